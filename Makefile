@@ -1,0 +1,42 @@
+# Everything happens in .venv, made from the lock file and reused until the lock changes.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --custom-compile-command "make lock" pyproject.toml
+
+.PHONY: demo test test-fast bench lint format lock
+
+demo: $(READY)  ## a made-up organization, scanned; the report goes to out/demo/
+	@$(BIN)/keyvigil demo
+
+test: lint  ## everything
+	$(BIN)/pytest
+
+test-fast: $(READY)  ## the tests that need no server process, browser or build
+	$(BIN)/pytest -m "not slow"
+
+bench: $(READY)  ## figures, not verdicts
+	$(BIN)/pytest tests/bench -q -s --override-ini python_files="bench_*.py"
+
+lint: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)
+	$(BIN)/ruff check --fix-only --quiet
+	$(BIN)/ruff format
+
+lock: $(READY)  ## write both lock files anew
+	$(COMPILE) --output-file requirements.lock
+	$(COMPILE) --group dev --output-file requirements-dev.lock
+
+$(READY): requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "KeyVigil needs Python 3.11 or newer; say make PYTHON=python3.12")'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@

@@ -1,0 +1,1 @@
+"""KeyVigil: a scheduled key-hygiene compliance scanner for OpenAI organizations."""

@@ -1,0 +1,5 @@
+"""`python -m scanner` is `keyvigil`."""
+
+from scanner.cli.app import main
+
+main()

@@ -1,0 +1,72 @@
+"""The command `keyvigil`: its subcommands, and the last line of defence against tracebacks."""
+
+import os
+import signal
+import sys
+import traceback
+from importlib.metadata import version
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+
+from scanner.cli import policies, sandbox
+from scanner.cli.console import ExitCode, out, say, show_error
+from scanner.cli.demo import demo
+from scanner.cli.scan import scan
+from scanner.errors import KeyVigilError
+
+app = typer.Typer(
+    name="keyvigil",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Key hygiene for OpenAI organizations: lists every API key, judges it, reports.",
+)
+app.command()(scan)
+app.command()(demo)
+app.add_typer(policies.app, name="policies")
+app.add_typer(sandbox.app, name="sandbox")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        out.print(f"keyvigil {version('keyvigil')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with one of the documented codes."""
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        app()
+    except KeyVigilError as error:
+        sys.exit(show_error(error))
+    except Exception as error:  # noqa: BLE001 - the last line of defence: a bug, said plainly
+        say(f"error: KeyVigil itself failed: {type(error).__name__}: {error}", style="bold red")
+        if os.environ.get("KEYVIGIL_DEBUG"):
+            for line in traceback.format_exception(error):
+                for part in line.splitlines():
+                    say(part)
+        else:
+            say("help: This is a bug. KEYVIGIL_DEBUG=1 shows where; please report it.")
+        sys.exit(ExitCode.INCOMPLETE)
+    sys.exit(ExitCode.DONE)
+
+
+def _terminated(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """End as on Ctrl-C: everything half-done is cleaned up on the way out."""
+    sys.exit(ExitCode.TERMINATED)

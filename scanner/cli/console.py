@@ -1,0 +1,64 @@
+"""stdout is data, stderr is messages; whatever strangers wrote is printed inert."""
+
+import os
+from enum import IntEnum
+from typing import Final
+
+from rich.console import Console
+from rich.text import Text
+
+from scanner.display import visible
+from scanner.errors import ApiError, KeyVigilError, OutputError, PolicyError, UsageError
+from scanner.secret import redact
+
+_PIPE_WIDTH: Final = 120
+
+
+class ExitCode(IntEnum):
+    """What the command tells the program that ran it; the largest problem wins: 2 > 3 > 1."""
+
+    DONE = 0
+    FINDINGS = 1
+    USAGE = 2
+    INCOMPLETE = 3
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+def _console(*, stderr: bool) -> Console:
+    console = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _PIPE_WIDTH
+    return console
+
+
+out: Final = _console(stderr=False)
+err: Final = _console(stderr=True)
+
+
+def inert(text: str, style: str = "") -> Text:
+    """Return text that a terminal shows and never obeys, secrets masked."""
+    return Text(visible(redact(text)), style=style)
+
+
+def say(message: str, style: str = "") -> None:
+    """Print one message on stderr."""
+    err.print(inert(message, style), soft_wrap=True)
+
+
+def show_error(error: KeyVigilError) -> ExitCode:
+    """Print what happened, where, and what to do next; return the exit code it means."""
+    lines = [str(problem) for problem in error.problems] if isinstance(error, PolicyError) else []
+    for line in lines or [str(error)]:
+        err.print(Text.assemble(("error: ", "bold red"), inert(line)), soft_wrap=True)
+    if error.help:
+        err.print(Text.assemble(("help: ", "bold"), inert(error.help)), soft_wrap=True)
+    if isinstance(error, ApiError) and error.request_id:
+        err.print(Text.assemble(("request id: ", "bold"), inert(error.request_id)), soft_wrap=True)
+    match error:
+        case UsageError():
+            return ExitCode.USAGE
+        case ApiError() | OutputError():
+            return ExitCode.INCOMPLETE
+        case _:
+            return ExitCode.INCOMPLETE

@@ -1,0 +1,36 @@
+"""`keyvigil demo`: a made-up organization, scanned over real HTTP, without any credentials."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scanner.cli.console import out, say
+from scanner.cli.run import scan_and_report
+from scanner.formats.files import check_writable
+from scanner.wiring import demo_settings, load_policies
+
+
+def demo(
+    folder: Annotated[
+        Path, typer.Option("--out", metavar="FOLDER", help="Where to write the reports.")
+    ] = Path("out/demo"),
+) -> None:
+    """Scan a made-up organization on this machine and write its report. Needs no key."""
+    html, json = folder / "report.html", folder / "report.json"
+    check_writable(html)
+    check_writable(json)
+    policies = load_policies(["baseline"])
+    with demo_settings() as settings:
+        say(
+            f"A made-up organization is served at {settings.base_url}; nothing leaves this machine."
+        )
+        say("")
+        scan_and_report(settings, policies, (("html", html), ("json", json)))
+    out.print("")
+    out.print(f"Report:    {html}", soft_wrap=True)
+    out.print(f"As JSON:   {json}", soft_wrap=True)
+    out.print("Next:      keyvigil policies show baseline       the rules it was judged by")
+    out.print(
+        "           keyvigil scan                         your organization (OPENAI_ADMIN_KEY)"
+    )

@@ -1,0 +1,73 @@
+"""Running a scan under a command: progress, interruption, outputs, exit code."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+
+from scanner.cli.console import ExitCode, err, out, say
+from scanner.cli.summary import print_summary
+from scanner.finding import ScanResult, Severity
+from scanner.formats.files import write_whole
+from scanner.formats.registry import FORMATS
+from scanner.policy.model import Policy
+from scanner.ports import Progress as ProgressPort
+from scanner.settings import Settings
+from scanner.wiring import scan_organization
+
+Output = tuple[str, Path | None]
+"""A format's name and the file to write; None is stdout."""
+
+
+def scan_and_report(
+    settings: Settings, policies: tuple[Policy, ...], outputs: tuple[Output, ...]
+) -> ScanResult:
+    """Scan, write every output, print the summary; exit 130 on Ctrl-C with nothing written."""
+    try:
+        with _progress() as progress:
+            result = asyncio.run(scan_organization(settings, policies, progress))
+        for name, path in outputs:
+            document = FORMATS[name](result)
+            if path is None:
+                out.file.write(document)
+                out.file.flush()
+            else:
+                write_whole(path, document)
+    except KeyboardInterrupt:
+        say("Interrupted: the scan was not finished.")
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    print_summary(result, err if any(path is None for _, path in outputs) else out)
+    return result
+
+
+def exit_code(result: ScanResult, fail_on: Severity | None) -> ExitCode:
+    """Tell how the scan went: incomplete outweighs findings at or above `fail_on`."""
+    if not result.complete:
+        return ExitCode.INCOMPLETE
+    if fail_on is not None and any(
+        finding.rule.severity.rank <= fail_on.rank for finding in result.violations
+    ):
+        return ExitCode.FINDINGS
+    return ExitCode.DONE
+
+
+@contextmanager
+def _progress() -> Iterator[ProgressPort]:
+    """Show how far the walk has come, on a terminal's stderr only."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("Projects"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[keys]:,} keys"),
+    )
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task("", total=None, keys=0)
+
+        def show(*, projects: int, projects_done: int, keys: int) -> None:
+            bar.update(task, total=projects, completed=projects_done, keys=keys)
+
+        yield show

@@ -1,0 +1,73 @@
+"""`keyvigil scan`: one scan now."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from scanner.cli.run import Output, exit_code, scan_and_report
+from scanner.errors import UsageError
+from scanner.finding import Severity
+from scanner.formats.files import check_writable
+from scanner.formats.registry import FORMATS
+from scanner.policy.problems import did_you_mean
+from scanner.settings import read_settings
+from scanner.wiring import load_policies
+
+_STDOUT: Final = "-"
+
+
+def scan(
+    policy: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="KEYVIGIL_POLICY",
+            metavar="NAME|FILE",
+            help="A shipped policy or a YAML file; may be given again. Default: baseline.",
+        ),
+    ] = None,
+    output: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="KEYVIGIL_OUTPUT",
+            metavar="FORMAT=PATH",
+            help=f"Write a report: {', '.join(FORMATS)}; PATH - is stdout. May be given again.",
+        ),
+    ] = None,
+    fail_on: Annotated[
+        Severity | None,
+        typer.Option(
+            envvar="KEYVIGIL_FAIL_ON",
+            help="Exit 1 if there is a violation of this severity or worse. Default: never.",
+        ),
+    ] = None,
+) -> None:
+    """Scan the organization of OPENAI_ADMIN_KEY now. Reads only; changes nothing.
+
+    Exit codes: 0 done; 1 violations at or above --fail-on; 2 usage or policy error; 3 the scan
+    failed or is incomplete.
+    """
+    policies = load_policies(policy or ["baseline"])
+    outputs = tuple(_output(text) for text in output or [])
+    settings = read_settings(os.environ)
+    result = scan_and_report(settings, policies, outputs)
+    raise typer.Exit(exit_code(result, fail_on))
+
+
+def _output(text: str) -> Output:
+    """Read `FORMAT=PATH`; raise UsageError for what could not be written later."""
+    name, equals, place = text.partition("=")
+    if not equals or not place:
+        raise UsageError(
+            f"--output {text} is not FORMAT=PATH.", help="For example --output html=report.html"
+        )
+    if name not in FORMATS:
+        raise UsageError(
+            f"--output {text}: there is no format '{name}'{did_you_mean(name, FORMATS)}"
+        )
+    if place == _STDOUT:
+        return name, None
+    path = Path(place)
+    check_writable(path)
+    return name, path

@@ -1,0 +1,100 @@
+"""Every error KeyVigil raises on purpose.
+
+KeyVigilError
+├── UsageError              the command, the environment or a file the user wrote is wrong
+│   ├── CredentialError     no admin key, or a key that cannot be one
+│   └── PolicyError         a policy file is wrong; carries every mistake found
+├── OutputError             a report could not be written
+└── ApiError                the Administration API did not give what was asked
+    ├── ApiUnreachable      no answer: refused, timed out, name not found, TLS
+    ├── ApiRejected         401: the key is not accepted
+    ├── ApiForbidden        the key is accepted and lacks the scope
+    ├── ApiNotFound         404
+    ├── ApiFailed           any other error status, after the retries that make sense
+    └── ApiMalformed        an answer that is not what the API promises
+"""
+
+from dataclasses import dataclass
+
+
+class KeyVigilError(Exception):
+    """What happened and where; `help` says what to do next."""
+
+    help: str | None
+
+    def __init__(self, message: str, *, help: str | None = None) -> None:  # noqa: A002 - the word users see
+        super().__init__(message)
+        self.help = help
+
+
+class UsageError(KeyVigilError):
+    """The command, its environment or a file the user wrote is wrong."""
+
+
+class CredentialError(UsageError):
+    """There is no admin key, or what was given cannot be one."""
+
+
+class OutputError(KeyVigilError):
+    """A report could not be written to the place asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Problem:
+    """One mistake in a policy file; `line` and `column` count from 1."""
+
+    file: str
+    line: int
+    column: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}: {self.message}"
+
+
+class PolicyError(UsageError):
+    """A policy file is wrong; `problems` holds every mistake found, in file order."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems
+
+
+class ApiError(KeyVigilError):
+    """The Administration API did not give what was asked of `endpoint`."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        endpoint: str,
+        request_id: str | None = None,
+        help: str | None = None,  # noqa: A002 - the word users see
+    ) -> None:
+        super().__init__(message, help=help)
+        self.endpoint = endpoint
+        self.request_id = request_id
+
+
+class ApiUnreachable(ApiError):  # noqa: N818 - the tree above reads as outcomes
+    """No answer came: refused, timed out, name not found, TLS."""
+
+
+class ApiRejected(ApiError):  # noqa: N818
+    """401: the key is not accepted."""
+
+
+class ApiForbidden(ApiError):  # noqa: N818
+    """The key is accepted and lacks the scope."""
+
+
+class ApiNotFound(ApiError):  # noqa: N818
+    """404: no such thing."""
+
+
+class ApiFailed(ApiError):  # noqa: N818
+    """Any other error status, after the retries that make sense."""
+
+
+class ApiMalformed(ApiError):  # noqa: N818
+    """An answer that is not what the API promises."""

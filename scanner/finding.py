@@ -1,0 +1,136 @@
+"""What a scan concludes: findings with their evidence, and the result that every output renders."""
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from scanner.inventory import Coverage, Key, Project, Unknown, is_complete
+
+
+class Severity(StrEnum):
+    """How bad a violation is, worst first."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+    INFO = "info"
+
+    @property
+    def rank(self) -> int:
+        """0 for the worst; grows as severity falls."""
+        return tuple(Severity).index(self)
+
+
+class Outcome(StrEnum):
+    """What became of one rule on one key, where it is not simply met."""
+
+    VIOLATED = "violated"
+    UNDETERMINED = "undetermined"
+
+
+class OwnerState(StrEnum):
+    """Where a key's owner stands today."""
+
+    ACTIVE = "active"
+    DISABLED = "disabled"
+    LEFT_ORG = "left_org"
+    NO_PROJECT_ACCESS = "no_project_access"
+    SERVICE_ACCOUNT_MISSING = "service_account_missing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """One fact that decided: its name, what was observed, and the limit it was held against."""
+
+    fact: str
+    observed: str
+    limit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleText:
+    """What a reader needs to know of a rule."""
+
+    id: str
+    policy: str
+    title: str
+    severity: Severity
+    why: str
+    fix: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One rule that one key violates, or that could not be decided for it.
+
+    `owner_email` is the best known: the key's own or the organization member's.
+    """
+
+    rule: RuleText
+    outcome: Outcome
+    key: Key
+    project: Project | None
+    owner_state: OwnerState | Unknown
+    owner_email: str | None
+    evidence: tuple[Evidence, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for the same rule and key on every night: 32 hexadecimal digits."""
+        return hashlib.sha256(f"{self.rule.id}\0{self.key.id}".encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """The figures of one scan; `by_severity` counts violations, `keys_violating` each key once."""
+
+    projects: int
+    keys: int
+    keys_violating: int
+    by_severity: dict[Severity, int]
+    undetermined: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanResult:
+    """One scan from start to end; findings stand worst first."""
+
+    id: str
+    started_at: datetime
+    finished_at: datetime
+    organization: str | None
+    policies: tuple[str, ...]
+    projects: int
+    keys: int
+    findings: tuple[Finding, ...]
+    coverage: tuple[Coverage, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything that was asked for was seen."""
+        return is_complete(self.coverage)
+
+    @property
+    def violations(self) -> tuple[Finding, ...]:
+        """The findings that are violations."""
+        return tuple(f for f in self.findings if f.outcome is Outcome.VIOLATED)
+
+    @property
+    def undetermined(self) -> tuple[Finding, ...]:
+        """The findings that could not be decided."""
+        return tuple(f for f in self.findings if f.outcome is Outcome.UNDETERMINED)
+
+    def totals(self) -> Totals:
+        """Count once, so that every output shows the same figures."""
+        violations = self.violations
+        counts = Counter(finding.rule.severity for finding in violations)
+        return Totals(
+            projects=self.projects,
+            keys=self.keys,
+            keys_violating=len({finding.key.id for finding in violations}),
+            by_severity={severity: counts[severity] for severity in Severity},
+            undetermined=len(self.findings) - len(violations),
+        )

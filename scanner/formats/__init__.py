@@ -1,0 +1,1 @@
+"""Scan results as documents: one file each, one registry."""

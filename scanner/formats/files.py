@@ -1,0 +1,43 @@
+"""Writing a finished document to disk: whole or not at all, and for its owner's eyes only."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from scanner.errors import OutputError, UsageError
+
+
+def check_writable(path: Path) -> None:
+    """Raise UsageError if `path` cannot become a file, before anything is done for its sake."""
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder.", help="Name the file to write.")
+    nearest = next((folder for folder in path.absolute().parents if folder.exists()), path.parent)
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        raise UsageError(
+            f"{path} cannot be written: {nearest} is not a folder that you may write to.",
+            help="Name a file in a folder of yours.",
+        )
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write `text` aside, mode 0600, and rename it into place: a reader sees all of it or none.
+
+    Makes missing folders. Raise OutputError if the disk refuses; nothing is left half-written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(aside).replace(path)
+        except BaseException:
+            Path(aside).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise OutputError(
+            f"{path} could not be written: {error.strerror}.",
+            help="Free the disk or name another place, then scan again.",
+        ) from None

@@ -1,0 +1,146 @@
+"""The report that people read: one self-contained HTML file from the templates in `reports/`."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from importlib.metadata import version
+from typing import Any, Final
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
+
+from scanner.bundled import bundled
+from scanner.display import visible
+from scanner.finding import Finding, RuleText, ScanResult, Severity
+from scanner.inventory import Project, Unknown, by_collection
+
+_OWNER_STATES: Final = {
+    "active": "active",
+    "disabled": "disabled",
+    "left_org": "left the organization",
+    "no_project_access": "no access to the project",
+    "service_account_missing": "service account deleted",
+}
+_COLLECTIONS: Final = {
+    "projects": "Projects",
+    "users": "Users",
+    "admin_api_keys": "Admin keys",
+    "api_keys": "Project keys",
+    "service_accounts": "Service accounts",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleGroup:
+    """All findings of one rule."""
+
+    rule: RuleText
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndecidedGroup:
+    """All keys for which one rule could not be decided for the same reason."""
+
+    rule: RuleText
+    reason: str
+    findings: tuple[Finding, ...]
+
+
+def render_html(result: ScanResult) -> str:
+    """Render the report; whatever strangers named their keys is shown as text, never obeyed."""
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            result=result,
+            totals=result.totals(),
+            severities=_by_severity(result.violations),
+            undecided=_undecided(result.undetermined),
+            coverage=by_collection(result.coverage),
+            version=version("keyvigil"),
+        )
+    )
+
+
+def _by_severity(findings: Iterable[Finding]) -> dict[Severity, list[RuleGroup]]:
+    """Group by severity, worst first, then by rule; severities without findings are left out."""
+    groups: defaultdict[RuleText, list[Finding]] = defaultdict(list)
+    for finding in findings:
+        groups[finding.rule].append(finding)
+    by_severity: defaultdict[Severity, list[RuleGroup]] = defaultdict(list)
+    for rule, found in groups.items():
+        by_severity[rule.severity].append(RuleGroup(rule=rule, findings=tuple(found)))
+    return {severity: by_severity[severity] for severity in Severity if by_severity[severity]}
+
+
+def _undecided(findings: Iterable[Finding]) -> list[UndecidedGroup]:
+    groups: defaultdict[tuple[RuleText, str], list[Finding]] = defaultdict(list)
+    for finding in findings:
+        reasons = dict.fromkeys(
+            evidence.observed.removeprefix("unknown: ") for evidence in finding.evidence
+        )
+        groups[finding.rule, "; ".join(reasons)].append(finding)
+    return [
+        UndecidedGroup(rule=rule, reason=reason, findings=tuple(found))
+        for (rule, reason), found in groups.items()
+    ]
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        autoescape=True,
+        finalize=_inert,
+        loader=FunctionLoader(_template),
+        lstrip_blocks=True,
+        trim_blocks=True,
+        undefined=StrictUndefined,
+    )
+    environment.filters |= {
+        "day": _day,
+        "minute": _minute,
+        "owner_state": _owner_state,
+        "project": _project,
+        "collection": lambda name: _COLLECTIONS[name],
+        "plural": _plural,
+        "number": lambda count: f"{count:,}",
+    }
+    return environment
+
+
+def _template(name: str) -> str:
+    return (bundled("reports") / name).read_text(encoding="utf-8")
+
+
+def _inert(value: Any) -> Any:  # noqa: ANN401 - whatever a template prints
+    """Write out control characters in every text that is not already markup."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _day(moment: datetime | Unknown | None, never: str) -> str:
+    match moment:
+        case None:
+            return never
+        case Unknown():
+            return "unknown"
+        case datetime():
+            return f"{moment:%Y-%m-%d}"
+
+
+def _minute(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def _owner_state(state: str | Unknown) -> str:
+    return "unknown" if isinstance(state, Unknown) else _OWNER_STATES[state]
+
+
+def _project(project: Project | None) -> str:
+    return "organization" if project is None else project.name or project.id
+
+
+def _plural(count: int, one: str, many: str | None = None) -> str:
+    return f"{count:,} {one if count == 1 else many or one + 's'}"

@@ -1,0 +1,199 @@
+"""What one walk through an organization saw, and what it could not see."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """A value that could not be established, and why.
+
+    `possible` narrows it to the values it can still have; empty means any.
+    """
+
+    reason: str
+    possible: frozenset[str] = frozenset()
+
+
+class KeyKind(StrEnum):
+    """Project keys call the models; admin keys administer the organization."""
+
+    PROJECT = "project"
+    ADMIN = "admin"
+
+
+class ProjectState(StrEnum):
+    """The life of a project."""
+
+    ACTIVE = "active"
+    ARCHIVED = "archived"
+
+
+class OwnerKind(StrEnum):
+    """A key belongs to a person or to a service account."""
+
+    USER = "user"
+    SERVICE_ACCOUNT = "service_account"
+
+
+class ProjectAccess(StrEnum):
+    """Whether a key's owner can still reach the key's project."""
+
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+
+
+class Collection(StrEnum):
+    """What the Administration API lists, by the name of its last path segment."""
+
+    PROJECTS = "projects"
+    USERS = "users"
+    ADMIN_KEYS = "admin_api_keys"
+    PROJECT_KEYS = "api_keys"
+    SERVICE_ACCOUNTS = "service_accounts"
+
+
+class CoverageState(StrEnum):
+    """How much of a listing was seen."""
+
+    COMPLETE = "complete"
+    PARTIAL = "partial"
+    UNAVAILABLE = "unavailable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """A project; `state` is unknown where the API gives none that we know."""
+
+    id: str
+    name: str | None
+    state: ProjectState | Unknown
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """A key's owner as the key itself tells it; `role` is the one the key names."""
+
+    kind: OwnerKind | Unknown
+    id: str | Unknown
+    name: str | None
+    email: str | None
+    role: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """One API key. None in a date means it never happened or never will; Unknown, not told.
+
+    `project_id` and `project_access` are None for admin keys, which have no project.
+    """
+
+    id: str
+    kind: KeyKind
+    name: str | None
+    redacted_value: str
+    created_at: datetime
+    last_used_at: datetime | Unknown | None
+    expires_at: datetime | Unknown | None
+    owner: Owner
+    project_id: str | None
+    project_access: ProjectAccess | Unknown | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """A member of the organization; `enabled` is False for a disabled or banned one."""
+
+    id: str
+    name: str | None
+    email: str | None
+    role: str | None
+    enabled: bool | Unknown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceAccount:
+    """A service account of one project."""
+
+    id: str
+    project_id: str
+    name: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """How one listing went. `project_id` is None for a listing of the whole organization."""
+
+    collection: Collection
+    project_id: str | None
+    endpoint: str
+    pages: int
+    items: int
+    state: CoverageState
+    reason: str | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionCoverage:
+    """How all listings of one collection went together; `gaps` are those not complete."""
+
+    collection: Collection
+    state: CoverageState
+    listings: int
+    pages: int
+    items: int
+    gaps: tuple[Coverage, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inventory:
+    """One organization as one walk saw it. Every key stands in it once.
+
+    `organization` is the name the API gives in its answers, or None.
+    """
+
+    organization: str | None
+    projects: tuple[Project, ...]
+    keys: tuple[Key, ...]
+    users: tuple[User, ...]
+    service_accounts: tuple[ServiceAccount, ...]
+    coverage: tuple[Coverage, ...]
+
+
+def is_complete(coverage: Iterable[Coverage]) -> bool:
+    """Tell whether every listing that was asked for was seen to its end."""
+    return all(listing.state is CoverageState.COMPLETE for listing in coverage)
+
+
+def by_collection(coverage: Iterable[Coverage]) -> tuple[CollectionCoverage, ...]:
+    """Sum the listings up by collection, in the order of `Collection`."""
+    groups: defaultdict[Collection, list[Coverage]] = defaultdict(list)
+    for listing in coverage:
+        groups[listing.collection].append(listing)
+    return tuple(
+        _summed(collection, groups[collection]) for collection in Collection if groups[collection]
+    )
+
+
+def _summed(collection: Collection, listings: list[Coverage]) -> CollectionCoverage:
+    gaps = tuple(row for row in listings if row.state is not CoverageState.COMPLETE)
+    if not gaps:
+        state = CoverageState.COMPLETE
+    elif all(row.state is CoverageState.UNAVAILABLE for row in listings):
+        state = CoverageState.UNAVAILABLE
+    else:
+        state = CoverageState.PARTIAL
+    return CollectionCoverage(
+        collection=collection,
+        state=state,
+        listings=len(listings),
+        pages=sum(row.pages for row in listings),
+        items=sum(row.items for row in listings),
+        gaps=gaps,
+    )

@@ -1,0 +1,1 @@
+"""OpenAI's Administration API: asking it, reading its answers, walking an organization."""

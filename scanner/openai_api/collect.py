@@ -1,0 +1,186 @@
+"""The walk through one organization: everything that can be seen, and an account of the rest."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Final
+from urllib.parse import quote
+
+from scanner.errors import ApiFailed
+from scanner.inventory import (
+    Collection,
+    Coverage,
+    Inventory,
+    Key,
+    Project,
+    ProjectState,
+    ServiceAccount,
+)
+from scanner.openai_api import translate
+from scanner.openai_api.client import AdminClient
+from scanner.openai_api.listing import Listing, Query
+from scanner.openai_api.wire import (
+    Page,
+    WireAdminKey,
+    WireProject,
+    WireProjectKey,
+    WireServiceAccount,
+    WireUser,
+)
+from scanner.ports import Progress
+
+_ROOT: Final = "/organization"
+_PROJECTS: Final = Query(
+    collection=Collection.PROJECTS,
+    path=f"{_ROOT}/projects",
+    params={"include_archived": "true"},
+)
+_USERS: Final = Query(collection=Collection.USERS, path=f"{_ROOT}/users")
+_ADMIN_KEYS: Final = Query(collection=Collection.ADMIN_KEYS, path=f"{_ROOT}/admin_api_keys")
+# Without this the API leaves out the keys whose owner has lost access to the project.
+_EVERY_OWNER: Final = {"owner_project_access": "any"}
+
+
+def _ignore(*, projects: int, projects_done: int, keys: int) -> None:
+    """Watch nothing."""
+
+
+class ApiCollector:
+    """A Collector over the Administration API: projects first, the rest alongside.
+
+    The projects' keys are asked for while later pages of projects are still being read.
+    """
+
+    def __init__(self, client: AdminClient, progress: Progress = _ignore) -> None:
+        self._client = client
+        self._progress = progress
+
+    async def collect(self) -> Inventory:
+        """Walk the organization; raise ApiError only if its projects cannot be listed at all."""
+        return await _Walk(self._client, self._progress).run()
+
+
+class _Walk:
+    """What one walk has gathered so far."""
+
+    def __init__(self, client: AdminClient, progress: Progress) -> None:
+        self._client = client
+        self._progress = progress
+        self._coverage: list[Coverage] = []
+        self._projects: dict[str, Project] = {}
+        self._project_keys: dict[str, tuple[Key, ...]] = {}
+        self._service_accounts: dict[str, tuple[ServiceAccount, ...]] = {}
+        self._projects_done = 0
+        self._keys_seen = 0
+
+    async def run(self) -> Inventory:
+        listing = Listing(self._client, _PROJECTS, Page[WireProject])
+        async with asyncio.TaskGroup() as tasks:
+            users = tasks.create_task(self._users())
+            admin_keys = tasks.create_task(self._admin_keys())
+            async for page in listing.pages():
+                for wire in page:
+                    project = translate.to_project(wire)
+                    self._projects[project.id] = project
+                    tasks.create_task(self._walk_project(project))
+            coverage = listing.coverage()
+            if not coverage.pages:
+                users.cancel()
+                admin_keys.cancel()
+        if not coverage.pages:
+            raise listing.error or ApiFailed("no projects", endpoint=coverage.endpoint)
+        self._coverage.append(coverage)
+        return Inventory(
+            organization=listing.organization,
+            projects=tuple(self._projects.values()),
+            keys=self._all_keys(admin_keys.result()),
+            users=tuple(translate.to_user(wire) for wire in users.result()),
+            service_accounts=tuple(
+                account
+                for project_id in self._projects
+                for account in self._service_accounts.get(project_id, ())
+            ),
+            coverage=self._ledger(),
+        )
+
+    async def _users(self) -> tuple[WireUser, ...]:
+        listing = Listing(self._client, _USERS, Page[WireUser])
+        items = await listing.items()
+        self._coverage.append(listing.coverage())
+        return items
+
+    async def _admin_keys(self) -> tuple[WireAdminKey, ...]:
+        listing = Listing(self._client, _ADMIN_KEYS, Page[WireAdminKey])
+        items = await listing.items()
+        self._coverage.append(listing.coverage())
+        return items
+
+    async def _walk_project(self, project: Project) -> None:
+        """List one project's keys and its service accounts.
+
+        The API answers 400 for an archived project's service accounts, so it is not asked.
+        """
+        await self._list_keys(project)
+        if project.state is not ProjectState.ARCHIVED:
+            await self._list_service_accounts(project)
+        self._projects_done += 1
+        self._progress(
+            projects=len(self._projects),
+            projects_done=self._projects_done,
+            keys=self._keys_seen,
+        )
+
+    async def _list_keys(self, project: Project) -> None:
+        query = Query(
+            collection=Collection.PROJECT_KEYS,
+            path=f"{_project_path(project)}/api_keys",
+            project_id=project.id,
+            params=_EVERY_OWNER,
+        )
+        listing = Listing(self._client, query, Page[WireProjectKey])
+        wires = await listing.items()
+        self._project_keys[project.id] = tuple(
+            translate.to_project_key(wire, project.id) for wire in wires
+        )
+        self._keys_seen += len(wires)
+        self._coverage.append(listing.coverage())
+
+    async def _list_service_accounts(self, project: Project) -> None:
+        query = Query(
+            collection=Collection.SERVICE_ACCOUNTS,
+            path=f"{_project_path(project)}/service_accounts",
+            project_id=project.id,
+        )
+        listing = Listing(self._client, query, Page[WireServiceAccount])
+        wires = await listing.items()
+        self._service_accounts[project.id] = tuple(
+            translate.to_service_account(wire, project.id) for wire in wires
+        )
+        self._coverage.append(listing.coverage())
+
+    def _all_keys(self, admin_keys: Iterable[WireAdminKey]) -> tuple[Key, ...]:
+        """Return every key once: admin listings have been seen to hold project keys."""
+        keys: dict[str, Key] = {}
+        for project_id in self._projects:
+            for key in self._project_keys.get(project_id, ()):
+                keys.setdefault(key.id, key)
+        for wire in admin_keys:
+            keys.setdefault(wire.id, translate.to_admin_key(wire))
+        return tuple(keys.values())
+
+    def _ledger(self) -> tuple[Coverage, ...]:
+        """Return the account by collection, then in the order of the projects' own listing."""
+        places = {project_id: place for place, project_id in enumerate(self._projects)}
+        collections = {collection: place for place, collection in enumerate(Collection)}
+        return tuple(
+            sorted(
+                self._coverage,
+                key=lambda row: (
+                    collections[row.collection],
+                    places.get(row.project_id or "", -1),
+                ),
+            )
+        )
+
+
+def _project_path(project: Project) -> str:
+    return f"{_ROOT}/projects/{quote(project.id, safe='')}"

@@ -1,0 +1,106 @@
+"""One listing of the API from its first page to its last, and the account of how it went."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Generic
+
+from scanner.errors import ApiError, ApiMalformed
+from scanner.inventory import Collection, Coverage, CoverageState
+from scanner.openai_api.client import AdminClient, Answer
+from scanner.openai_api.wire import Item, MalformedBodyError, Page, parse_page
+
+PAGE_SIZE: Final = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """What to list: a path below the base URL; `project_id` if it belongs to one project."""
+
+    collection: Collection
+    path: str
+    project_id: str | None = None
+    params: Mapping[str, str] = field(default_factory=dict)
+
+
+class Listing(Generic[Item]):
+    """Walks one listing. What goes wrong ends the walk and stands in `error` and `coverage`."""
+
+    def __init__(self, client: AdminClient, query: Query, page: type[Page[Item]]) -> None:
+        self.error: ApiError | None = None
+        self.organization: str | None = None
+        self._client = client
+        self._query = query
+        self._page: type[Page[Item]] = page
+        self._pages = 0
+        self._ids: set[str] = set()
+        self._finished = False
+
+    async def pages(self) -> AsyncIterator[tuple[Item, ...]]:
+        """Yield each page's items, every id once; stop quietly on an ApiError."""
+        cursor: str | None = None
+        cursors: set[str] = set()
+        while True:
+            try:
+                page = await self._read(cursor)
+            except ApiError as error:
+                self.error = error
+                return
+            self._pages += 1
+            yield self._first_seen(page)
+            cursor = page.cursor()
+            if cursor is None:
+                self._finished = True
+                return
+            if cursor in cursors:
+                self.error = self._malformed(f"the cursor {cursor} came twice")
+                return
+            cursors.add(cursor)
+
+    async def items(self) -> tuple[Item, ...]:
+        """Return the items of all pages together."""
+        return tuple([item async for page in self.pages() for item in page])
+
+    def coverage(self) -> Coverage:
+        """Return the account of the walk so far."""
+        if self._finished:
+            state = CoverageState.COMPLETE
+        else:
+            state = CoverageState.PARTIAL if self._pages else CoverageState.UNAVAILABLE
+        return Coverage(
+            collection=self._query.collection,
+            project_id=self._query.project_id,
+            endpoint=f"GET {self._query.path}",
+            pages=self._pages,
+            items=len(self._ids),
+            state=state,
+            reason=str(self.error) if self.error else None,
+            request_id=self.error.request_id if self.error else None,
+        )
+
+    async def _read(self, cursor: str | None) -> Page[Item]:
+        params: dict[str, str | int] = {"limit": PAGE_SIZE, **self._query.params}
+        if cursor is not None:
+            params["after"] = cursor
+        answer = await self._client.get(self._query.path, params)
+        self.organization = answer.organization
+        try:
+            page = parse_page(answer.body, self._page)
+        except MalformedBodyError as error:
+            raise self._malformed(str(error), answer) from None
+        if page.has_more and not page.data:
+            raise self._malformed("has_more is true on an empty page", answer)
+        return page
+
+    def _first_seen(self, page: Page[Item]) -> tuple[Item, ...]:
+        """Drop what an earlier page held: items move between pages while they are read."""
+        fresh = {item.id: item for item in page.data if item.id not in self._ids}
+        self._ids.update(fresh)
+        return tuple(fresh.values())
+
+    def _malformed(self, what: str, answer: Answer | None = None) -> ApiMalformed:
+        return ApiMalformed(
+            f"GET {self._query.path} gave what the API does not promise: {what}",
+            endpoint=f"GET {self._query.path}",
+            request_id=answer.request_id if answer else None,
+            help="Update KeyVigil; if that does not help, report it with the request id.",
+        )

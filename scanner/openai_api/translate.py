@@ -1,0 +1,136 @@
+"""Wire models -> inventory: what the API left out becomes Unknown, with the reason."""
+
+from datetime import UTC, datetime
+
+from scanner.inventory import (
+    Key,
+    KeyKind,
+    Owner,
+    OwnerKind,
+    Project,
+    ProjectAccess,
+    ProjectState,
+    ServiceAccount,
+    Unknown,
+    User,
+)
+from scanner.openai_api.wire import (
+    WireAdminKey,
+    WireKeyOwnerEntry,
+    WireProject,
+    WireProjectKey,
+    WireServiceAccount,
+    WireUser,
+)
+from scanner.secret import redact
+
+
+def to_project(wire: WireProject) -> Project:
+    """Translate a project; a status we do not know leaves its state unknown."""
+    state: ProjectState | Unknown
+    if wire.status in tuple(ProjectState):
+        state = ProjectState(wire.status)
+    elif wire.archived_at is not None:
+        state = ProjectState.ARCHIVED
+    else:
+        state = Unknown(reason=f"the API gave the project the status {wire.status!r}")
+    return Project(id=wire.id, name=wire.name, state=state, created_at=_moment(wire.created_at))
+
+
+def to_user(wire: WireUser) -> User:
+    """Translate a member of the organization; the outer name and address win over the inner."""
+    details = wire.user
+    enabled: bool | Unknown
+    if details is not None and (details.enabled is False or details.banned):
+        enabled = False
+    elif details is not None and details.enabled:
+        enabled = True
+    else:
+        enabled = Unknown(reason="the API did not say whether the user is enabled")
+    return User(
+        id=wire.id,
+        name=wire.name or (details.name if details else None),
+        email=wire.email or (details.email if details else None),
+        role=wire.role,
+        enabled=enabled,
+    )
+
+
+def to_service_account(wire: WireServiceAccount, project_id: str) -> ServiceAccount:
+    """Translate a service account of one project."""
+    return ServiceAccount(id=wire.id, project_id=project_id, name=wire.name, role=wire.role)
+
+
+def to_project_key(wire: WireProjectKey, project_id: str) -> Key:
+    """Translate a key of one project."""
+    access: ProjectAccess | Unknown
+    if wire.owner_project_access in tuple(ProjectAccess):
+        access = ProjectAccess(wire.owner_project_access)
+    else:
+        access = Unknown(reason="the API did not say whether the owner can reach the project")
+    kind = _owner_kind(wire.owner.type)
+    return Key(
+        id=wire.id,
+        kind=KeyKind.PROJECT,
+        name=wire.name,
+        redacted_value=redact(wire.redacted_value),
+        created_at=_moment(wire.created_at),
+        last_used_at=_told(wire, "last_used_at", wire.last_used_at),
+        expires_at=_told(wire, "expires_at", wire.expires_at),
+        owner=_owner(kind, _entry(wire, kind)),
+        project_id=project_id,
+        project_access=access,
+    )
+
+
+def to_admin_key(wire: WireAdminKey) -> Key:
+    """Translate an admin key; `owner.type` or else `owner.object` tells the owner's kind."""
+    told = wire.owner.type or (wire.owner.object or "").rpartition(".")[2]
+    return Key(
+        id=wire.id,
+        kind=KeyKind.ADMIN,
+        name=wire.name,
+        redacted_value=redact(wire.redacted_value),
+        created_at=_moment(wire.created_at),
+        last_used_at=_told(wire, "last_used_at", wire.last_used_at),
+        expires_at=_told(wire, "expires_at", wire.expires_at),
+        owner=Owner(
+            kind=_owner_kind(told),
+            id=wire.owner.id or Unknown(reason="the API did not say whose key it is"),
+            name=wire.owner.name,
+            email=None,
+            role=wire.owner.role,
+        ),
+        project_id=None,
+        project_access=None,
+    )
+
+
+def _owner_kind(told: str | None) -> OwnerKind | Unknown:
+    if told in tuple(OwnerKind):
+        return OwnerKind(told)
+    return Unknown(reason=f"the API gave the owner the type {told!r}")
+
+
+def _entry(wire: WireProjectKey, kind: OwnerKind | Unknown) -> WireKeyOwnerEntry | None:
+    return wire.owner.service_account if kind is OwnerKind.SERVICE_ACCOUNT else wire.owner.user
+
+
+def _owner(kind: OwnerKind | Unknown, entry: WireKeyOwnerEntry | None) -> Owner:
+    if entry is None:
+        unsaid = Unknown(reason="the API did not say whose key it is")
+        return Owner(kind=kind, id=unsaid, name=None, email=None, role=None)
+    return Owner(kind=kind, id=entry.id, name=entry.name, email=entry.email, role=entry.role)
+
+
+def _told(
+    wire: WireProjectKey | WireAdminKey, field: str, seconds: int | None
+) -> datetime | Unknown | None:
+    """Tell null (never) from absent (not told)."""
+    if not wire.tells(field):
+        return Unknown(reason=f"the API did not give {field}")
+    return None if seconds is None else _moment(seconds)
+
+
+def _moment(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, tz=UTC)

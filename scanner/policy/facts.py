@@ -1,0 +1,265 @@
+"""Every fact a policy can speak of: one function each, in one registry."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum, StrEnum, auto
+from types import MappingProxyType
+from typing import Final
+
+from scanner.finding import OwnerState
+from scanner.inventory import Collection, KeyKind, OwnerKind, ProjectState, Unknown
+from scanner.policy.subject import Subject
+
+Value = bool | int | str | timedelta | Unknown | None
+"""What a fact can be. None: the key has no such thing. Unknown: it could not be seen."""
+
+
+class FactType(Enum):
+    """The type of a fact's value; it decides which operators apply."""
+
+    BOOLEAN = auto()
+    CHOICE = auto()
+    DURATION = auto()
+    NUMBER = auto()
+    TEXT = auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """A fact's name, type, meaning and source; `choices` are all values of a CHOICE."""
+
+    name: str
+    type: FactType
+    meaning: str
+    source: str
+    read: Callable[[Subject], Value]
+    choices: tuple[str, ...] = ()
+
+
+_registry: dict[str, Fact] = {}
+FACTS: Final[Mapping[str, Fact]] = MappingProxyType(_registry)
+
+_Reader = Callable[[Subject], Value]
+
+
+def _fact(
+    name: str, of: FactType | type[StrEnum], *, meaning: str, source: str
+) -> Callable[[_Reader], _Reader]:
+    """Enter the decorated function into the registry; an enum stands for a CHOICE of its values."""
+
+    def enter(read: _Reader) -> _Reader:
+        _registry[name] = Fact(
+            name=name,
+            type=of if isinstance(of, FactType) else FactType.CHOICE,
+            meaning=meaning,
+            source=source,
+            read=read,
+            choices=() if isinstance(of, FactType) else tuple(choice.value for choice in of),
+        )
+        return read
+
+    return enter
+
+
+@_fact("key.id", FactType.TEXT, meaning="The key's id.", source="key.id")
+def _key_id(subject: Subject) -> Value:
+    return subject.key.id
+
+
+@_fact("key.kind", KeyKind, meaning="A project's key or an admin key.", source="the listing")
+def _key_kind(subject: Subject) -> Value:
+    return subject.key.kind.value
+
+
+@_fact("key.name", FactType.TEXT, meaning="What the key is called.", source="key.name")
+def _key_name(subject: Subject) -> Value:
+    return subject.key.name
+
+
+@_fact("age", FactType.DURATION, meaning="Time since creation.", source="key.created_at")
+def _age(subject: Subject) -> Value:
+    return subject.now - subject.key.created_at
+
+
+@_fact(
+    "idle",
+    FactType.DURATION,
+    meaning="Time since the last recorded use; since creation if there is none.",
+    source="key.last_used_at, key.created_at",
+)
+def _idle(subject: Subject) -> Value:
+    used_at = subject.key.last_used_at
+    if isinstance(used_at, Unknown):
+        return used_at
+    return subject.now - (used_at or subject.key.created_at)
+
+
+@_fact("used", FactType.BOOLEAN, meaning="Whether any use is recorded.", source="key.last_used_at")
+def _used(subject: Subject) -> Value:
+    used_at = subject.key.last_used_at
+    return used_at if isinstance(used_at, Unknown) else used_at is not None
+
+
+@_fact(
+    "expires", FactType.BOOLEAN, meaning="Whether the key has an expiry.", source="key.expires_at"
+)
+def _expires(subject: Subject) -> Value:
+    expires_at = subject.key.expires_at
+    return expires_at if isinstance(expires_at, Unknown) else expires_at is not None
+
+
+@_fact(
+    "expires_in",
+    FactType.DURATION,
+    meaning="Time until the key expires; negative once it has; absent if it never will.",
+    source="key.expires_at",
+)
+def _expires_in(subject: Subject) -> Value:
+    expires_at = subject.key.expires_at
+    if expires_at is None or isinstance(expires_at, Unknown):
+        return expires_at
+    return expires_at - subject.now
+
+
+@_fact(
+    "lifetime",
+    FactType.DURATION,
+    meaning="Time from creation to expiry; absent if the key never expires.",
+    source="key.created_at, key.expires_at",
+)
+def _lifetime(subject: Subject) -> Value:
+    expires_at = subject.key.expires_at
+    if expires_at is None or isinstance(expires_at, Unknown):
+        return expires_at
+    return expires_at - subject.key.created_at
+
+
+@_fact("owner.kind", OwnerKind, meaning="A person or a service account.", source="key.owner.type")
+def _owner_kind(subject: Subject) -> Value:
+    return subject.key.owner.kind
+
+
+@_fact(
+    "owner.state",
+    OwnerState,
+    meaning="Where the owner stands today: the gravest that is certain.",
+    source="users, service accounts, key.owner_project_access",
+)
+def _owner_state(subject: Subject) -> Value:
+    return subject.owner_state
+
+
+@_fact("owner.id", FactType.TEXT, meaning="The owner's id.", source="key.owner")
+def _owner_id(subject: Subject) -> Value:
+    return subject.key.owner.id
+
+
+@_fact(
+    "owner.email",
+    FactType.TEXT,
+    meaning="The owner's address; absent for service accounts.",
+    source="key.owner.user.email, users",
+)
+def _owner_email(subject: Subject) -> Value:
+    return subject.key.owner.email or (subject.user.email if subject.user else None)
+
+
+@_fact("owner.name", FactType.TEXT, meaning="The owner's name.", source="key.owner")
+def _owner_name(subject: Subject) -> Value:
+    return subject.key.owner.name
+
+
+@_fact(
+    "owner.project_role",
+    FactType.TEXT,
+    meaning="The owner's role in the project: owner, member or none; absent for admin keys.",
+    source="key.owner.role",
+)
+def _owner_project_role(subject: Subject) -> Value:
+    return subject.key.owner.role if subject.key.kind is KeyKind.PROJECT else None
+
+
+@_fact(
+    "owner.org_role",
+    FactType.TEXT,
+    meaning="A person's role in the organization: owner or reader; absent once they left.",
+    source="users.role",
+)
+def _owner_org_role(subject: Subject) -> Value:
+    if subject.user is not None:
+        return subject.user.role
+    if subject.key.owner.kind is OwnerKind.SERVICE_ACCOUNT:
+        return None
+    reason = subject.directory.why_unseen(Collection.USERS)
+    return None if reason is None else Unknown(reason=reason)
+
+
+@_fact(
+    "owner.keys",
+    FactType.NUMBER,
+    meaning="How many keys this owner has in the whole organization.",
+    source="all keys",
+)
+def _owner_keys(subject: Subject) -> Value:
+    if isinstance(subject.key.owner.id, Unknown):
+        return subject.key.owner.id
+    reason = subject.directory.why_keys_unseen()
+    if reason is not None:
+        return Unknown(reason=reason)
+    return subject.directory.keys_of_owner[subject.key.owner.id]
+
+
+@_fact(
+    "project.id",
+    FactType.TEXT,
+    meaning="The id of the key's project; absent for admin keys.",
+    source="the listing",
+)
+def _project_id(subject: Subject) -> Value:
+    return subject.key.project_id
+
+
+@_fact(
+    "project.name",
+    FactType.TEXT,
+    meaning="The name of the key's project; absent for admin keys.",
+    source="projects.name",
+)
+def _project_name(subject: Subject) -> Value:
+    return subject.project.name if subject.project else None
+
+
+@_fact(
+    "project.state",
+    ProjectState,
+    meaning="Whether the key's project is active or archived; absent for admin keys.",
+    source="projects.status",
+)
+def _project_state(subject: Subject) -> Value:
+    return subject.project.state if subject.project else None
+
+
+@_fact(
+    "project.age",
+    FactType.DURATION,
+    meaning="Time since the project was created; absent for admin keys.",
+    source="projects.created_at",
+)
+def _project_age(subject: Subject) -> Value:
+    return subject.now - subject.project.created_at if subject.project else None
+
+
+@_fact(
+    "project.keys",
+    FactType.NUMBER,
+    meaning="How many keys the project has; absent for admin keys.",
+    source="the project's keys",
+)
+def _project_keys(subject: Subject) -> Value:
+    if subject.project is None:
+        return None
+    reason = subject.directory.why_unseen(Collection.PROJECT_KEYS, subject.project.id)
+    if reason is not None:
+        return Unknown(reason=reason)
+    return subject.directory.keys_of_project[subject.project.id]

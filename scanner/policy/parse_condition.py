@@ -1,0 +1,180 @@
+"""The grammar of conditions: a tree of the document -> a typed Condition."""
+
+import re
+from typing import Final
+
+from scanner.policy import document
+from scanner.policy.conditions import (
+    MANY,
+    OPERATORS,
+    ORDER,
+    AllOf,
+    AnyOf,
+    Condition,
+    Leaf,
+    Limit,
+    Not,
+    Operator,
+    Scalar,
+)
+from scanner.policy.document import Items, Mapping, Node
+from scanner.policy.durations import parse_duration
+from scanner.policy.facts import FACTS, Fact, FactType
+from scanner.policy.problems import Problems, did_you_mean
+
+_GROUPS: Final = ("all", "any", "not")
+_WHOLE_NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,8}")  # YAML 1.1 would read 010 as eight
+
+
+def parse_condition(node: Node, problems: Problems) -> Condition | None:
+    """Read a condition; None after noting what is wrong with it."""
+    if not isinstance(node, Mapping):
+        problems.add(node, "a condition is a mapping of facts, such as { age: { over: 90d } }")
+        return None
+    if not node.entries:
+        problems.add(node, "an empty condition would hold for every key; name a fact")
+        return None
+    parts = [_entry(key, value, problems) for key, value in node.entries]
+    sound = tuple(part for part in parts if part is not None)
+    if len(sound) < len(parts):
+        return None
+    return sound[0] if len(sound) == 1 else AllOf(parts=sound)
+
+
+def _entry(key: document.Scalar, value: Node, problems: Problems) -> Condition | None:
+    match key.text:
+        case "all" | "any":
+            return _group(key, value, problems)
+        case "not":
+            part = parse_condition(value, problems)
+            return None if part is None else Not(part=part)
+        case name if name in FACTS:
+            return _fact_test(FACTS[name], value, problems)
+        case name:
+            hint = did_you_mean(name, (*FACTS, *_GROUPS))
+            problems.add(key, f"unknown fact '{name}'{hint}")
+            return None
+
+
+def _group(key: document.Scalar, value: Node, problems: Problems) -> Condition | None:
+    if not isinstance(value, Items):
+        problems.add(value, f"'{key.text}' takes a list of conditions")
+        return None
+    if not value.items:
+        problems.add(value, f"an empty '{key.text}' decides nothing; list conditions or remove it")
+        return None
+    parts = [parse_condition(item, problems) for item in value.items]
+    sound = tuple(part for part in parts if part is not None)
+    if len(sound) < len(parts):
+        return None
+    return AllOf(parts=sound) if key.text == "all" else AnyOf(parts=sound)
+
+
+def _fact_test(fact: Fact, value: Node, problems: Problems) -> Condition | None:
+    """Read what a fact is held against: a scalar (is), a list (one of) or operators."""
+    if isinstance(value, Mapping):
+        if not value.entries:
+            problems.add(value, f"'{fact.name}' is held against nothing")
+            return None
+        leaves = [_operator_test(fact, key, limit, problems) for key, limit in value.entries]
+        sound = tuple(leaf for leaf in leaves if leaf is not None)
+        if len(sound) < len(leaves):
+            return None
+        return sound[0] if len(sound) == 1 else AllOf(parts=sound)
+    op = Operator.ONE_OF if isinstance(value, Items) else Operator.IS
+    return _leaf(fact, op, value, value, problems)
+
+
+def _operator_test(
+    fact: Fact, key: document.Scalar, limit: Node, problems: Problems
+) -> Leaf | None:
+    allowed = [op.value for op in Operator if op in OPERATORS[fact.type]]
+    try:
+        op = Operator(key.text)
+    except ValueError:
+        hint = did_you_mean(key.text, allowed)
+        problems.add(key, f"unknown operator '{key.text}'{hint}")
+        return None
+    return _leaf(fact, op, key, limit, problems)
+
+
+def _leaf(fact: Fact, op: Operator, at: Node, limit: Node, problems: Problems) -> Leaf | None:
+    if op not in OPERATORS[fact.type]:
+        kind = fact.type.name.lower()
+        allowed = ", ".join(o.value for o in Operator if o in OPERATORS[fact.type])
+        problems.add(
+            at, f"'{fact.name}' is a {kind}, which '{op}' does not fit; it takes: {allowed}"
+        )
+        return None
+    value = _limit(fact, op, limit, problems)
+    return None if value is None else Leaf(fact=fact, operator=op, limit=value)
+
+
+def _limit(fact: Fact, op: Operator, node: Node, problems: Problems) -> Limit | None:
+    if op is Operator.KNOWN:
+        return _boolean(node, f"'{fact.name}: known'", problems)
+    if op not in MANY:
+        return _scalar(fact, op, node, problems)
+    if not isinstance(node, Items) or not node.items:
+        problems.add(node, f"'{op}' takes a list of values with at least one in it")
+        return None
+    values = [_scalar(fact, op, item, problems) for item in node.items]
+    sound = tuple(value for value in values if value is not None)
+    return sound if len(sound) == len(values) else None
+
+
+def _scalar(fact: Fact, op: Operator, node: Node, problems: Problems) -> Scalar | None:
+    if not isinstance(node, document.Scalar):
+        problems.add(node, f"'{fact.name}: {op}' takes a single value")
+        return None
+    match fact.type:
+        case FactType.BOOLEAN:
+            return _boolean(node, f"'{fact.name}'", problems)
+        case FactType.CHOICE:
+            return _choice(fact, node, problems)
+        case FactType.DURATION:
+            return _duration(fact, op, node, problems)
+        case FactType.NUMBER:
+            return _number(fact, node, problems)
+        case FactType.TEXT:
+            return problems.text(node, f"'{fact.name}'") or None
+
+
+def _boolean(node: Node, what: str, problems: Problems) -> bool | None:
+    if isinstance(node, document.Scalar) and node.type == "bool":
+        if node.text in ("true", "false"):
+            return node.text == "true"
+        problems.add(node, f"{what}: write true or false instead of {node.text}")
+        return None
+    problems.add(node, f"{what} is true or false")
+    return None
+
+
+def _choice(fact: Fact, node: document.Scalar, problems: Problems) -> str | None:
+    if node.text in fact.choices:
+        return node.text
+    hint = did_you_mean(node.text, fact.choices)
+    problems.add(node, f"'{fact.name}' is never '{node.text}'{hint}")
+    return None
+
+
+def _duration(fact: Fact, op: Operator, node: document.Scalar, problems: Problems) -> Scalar | None:
+    duration = parse_duration(node.text)
+    if duration is None:
+        near = f"{node.text}d" if node.type == "int" else "90d"
+        problems.add(
+            node,
+            f"'{fact.name}' is a duration, which '{node.text}' is not;"
+            f" say it with its unit, such as {near}, 12h or 2w",
+        )
+    elif not duration and op in ORDER and fact.name != "expires_in":
+        problems.add(node, f"'{fact.name}: {op} {node.text}' would take every key or none")
+        return None
+    return duration
+
+
+def _number(fact: Fact, node: document.Scalar, problems: Problems) -> int | None:
+    if node.type == "int" and _WHOLE_NUMBER.fullmatch(node.text):
+        return int(node.text)
+    problems.add(node, f"'{fact.name}' is a whole number, which '{node.text}' is not")
+    return None

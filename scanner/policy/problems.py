@@ -1,0 +1,91 @@
+"""Collecting every mistake of a policy file instead of stopping at the first."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+
+from scanner.errors import PolicyError, Problem
+from scanner.policy import document
+from scanner.policy.document import Node, Scalar
+
+
+class Problems:
+    """The mistakes found so far; `rule` names the rule being read, if any."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.rule: str | None = None
+        self._found: list[Problem] = []
+
+    def add(self, node: Node, message: str) -> None:
+        """Note one mistake at the place of `node`."""
+        prefix = f"rule '{self.rule}': " if self.rule else ""
+        self._found.append(
+            Problem(
+                file=self.file, line=node.line, column=node.column, message=f"{prefix}{message}"
+            )
+        )
+
+    def raise_if_any(self) -> None:
+        """Raise PolicyError with all mistakes in file order, if there are any."""
+        if self._found:
+            raise PolicyError(tuple(sorted(self._found)))
+
+    def fields(
+        self,
+        node: Node,
+        what: str,
+        *,
+        required: tuple[str, ...],
+        optional: tuple[str, ...],
+        label: str | None = None,
+    ) -> Mapping[str, Node]:
+        """Return the fields of a mapping; note unknown and missing ones.
+
+        `label` is the field that names the rule in every mistake noted from here on.
+        """
+        if not isinstance(node, document.Mapping):
+            self.add(node, f"{what} must be a mapping with {', '.join(required)}")
+            return {}
+        allowed = (*required, *optional)
+        found: dict[str, Node] = {}
+        for key, value in node.entries:
+            if key.text == label and isinstance(value, Scalar):
+                self.rule = value.text
+        for key, value in node.entries:
+            if key.text in allowed:
+                found[key.text] = value
+            else:
+                self.add(
+                    key, f"unknown key '{key.text}' in {what}{did_you_mean(key.text, allowed)}"
+                )
+        for name in required:
+            if name not in found:
+                self.add(node, f"{what} lacks '{name}'")
+        return found
+
+    def text(self, node: Node | None, what: str) -> str:
+        """Return a text on one line, or "" after noting what is wrong; None is silent."""
+        if node is None:
+            return ""
+        if not isinstance(node, Scalar):
+            self.add(node, f"{what} must be text")
+        elif node.type != "str":
+            self.add(
+                node,
+                f"{what} must be text: YAML reads {node.text or 'nothing'} as {node.type};"
+                f' write "{node.text}"',
+            )
+        elif not node.text.strip():
+            self.add(node, f"{what} must not be empty")
+        else:
+            return " ".join(node.text.split())
+        return ""
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """Return `; did you mean 'x'?` for the nearest choice, else the choices themselves."""
+    choices = tuple(choices)
+    near = difflib.get_close_matches(word.lower(), choices, n=1, cutoff=0.6)
+    if near:
+        return f"; did you mean '{near[0]}'?"
+    return f"; known: {', '.join(choices)}"

@@ -1,0 +1,162 @@
+"""One key with all that the inventory knows around it: what facts are read from."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from scanner.finding import OwnerState
+from scanner.inventory import (
+    Collection,
+    Coverage,
+    CoverageState,
+    Inventory,
+    Key,
+    KeyKind,
+    OwnerKind,
+    Project,
+    ProjectAccess,
+    ServiceAccount,
+    Unknown,
+    User,
+)
+
+_USER_STATES = frozenset(
+    {
+        OwnerState.ACTIVE,
+        OwnerState.DISABLED,
+        OwnerState.LEFT_ORG,
+        OwnerState.NO_PROJECT_ACCESS,
+    }
+)
+_SERVICE_ACCOUNT_STATES = frozenset(
+    {OwnerState.ACTIVE, OwnerState.NO_PROJECT_ACCESS, OwnerState.SERVICE_ACCOUNT_MISSING}
+)
+
+
+class Directory:
+    """The inventory, indexed once for all keys."""
+
+    def __init__(self, inventory: Inventory) -> None:
+        self.projects = {project.id: project for project in inventory.projects}
+        self.users = {user.id: user for user in inventory.users}
+        self.service_accounts = {
+            (account.project_id, account.id): account for account in inventory.service_accounts
+        }
+        self.keys_of_owner = Counter(key.owner.id for key in inventory.keys)
+        self.keys_of_project = Counter(key.project_id for key in inventory.keys)
+        self._gaps: defaultdict[Collection, list[Coverage]] = defaultdict(list)
+        self._seen: set[tuple[Collection, str | None]] = set()
+        for listing in inventory.coverage:
+            if listing.state is CoverageState.COMPLETE:
+                self._seen.add((listing.collection, listing.project_id))
+            else:
+                self._gaps[listing.collection].append(listing)
+
+    def why_unseen(self, collection: Collection, project_id: str | None = None) -> str | None:
+        """Return why that listing was not seen to its end, or None if it was."""
+        if (collection, project_id) in self._seen:
+            return None
+        for gap in self._gaps[collection]:
+            if gap.project_id == project_id:
+                return f"{collection} could not be listed: {gap.reason}"
+        return f"{collection} were not listed"
+
+    def why_keys_unseen(self) -> str | None:
+        """Return why some keys of the organization may not have been seen, or None."""
+        for collection in (Collection.PROJECTS, Collection.PROJECT_KEYS, Collection.ADMIN_KEYS):
+            for gap in self._gaps[collection]:
+                return f"{gap.endpoint} could not be listed: {gap.reason}"
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """One key at one moment, with its project and its owner's entries in the directory."""
+
+    key: Key
+    now: datetime
+    directory: Directory
+    project: Project | None
+    user: User | None
+    service_account: ServiceAccount | None
+    owner_state: OwnerState | Unknown
+
+
+def subjects(inventory: Inventory, now: datetime) -> Iterator[Subject]:
+    """Yield one subject for each key, in the inventory's order."""
+    directory = Directory(inventory)
+    for key in inventory.keys:
+        owner_id = key.owner.id if isinstance(key.owner.id, str) else ""
+        user = directory.users.get(owner_id)
+        account = directory.service_accounts.get((key.project_id or "", owner_id))
+        yield Subject(
+            key=key,
+            now=now,
+            directory=directory,
+            project=directory.projects.get(key.project_id or ""),
+            user=user,
+            service_account=account,
+            owner_state=_owner_state(key, user, account, directory),
+        )
+
+
+def _owner_state(
+    key: Key, user: User | None, account: ServiceAccount | None, directory: Directory
+) -> OwnerState | Unknown:
+    """Derive where the owner stands; the gravest state that is certain wins."""
+    kind, owner_id = key.owner.kind, key.owner.id
+    if isinstance(kind, Unknown):
+        return Unknown(reason=kind.reason)
+    possible = _USER_STATES if kind is OwnerKind.USER else _SERVICE_ACCOUNT_STATES
+    if key.project_access is ProjectAccess.INACTIVE:
+        possible -= {OwnerState.ACTIVE}
+    elif not isinstance(key.project_access, Unknown):
+        possible -= {OwnerState.NO_PROJECT_ACCESS}
+    if isinstance(owner_id, Unknown):
+        return Unknown(reason=owner_id.reason, possible=possible)
+    if kind is OwnerKind.USER or key.kind is KeyKind.ADMIN:
+        return _member_state(key, user, possible, directory)
+    if account is None:
+        reason = directory.why_unseen(Collection.SERVICE_ACCOUNTS, key.project_id)
+        if reason is None:
+            return OwnerState.SERVICE_ACCOUNT_MISSING
+        return Unknown(reason=reason, possible=possible)
+    return _access_state(key)
+
+
+def _member_state(
+    key: Key, user: User | None, possible: frozenset[OwnerState], directory: Directory
+) -> OwnerState | Unknown:
+    """Derive the state of an owner who should stand among the organization's users."""
+    if user is None:
+        if key.owner.kind is OwnerKind.SERVICE_ACCOUNT:
+            reason = "the API does not list the service accounts that own admin keys"
+            return Unknown(reason=reason, possible=possible)
+        reason_unseen = directory.why_unseen(Collection.USERS)
+        if reason_unseen is None:
+            return OwnerState.LEFT_ORG
+        return Unknown(reason=reason_unseen, possible=possible)
+    if user.enabled is False:
+        return OwnerState.DISABLED
+    access = _access_state(key)
+    if isinstance(user.enabled, Unknown):
+        still = {access} if isinstance(access, OwnerState) else access.possible
+        return Unknown(
+            reason=user.enabled.reason, possible=frozenset({OwnerState.DISABLED, *still})
+        )
+    return access
+
+
+def _access_state(key: Key) -> OwnerState | Unknown:
+    """Derive the state of an owner who exists and is enabled."""
+    match key.project_access:
+        case Unknown(reason=reason):
+            return Unknown(
+                reason=reason,
+                possible=frozenset({OwnerState.ACTIVE, OwnerState.NO_PROJECT_ACCESS}),
+            )
+        case ProjectAccess.INACTIVE:
+            return OwnerState.NO_PROJECT_ACCESS
+        case ProjectAccess.ACTIVE | None:
+            return OwnerState.ACTIVE

@@ -1,0 +1,42 @@
+"""The outside world as the core sees it: small Protocols that the edges implement."""
+
+from datetime import datetime
+from typing import Protocol
+
+from scanner.finding import ScanResult
+from scanner.inventory import Inventory
+
+
+class Clock(Protocol):
+    """Tells the time."""
+
+    def __call__(self) -> datetime:
+        """Return now, time-zone aware, in UTC."""
+        ...
+
+
+class Collector(Protocol):
+    """Walks one organization."""
+
+    async def collect(self) -> Inventory:
+        """Return everything that could be seen; what could not stands in its coverage.
+
+        Raise ApiError only if there is nothing to judge: the projects themselves cannot be listed.
+        """
+        ...
+
+
+class Progress(Protocol):
+    """Watches a walk; called from the walk's own thread, often."""
+
+    def __call__(self, *, projects: int, projects_done: int, keys: int) -> None:
+        """Take note of how far the walk has come."""
+        ...
+
+
+class Format(Protocol):
+    """Renders a scan result; equal results render to equal text."""
+
+    def __call__(self, result: ScanResult) -> str:
+        """Return the whole document."""
+        ...

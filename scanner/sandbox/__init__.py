@@ -1,0 +1,1 @@
+"""A faithful local stand-in for OpenAI's Administration API, for the demo, trials and tests."""

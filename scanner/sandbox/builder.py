@@ -1,0 +1,123 @@
+"""Building made-up organizations: ids and redacted values in the API's shapes, from one seed."""
+
+import random
+import string
+from typing import Final
+
+from scanner.sandbox.organization import (
+    Account,
+    AdminKey,
+    Member,
+    ProjectKey,
+    SandboxOrganization,
+    SandboxProject,
+)
+
+DAY: Final = 86_400
+_ALPHABET: Final = string.ascii_letters + string.digits
+
+
+class Builder:
+    """Adds to one organization. Every age is in days before `now` (Unix seconds)."""
+
+    def __init__(self, name: str, *, seed: int, now: int) -> None:
+        self.organization = SandboxOrganization(name=name)
+        self.random = random.Random(seed)  # noqa: S311 - made-up data
+        self.now = now
+
+    def member(self, name: str, *, age: float = 500, role: str = "reader") -> Member:
+        """Add a user of the organization."""
+        address = "".join(c for c in name.lower().replace(" ", ".") if c.isalnum() or c == ".")
+        member = Member(
+            id=self._id("user-", 24),
+            name=name,
+            email=f"{address}@example.com",
+            role=role,
+            added_at=self._before(age),
+        )
+        self.organization.members[member.id] = member
+        return member
+
+    def leave(self, member: Member) -> None:
+        """Remove a user from the organization and its projects; their keys stay."""
+        del self.organization.members[member.id]
+        for project in self.organization.projects.values():
+            project.roles.pop(member.id, None)
+
+    def project(
+        self, name: str, *members: Member, age: float = 400, archived: float | None = None
+    ) -> SandboxProject:
+        """Add a project with its members; `archived` is how many days ago it was archived."""
+        project = SandboxProject(
+            id=self._id("proj_", 24),
+            name=name,
+            created_at=self._before(age),
+            archived_at=None if archived is None else self._before(archived),
+            roles={member.id: "member" for member in members},
+        )
+        self.organization.projects[project.id] = project
+        return project
+
+    def account(self, project: SandboxProject, name: str, *, age: float = 100) -> Account:
+        """Add a service account to a project."""
+        account = Account(
+            id=self._id("svc_acct_", 20), name=name, role="member", created_at=self._before(age)
+        )
+        project.accounts[account.id] = account
+        return account
+
+    def key(  # noqa: PLR0913 - what makes a key's story
+        self,
+        project: SandboxProject,
+        owner: Member | Account,
+        name: str,
+        *,
+        age: float,
+        used: float | None,
+        expires: float | None,
+    ) -> ProjectKey:
+        """Add a key: its age, days since its last use (None: never), days until its expiry."""
+        prefix = "sk-svcacct-" if isinstance(owner, Account) else "sk-proj-"
+        key = ProjectKey(
+            id=self._id("key_", 16),
+            name=name,
+            redacted_value=self._redacted(prefix),
+            created_at=self._before(age),
+            owner=owner,
+            last_used_at=None if used is None else self._before(used),
+            expires_at=None if expires is None else self._before(-expires),
+        )
+        project.keys[key.id] = key
+        return key
+
+    def admin_key(
+        self,
+        owner: Member,
+        name: str,
+        *,
+        age: float,
+        used: float | None,
+        expires: float | None,
+    ) -> AdminKey:
+        """Add an admin key."""
+        key = AdminKey(
+            id=self._id("key_", 16),
+            name=name,
+            redacted_value=self._redacted("sk-admin-"),
+            created_at=self._before(age),
+            owner=owner,
+            last_used_at=None if used is None else self._before(used),
+            expires_at=None if expires is None else self._before(-expires),
+        )
+        self.organization.admin_keys[key.id] = key
+        return key
+
+    def _before(self, days: float) -> int:
+        return self.now - round(days * DAY)
+
+    def _id(self, prefix: str, length: int) -> str:
+        return prefix + "".join(self.random.choices(_ALPHABET, k=length))
+
+    def _redacted(self, prefix: str) -> str:
+        shown = "".join(self.random.choices(_ALPHABET, k=8))
+        return f"{prefix}{shown[:4]}...{shown[4:]}"

@@ -1,0 +1,115 @@
+"""The sandbox's state: one made-up organization that requests read and change.
+
+All times are Unix seconds. Insertion order is listing order.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(slots=True, kw_only=True)
+class Member:
+    """A user of the organization."""
+
+    id: str
+    name: str
+    email: str
+    role: str
+    added_at: int
+    enabled: bool = True
+    banned_at: int | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Account:
+    """A service account of one project."""
+
+    id: str
+    name: str
+    role: str
+    created_at: int
+
+
+@dataclass(slots=True, kw_only=True)
+class ProjectKey:
+    """A project's API key. Its owner is remembered even after leaving."""
+
+    id: str
+    name: str
+    redacted_value: str
+    created_at: int
+    owner: Member | Account
+    last_used_at: int | None = None
+    expires_at: int | None = None
+    scopes: tuple[str, ...] = ()
+
+
+@dataclass(slots=True, kw_only=True)
+class AdminKey:
+    """An admin key of the organization."""
+
+    id: str
+    name: str | None
+    redacted_value: str
+    created_at: int
+    owner: Member
+    last_used_at: int | None = None
+    expires_at: int | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class SandboxProject:
+    """A project with its keys, its service accounts and the roles of its members by user id."""
+
+    id: str
+    name: str
+    created_at: int
+    archived_at: int | None = None
+    keys: dict[str, ProjectKey] = field(default_factory=dict)
+    accounts: dict[str, Account] = field(default_factory=dict)
+    roles: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Write:
+    """One request that asked for a change, and how it was answered."""
+
+    method: str
+    path: str
+    body: Any
+    status: int
+
+
+@dataclass(slots=True, kw_only=True)
+class SandboxOrganization:
+    """Everything the sandbox serves, and every write it was asked for."""
+
+    name: str
+    members: dict[str, Member] = field(default_factory=dict)
+    projects: dict[str, SandboxProject] = field(default_factory=dict)
+    admin_keys: dict[str, AdminKey] = field(default_factory=dict)
+    writes: list[Write] = field(default_factory=list)
+
+    def owner_has_access(self, project: SandboxProject, key: ProjectKey) -> bool:
+        """Whether the key's owner can still reach the project."""
+        if isinstance(key.owner, Account):
+            return key.owner.id in project.accounts
+        member = self.members.get(key.owner.id)
+        return member is not None and member.enabled and key.owner.id in project.roles
+
+    def project_keys(self) -> Iterator[tuple[SandboxProject, ProjectKey]]:
+        """Every project key that exists, with its project."""
+        for project in self.projects.values():
+            for key in project.keys.values():
+                yield project, key
+
+    def key_count(self) -> int:
+        """How many keys exist, admin keys included: the truth that a scan is held against."""
+        return len(self.admin_keys) + sum(1 for _ in self.project_keys())
+
+    def hidden_key_count(self) -> int:
+        """How many keys a listing leaves out that does not ask for every owner's."""
+        return sum(
+            1 for project, key in self.project_keys() if not self.owner_has_access(project, key)
+        )

@@ -1,0 +1,131 @@
+"""The sandbox's state -> the JSON bodies of the Administration API."""
+
+from typing import Any
+
+from scanner.sandbox.organization import (
+    Account,
+    AdminKey,
+    Member,
+    ProjectKey,
+    SandboxOrganization,
+    SandboxProject,
+)
+
+Body = dict[str, Any]
+
+
+def project_body(project: SandboxProject) -> Body:
+    """`organization.project`."""
+    return {
+        "id": project.id,
+        "object": "organization.project",
+        "name": project.name,
+        "created_at": project.created_at,
+        "archived_at": project.archived_at,
+        "status": "active" if project.archived_at is None else "archived",
+    }
+
+
+def member_body(member: Member) -> Body:
+    """`organization.user`."""
+    return {
+        "object": "organization.user",
+        "id": member.id,
+        "name": member.name,
+        "email": member.email,
+        "role": member.role,
+        "added_at": member.added_at,
+        "created": member.added_at,
+        "is_default": False,
+        "is_service_account": False,
+        "is_scim_managed": False,
+        "user": {
+            "object": "user",
+            "id": member.id,
+            "name": member.name,
+            "email": member.email,
+            "picture": None,
+            "enabled": member.enabled,
+            "banned": member.banned_at is not None,
+            "banned_at": member.banned_at,
+        },
+    }
+
+
+def project_member_body(member: Member, role: str) -> Body:
+    """`organization.project.user`."""
+    return {
+        "object": "organization.project.user",
+        "id": member.id,
+        "name": member.name,
+        "email": member.email,
+        "role": role,
+        "added_at": member.added_at,
+    }
+
+
+def account_body(account: Account) -> Body:
+    """`organization.project.service_account`."""
+    return {
+        "object": "organization.project.service_account",
+        "id": account.id,
+        "name": account.name,
+        "role": account.role,
+        "created_at": account.created_at,
+    }
+
+
+def key_body(organization: SandboxOrganization, project: SandboxProject, key: ProjectKey) -> Body:
+    """`organization.project.api_key`; the secret and the scopes are never in it."""
+    has_access = organization.owner_has_access(project, key)
+    return {
+        "object": "organization.project.api_key",
+        "redacted_value": key.redacted_value,
+        "name": key.name,
+        "created_at": key.created_at,
+        "last_used_at": key.last_used_at,
+        "expires_at": key.expires_at,
+        "id": key.id,
+        "owner_project_access": "active" if has_access else "inactive",
+        "owner": _owner_body(project, key.owner),
+    }
+
+
+def _owner_body(project: SandboxProject, owner: Member | Account) -> Body:
+    if isinstance(owner, Account):
+        service_account = {
+            "id": owner.id,
+            "name": owner.name,
+            "created_at": owner.created_at,
+            "role": owner.role,
+        }
+        return {"type": "service_account", "service_account": service_account}
+    user = {
+        "id": owner.id,
+        "email": owner.email,
+        "name": owner.name,
+        "created_at": owner.added_at,
+        "role": project.roles.get(owner.id, "member"),
+    }
+    return {"type": "user", "user": user}
+
+
+def admin_key_body(key: AdminKey) -> Body:
+    """`organization.admin_api_key`."""
+    return {
+        "object": "organization.admin_api_key",
+        "id": key.id,
+        "name": key.name,
+        "redacted_value": key.redacted_value,
+        "created_at": key.created_at,
+        "last_used_at": key.last_used_at,
+        "expires_at": key.expires_at,
+        "owner": {
+            "type": "user",
+            "object": "organization.user",
+            "id": key.owner.id,
+            "name": key.owner.name,
+            "created_at": key.owner.added_at,
+            "role": key.owner.role,
+        },
+    }

@@ -1,0 +1,55 @@
+"""The sandbox on a loopback port, in a thread of its own."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import uvicorn
+
+from scanner.errors import UsageError
+from scanner.sandbox.app import SandboxApp
+
+HOST: Final = "127.0.0.1"
+_START_LIMIT: Final = 10.0
+"""Seconds."""
+
+
+@contextmanager
+def serving(app: SandboxApp, port: int = 0) -> Iterator[str]:
+    """Serve `app` on loopback while the context lasts; yields its base URL. Port 0 takes any.
+
+    Raise UsageError if the port is taken.
+    """
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((HOST, port))
+        except OSError as error:
+            raise UsageError(
+                f"The sandbox cannot listen on {HOST}:{port}: {error.strerror}.",
+                help="Choose another port, or --port 0 for any that is free.",
+            ) from None
+        server = uvicorn.Server(
+            uvicorn.Config(app, lifespan="off", log_config=None, access_log=False, ws="none")
+        )
+        thread = threading.Thread(
+            target=server.run, args=([listener],), name="sandbox", daemon=True
+        )
+        thread.start()
+        try:
+            _wait_until_started(server, thread)
+            yield f"http://{HOST}:{listener.getsockname()[1]}/v1"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def _wait_until_started(server: uvicorn.Server, thread: threading.Thread) -> None:
+    limit = time.monotonic() + _START_LIMIT
+    while not server.started:
+        if not thread.is_alive() or time.monotonic() > limit:
+            raise UsageError("The sandbox did not start.")
+        time.sleep(0.005)

@@ -1,0 +1,29 @@
+"""One scan from start to end: collect, judge, conclude."""
+
+import secrets
+from collections.abc import Sequence
+
+from scanner.finding import ScanResult
+from scanner.judge import judge
+from scanner.policy.model import Policy
+from scanner.ports import Clock, Collector
+
+
+async def scan(collector: Collector, policies: Sequence[Policy], clock: Clock) -> ScanResult:
+    """Walk the organization and judge it at the moment the walk began.
+
+    Raise ApiError if the projects cannot be listed; what else could not be seen is in the result.
+    """
+    started_at = clock()
+    inventory = await collector.collect()
+    return ScanResult(
+        id=f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
+        started_at=started_at,
+        finished_at=clock(),
+        organization=inventory.organization,
+        policies=tuple(policy.name for policy in policies),
+        projects=len(inventory.projects),
+        keys=len(inventory.keys),
+        findings=judge(inventory, policies, started_at),
+        coverage=inventory.coverage,
+    )

@@ -1,0 +1,57 @@
+"""Values that must never print, and the second net for those that got into text anyway."""
+
+import hmac
+import re
+from typing import Final, NoReturn
+
+MASK: Final = "***"
+
+_SECRET_SHAPES: Final = (
+    (re.compile(r"\bsk-[A-Za-z0-9_-]{16,}"), f"sk-{MASK}"),
+    (re.compile(r"\bxox[a-z]-[A-Za-z0-9-]{8,}"), f"xox-{MASK}"),
+    (re.compile(r"\bxapp-[A-Za-z0-9-]{8,}"), f"xapp-{MASK}"),
+    (re.compile(r"(https://hooks\.slack\.com/)[^\s\"'<>]+"), rf"\1{MASK}"),
+    (re.compile(r"(?i)\b(bearer\s+)[A-Za-z0-9._~+/=-]{8,}"), rf"\1{MASK}"),
+)
+
+
+class Secret:
+    """A string that renders as `***` everywhere; only `reveal` gives it out."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """Return the secret itself: for the one place that sends it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return MASK
+
+    __str__ = __repr__
+
+    def __format__(self, format_spec: str) -> str:
+        return MASK
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return hmac.compare_digest(self._value.encode(), other._value.encode())
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._value))
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Secret is not serialized")
+
+
+def redact(text: str) -> str:
+    """Replace whatever looks like an OpenAI key, a Slack token or a bearer token by its mask.
+
+    Redacted values as the API gives them (`sk-proj-Ab3d...9xYz`) stay as they are.
+    """
+    for shape, mask in _SECRET_SHAPES:
+        text = shape.sub(mask, text)
+    return text

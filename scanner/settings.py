@@ -1,0 +1,106 @@
+"""The environment -> frozen settings, checked before anything is asked of anyone."""
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from scanner.errors import CredentialError, UsageError
+from scanner.secret import Secret
+
+DEFAULT_BASE_URL: Final = "https://api.openai.com/v1"
+DEFAULT_CONCURRENCY: Final = 16
+MAX_CONCURRENCY: Final = 64
+
+_MAKE_ONE: Final = (
+    "Make an admin key under Organization > Admin keys in the OpenAI settings"
+    " and put it into OPENAI_ADMIN_KEY."
+)
+_NOT_ADMIN: Final = {
+    "sk-proj-": "a project key",
+    "sk-svcacct-": "a service account's project key",
+    "sk-": "a user or project key",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How to reach one organization: `base_url` without a slash at its end."""
+
+    admin_key: Secret
+    base_url: str
+    concurrency: int
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Read OPENAI_ADMIN_KEY, OPENAI_BASE_URL and KEYVIGIL_CONCURRENCY.
+
+    Raise CredentialError or UsageError on what cannot work.
+    """
+    return Settings(
+        admin_key=_admin_key(environment.get("OPENAI_ADMIN_KEY", "")),
+        base_url=_base_url(environment.get("OPENAI_BASE_URL") or DEFAULT_BASE_URL),
+        concurrency=_concurrency(environment.get("KEYVIGIL_CONCURRENCY")),
+    )
+
+
+def _admin_key(text: str) -> Secret:
+    key = text.strip()
+    if not key:
+        raise CredentialError("There is no admin key: OPENAI_ADMIN_KEY is not set.", help=_MAKE_ONE)
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise CredentialError(
+            "OPENAI_ADMIN_KEY holds characters that no key has: was something else pasted?",
+            help=_MAKE_ONE,
+        )
+    if not key.startswith("sk-admin-"):
+        for prefix, kind in _NOT_ADMIN.items():
+            if key.startswith(prefix):
+                raise CredentialError(
+                    f"OPENAI_ADMIN_KEY holds {kind} ({prefix}...). The Administration API takes"
+                    " admin keys only (sk-admin-...). Nothing was sent.",
+                    help=_MAKE_ONE,
+                )
+    return Secret(key)
+
+
+def _base_url(text: str) -> str:
+    problem = None
+    try:
+        url = urlsplit(text.strip())
+        _ = url.port  # read here: a port that is no number raises only now
+    except ValueError:
+        url = urlsplit("")
+    if url.scheme not in ("https", "http") or not url.hostname:
+        problem = "is not an https address"
+    elif url.username or url.password or url.query or url.fragment:
+        problem = "must be an address and a path, without user, query or fragment"
+    elif url.scheme == "http" and not _is_loopback(url.hostname):
+        problem = "is plain http, over which the admin key would travel readably"
+    if problem:
+        raise UsageError(
+            f"OPENAI_BASE_URL {problem}.",
+            help=f"Use https, as in {DEFAULT_BASE_URL}; plain http is for loopback only.",
+        )
+    return text.strip().rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _concurrency(text: str | None) -> int:
+    if text is None:
+        return DEFAULT_CONCURRENCY
+    if text.isascii() and text.isdecimal() and 1 <= int(text[:6]) <= MAX_CONCURRENCY:
+        return int(text)
+    raise UsageError(
+        "KEYVIGIL_CONCURRENCY is not a number of requests that can be under way at once.",
+        help=f"Use a whole number from 1 to {MAX_CONCURRENCY} ({DEFAULT_CONCURRENCY} by default).",
+    )

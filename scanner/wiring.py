@@ -1,0 +1,135 @@
+"""The one place that names concrete parts together."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from scanner.bundled import bundled
+from scanner.errors import PolicyError, Problem, UsageError
+from scanner.finding import ScanResult
+from scanner.openai_api.client import AdminClient
+from scanner.openai_api.collect import ApiCollector
+from scanner.policy.model import Policy
+from scanner.policy.parse import parse_policy
+from scanner.policy.problems import did_you_mean
+from scanner.ports import Progress
+from scanner.sandbox.app import SANDBOX_KEY, SandboxApp
+from scanner.sandbox.organization import SandboxOrganization
+from scanner.sandbox.seeded import seeded_organization
+from scanner.sandbox.server import serving
+from scanner.sandbox.stories import demo_organization
+from scanner.scan import scan
+from scanner.secret import Secret
+from scanner.settings import DEFAULT_CONCURRENCY, Settings
+
+_SUFFIX: Final = ".yaml"
+
+
+def now() -> datetime:
+    """Tell the time: the Clock of every real scan."""
+    return datetime.now(UTC)
+
+
+def shipped_policies() -> tuple[str, ...]:
+    """Return the names of the policies that ship with KeyVigil."""
+    files = (entry.name for entry in bundled("policies").iterdir())
+    return tuple(sorted(name.removesuffix(_SUFFIX) for name in files if name.endswith(_SUFFIX)))
+
+
+def policy_text(name_or_file: str) -> tuple[str, str]:
+    """Return a policy's text and the name to show for it, by shipped name or by file.
+
+    A word with a slash or a .yaml or .yml ending is a file. Raise UsageError or PolicyError.
+    """
+    is_file = (
+        Path(name_or_file).suffix in (".yaml", ".yml") or Path(name_or_file).name != name_or_file
+    )
+    if not is_file and name_or_file not in shipped_policies():
+        hint = did_you_mean(name_or_file, shipped_policies())
+        raise UsageError(
+            f"There is no policy '{name_or_file}'{hint}",
+            help="Name a shipped policy (keyvigil policies list) or a .yaml file.",
+        )
+    source = Path(name_or_file) if is_file else bundled("policies") / f"{name_or_file}{_SUFFIX}"
+    shown = name_or_file if is_file else f"{name_or_file}{_SUFFIX}"
+    try:
+        content = source.read_bytes()
+        return content.decode("utf-8-sig"), shown
+    except OSError as error:
+        raise UsageError(
+            f"The policy {name_or_file} cannot be read: {error.strerror}.",
+            help="Check the path, or name a shipped policy (keyvigil policies list).",
+        ) from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        problem = Problem(file=shown, line=line, column=1, message="the file is not UTF-8 text")
+        raise PolicyError((problem,)) from None
+
+
+def load_policies(names_or_files: Iterable[str]) -> tuple[Policy, ...]:
+    """Read policies; raise PolicyError with every mistake of every file, UsageError for no file."""
+    policies: list[Policy] = []
+    problems: list[Problem] = []
+    for name in names_or_files:
+        text, shown = policy_text(name)
+        try:
+            policies.append(parse_policy(text, shown))
+        except PolicyError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise PolicyError(tuple(problems))
+    _refuse_shared_rules(policies)
+    return tuple(policies)
+
+
+def _refuse_shared_rules(policies: Iterable[Policy]) -> None:
+    """One rule id, one rule: a finding is known by it from night to night."""
+    owner: dict[str, str] = {}
+    for policy in policies:
+        for rule in policy.rules:
+            if rule.text.id in owner:
+                raise UsageError(
+                    f"The rule '{rule.text.id}' stands in policy '{owner[rule.text.id]}' and in"
+                    f" policy '{policy.name}'.",
+                    help="Leave one of the two out, or give the rule another id.",
+                )
+            owner[rule.text.id] = policy.name
+
+
+async def scan_organization(
+    settings: Settings, policies: tuple[Policy, ...], progress: Progress
+) -> ScanResult:
+    """Scan the organization that `settings` leads to; raises as `scan` does."""
+    client = AdminClient(
+        settings.admin_key, base_url=settings.base_url, concurrency=settings.concurrency
+    )
+    async with client:
+        return await scan(ApiCollector(client, progress), policies, now)
+
+
+@contextmanager
+def demo_settings() -> Iterator[Settings]:
+    """Serve the demo's organization while the context lasts; yields the way to it."""
+    with serve_sandbox(demo_organization(int(now().timestamp()))) as settings:
+        yield settings
+
+
+@contextmanager
+def serve_sandbox(organization: SandboxOrganization, port: int = 0) -> Iterator[Settings]:
+    """Serve an organization on loopback while the context lasts; yields the way to it."""
+    with serving(SandboxApp(organization), port) as base_url:
+        yield Settings(
+            admin_key=Secret(SANDBOX_KEY), base_url=base_url, concurrency=DEFAULT_CONCURRENCY
+        )
+
+
+def sandbox_organization(*, seed: int, projects: int, keys_per_project: int) -> SandboxOrganization:
+    """Make an organization of that size, as of now."""
+    return seeded_organization(
+        seed=seed,
+        projects=projects,
+        keys_per_project=keys_per_project,
+        now=int(now().timestamp()),
+    )
