@@ -18,7 +18,7 @@ class Clock(Protocol):
 class Collector(Protocol):
     """Walks one organization."""
 
-    async def collect(self) -> Inventory:
+    def __call__(self) -> Inventory:
         """Return everything that could be seen; what could not stands in its coverage.
 
         Raise ApiError only if there is nothing to judge: the projects themselves cannot be listed.

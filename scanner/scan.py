@@ -9,13 +9,13 @@ from scanner.policy.model import Policy
 from scanner.ports import Clock, Collector
 
 
-async def scan(collector: Collector, policies: Sequence[Policy], clock: Clock) -> ScanResult:
-    """Walk the organization and judge it at the moment the walk began.
+def scan(collect: Collector, policies: Sequence[Policy], clock: Clock) -> ScanResult:
+    """Walk the organization and judge it as of the moment the walk began.
 
     Raise ApiError if the projects cannot be listed; what else could not be seen is in the result.
     """
     started_at = clock()
-    inventory = await collector.collect()
+    inventory = collect()
     return ScanResult(
         id=f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
         started_at=started_at,

@@ -8,7 +8,7 @@ from typing import Final
 
 from scanner.bundled import bundled
 from scanner.errors import PolicyError, Problem, UsageError
-from scanner.finding import ScanResult
+from scanner.inventory import Inventory
 from scanner.openai_api.client import AdminClient
 from scanner.openai_api.collect import ApiCollector
 from scanner.policy.model import Policy
@@ -20,7 +20,6 @@ from scanner.sandbox.organization import SandboxOrganization
 from scanner.sandbox.seeded import seeded_organization
 from scanner.sandbox.server import serving
 from scanner.sandbox.stories import demo_organization
-from scanner.scan import scan
 from scanner.secret import Secret
 from scanner.settings import DEFAULT_CONCURRENCY, Settings
 
@@ -98,15 +97,13 @@ def _refuse_shared_rules(policies: Iterable[Policy]) -> None:
             owner[rule.text.id] = policy.name
 
 
-async def scan_organization(
-    settings: Settings, policies: tuple[Policy, ...], progress: Progress
-) -> ScanResult:
-    """Scan the organization that `settings` leads to; raises as `scan` does."""
+async def collect_inventory(settings: Settings, progress: Progress) -> Inventory:
+    """Walk the organization that `settings` leads to; raises as a Collector does."""
     client = AdminClient(
         settings.admin_key, base_url=settings.base_url, concurrency=settings.concurrency
     )
     async with client:
-        return await scan(ApiCollector(client, progress), policies, now)
+        return await ApiCollector(client, progress).collect()
 
 
 @contextmanager

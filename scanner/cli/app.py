@@ -1,11 +1,9 @@
 """The command `keyvigil`: its subcommands, and the last line of defence against tracebacks."""
 
 import os
-import signal
 import sys
 import traceback
 from importlib.metadata import version
-from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
@@ -50,7 +48,6 @@ def _root(
 
 def main() -> NoReturn:
     """Run the command line and exit with one of the documented codes."""
-    signal.signal(signal.SIGTERM, _terminated)
     try:
         app()
     except KeyVigilError as error:
@@ -65,8 +62,3 @@ def main() -> NoReturn:
             say("help: This is a bug. KEYVIGIL_DEBUG=1 shows where; please report it.")
         sys.exit(ExitCode.INCOMPLETE)
     sys.exit(ExitCode.DONE)
-
-
-def _terminated(_signal: int, _frame: FrameType | None) -> NoReturn:
-    """End as on Ctrl-C: everything half-done is cleaned up on the way out."""
-    sys.exit(ExitCode.TERMINATED)

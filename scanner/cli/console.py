@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from scanner.display import visible
-from scanner.errors import ApiError, KeyVigilError, OutputError, PolicyError, UsageError
+from scanner.errors import ApiError, KeyVigilError, PolicyError, UsageError
 from scanner.secret import redact
 
 _PIPE_WIDTH: Final = 120
@@ -48,17 +48,15 @@ def say(message: str, style: str = "") -> None:
 
 def show_error(error: KeyVigilError) -> ExitCode:
     """Print what happened, where, and what to do next; return the exit code it means."""
-    lines = [str(problem) for problem in error.problems] if isinstance(error, PolicyError) else []
-    for line in lines or [str(error)]:
-        err.print(Text.assemble(("error: ", "bold red"), inert(line)), soft_wrap=True)
+    message = str(error)
+    if isinstance(error, PolicyError):
+        for problem in error.problems:
+            say(str(problem))
+        count = len(error.problems)
+        message = f"{count} mistake{'' if count == 1 else 's'} in the policy; nothing was done."
+    err.print(Text.assemble(("error: ", "bold red"), inert(message)), soft_wrap=True)
     if error.help:
         err.print(Text.assemble(("help: ", "bold"), inert(error.help)), soft_wrap=True)
     if isinstance(error, ApiError) and error.request_id:
         err.print(Text.assemble(("request id: ", "bold"), inert(error.request_id)), soft_wrap=True)
-    match error:
-        case UsageError():
-            return ExitCode.USAGE
-        case ApiError() | OutputError():
-            return ExitCode.INCOMPLETE
-        case _:
-            return ExitCode.INCOMPLETE
+    return ExitCode.USAGE if isinstance(error, UsageError) else ExitCode.INCOMPLETE

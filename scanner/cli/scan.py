@@ -45,8 +45,15 @@ def scan(
 ) -> None:
     """Scan the organization of OPENAI_ADMIN_KEY now. Reads only; changes nothing.
 
-    Exit codes: 0 done; 1 violations at or above --fail-on; 2 usage or policy error; 3 the scan
-    failed or is incomplete.
+    Exit codes:
+
+    0  done
+
+    1  violations at or above --fail-on
+
+    2  a mistake in the command, the environment or a policy
+
+    3  the scan failed or is incomplete
     """
     policies = load_policies(policy or ["baseline"])
     outputs = tuple(_output(text) for text in output or [])

@@ -12,6 +12,7 @@ from scanner.inventory import CoverageState, by_collection
 
 _ROWS: Final = 20
 _WIDE: Final = 110
+_WIDEST: Final = 160
 _STYLES: Final = {
     Severity.CRITICAL: "bold red",
     Severity.HIGH: "red",
@@ -60,10 +61,11 @@ def _table(findings: tuple[Finding, ...], width: int) -> Table:
     """Lay the findings out; the owner gives way first where the terminal is narrow."""
     is_wide = width >= _WIDE
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table.expand, table.width = True, min(width, _WIDEST)
     table.add_column("Severity", no_wrap=True, width=8)
     table.add_column("Rule", no_wrap=True, width=max(len(f.rule.id) for f in findings))
     for heading in ("Key", "Project", *(("Owner",) if is_wide else ()), "Evidence"):
-        table.add_column(heading, no_wrap=True, overflow="ellipsis")
+        table.add_column(heading, no_wrap=True, ratio=1)
     for finding in findings:
         project = finding.project
         owner = inert(finding.owner_email or finding.key.owner.name or "unknown")
@@ -73,7 +75,11 @@ def _table(findings: tuple[Finding, ...], width: int) -> Table:
             inert(finding.key.name or finding.key.id),
             inert((project.name or project.id) if project else "organization"),
             *((owner,) if is_wide else ()),
-            inert(", ".join(f"{row.fact} {row.observed}" for row in finding.evidence)),
+            inert(
+                ", ".join(
+                    f"{row.fact.rpartition('.')[2]} {row.observed}" for row in finding.evidence
+                )
+            ),
         )
     return table
 

@@ -3,7 +3,6 @@
 These models are the promise: fields are added, never renamed or given another meaning.
 """
 
-import json
 from datetime import datetime
 from importlib.metadata import version
 from typing import Literal
@@ -155,7 +154,7 @@ class Report(_Row):
 
 def render_json(result: ScanResult) -> str:
     """Render the report as JSON in plain ASCII: inert in any terminal, log or page."""
-    text = json.dumps(_report(result).model_dump(mode="json"), indent=2)
+    text = _report(result).model_dump_json(indent=2, ensure_ascii=True)
     return text.replace("\x7f", "\\u007f") + "\n"
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -22,6 +23,7 @@ from scanner.errors import (
     ApiNotFound,
     ApiRejected,
     ApiUnreachable,
+    UsageError,
 )
 from scanner.openai_api.retry import Backoff, asked_wait, should_retry
 from scanner.secret import Secret, redact
@@ -72,14 +74,7 @@ class AdminClient(AbstractAsyncContextManager["AdminClient"]):
         self._backoff = backoff or Backoff()
         self._sleep = sleep
         self._in_flight = asyncio.Semaphore(concurrency)
-        self._http = httpx2.AsyncClient(
-            auth=_Bearer(key),
-            headers={"User-Agent": "keyvigil", "Accept": "application/json"},
-            limits=httpx2.Limits(
-                max_connections=concurrency, max_keepalive_connections=concurrency
-            ),
-            timeout=_TIMEOUT,
-        )
+        self._http = _http_client(key, concurrency)
 
     async def __aenter__(self) -> Self:
         return self
@@ -118,6 +113,24 @@ class AdminClient(AbstractAsyncContextManager["AdminClient"]):
             jitter = random.random()  # noqa: S311 - spreads waits, protects nothing
             await self._sleep(self._backoff.wait(attempt, asked_for, jitter))
             attempt += 1
+
+
+def _http_client(key: Secret, concurrency: int) -> httpx2.AsyncClient:
+    """Make the HTTP client; raise UsageError if the proxy or TLS settings around it are wrong."""
+    try:
+        return httpx2.AsyncClient(
+            auth=_Bearer(key),
+            headers={"User-Agent": "keyvigil", "Accept": "application/json"},
+            limits=httpx2.Limits(
+                max_connections=concurrency, max_keepalive_connections=concurrency
+            ),
+            timeout=_TIMEOUT,
+        )
+    except (httpx2.InvalidURL, ImportError, OSError, ValueError) as error:
+        raise UsageError(
+            f"The proxy or TLS settings of the environment cannot be used: {redact(str(error))}",
+            help="Check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.",
+        ) from None
 
 
 def _answer(response: httpx2.Response, endpoint: str) -> Answer:
@@ -177,11 +190,23 @@ def _message(response: httpx2.Response) -> str:
 
 def _unreachable(error: httpx2.RequestError, endpoint: str, base_url: str) -> ApiUnreachable:
     """Say why no answer came, in the words of the error below."""
-    why = redact(str(error)) or type(error).__name__
     if isinstance(error, httpx2.TimeoutException):
         why = f"no answer in time ({type(error).__name__})"
+    else:
+        why = _system_reason(error) or redact(str(error)) or type(error).__name__
     return ApiUnreachable(
         f"{base_url} cannot be reached: {visible(why)}",
         endpoint=endpoint,
         help="Check OPENAI_BASE_URL, the network and the proxy settings (HTTPS_PROXY, NO_PROXY).",
     )
+
+
+def _system_reason(error: BaseException) -> str | None:
+    """Return the operating system's own words from below an error, such as "Connection refused"."""
+    reason = None
+    below: BaseException | None = error
+    while below is not None:
+        if isinstance(below, OSError) and below.errno:
+            reason = os.strerror(below.errno) if below.errno > 0 else below.strerror
+        below = below.__cause__ or below.__context__
+    return reason

@@ -45,7 +45,7 @@ def _ignore(*, projects: int, projects_done: int, keys: int) -> None:
 
 
 class ApiCollector:
-    """A Collector over the Administration API: projects first, the rest alongside.
+    """Collects over the Administration API: projects first, the rest alongside.
 
     The projects' keys are asked for while later pages of projects are still being read.
     """
