@@ -1,4 +1,4 @@
-"""The entry point: `keyvigil` and `python -m scanner`. Told to stop while loading, it just stops."""
+"""The entry point: `keyvigil` and `python -m scanner`; it can be stopped while still loading."""
 
 import signal
 import sys

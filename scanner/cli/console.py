@@ -22,7 +22,6 @@ class ExitCode(IntEnum):
     USAGE = 2
     INCOMPLETE = 3
     INTERRUPTED = 130
-    TERMINATED = 143
 
 
 def _console(*, stderr: bool) -> Console:

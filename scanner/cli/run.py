@@ -1,20 +1,18 @@
 """Running a scan under a command: progress, interruption, outputs, exit code."""
 
-import asyncio
-import signal
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
 from scanner.cli.console import ExitCode, err, out, say
+from scanner.cli.stopping import run_until_told
 from scanner.cli.summary import print_summary
 from scanner.finding import ScanResult, Severity
 from scanner.formats.files import write_whole
 from scanner.formats.registry import FORMATS
-from scanner.inventory import Inventory
 from scanner.policy.model import Policy
 from scanner.ports import Progress as ProgressPort
 from scanner.scan import scan
@@ -31,7 +29,9 @@ def scan_and_report(
     """Scan, write every output, print the summary; exit 130 or 143 if told to stop before."""
     try:
         with _progress() as progress:
-            result = scan(lambda: _collect(settings, progress), policies, now)
+            result = scan(
+                lambda: run_until_told(collect_inventory(settings, progress)), policies, now
+            )
         documents = [(FORMATS[name](result), path) for name, path in outputs]
         for document, path in documents:
             if path is None:
@@ -40,11 +40,8 @@ def scan_and_report(
             else:
                 write_whole(path, document)
     except KeyboardInterrupt:
-        say("Interrupted: the scan was not finished.")
+        say("Stopped: the scan was not finished.")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
-    except asyncio.CancelledError:
-        say("Terminated: the scan was not finished.")
-        raise typer.Exit(ExitCode.TERMINATED) from None
     print_summary(result, err if any(path is None for _, path in outputs) else out)
     return result
 
@@ -58,26 +55,6 @@ def exit_code(result: ScanResult, fail_on: Severity | None) -> ExitCode:
     ):
         return ExitCode.FINDINGS
     return ExitCode.DONE
-
-
-def _collect(settings: Settings, progress: ProgressPort) -> Inventory:
-    """Walk, and put SIGTERM's handler back: an event loop that had its own leaves the default."""
-    handler = signal.getsignal(signal.SIGTERM)
-    try:
-        return asyncio.run(_walk(settings, progress))
-    finally:
-        signal.signal(signal.SIGTERM, handler)
-
-
-async def _walk(settings: Settings, progress: ProgressPort) -> Inventory:
-    """Walk so that SIGTERM ends it in order, as asyncio already sees to for Ctrl-C."""
-    task = asyncio.current_task()
-    if task is not None:
-        with suppress(NotImplementedError):  # Windows has no such signals
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    inventory = await collect_inventory(settings, progress)
-    await asyncio.sleep(0)  # a signal that came at the very end is noticed here
-    return inventory
 
 
 @contextmanager

@@ -1,0 +1,46 @@
+"""Told to stop: Ctrl-C and SIGTERM end a running walk in order, and are never lost."""
+
+import asyncio
+import signal
+from collections.abc import Coroutine
+from contextlib import suppress
+from types import FrameType
+from typing import Any, TypeVar
+
+import typer
+
+from scanner.cli.console import say
+
+Result = TypeVar("Result")
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def run_until_told(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run `work` to its end; told to stop, cancel it, and exit 128 + the signal's number."""
+    told: list[int] = []
+
+    async def run() -> Result:
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+
+        def stop(number: int, _frame: FrameType | None) -> None:
+            told.append(number)
+            if task is not None:
+                loop.call_soon_threadsafe(task.cancel)
+
+        for number in _SIGNALS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, stop)
+        return await work
+
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    result: list[Result] = []
+    try:
+        with suppress(asyncio.CancelledError):
+            result.append(asyncio.run(run()))
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if told:
+        say("Stopped: the scan was not finished.")
+        raise typer.Exit(128 + told[0])
+    return result[0]
