@@ -7,6 +7,7 @@ from typing import Final, NoReturn
 MASK: Final = "***"
 
 _SECRET_SHAPES: Final = (
+    (re.compile(r"sk-(?:admin|proj|svcacct)-[A-Za-z0-9_-]{8,}"), f"sk-{MASK}"),
     (re.compile(r"\bsk-[A-Za-z0-9_-]{16,}"), f"sk-{MASK}"),
     (re.compile(r"\bxox[a-z]-[A-Za-z0-9-]{8,}"), f"xox-{MASK}"),
     (re.compile(r"\bxapp-[A-Za-z0-9-]{8,}"), f"xapp-{MASK}"),

@@ -145,15 +145,13 @@ def parse_page(body: bytes, page: type[Page[Item]]) -> Page[Item]:
 
 def _explain(body: bytes, place: tuple[int | str, ...], message: str) -> str:
     """Say where in the body the mistake stands: `key_abc: owner.type: Input should be ...`."""
-    field = ".".join(str(part) for part in place)
     match place:
         case ("data", int(index), *rest):
-            item = f"{_id_of(body, index)}: " if _id_of(body, index) else f"item {index}: "
-            return f"{item}{'.'.join(str(part) for part in rest)}: {message}"
-        case ():
-            return message
-        case _:
-            return f"{field}: {message}"
+            item = _id_of(body, index) or f"item {index}"
+        case rest:
+            item = ""
+    field = ".".join(str(part) for part in rest)
+    return ": ".join(part for part in (item, field, message) if part)
 
 
 def _id_of(body: bytes, index: int) -> str | None:

@@ -61,16 +61,9 @@ def _in_project(
             )
         case "GET", "service_accounts", account_id:
             return account_body(_found(project.accounts, account_id, "service account"))
-        case "GET", "users":
+        case "GET", "users", *user:
             _refuse_archived(project)
-            members = [
-                (organization.members[user_id], role)
-                for user_id, role in project.roles.items()
-                if user_id in organization.members
-            ]
-            return _page(
-                members, request, lambda entry: entry[0].id, lambda e: project_member_body(*e)
-            )
+            return _project_users(organization, project, request, user)
         case _:
             raise _no_such_url(request)
 
@@ -107,6 +100,27 @@ def _project_keys(
     return _page(
         listed, request, lambda key: key.id, lambda key: key_body(organization, project, key)
     )
+
+
+def _project_users(
+    organization: SandboxOrganization,
+    project: SandboxProject,
+    request: Request,
+    rest: Sequence[str],
+) -> Body:
+    members = {
+        user_id: (organization.members[user_id], role)
+        for user_id, role in project.roles.items()
+        if user_id in organization.members
+    }
+    match rest:
+        case ():
+            entries = members.values()
+            return _page(entries, request, lambda e: e[0].id, lambda e: project_member_body(*e))
+        case (user_id,):
+            return project_member_body(*_found(members, user_id, "user"))
+        case _:
+            raise _no_such_url(request)
 
 
 def _one_key(

@@ -10,7 +10,7 @@ from typing import Final
 import uvicorn
 
 from scanner.errors import UsageError
-from scanner.sandbox.app import SandboxApp
+from scanner.sandbox.app import AsgiApp
 
 HOST: Final = "127.0.0.1"
 _START_LIMIT: Final = 10.0
@@ -18,7 +18,7 @@ _START_LIMIT: Final = 10.0
 
 
 @contextmanager
-def serving(app: SandboxApp, port: int = 0) -> Iterator[str]:
+def serving(app: AsgiApp, port: int = 0) -> Iterator[str]:
     """Serve `app` on loopback while the context lasts; yields its base URL. Port 0 takes any.
 
     Raise UsageError if the port is taken.

@@ -1,0 +1,57 @@
+"""What every test can count on."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scanner.sandbox.app import SandboxApp
+from scanner.sandbox.organization import SandboxOrganization
+from scanner.sandbox.seeded import seeded_organization
+from scanner.sandbox.server import serving
+from tests.factories import NOW
+
+ROOT = Path(__file__).parent.parent
+SHARED = ROOT.parent / "shared"
+
+
+def absent(what: str) -> None:
+    """Skip the test for want of something; where everything must be there, fail it."""
+    if os.environ.get("KEYVIGIL_TEST_ALL"):
+        pytest.fail(f"{what}, and KEYVIGIL_TEST_ALL is set")
+    pytest.skip(what)
+
+
+@pytest.fixture(autouse=True)
+def _no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test can reach a real organization, whatever the shell holds."""
+    for name in list(os.environ):
+        if name.startswith(("OPENAI_", "KEYVIGIL_")) and name != "KEYVIGIL_TEST_ALL":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of a Chromium or Chrome on this machine."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        path = shutil.which(name)
+        if path:
+            return path
+    absent("there is no Chromium on this machine")
+    raise AssertionError
+
+
+@pytest.fixture
+def organization() -> SandboxOrganization:
+    """A small seeded organization with a bit of everything."""
+    return seeded_organization(seed=7, projects=9, keys_per_project=25, now=int(NOW.timestamp()))
+
+
+@pytest.fixture
+def sandbox_url(organization: SandboxOrganization) -> Iterator[str]:
+    """The base URL at which `organization` is served."""
+    with serving(SandboxApp(organization, clock=NOW.timestamp)) as url:
+        yield url

@@ -1,0 +1,90 @@
+"""A server that answers from a script, over real HTTP."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs
+
+from scanner.openai_api.client import AdminClient
+from scanner.openai_api.retry import Backoff
+from scanner.sandbox.app import Receive, Scope, Send
+from scanner.sandbox.server import serving
+from scanner.secret import Secret
+
+KEY = "sk-admin-0123456789abcdefghijklmnop"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """One scripted answer; a body that is not bytes is sent as JSON."""
+
+    status: int = 200
+    body: Any = field(default_factory=lambda: {"data": [], "has_more": False})
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """One request as it arrived."""
+
+    path: str
+    query: dict[str, list[str]]
+    headers: dict[str, str]
+
+
+class Script:
+    """Answers each request with `answer`, and remembers it."""
+
+    def __init__(self, answer: Callable[[Asked], Reply]) -> None:
+        self.asked: list[Asked] = []
+        self._answer = answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        asked = Asked(
+            path=scope["path"],
+            query=parse_qs(scope["query_string"].decode()),
+            headers={name.decode(): value.decode() for name, value in scope["headers"]},
+        )
+        self.asked.append(asked)
+        reply = self._answer(asked)
+        is_raw = isinstance(reply.body, bytes)
+        content = reply.body if is_raw else json.dumps(reply.body).encode()
+        kind = {} if is_raw else {"content-type": "application/json"}
+        headers = [(k.encode(), v.encode()) for k, v in {**kind, **reply.headers}.items()]
+        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        await send({"type": "http.response.body", "body": content})
+
+
+def in_turn(*replies: Reply) -> Callable[[Asked], Reply]:
+    """Answer with one reply after the other; the last one stays."""
+    left = list(replies)
+    return lambda _asked: left.pop(0) if len(left) > 1 else left[0]
+
+
+class Waits:
+    """A sleep that returns at once and remembers how long it was asked to be."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+
+    async def __call__(self, seconds: float) -> None:
+        self.seconds.append(seconds)
+
+
+@contextmanager
+def scripted(
+    answer: Callable[[Asked], Reply],
+) -> Iterator[tuple[Script, Callable[[], AdminClient], Waits]]:
+    """Serve a script; yields it, a maker of clients for it, and the waits they were told."""
+    script, waits = Script(answer), Waits()
+    with serving(script) as url:
+        yield (
+            script,
+            lambda: AdminClient(
+                Secret(KEY), base_url=url, concurrency=4, backoff=Backoff(), sleep=waits
+            ),
+            waits,
+        )

@@ -1,0 +1,181 @@
+import asyncio
+import inspect
+import logging
+from collections.abc import Callable
+
+import httpx2
+import pytest
+
+from scanner import errors
+from scanner.errors import (
+    ApiError,
+    ApiFailed,
+    ApiForbidden,
+    ApiMalformed,
+    ApiNotFound,
+    ApiRejected,
+    ApiUnreachable,
+    UsageError,
+)
+from scanner.openai_api.client import AdminClient, Answer
+from scanner.openai_api.retry import Backoff
+from scanner.secret import Secret
+from tests.openai_api.scripted import KEY, Asked, Reply, in_turn, scripted
+
+PATH = "/organization/projects"
+
+
+def get(make_client: Callable[[], AdminClient]) -> Answer:
+    async def ask() -> Answer:
+        async with make_client() as client:
+            return await client.get(PATH, {"limit": 100})
+
+    return asyncio.run(ask())
+
+
+def error_body(message: str) -> dict[str, dict[str, str]]:
+    return {"error": {"message": message, "type": "invalid_request_error"}}
+
+
+def test_a_request_carries_the_key_and_the_parameters() -> None:
+    with scripted(in_turn(Reply(headers={"x-request-id": "req_9"}))) as (script, client, _):
+        answer = get(client)
+    (asked,) = script.asked
+    assert asked.path == f"/v1{PATH}"
+    assert asked.query == {"limit": ["100"]}
+    assert asked.headers["authorization"] == f"Bearer {KEY}"
+    assert answer.request_id == "req_9"
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "error", "hint"),
+    [
+        (401, "Incorrect API key provided: sk-a***.", ApiRejected, "OPENAI_ADMIN_KEY"),
+        (401, "Missing scopes: api.management.read", ApiForbidden, "api.management.read"),
+        (403, "Missing scopes: api.management.read", ApiForbidden, "api.management.read"),
+        (403, "You are not allowed.", ApiForbidden, "organization owner"),
+        (404, "Invalid URL", ApiNotFound, "OPENAI_BASE_URL"),
+        (400, "Project is archived.", ApiFailed, "status.openai.com"),
+    ],
+)
+def test_a_refusal_becomes_the_error_that_says_what_to_do(
+    status: int, message: str, error: type[ApiError], hint: str
+) -> None:
+    reply = Reply(status=status, body=error_body(message), headers={"x-request-id": "req_7"})
+    with scripted(in_turn(reply)) as (script, client, _), pytest.raises(error) as caught:
+        get(client)
+    assert str(caught.value) == f"GET {PATH} was answered {status}: {message}"
+    assert hint in (caught.value.help or "")
+    assert caught.value.request_id == "req_7"
+    assert len(script.asked) == 1
+
+
+@pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503])
+def test_a_passing_failure_is_asked_again(status: int) -> None:
+    with scripted(in_turn(Reply(status=status, body=b"busy"), Reply())) as (script, client, waits):
+        get(client)
+    assert len(script.asked) == 2
+    assert len(waits.seconds) == 1
+
+
+def test_a_lasting_failure_ends_after_four_more_tries() -> None:
+    reply = Reply(status=503, body=error_body("overloaded"), headers={"retry-after-ms": "20"})
+    with scripted(in_turn(reply)) as (script, client, waits), pytest.raises(ApiFailed) as caught:
+        get(client)
+    assert str(caught.value) == f"GET {PATH} was answered 503: overloaded"
+    assert len(script.asked) == 5
+    assert waits.seconds == [0.02] * 4
+
+
+def test_html_from_a_proxy_is_not_an_answer() -> None:
+    html = Reply(body=b"<html>Sign in</html>", headers={"content-type": "text/html; charset=x"})
+    with scripted(in_turn(html)) as (_, client, _waits), pytest.raises(ApiMalformed) as caught:
+        get(client)
+    assert str(caught.value) == f"GET {PATH} was answered with text/html instead of JSON."
+    assert "proxy" in (caught.value.help or "")
+
+
+def test_a_proxys_own_403_is_not_taken_for_the_apis() -> None:
+    html = Reply(status=403, body=b"<html>Blocked</html>")
+    with scripted(in_turn(html)) as (_, client, _waits), pytest.raises(ApiFailed) as caught:
+        get(client)
+    assert "proxy" in (caught.value.help or "")
+
+
+def test_the_key_is_not_carried_along_a_redirect() -> None:
+    def away(asked: Asked) -> Reply:
+        return Reply(status=302, headers={"location": f"http://{asked.headers['host']}/elsewhere"})
+
+    with scripted(away) as (script, client, _), pytest.raises(ApiFailed, match="answered 302"):
+        get(client)
+    assert len(script.asked) == 1
+
+
+def test_what_the_api_says_is_shown_inert_and_without_secrets() -> None:
+    reply = Reply(status=400, body=error_body(f"\x1b[31m{KEY}" + "x" * 1000))
+    with scripted(in_turn(reply)) as (_, client, _waits), pytest.raises(ApiFailed) as caught:
+        get(client)
+    assert "\x1b" not in str(caught.value)
+    assert KEY not in str(caught.value)
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("body", [b"[]", b'{"error": "text"}', b'{"error": {"message": 3}}', b""])
+def test_an_error_body_of_another_shape_is_no_message(body: bytes) -> None:
+    with (
+        scripted(in_turn(Reply(status=400, body=body))) as (_, client, _waits),
+        pytest.raises(ApiFailed, match=f"GET {PATH} was answered 400$"),
+    ):
+        get(client)
+
+
+def test_a_dead_host_is_named_with_the_reason() -> None:
+    async def no_wait(_seconds: float) -> None:
+        return
+
+    def client() -> AdminClient:
+        return AdminClient(
+            Secret(KEY),
+            base_url="http://127.0.0.1:9/v1",
+            concurrency=1,
+            backoff=Backoff(retries=1),
+            sleep=no_wait,
+        )
+
+    with pytest.raises(ApiUnreachable) as caught:
+        get(client)
+    assert str(caught.value) == "http://127.0.0.1:9/v1 cannot be reached: Connection refused"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("HTTPS_PROXY", "foo://bar:baz"), ("SSL_CERT_FILE", "/nowhere/x.pem")]
+)
+def test_an_environment_that_no_client_can_use_is_named(
+    variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(UsageError, match="proxy or TLS settings"):
+        AdminClient(Secret(KEY), base_url="https://127.0.0.1:9/v1", concurrency=1)
+
+
+def test_the_key_is_in_no_log_at_any_level(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    with scripted(in_turn(Reply())) as (_, client, _waits):
+        get(client)
+    assert caplog.records
+    assert KEY not in caplog.text
+
+
+def test_every_error_of_the_http_library_is_one_of_ours() -> None:
+    """What `get` catches covers every exception a request can raise."""
+    known = (httpx2.RequestError, httpx2.HTTPStatusError, httpx2.InvalidURL, httpx2.StreamError)
+    apart = {"CookieConflict", "HTTPError", "SSEError", "HTTPXDeprecationWarning"}
+    for name, kind in vars(httpx2).items():
+        if inspect.isclass(kind) and issubclass(kind, Exception) and name not in apart:
+            assert issubclass(kind, known), name
+
+
+def test_the_tree_in_the_docstring_is_the_tree() -> None:
+    for name, kind in vars(errors).items():
+        if inspect.isclass(kind) and issubclass(kind, errors.KeyVigilError):
+            assert name in (errors.__doc__ or "")

@@ -1,0 +1,156 @@
+"""The walk against the sandbox, over real HTTP: what it finds is what there is."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+
+from scanner.errors import ApiForbidden, ApiRejected
+from scanner.inventory import Collection, CoverageState, Inventory, KeyKind, is_complete
+from scanner.openai_api.client import AdminClient
+from scanner.openai_api.collect import ApiCollector
+from scanner.sandbox.app import SANDBOX_KEY
+from scanner.sandbox.organization import SandboxOrganization
+from scanner.secret import Secret
+from tests.openai_api.scripted import Asked, Reply, scripted
+
+
+def walk(url: str, key: str = SANDBOX_KEY) -> Inventory:
+    async def go() -> Inventory:
+        async with AdminClient(Secret(key), base_url=url, concurrency=8) as client:
+            return await ApiCollector(client).collect()
+
+    return asyncio.run(go())
+
+
+def test_every_key_is_found_once_in_its_project_hidden_ones_included(
+    organization: SandboxOrganization, sandbox_url: str
+) -> None:
+    inventory = walk(sandbox_url)
+    truth = {(project.id, key.id) for project, key in organization.project_keys()}
+    truth |= {(None, key_id) for key_id in organization.admin_keys}
+    assert {(key.project_id, key.id) for key in inventory.keys} == truth
+    assert len(inventory.keys) == organization.key_count()
+    assert organization.hidden_key_count() > 0
+    assert is_complete(inventory.coverage)
+
+
+def test_every_project_user_and_living_service_account_is_found(
+    organization: SandboxOrganization, sandbox_url: str
+) -> None:
+    inventory = walk(sandbox_url)
+    assert [project.id for project in inventory.projects] == list(organization.projects)
+    assert {user.id for user in inventory.users} == set(organization.members)
+    assert {(a.project_id, a.id) for a in inventory.service_accounts} == {
+        (project.id, account_id)
+        for project in organization.projects.values()
+        if project.archived_at is None
+        for account_id in project.accounts
+    }
+    assert inventory.organization == organization.name
+
+
+def test_dates_and_names_arrive_as_they_are(
+    organization: SandboxOrganization, sandbox_url: str
+) -> None:
+    found = {key.id: key for key in walk(sandbox_url).keys}
+    for _, key in organization.project_keys():
+        assert found[key.id].name == key.name
+        assert found[key.id].created_at == datetime.fromtimestamp(key.created_at, tz=UTC)
+
+
+def test_two_walks_give_equal_inventories(sandbox_url: str) -> None:
+    assert walk(sandbox_url) == walk(sandbox_url)
+
+
+def test_a_scan_writes_nothing(organization: SandboxOrganization, sandbox_url: str) -> None:
+    walk(sandbox_url)
+    assert organization.writes == []
+
+
+def test_a_wrong_key_is_an_error_and_no_empty_inventory(sandbox_url: str) -> None:
+    with pytest.raises(ApiRejected, match="Incorrect API key provided"):
+        walk(sandbox_url, "sk-admin-of-another-organization")
+
+
+PROJECT = {"id": "proj_1", "created_at": 1, "status": "active"}
+ARCHIVED = {"id": "proj_2", "created_at": 1, "status": "archived"}
+OWNER = {"type": "user", "user": {"id": "user-1"}}
+KEY = {"id": "key_1", "name": "k", "redacted_value": "sk-...", "created_at": 1, "owner": OWNER}
+DENIED = Reply(status=403, body={"error": {"message": "Missing scopes: api.management.read"}})
+
+
+def page(*items: object) -> Reply:
+    return Reply(body={"data": items, "has_more": False})
+
+
+def test_a_refused_listing_is_a_gap_with_its_reason_and_the_rest_goes_on() -> None:
+    def reply(asked: Asked) -> Reply:
+        by_name = {"projects": page(PROJECT), "api_keys": page(KEY), "users": DENIED}
+        return by_name.get(asked.path.rpartition("/")[2], Reply())
+
+    with scripted(reply) as (_, client, _waits):
+        inventory = asyncio.run(_collect(client()))
+    (gap,) = [row for row in inventory.coverage if row.state is not CoverageState.COMPLETE]
+    assert (gap.collection, gap.state) == (Collection.USERS, CoverageState.UNAVAILABLE)
+    assert "Missing scopes" in (gap.reason or "")
+    assert [key.id for key in inventory.keys] == ["key_1"]
+
+
+def test_a_project_key_among_the_admin_keys_stays_a_project_key() -> None:
+    def reply(asked: Asked) -> Reply:
+        admin = {"id": "key_2", "redacted_value": "sk-...", "created_at": 1, "owner": {}}
+        by_name = {
+            "projects": page(PROJECT),
+            "api_keys": page(KEY),
+            "admin_api_keys": page({**admin, "id": "key_1"}, admin),
+        }
+        return by_name.get(asked.path.rpartition("/")[2], Reply())
+
+    with scripted(reply) as (_, client, _waits):
+        inventory = asyncio.run(_collect(client()))
+    assert [(key.id, key.kind) for key in inventory.keys] == [
+        ("key_1", KeyKind.PROJECT),
+        ("key_2", KeyKind.ADMIN),
+    ]
+
+
+def test_every_owner_and_every_archived_project_is_asked_for() -> None:
+    def reply(asked: Asked) -> Reply:
+        return page(PROJECT, ARCHIVED) if asked.path.endswith("/projects") else Reply()
+
+    with scripted(reply) as (script, client, _):
+        asyncio.run(_collect(client()))
+    asked = {(a.path.removeprefix("/v1/organization"), *_told(a)) for a in script.asked}
+    assert asked == {
+        ("/projects", "include_archived=true"),
+        ("/users",),
+        ("/admin_api_keys",),
+        ("/projects/proj_1/api_keys", "owner_project_access=any"),
+        ("/projects/proj_1/service_accounts",),
+        ("/projects/proj_2/api_keys", "owner_project_access=any"),
+    }
+
+
+def test_a_project_id_cannot_lead_the_walk_elsewhere() -> None:
+    def reply(asked: Asked) -> Reply:
+        hostile = {**ARCHIVED, "id": "../users?x=#"}
+        return page(hostile) if asked.path.endswith("/projects") else Reply()
+
+    with scripted(reply) as (script, client, _):
+        asyncio.run(_collect(client()))
+    assert "/v1/organization/projects/../users?x=#/api_keys" in {a.path for a in script.asked}
+
+
+def test_if_the_projects_cannot_be_listed_there_is_nothing_to_judge() -> None:
+    with scripted(lambda _asked: DENIED) as (_, client, _waits), pytest.raises(ApiForbidden):
+        asyncio.run(_collect(client()))
+
+
+def _told(asked: Asked) -> tuple[str, ...]:
+    return tuple(f"{k}={v[0]}" for k, v in sorted(asked.query.items()) if k != "limit")
+
+
+async def _collect(client: AdminClient) -> Inventory:
+    async with client:
+        return await ApiCollector(client).collect()

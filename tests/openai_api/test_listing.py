@@ -1,0 +1,148 @@
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from scanner.inventory import Collection, Coverage, CoverageState
+from scanner.openai_api.client import AdminClient
+from scanner.openai_api.listing import Listing, Query
+from scanner.openai_api.wire import Page, WireUser
+from tests.openai_api.scripted import Reply, in_turn, scripted
+
+QUERY = Query(collection=Collection.USERS, path="/organization/users", params={"x": "y"})
+
+
+def users(*numbers: int) -> list[dict[str, str]]:
+    return [{"id": f"user-{number}"} for number in numbers]
+
+
+def walk(make_client: Callable[[], AdminClient]) -> tuple[list[str], Coverage]:
+    async def go() -> tuple[list[str], Coverage]:
+        async with make_client() as client:
+            listing = Listing(client, QUERY, Page[WireUser])
+            ids = [user.id for user in await listing.items()]
+            return ids, listing.coverage()
+
+    return asyncio.run(go())
+
+
+def coverage(**changes: Any) -> Coverage:
+    values = {
+        "collection": Collection.USERS,
+        "project_id": None,
+        "endpoint": "GET /organization/users",
+        "pages": 1,
+        "items": 2,
+        "state": CoverageState.COMPLETE,
+        "reason": None,
+        "request_id": None,
+    }
+    return Coverage(**(values | changes))
+
+
+def test_pages_follow_the_cursor_to_the_end() -> None:
+    pages = (
+        Reply(body={"data": users(1, 2), "has_more": True, "last_id": "user-2"}),
+        Reply(body={"data": users(3), "has_more": False, "last_id": "user-3"}),
+    )
+    with scripted(in_turn(*pages)) as (script, client, _):
+        assert walk(client) == (
+            ["user-1", "user-2", "user-3"],
+            coverage(pages=2, items=3),
+        )
+    assert [asked.query for asked in script.asked] == [
+        {"limit": ["100"], "x": ["y"]},
+        {"limit": ["100"], "x": ["y"], "after": ["user-2"]},
+    ]
+
+
+@pytest.mark.parametrize("last_id", [{}, {"last_id": None}])
+def test_without_a_last_id_the_last_item_is_the_cursor(last_id: dict[str, None]) -> None:
+    pages = (
+        Reply(body={"data": users(1, 2), "has_more": True, **last_id}),
+        Reply(body={"data": [], "has_more": False}),
+    )
+    with scripted(in_turn(*pages)) as (script, client, _):
+        walk(client)
+    assert script.asked[1].query["after"] == ["user-2"]
+
+
+def test_without_has_more_the_walk_ends_at_an_empty_page() -> None:
+    with scripted(in_turn(Reply(body={"data": users(1)}), Reply(body={"data": []}))) as (
+        script,
+        client,
+        _,
+    ):
+        assert walk(client) == (["user-1"], coverage(pages=2, items=1))
+    assert len(script.asked) == 2
+
+
+def test_an_item_that_moved_to_the_next_page_counts_once() -> None:
+    pages = (
+        Reply(body={"data": users(1, 2), "has_more": True}),
+        Reply(body={"data": users(2, 3), "has_more": False}),
+    )
+    with scripted(in_turn(*pages)) as (_, client, _waits):
+        assert walk(client) == (["user-1", "user-2", "user-3"], coverage(pages=2, items=3))
+
+
+def test_a_cursor_that_repeats_ends_the_walk_as_partial() -> None:
+    page = Reply(body={"data": users(1, 2), "has_more": True, "last_id": "user-2"})
+    with scripted(in_turn(page)) as (script, client, _):
+        ids, account = walk(client)
+    assert ids == ["user-1", "user-2"]
+    assert account == coverage(
+        pages=2,
+        state=CoverageState.PARTIAL,
+        reason="GET /organization/users gave what the API does not promise:"
+        " the cursor user-2 came twice",
+    )
+    assert len(script.asked) == 2
+
+
+def test_an_empty_page_that_promises_more_is_partial_not_complete() -> None:
+    pages = (
+        Reply(body={"data": users(1, 2), "has_more": True}),
+        Reply(body={"data": [], "has_more": True}),
+    )
+    with scripted(in_turn(*pages)) as (_, client, _waits):
+        _, account = walk(client)
+    assert account.state is CoverageState.PARTIAL
+
+
+@pytest.mark.parametrize(
+    ("body", "what"),
+    [
+        (b'{"data": [{"id": "user-1"}, {"id": "user-2", "role": 3}]}', "user-2: role: Input"),
+        (b'{"data": [{"id": "user-1", "user": {"enabled": "yes"}}]}', "user-1: user.enabled: "),
+        (b'{"data": [{"name": "x"}]}', "item 0: id: Field required"),
+        (b'{"data": ["x"]}', "item 0: Input should be an object"),
+        (b'{"object": "list"}', "data: Field required"),
+        (b'{"data": null}', "data: Input should be a valid"),
+        (b'{"data": [], "has_more": "no"}', "has_more: Input should be a valid boolean"),
+        (b'{"data": [{"id": "user-', "Invalid JSON: EOF"),
+    ],
+)
+def test_a_malformed_body_is_named_by_endpoint_item_and_field(body: bytes, what: str) -> None:
+    reply = Reply(body=body, headers={"x-request-id": "req_5"})
+    with scripted(in_turn(reply)) as (_, client, _waits):
+        _, account = walk(client)
+    start = f"GET /organization/users gave what the API does not promise: {what}"
+    assert (account.reason or "").startswith(start)
+    assert account.state is CoverageState.UNAVAILABLE
+    assert account.request_id == "req_5"
+
+
+def test_a_refusal_on_a_later_page_leaves_what_was_seen_as_partial() -> None:
+    pages = (
+        Reply(body={"data": users(1, 2), "has_more": True}),
+        Reply(status=403, body={"error": {"message": "Missing scopes: x"}}),
+    )
+    with scripted(in_turn(*pages)) as (_, client, _waits):
+        ids, account = walk(client)
+    assert ids == ["user-1", "user-2"]
+    assert account == coverage(
+        state=CoverageState.PARTIAL,
+        reason="GET /organization/users was answered 403: Missing scopes: x",
+    )

@@ -1,0 +1,151 @@
+"""Old and new answers of the API, and what is made of each."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from scanner.inventory import (
+    Key,
+    KeyKind,
+    Owner,
+    OwnerKind,
+    Project,
+    ProjectAccess,
+    ProjectState,
+    Unknown,
+    User,
+)
+from scanner.openai_api.translate import to_admin_key, to_project, to_project_key, to_user
+from scanner.openai_api.wire import WireAdminKey, WireProject, WireProjectKey, WireUser
+
+KEY: dict[str, Any] = {
+    "object": "organization.project.api_key",
+    "id": "key_1",
+    "name": "a key",
+    "redacted_value": "sk-proj-abcd...wxyz",
+    "created_at": 1_700_000_000,
+    "last_used_at": None,
+    "expires_at": 1_800_000_000,
+    "owner_project_access": "active",
+    "owner": {
+        "type": "user",
+        "user": {
+            "id": "user-1",
+            "email": "ada@example.com",
+            "name": "Ada",
+            "created_at": 1,
+            "role": "member",
+        },
+    },
+    "something_new": {"is": "ignored"},
+}
+
+
+def project_key(**changes: Any) -> Key:
+    return to_project_key(WireProjectKey.model_validate(KEY | changes), "proj_1")
+
+
+def test_a_project_key() -> None:
+    assert project_key() == Key(
+        id="key_1",
+        kind=KeyKind.PROJECT,
+        name="a key",
+        redacted_value="sk-proj-abcd...wxyz",
+        created_at=datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC),
+        last_used_at=None,
+        expires_at=datetime(2027, 1, 15, 8, 0, tzinfo=UTC),
+        owner=Owner(
+            kind=OwnerKind.USER, id="user-1", name="Ada", email="ada@example.com", role="member"
+        ),
+        project_id="proj_1",
+        project_access=ProjectAccess.ACTIVE,
+    )
+
+
+def test_a_service_accounts_key() -> None:
+    account = {"id": "svc_1", "name": "bot", "created_at": 1, "role": "member"}
+    owner = {"type": "service_account", "service_account": account}
+    assert project_key(owner=owner).owner == Owner(
+        kind=OwnerKind.SERVICE_ACCOUNT, id="svc_1", name="bot", email=None, role="member"
+    )
+
+
+@pytest.mark.parametrize("field", ["expires_at", "last_used_at"])
+def test_a_date_that_is_absent_is_unknown_and_not_never(field: str) -> None:
+    body = {name: value for name, value in KEY.items() if name != field}
+    key = to_project_key(WireProjectKey.model_validate(body), "proj_1")
+    assert getattr(key, field) == Unknown(reason=f"the API did not give {field}")
+
+
+@pytest.mark.parametrize("told", [None, "pending"])
+def test_an_access_that_is_not_told_or_new_is_unknown(told: str | None) -> None:
+    assert isinstance(project_key(owner_project_access=told).project_access, Unknown)
+
+
+@pytest.mark.parametrize("owner", [{}, {"type": "robot"}, {"type": "user"}])
+def test_an_owner_who_is_not_told_is_unknown(owner: dict[str, str]) -> None:
+    assert isinstance(project_key(owner=owner).owner.id, Unknown)
+
+
+def test_a_key_that_the_api_forgot_to_redact_is_redacted() -> None:
+    assert project_key(redacted_value="sk-proj-0123456789abcdef0123").redacted_value == "sk-***"
+
+
+@pytest.mark.parametrize(
+    ("owner", "kind"),
+    [
+        ({"type": "user", "object": "organization.user", "id": "user-1"}, OwnerKind.USER),
+        ({"object": "organization.user", "id": "user-1"}, OwnerKind.USER),
+        ({"type": "service_account", "id": "user-1"}, OwnerKind.SERVICE_ACCOUNT),
+    ],
+)
+def test_an_admin_keys_owner_is_told_by_type_or_object(
+    owner: dict[str, str], kind: OwnerKind
+) -> None:
+    body = {"id": "key_a", "redacted_value": "sk-admin-a...z", "created_at": 1, "owner": owner}
+    key = to_admin_key(WireAdminKey.model_validate(body))
+    assert (key.kind, key.owner.kind, key.project_id) == (KeyKind.ADMIN, kind, None)
+    assert isinstance(key.expires_at, Unknown)
+
+
+@pytest.mark.parametrize(
+    ("body", "state"),
+    [
+        ({"status": "active"}, ProjectState.ACTIVE),
+        ({"status": "archived"}, ProjectState.ARCHIVED),
+        ({"archived_at": 5}, ProjectState.ARCHIVED),
+        ({}, Unknown(reason="the API gave the project the status None")),
+        ({"status": "frozen"}, Unknown(reason="the API gave the project the status 'frozen'")),
+    ],
+)
+def test_where_a_project_stands(body: dict[str, Any], state: ProjectState | Unknown) -> None:
+    wire = WireProject.model_validate({"id": "proj_1", "created_at": 0, **body})
+    created_at = datetime(1970, 1, 1, tzinfo=UTC)
+    assert to_project(wire) == Project(id="proj_1", name=None, state=state, created_at=created_at)
+
+
+UNTOLD = Unknown(reason="the API did not say whether the user is enabled")
+
+
+@pytest.mark.parametrize(
+    ("details", "enabled"),
+    [
+        ({"enabled": True}, True),
+        ({"enabled": True, "banned": False}, True),
+        ({"enabled": False}, False),
+        ({"enabled": True, "banned": True}, False),
+        ({"banned": True}, False),
+        ({"banned": False}, UNTOLD),
+        ({}, UNTOLD),
+        (None, UNTOLD),
+    ],
+)
+def test_a_user_is_enabled_only_if_the_api_says_so(
+    details: dict[str, bool] | None,
+    enabled: bool | Unknown,  # noqa: FBT001
+) -> None:
+    wire = WireUser.model_validate({"id": "user-1", "email": "a@example.com", "user": details})
+    assert to_user(wire) == User(
+        id="user-1", name=None, email="a@example.com", role=None, enabled=enabled
+    )

@@ -1,0 +1,154 @@
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scanner.finding import Evidence
+from scanner.inventory import Unknown
+from scanner.policy.conditions import (
+    AllOf,
+    AnyOf,
+    Condition,
+    Leaf,
+    Limit,
+    Not,
+    Operator,
+    Verdict,
+)
+from scanner.policy.facts import Fact, FactType, Value
+from scanner.policy.subject import Subject
+from tests.factories import a_subject
+
+SUBJECT = a_subject()
+TRUTHS = (True, False, None)
+
+
+@dataclass(frozen=True)
+class Told:
+    """A condition whose answer is given."""
+
+    truth: bool | None
+
+    def decide(self, _subject: Subject) -> Verdict:
+        row = Evidence(fact="told", observed=str(self.truth), limit="")
+        return Verdict(truth=self.truth, evidence=(row,))
+
+
+def truth(condition: Condition) -> bool | None:
+    return condition.decide(SUBJECT).truth
+
+
+def leaf(value: Value, op: Operator, limit: Limit) -> bool | None:
+    fact = Fact(name="f", type=FactType.TEXT, meaning="", source="", read=lambda _subject: value)
+    return truth(Leaf(fact=fact, operator=op, limit=limit))
+
+
+conditions = st.recursive(
+    st.sampled_from(TRUTHS).map(Told),
+    lambda inner: st.one_of(
+        inner.map(lambda part: Not(part=part)),
+        st.lists(inner, min_size=1, max_size=3).map(lambda parts: AllOf(parts=tuple(parts))),
+        st.lists(inner, min_size=1, max_size=3).map(lambda parts: AnyOf(parts=tuple(parts))),
+    ),
+)
+
+
+@pytest.mark.parametrize(("left", "right"), list(product(TRUTHS, TRUTHS)))
+def test_all_and_any_follow_kleenes_tables(left: bool | None, right: bool | None) -> None:  # noqa: FBT001
+    parts = (Told(left), Told(right))
+    both = False if False in (left, right) else None if None in (left, right) else True
+    either = True if True in (left, right) else None if None in (left, right) else False
+    assert truth(AllOf(parts=parts)) is both
+    assert truth(AnyOf(parts=parts)) is either
+
+
+@given(st.lists(conditions, min_size=1, max_size=4))
+def test_de_morgan_holds(parts: list[Condition]) -> None:
+    nots = tuple(Not(part=part) for part in parts)
+    assert truth(Not(part=AllOf(parts=tuple(parts)))) is truth(AnyOf(parts=nots))
+    assert truth(Not(part=AnyOf(parts=tuple(parts)))) is truth(AllOf(parts=nots))
+
+
+@given(conditions)
+def test_two_nots_are_none(condition: Condition) -> None:
+    assert truth(Not(part=Not(part=condition))) is truth(condition)
+
+
+@given(conditions, st.booleans())
+def test_learning_an_unknown_never_reverses_what_was_decided(
+    condition: Condition,
+    learned: bool,  # noqa: FBT001
+) -> None:
+    before = truth(condition)
+    if before is not None:
+        assert truth(_learn(condition, learned=learned)) is before
+
+
+def _learn(condition: Condition, *, learned: bool) -> Condition:
+    match condition:
+        case Told(truth=None):
+            return Told(learned)
+        case Not(part=part):
+            return Not(part=_learn(part, learned=learned))
+        case AllOf(parts=parts):
+            return AllOf(parts=tuple(_learn(part, learned=learned) for part in parts))
+        case AnyOf(parts=parts):
+            return AnyOf(parts=tuple(_learn(part, learned=learned) for part in parts))
+        case _:
+            return condition
+
+
+@given(conditions)
+def test_every_verdict_has_evidence_and_only_of_what_decided(condition: Condition) -> None:
+    assert condition.decide(SUBJECT).evidence
+
+
+def test_evidence_names_the_parts_that_decided() -> None:
+    verdict = AllOf(parts=(Told(truth=True), Told(truth=False), Told(truth=None))).decide(SUBJECT)
+    assert [row.observed for row in verdict.evidence] == ["False"]
+
+
+@pytest.mark.parametrize(
+    ("value", "op", "limit", "answer"),
+    [
+        ("a", Operator.IS, "a", True),
+        ("a", Operator.NOT, "a", False),
+        ("a", Operator.ONE_OF, ("a", "b"), True),
+        ("c", Operator.NONE_OF, ("a", "b"), True),
+        (timedelta(days=90), Operator.OVER, timedelta(days=90), False),
+        (timedelta(days=90), Operator.AT_LEAST, timedelta(days=90), True),
+        (timedelta(days=90), Operator.UNDER, timedelta(days=90), False),
+        (timedelta(days=90), Operator.AT_MOST, timedelta(days=90), True),
+        (3, Operator.OVER, 2, True),
+        ("prod-eu", Operator.LIKE, "prod-*", True),
+        ("Prod-eu", Operator.LIKE, "prod-*", False),
+        ("dev", Operator.UNLIKE, "prod-*", True),
+        ("a", Operator.KNOWN, True, True),
+        (None, Operator.KNOWN, True, False),
+        (Unknown(reason=""), Operator.KNOWN, False, True),
+    ],
+)
+def test_operators(value: Value, op: Operator, limit: Limit, answer: bool) -> None:  # noqa: FBT001
+    assert leaf(value, op, limit) is answer
+
+
+@pytest.mark.parametrize("op", [op for op in Operator if op is not Operator.KNOWN])
+def test_of_what_is_absent_only_denials_hold(op: Operator) -> None:
+    limit: Limit = ("a",) if op in {Operator.ONE_OF, Operator.NONE_OF} else "a"
+    assert leaf(None, op, limit) is (op in {Operator.NOT, Operator.NONE_OF, Operator.UNLIKE})
+
+
+@pytest.mark.parametrize("op", [op for op in Operator if op is not Operator.KNOWN])
+def test_of_what_is_unknown_nothing_is_decided(op: Operator) -> None:
+    limit: Limit = ("a",) if op in {Operator.ONE_OF, Operator.NONE_OF} else "a"
+    assert leaf(Unknown(reason="not told"), op, limit) is None
+
+
+def test_an_unknown_that_cannot_be_the_limit_is_decided() -> None:
+    half_known = Unknown(reason="not told", possible=frozenset({"active", "disabled"}))
+    assert leaf(half_known, Operator.IS, "left_org") is False
+    assert leaf(half_known, Operator.IS, "active") is None
+    assert leaf(half_known, Operator.ONE_OF, ("active", "disabled")) is True

@@ -1,0 +1,180 @@
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from scanner.finding import OwnerState
+from scanner.inventory import Collection, OwnerKind, ProjectAccess, Unknown
+from scanner.policy.facts import FACTS, FactType, Value
+from tests.factories import (
+    NOW,
+    a_gap,
+    a_key,
+    a_subject,
+    a_user,
+    ago,
+    an_admin_key,
+    an_owner,
+    full_coverage,
+)
+
+UNTOLD = Unknown(reason="not told")
+BOT = an_owner(kind=OwnerKind.SERVICE_ACCOUNT, id="svc_1", name="bot", email=None)
+
+
+def read(fact: str, **changes: Any) -> Value:
+    return FACTS[fact].read(a_subject(**changes))
+
+
+@pytest.mark.parametrize(
+    ("fact", "value"),
+    [
+        ("key.id", "key_1"),
+        ("key.kind", "project"),
+        ("key.name", "a key"),
+        ("age", timedelta(days=10)),
+        ("idle", timedelta(days=1)),
+        ("used", True),
+        ("expires", True),
+        ("expires_in", timedelta(days=20)),
+        ("lifetime", timedelta(days=30)),
+        ("owner.kind", "user"),
+        ("owner.state", "active"),
+        ("owner.id", "user-1"),
+        ("owner.email", "ada@example.com"),
+        ("owner.name", "Ada Ito"),
+        ("owner.project_role", "member"),
+        ("owner.org_role", "reader"),
+        ("owner.keys", 1),
+        ("project.id", "proj_1"),
+        ("project.name", "search"),
+        ("project.state", "active"),
+        ("project.age", timedelta(days=300)),
+        ("project.keys", 1),
+    ],
+)
+def test_every_fact_of_an_ordinary_key(fact: str, value: Value) -> None:
+    assert read(fact) == value
+
+
+def test_the_list_above_is_every_fact_there_is() -> None:
+    assert len(FACTS) == 22
+
+
+@pytest.mark.parametrize(
+    "fact",
+    ["project.id", "project.name", "project.state", "project.age", "project.keys"]
+    + ["owner.project_role"],
+)
+def test_an_admin_key_has_no_project(fact: str) -> None:
+    assert read(fact, keys=(an_admin_key(),)) is None
+
+
+def test_an_admin_keys_owner_is_looked_up_for_an_address() -> None:
+    assert read("owner.email", keys=(an_admin_key(),)) == "ada@example.com"
+
+
+def test_a_key_never_used_idles_from_its_creation() -> None:
+    keys = (a_key(last_used_at=None),)
+    assert read("idle", keys=keys) == timedelta(days=10)
+    assert read("used", keys=keys) is False
+
+
+def test_a_key_that_never_expires_has_no_lifetime() -> None:
+    keys = (a_key(expires_at=None),)
+    assert read("expires", keys=keys) is False
+    assert read("expires_in", keys=keys) is None
+    assert read("lifetime", keys=keys) is None
+
+
+def test_an_expired_key_expires_in_less_than_nothing() -> None:
+    assert read("expires_in", keys=(a_key(expires_at=ago(days=2)),)) == timedelta(days=-2)
+
+
+@pytest.mark.parametrize(
+    ("fact", "field"),
+    [
+        ("idle", "last_used_at"),
+        ("used", "last_used_at"),
+        ("expires", "expires_at"),
+        ("expires_in", "expires_at"),
+        ("lifetime", "expires_at"),
+    ],
+)
+def test_what_the_api_did_not_tell_is_unknown(fact: str, field: str) -> None:
+    assert read(fact, keys=(a_key(**{field: UNTOLD}),)) == UNTOLD
+
+
+@pytest.mark.parametrize(
+    ("changes", "state"),
+    [
+        ({}, OwnerState.ACTIVE),
+        ({"users": (a_user(enabled=False),)}, OwnerState.DISABLED),
+        ({"users": ()}, OwnerState.LEFT_ORG),
+        ({"keys": (a_key(project_access=ProjectAccess.INACTIVE),)}, OwnerState.NO_PROJECT_ACCESS),
+        ({"keys": (a_key(owner=BOT),)}, OwnerState.SERVICE_ACCOUNT_MISSING),
+        (
+            {"keys": (a_key(project_access=ProjectAccess.INACTIVE),), "users": ()},
+            OwnerState.LEFT_ORG,
+        ),
+        (
+            {
+                "keys": (a_key(project_access=ProjectAccess.INACTIVE),),
+                "users": (a_user(enabled=False),),
+            },
+            OwnerState.DISABLED,
+        ),
+        ({"keys": (an_admin_key(),)}, OwnerState.ACTIVE),
+        ({"keys": (an_admin_key(),), "users": ()}, OwnerState.LEFT_ORG),
+    ],
+)
+def test_where_an_owner_stands(changes: dict[str, Any], state: OwnerState) -> None:
+    assert read("owner.state", **changes) == state
+
+
+def without(collection: Collection) -> dict[str, Any]:
+    rest = tuple(r for r in full_coverage("proj_1") if r.collection is not collection)
+    return {"coverage": (*rest, a_gap(collection, project_id=None))}
+
+
+def possible(**changes: Any) -> set[str]:
+    state = read("owner.state", **changes)
+    assert isinstance(state, Unknown)
+    return set(state.possible)
+
+
+def test_without_the_users_an_owner_with_access_may_still_have_left_or_be_disabled() -> None:
+    assert possible(users=(), **without(Collection.USERS)) == {"active", "disabled", "left_org"}
+
+
+def test_without_the_users_an_owner_without_access_is_not_simply_active() -> None:
+    keys = (a_key(project_access=ProjectAccess.INACTIVE),)
+    assert possible(keys=keys, users=(), **without(Collection.USERS)) == {
+        "disabled",
+        "left_org",
+        "no_project_access",
+    }
+
+
+def test_without_service_accounts_one_may_be_missing_but_has_not_left() -> None:
+    changes = without(Collection.SERVICE_ACCOUNTS)
+    assert possible(keys=(a_key(owner=BOT),), **changes) == {"active", "service_account_missing"}
+
+
+def test_an_owner_who_is_not_named_can_be_in_any_state() -> None:
+    keys = (a_key(owner=an_owner(id=UNTOLD), project_access=UNTOLD),)
+    assert possible(keys=keys) == {"active", "disabled", "left_org", "no_project_access"}
+
+
+def test_counting_keys_needs_to_have_seen_them_all() -> None:
+    changes = without(Collection.ADMIN_KEYS)
+    assert isinstance(read("owner.keys", **changes), Unknown)
+    assert read("project.keys", **changes) == 1
+
+
+def test_every_choice_is_among_its_facts_choices() -> None:
+    for fact in FACTS.values():
+        assert (fact.type is FactType.CHOICE) == bool(fact.choices)
+        if fact.choices:
+            assert read(fact.name) in fact.choices
+    assert a_subject().now == NOW
