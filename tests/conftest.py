@@ -17,6 +17,14 @@ ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
 
 
+def golden(path: Path, text: str) -> None:
+    """Compare `text` with the file; KEYVIGIL_WRITE_GOLDEN=1 writes the file instead."""
+    if os.environ.get("KEYVIGIL_WRITE_GOLDEN"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == text
+
+
 def absent(what: str) -> None:
     """Skip the test for want of something; where everything must be there, fail it."""
     if os.environ.get("KEYVIGIL_TEST_ALL"):
@@ -28,7 +36,10 @@ def absent(what: str) -> None:
 def _no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test can reach a real organization, whatever the shell holds."""
     for name in list(os.environ):
-        if name.startswith(("OPENAI_", "KEYVIGIL_")) and name != "KEYVIGIL_TEST_ALL":
+        if name.startswith(("OPENAI_", "KEYVIGIL_")) and name not in {
+            "KEYVIGIL_TEST_ALL",
+            "KEYVIGIL_WRITE_GOLDEN",
+        }:
             monkeypatch.delenv(name)
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
 

@@ -1,8 +1,10 @@
 """Values for tests: whole and unremarkable, but for what a test changes."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from scanner.finding import ScanResult
 from scanner.inventory import (
     Collection,
     Coverage,
@@ -16,9 +18,12 @@ from scanner.inventory import (
     ProjectAccess,
     ProjectState,
     ServiceAccount,
+    Unknown,
     User,
 )
+from scanner.judge import judge
 from scanner.policy.subject import Subject, subjects
+from scanner.wiring import load_policies
 
 NOW = datetime(2026, 7, 1, 3, 0, tzinfo=UTC)
 
@@ -28,91 +33,83 @@ def ago(**duration: float) -> datetime:
 
 
 def an_owner(**changes: Any) -> Owner:
-    values = {
-        "kind": OwnerKind.USER,
-        "id": "user-1",
-        "name": "Ada Ito",
-        "email": "ada@example.com",
-        "role": "member",
-    }
-    return Owner(**(values | changes))
+    owner = Owner(
+        kind=OwnerKind.USER,
+        id="user-1",
+        name="Ada Ito",
+        email="ada@example.com",
+        role="member",
+    )
+    return replace(owner, **changes)
 
 
 def a_key(**changes: Any) -> Key:
-    values = {
-        "id": "key_1",
-        "kind": KeyKind.PROJECT,
-        "name": "a key",
-        "redacted_value": "sk-proj-abcd...wxyz",
-        "created_at": ago(days=10),
-        "last_used_at": ago(days=1),
-        "expires_at": NOW + timedelta(days=20),
-        "owner": an_owner(),
-        "project_id": "proj_1",
-        "project_access": ProjectAccess.ACTIVE,
-    }
-    return Key(**(values | changes))
+    key = Key(
+        id="key_1",
+        kind=KeyKind.PROJECT,
+        name="a key",
+        redacted_value="sk-proj-abcd...wxyz",
+        created_at=ago(days=10),
+        last_used_at=ago(days=1),
+        expires_at=NOW + timedelta(days=20),
+        owner=an_owner(),
+        project_id="proj_1",
+        project_access=ProjectAccess.ACTIVE,
+    )
+    return replace(key, **changes)
 
 
 def an_admin_key(**changes: Any) -> Key:
-    values = {
-        "id": "key_admin",
-        "kind": KeyKind.ADMIN,
-        "redacted_value": "sk-admin-abcd...wxyz",
-        "owner": an_owner(email=None, role="owner"),
-        "project_id": None,
-        "project_access": None,
-    }
-    return a_key(**(values | changes))
+    key = a_key(
+        id="key_admin",
+        kind=KeyKind.ADMIN,
+        redacted_value="sk-admin-abcd...wxyz",
+        owner=an_owner(email=None, role="owner"),
+        project_id=None,
+        project_access=None,
+    )
+    return replace(key, **changes)
 
 
 def a_project(**changes: Any) -> Project:
-    values = {
-        "id": "proj_1",
-        "name": "search",
-        "state": ProjectState.ACTIVE,
-        "created_at": ago(days=300),
-    }
-    return Project(**(values | changes))
+    project = Project(
+        id="proj_1", name="search", state=ProjectState.ACTIVE, created_at=ago(days=300)
+    )
+    return replace(project, **changes)
 
 
 def a_user(**changes: Any) -> User:
-    values = {
-        "id": "user-1",
-        "name": "Ada Ito",
-        "email": "ada@example.com",
-        "role": "reader",
-        "enabled": True,
-    }
-    return User(**(values | changes))
+    user = User(id="user-1", name="Ada Ito", email="ada@example.com", role="reader", enabled=True)
+    return replace(user, **changes)
 
 
 def an_account(**changes: Any) -> ServiceAccount:
-    values = {"id": "svc_1", "project_id": "proj_1", "name": "bot", "role": "member"}
-    return ServiceAccount(**(values | changes))
+    account = ServiceAccount(id="svc_1", project_id="proj_1", name="bot", role="member")
+    return replace(account, **changes)
 
 
 def a_listing(collection: Collection, **changes: Any) -> Coverage:
-    values = {
-        "collection": collection,
-        "project_id": None,
-        "endpoint": f"GET /organization/{collection.value}",
-        "pages": 1,
-        "items": 1,
-        "state": CoverageState.COMPLETE,
-    }
-    return Coverage(**(values | changes))
+    listing = Coverage(
+        collection=collection,
+        project_id=None,
+        endpoint=f"GET /organization/{collection.value}",
+        pages=1,
+        items=1,
+        state=CoverageState.COMPLETE,
+    )
+    return replace(listing, **changes)
 
 
 def a_gap(collection: Collection, **changes: Any) -> Coverage:
-    values = {
-        "state": CoverageState.UNAVAILABLE,
-        "pages": 0,
-        "items": 0,
-        "reason": f"GET /organization/{collection.value} was answered 403: Missing scopes",
-        "request_id": "req_1",
-    }
-    return a_listing(collection, **(values | changes))
+    gap = a_listing(
+        collection,
+        state=CoverageState.UNAVAILABLE,
+        pages=0,
+        items=0,
+        reason=f"GET /organization/{collection.value} was answered 403: Missing scopes",
+        request_id="req_1",
+    )
+    return replace(gap, **changes)
 
 
 def full_coverage(*project_ids: str) -> tuple[Coverage, ...]:
@@ -127,15 +124,48 @@ def full_coverage(*project_ids: str) -> tuple[Coverage, ...]:
 
 def an_inventory(**changes: Any) -> Inventory:
     """One project, one user, one key, all in order and all seen."""
-    values = {
-        "organization": "Acme",
-        "projects": (a_project(),),
-        "keys": (a_key(),),
-        "users": (a_user(),),
-        "service_accounts": (),
-        "coverage": full_coverage("proj_1"),
-    }
-    return Inventory(**(values | changes))
+    inventory = Inventory(
+        organization="Acme",
+        projects=(a_project(),),
+        keys=(a_key(),),
+        users=(a_user(),),
+        service_accounts=(),
+        coverage=full_coverage("proj_1"),
+    )
+    return replace(inventory, **changes)
+
+
+def a_result(inventory: Inventory | None = None) -> ScanResult:
+    """The baseline's judgement of an inventory, with a fixed id and fixed times."""
+    inventory = inventory or a_mixed_inventory()
+    return ScanResult(
+        id="20260701T030000Z-0a1b2c3d",
+        started_at=NOW,
+        finished_at=NOW + timedelta(seconds=2),
+        organization=inventory.organization,
+        policies=("baseline",),
+        projects=len(inventory.projects),
+        keys=len(inventory.keys),
+        findings=judge(inventory, load_policies(["baseline"]), NOW),
+        coverage=inventory.coverage,
+    )
+
+
+def a_mixed_inventory() -> Inventory:
+    """Violations of several severities, hostile names, an admin key, unknowns and a gap."""
+    bot = an_owner(kind=OwnerKind.SERVICE_ACCOUNT, id="svc_1", name="bot", email=None)
+    gone = an_owner(id="user-9", name="</script><b>Eve", email="eve@example.com")
+    keys = (
+        a_key(id="key_old", name="\x1b[31mred\u202e\x7f", created_at=ago(days=412, hours=5)),
+        a_key(id="key_left", name='<img src=x onerror="alert(1)">', owner=gone),
+        a_key(id="key_bot", name=None, owner=bot, project_id="proj_2", expires_at=None),
+        a_key(id="key_untold", expires_at=Unknown(reason="the API did not give expires_at")),
+        an_admin_key(created_at=ago(days=91), last_used_at=None),
+        a_key(id="key_fine"),
+    )
+    projects = (a_project(), a_project(id="proj_2", name="old", state=ProjectState.ARCHIVED))
+    gap = a_gap(Collection.PROJECT_KEYS, project_id="proj_2")
+    return an_inventory(keys=keys, projects=projects, coverage=(*full_coverage("proj_1"), gap))
 
 
 def a_subject(**changes: Any) -> Subject:

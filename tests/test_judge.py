@@ -141,7 +141,9 @@ def test_without_the_service_accounts_only_their_absence_is_undecided() -> None:
     assert verdicts(inventory) == [("service-account-missing", "undetermined")]
 
 
-def test_a_user_of_whom_it_is_not_told_whether_they_are_enabled_is_undecided_for_that_rule() -> None:
+def test_a_user_of_whom_it_is_not_told_whether_they_are_enabled_is_undecided_for_that_rule() -> (
+    None
+):
     inventory = an_inventory(users=(a_user(enabled=Unknown(reason="not told")),))
     assert verdicts(inventory) == [("owner-disabled", "undetermined")]
 

@@ -44,7 +44,10 @@ def test_secrets_compare_by_value_and_only_with_secrets() -> None:
         ("token xoxb-1234567890-abcdef", "token xox-***"),
         ("xapp-1-A0123456-789", "xapp-***"),
         ("Authorization: Bearer abcdefghijkl", "Authorization: Bearer ***"),
-        ("see https://hooks.slack.com/services/T0/B0/xyz now", "see https://hooks.slack.com/*** now"),
+        (
+            "see https://hooks.slack.com/services/T0/B0/xyz now",
+            "see https://hooks.slack.com/*** now",
+        ),
         ("sk-proj-Ab3d...9xYz", "sk-proj-Ab3d...9xYz"),
         ("risk-assessment-of-something", "risk-assessment-of-something"),
     ],

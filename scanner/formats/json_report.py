@@ -5,7 +5,7 @@ These models are the promise: fields are added, never renamed or given another m
 
 from datetime import datetime
 from importlib.metadata import version
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -14,7 +14,7 @@ from scanner.inventory import Coverage, Key, Project, Unknown, by_collection
 
 
 class _Row(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class ToolRow(_Row):
@@ -144,7 +144,7 @@ class Report(_Row):
 
     model_config = ConfigDict(
         frozen=True,
-        extra="forbid",
+        extra="ignore",
         alias_generator=lambda name: name.rstrip("_"),
         serialize_by_alias=True,
         validate_by_name=True,
@@ -156,6 +156,12 @@ def render_json(result: ScanResult) -> str:
     """Render the report as JSON in plain ASCII: inert in any terminal, log or page."""
     text = _report(result).model_dump_json(indent=2, ensure_ascii=True)
     return text.replace("\x7f", "\\u007f") + "\n"
+
+
+def report_schema() -> dict[str, Any]:
+    """Return the format's JSON Schema; docs/report.schema.json is this."""
+    schema = Report.model_json_schema(mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
 def _report(result: ScanResult) -> Report:

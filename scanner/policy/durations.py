@@ -11,8 +11,8 @@ _UNITS: Final = {
     "m": timedelta(minutes=1),
     "s": timedelta(seconds=1),
 }
-_PART: Final = re.compile(r"([0-9]{1,6})([wdhms])", re.ASCII)
-_WHOLE: Final = re.compile(rf"{_PART.pattern}(?: ?{_PART.pattern})*", re.ASCII)
+_PART: Final = re.compile(r"([0-9]{1,7})([wdhms])", re.ASCII)
+_WHOLE: Final = re.compile(rf"{_PART.pattern}(?: ?{_PART.pattern}){{0,4}}", re.ASCII)
 
 
 def parse_duration(text: str) -> timedelta | None:

@@ -27,8 +27,8 @@ def test_every_key_is_found_once_in_its_project_hidden_ones_included(
     organization: SandboxOrganization, sandbox_url: str
 ) -> None:
     inventory = walk(sandbox_url)
-    truth = {(project.id, key.id) for project, key in organization.project_keys()}
-    truth |= {(None, key_id) for key_id in organization.admin_keys}
+    truth: set[tuple[str | None, str]] = {(None, key_id) for key_id in organization.admin_keys}
+    truth |= {(project.id, key.id) for project, key in organization.project_keys()}
     assert {(key.project_id, key.id) for key in inventory.keys} == truth
     assert len(inventory.keys) == organization.key_count()
     assert organization.hidden_key_count() > 0

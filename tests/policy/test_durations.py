@@ -23,7 +23,22 @@ def test_durations_are_read_as_people_write_them(text: str, duration: timedelta)
 
 
 @pytest.mark.parametrize(
-    "text", ["90", "d", "", "-1d", "1.5d", "90 d", "1y", "1d  2h", "٣d", "1d,2h", "9999999d", "1d\n"]
+    "text",
+    [
+        "90",
+        "d",
+        "",
+        "-1d",
+        "1.5d",
+        "90 d",
+        "1y",
+        "1d  2h",
+        "٣d",
+        "1d,2h",
+        "1d" * 6,
+        "99999999d",
+        "1d\n",
+    ],
 )
 def test_anything_else_is_no_duration(text: str) -> None:
     assert parse_duration(text) is None

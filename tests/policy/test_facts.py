@@ -63,8 +63,14 @@ def test_the_list_above_is_every_fact_there_is() -> None:
 
 @pytest.mark.parametrize(
     "fact",
-    ["project.id", "project.name", "project.state", "project.age", "project.keys"]
-    + ["owner.project_role"],
+    [
+        "owner.project_role",
+        "project.age",
+        "project.id",
+        "project.keys",
+        "project.name",
+        "project.state",
+    ],
 )
 def test_an_admin_key_has_no_project(fact: str) -> None:
     assert read(fact, keys=(an_admin_key(),)) is None
