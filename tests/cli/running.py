@@ -1,0 +1,62 @@
+"""The real command in a process of its own."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+COMMAND = (sys.executable, "-m", "scanner")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ran:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+def environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment without credentials, and `extra`."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")}
+    return {**kept, "OPENAI_BASE_URL": "http://127.0.0.1:9/v1", **extra}
+
+
+def keyvigil(
+    *arguments: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None
+) -> Ran:
+    """Run `keyvigil` with no terminal; `env` is added to the environment."""
+    done = subprocess.run(  # noqa: S603 - our own command
+        [*COMMAND, *map(str, arguments)],
+        cwd=cwd,
+        env=environment(env or {}),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return Ran(code=done.returncode, out=done.stdout, err=done.stderr)
+
+
+@contextmanager
+def sandbox(*arguments: str) -> Iterator[dict[str, str]]:
+    """Run `keyvigil sandbox serve`; yields what it tells to set."""
+    with subprocess.Popen(  # noqa: S603 - our own command
+        [*COMMAND, "sandbox", "serve", *arguments],
+        env=environment({}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        try:
+            lines = [process.stdout.readline().strip() for _ in range(2)]
+            yield dict(line.split("=", 1) for line in lines)
+        finally:
+            process.terminate()

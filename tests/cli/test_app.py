@@ -1,0 +1,68 @@
+import pytest
+
+from scanner.cli import app
+from scanner.cli.console import show_error
+from scanner.errors import (
+    ApiFailed,
+    CredentialError,
+    KeyVigilError,
+    OutputError,
+    PolicyError,
+    Problem,
+    UsageError,
+)
+from tests.cli.running import keyvigil
+
+KEY = "sk-admin-0123456789abcdefghijklmnop"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (UsageError("x"), 2),
+        (CredentialError("x"), 2),
+        (PolicyError((Problem(file="p", line=1, column=1, message="m"),)), 2),
+        (ApiFailed("x", endpoint="GET /"), 3),
+        (OutputError("x"), 3),
+    ],
+)
+def test_every_error_has_its_exit_code(error: KeyVigilError, code: int) -> None:
+    assert show_error(error) == code
+
+
+def test_an_error_says_what_happened_and_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    show_error(ApiFailed(f"{KEY} \x1b[1m", endpoint="GET /", request_id="req_1", help="Wait."))
+    assert capsys.readouterr().err.splitlines() == [
+        r"error: sk-*** \u{1b}[1m",
+        "help: Wait.",
+        "request id: req_1",
+    ]
+
+
+def test_a_bug_is_said_plainly_without_a_traceback_or_a_secret(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken() -> None:
+        raise RuntimeError(f"with {KEY}")
+
+    monkeypatch.setattr(app, "app", broken)
+    with pytest.raises(SystemExit) as caught:
+        app.main()
+    assert caught.value.code == 3
+    assert capsys.readouterr().err.splitlines() == [
+        "error: KeyVigil itself failed: RuntimeError: with sk-***",
+        "help: This is a bug. KEYVIGIL_DEBUG=1 shows where; please report it.",
+    ]
+
+
+@pytest.mark.slow
+def test_the_version_is_printed() -> None:
+    ran = keyvigil("--version")
+    assert (ran.code, ran.out) == (0, "keyvigil 0.1.0\n")
+
+
+@pytest.mark.slow
+def test_without_a_command_there_is_help() -> None:
+    ran = keyvigil()
+    assert ran.code == 2
+    assert "scan" in ran.out

@@ -1,0 +1,45 @@
+import socket
+import subprocess
+
+import httpx2
+import pytest
+
+from tests.cli.running import COMMAND, environment, keyvigil, sandbox
+
+pytestmark = pytest.mark.slow
+
+
+def test_it_serves_on_loopback_what_it_tells_to_set() -> None:
+    with sandbox("--projects", "3", "--keys-per-project", "2") as settings:
+        assert settings["OPENAI_BASE_URL"].startswith("http://127.0.0.1:")
+        headers = {"authorization": f"Bearer {settings['OPENAI_ADMIN_KEY']}"}
+        url = f"{settings['OPENAI_BASE_URL']}/organization/projects?include_archived=true"
+        assert len(httpx2.get(url, headers=headers).json()["data"]) == 3
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        ran = keyvigil("sandbox", "serve", "--port", str(port))
+    assert ran.code == 2
+    assert ran.err.startswith(f"error: The sandbox cannot listen on 127.0.0.1:{port}: ")
+
+
+def test_ctrl_c_ends_it_quietly() -> None:
+    with subprocess.Popen(  # noqa: S603 - our own command
+        [*COMMAND, "sandbox", "serve", "--projects", "1"],
+        env=environment({}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.readline()
+        process.stderr.readline()
+        process.send_signal(2)
+        assert process.wait(timeout=30) == 0
+        assert process.stderr.read() == "Stopped.\n"

@@ -1,0 +1,226 @@
+"""`keyvigil scan` as cron or a person runs it."""
+
+import json
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from scanner.sandbox.app import SANDBOX_KEY, SandboxApp
+from scanner.sandbox.builder import Builder
+from scanner.sandbox.seeded import seeded_organization
+from scanner.sandbox.server import serving
+from scanner.wiring import now
+from tests.cli.running import COMMAND, environment, keyvigil, sandbox
+from tests.openai_api.scripted import Asked, Reply, Script
+
+KEY = "sk-admin-0123456789abcdefghijklmnop"
+BROKEN = """\
+policy: mine
+rules:
+  - id: old
+    title: Old keys
+    severity: hihg
+    violated_when: { aeg: { over: 90d } }
+    why: Because.
+    fix: Do it.
+    fixx: never
+"""
+pytestmark = pytest.mark.slow
+
+
+def test_every_key_of_a_large_organization_is_found_hidden_ones_included(tmp_path: Path) -> None:
+    """200 projects of 40 keys: the sandbox's own count is the truth."""
+    report = tmp_path / "report.json"
+    with sandbox("--seed", "7", "--projects", "200", "--keys-per-project", "40") as settings:
+        ran = keyvigil("scan", "--output", f"json={report}", env=settings)
+    truth = seeded_organization(
+        seed=7, projects=200, keys_per_project=40, now=int(now().timestamp())
+    )
+    assert ran.code == 0
+    parsed = json.loads(report.read_text())
+    assert parsed["totals"]["projects"] == len(truth.projects) == 200
+    assert parsed["totals"]["keys"] == truth.key_count() == 8005
+    assert truth.hidden_key_count() > 500
+    hidden = {
+        key.id for project, key in truth.project_keys() if not truth.owner_has_access(project, key)
+    }
+    judged = {finding["key"]["id"] for finding in parsed["findings"]}
+    assert hidden <= judged
+    assert "200 projects, 8,005 keys" in ran.out
+    assert "Coverage: complete." in ran.out
+
+
+@pytest.mark.parametrize(
+    ("extra", "code", "message"),
+    [
+        ({}, 2, "There is no admin key: OPENAI_ADMIN_KEY is not set."),
+        (
+            {"OPENAI_ADMIN_KEY": "sk-proj-0123456789abcdef0123"},
+            2,
+            "OPENAI_ADMIN_KEY holds a project key (sk-proj-...).",
+        ),
+        (
+            {"OPENAI_ADMIN_KEY": KEY},
+            3,
+            "http://127.0.0.1:9/v1 cannot be reached: Connection refused",
+        ),
+        (
+            {"OPENAI_ADMIN_KEY": KEY, "OPENAI_BASE_URL": "http://example.com/v1"},
+            2,
+            "OPENAI_BASE_URL is plain http, over which the admin key would travel readably.",
+        ),
+    ],
+)
+def test_what_cannot_work_is_one_clear_message(
+    extra: dict[str, str], code: int, message: str
+) -> None:
+    ran = keyvigil("scan", env=extra)
+    assert (ran.code, ran.out) == (code, "")
+    error, hint = ran.err.splitlines()
+    assert error.startswith(f"error: {message}")
+    assert hint.startswith("help: ")
+    assert "0123456789" not in ran.err
+
+
+def test_a_policy_with_three_mistakes_shows_all_three_before_anything_is_asked(
+    tmp_path: Path,
+) -> None:
+    policy = tmp_path / "mine.yaml"
+    policy.write_text(BROKEN)
+    ran = keyvigil("scan", "--policy", policy)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.splitlines() == [
+        f"{policy}:5:15: rule 'old': 'severity' is never 'hihg'; did you mean 'high'?",
+        f"{policy}:6:22: rule 'old': unknown fact 'aeg'; did you mean 'age'?",
+        f"{policy}:9:5: rule 'old': unknown key 'fixx' in a rule; did you mean 'fix'?",
+        "error: 3 mistakes in the policy; nothing was done.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--output", "report.html"), "--output report.html is not FORMAT=PATH."),
+        (("--output", "htm=x"), "there is no format 'htm'; did you mean 'html'?"),
+        (("--output", "html=."), ". is a folder."),
+        (("--policy", "basline"), "There is no policy 'basline'; did you mean 'baseline'?"),
+        (("--policy", "none.yaml"), "none.yaml cannot be read: No such file or directory."),
+        (("--policy", "baseline", "--policy", "baseline"), "stands in policy 'baseline' and in"),
+        (("--fail-on", "bad"), "'bad' is not one of"),
+    ],
+)
+def test_a_mistake_in_the_command_is_told_before_anything_is_asked(
+    arguments: tuple[str, ...], message: str
+) -> None:
+    ran = keyvigil("scan", *arguments, env={"OPENAI_ADMIN_KEY": KEY})
+    assert (ran.code, ran.out) == (2, "")
+    assert message in " ".join(ran.err.replace("│", " ").split())
+
+
+def test_a_file_that_is_not_utf8_is_refused_with_its_line(tmp_path: Path) -> None:
+    policy = tmp_path / "mine.yaml"
+    policy.write_bytes(b"policy: mine\ndescription: caf\xe9\n")
+    ran = keyvigil("scan", "--policy", policy)
+    assert ran.code == 2
+    assert f"{policy}:2:1: the file is not UTF-8 text" in ran.err
+
+
+def test_json_on_stdout_is_nothing_but_json_and_the_summary_goes_to_stderr(
+    sandbox_url: str,
+) -> None:
+    ran = keyvigil(
+        "scan",
+        "--output",
+        "json=-",
+        env={"OPENAI_ADMIN_KEY": SANDBOX_KEY, "OPENAI_BASE_URL": sandbox_url},
+    )
+    assert json.loads(ran.out)["schema"] == "keyvigil.report/1"
+    assert "Coverage: complete." in ran.err
+
+
+@pytest.mark.parametrize(
+    ("fail_on", "code"), [("critical", 0), ("high", 1), ("medium", 1), ("info", 1)]
+)
+def test_fail_on_exits_1_for_that_severity_or_worse(fail_on: str, code: int) -> None:
+    build = Builder("Acme", seed=1, now=int(now().timestamp()))
+    ada = build.member("Ada Ito")
+    project = build.project("search", ada)
+    build.key(project, ada, "old", age=100, used=1, expires=5)
+    with serving(SandboxApp(build.organization)) as url:
+        ran = keyvigil(
+            "scan",
+            "--fail-on",
+            fail_on,
+            env={"OPENAI_ADMIN_KEY": SANDBOX_KEY, "OPENAI_BASE_URL": url},
+        )
+    assert ran.code == code
+
+
+def test_an_incomplete_scan_exits_3_whatever_it_found_and_says_what_is_missing(
+    tmp_path: Path,
+) -> None:
+    project = {"id": "proj_1", "created_at": 1, "status": "active"}
+
+    def answer(asked: Asked) -> Reply:
+        if asked.path.endswith("/organization/projects"):
+            return Reply(body={"data": [project], "has_more": False})
+        if asked.path.endswith("/users"):
+            return Reply(status=403, body={"error": {"message": "Missing scopes: x"}})
+        return Reply()
+
+    report = tmp_path / "report.json"
+    with serving(Script(answer)) as url:
+        ran = keyvigil(
+            "scan",
+            "--fail-on",
+            "info",
+            "--output",
+            f"json={report}",
+            env={"OPENAI_ADMIN_KEY": KEY, "OPENAI_BASE_URL": url},
+        )
+    assert ran.code == 3
+    assert "Coverage: incomplete. What was not seen is not judged:" in ran.out
+    assert "users unavailable: GET /organization/users was answered 403" in ran.out
+    assert json.loads(report.read_text())["scan"]["complete"] is False
+
+
+def test_hostile_names_reach_neither_terminal_nor_pipe_raw() -> None:
+    build = Builder("Ac\x1b[31mme", seed=1, now=int(now().timestamp()))
+    ada = build.member("Ada\u202e Ito\x07")
+    project = build.project("se\nar\x9bch", ada)
+    build.key(project, ada, "\x1b]0;owned\x07\r", age=100, used=1, expires=None)
+    with serving(SandboxApp(build.organization)) as url:
+        ran = keyvigil("scan", env={"OPENAI_ADMIN_KEY": SANDBOX_KEY, "OPENAI_BASE_URL": url})
+    assert ran.code == 0
+    assert not set(ran.out + ran.err) & set("\x1b\x07\r\x9b\u202e")
+    assert r"\u{1b}]0;owned" in ran.out
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_told_to_stop_it_stops_and_leaves_no_half_report(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    arrived: list[int] = []
+
+    def slow(asked: Asked) -> Reply:
+        if not arrived:
+            arrived.append(1)
+            process.send_signal(number)
+        project = {"id": "proj_1", "created_at": 1, "status": "active"}
+        is_projects = asked.path.endswith("/organization/projects")
+        return Reply(body={"data": [project] if is_projects else [], "has_more": is_projects})
+
+    with serving(Script(slow)) as url:
+        process = subprocess.Popen(  # noqa: S603 - our own command
+            [*COMMAND, "scan", "--output", f"html={tmp_path / 'report.html'}"],
+            env=environment({"OPENAI_ADMIN_KEY": KEY, "OPENAI_BASE_URL": url}),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert (out, err) == ("", "Stopped: the scan was not finished.\n")
+    assert list(tmp_path.iterdir()) == []
