@@ -1,0 +1,73 @@
+"""The promises that the repository makes about itself."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scanner.formats.registry import FORMATS
+from scanner.policy.facts import FACTS
+from tests.conftest import ROOT
+
+MODULES = sorted((ROOT / "scanner").rglob("*.py"))
+LOCKS = ("requirements.lock", "requirements-dev.lock")
+
+
+def functions(module: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+@pytest.mark.parametrize("module", MODULES, ids=str)
+def test_modules_and_functions_stay_small(module: Path) -> None:
+    assert len(module.read_text().splitlines()) <= 300
+    for function in functions(module):
+        assert (function.end_lineno or 0) - function.lineno < 60, function.name
+
+
+def test_packages_import_nothing_by_themselves() -> None:
+    for module in MODULES:
+        if module.name == "__init__.py":
+            body = ast.parse(module.read_text()).body
+            assert len(body) == 1, module
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_locks_hold_versions_and_hashes_and_no_address(lock: str) -> None:
+    text = (ROOT / lock).read_text()
+    assert "://" not in text
+    assert "--index" not in text
+    assert "--find-links" not in text
+    pins = re.findall(r"^([a-z0-9-]+)==\S+(.*)$", text, re.MULTILINE)
+    assert len(pins) > 15
+    for name, rest in pins:
+        assert rest.endswith("\\"), name
+    assert text.count("--hash=sha256:") >= len(pins)
+
+
+def test_everything_needed_at_run_time_is_locked_alike_for_development() -> None:
+    pins = [
+        dict(re.findall(r"^([a-z0-9-]+)==(\S+)", (ROOT / lock).read_text(), re.MULTILINE))
+        for lock in LOCKS
+    ]
+    assert pins[0].items() <= pins[1].items()
+
+
+def test_the_documents_name_every_fact_and_every_format() -> None:
+    policies = (ROOT / "docs" / "policies.md").read_text()
+    for fact in FACTS.values():
+        assert f"| `{fact.name}` |" in policies
+        assert fact.meaning in policies
+    readme = (ROOT / "README.md").read_text()
+    for name in FORMATS:
+        assert f"--output {name}=" in readme
+
+
+def test_links_between_the_documents_lead_somewhere() -> None:
+    for document in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")):
+        for target in re.findall(r"\]\(([^)#]+)", document.read_text()):
+            if "://" not in target:
+                assert (document.parent / target).exists(), f"{document.name}: {target}"
