@@ -18,7 +18,7 @@ test-fast: $(READY)  ## the tests that need no server process, browser or build
 	$(BIN)/pytest -m "not slow"
 
 bench: $(READY)  ## figures, not verdicts
-	$(BIN)/pytest tests/bench -q -s --override-ini python_files="bench_*.py"
+	$(BIN)/pytest tests/bench -q --override-ini python_files="bench_*.py"
 
 lint: $(READY)
 	$(BIN)/ruff check

@@ -16,6 +16,7 @@ from scanner.inventory import (
     OwnerKind,
     Project,
     ProjectAccess,
+    ProjectState,
     ServiceAccount,
     Unknown,
     User,
@@ -118,11 +119,19 @@ def _owner_state(
     if kind is OwnerKind.USER or key.kind is KeyKind.ADMIN:
         return _member_state(key, user, possible, directory)
     if account is None:
-        reason = directory.why_unseen(Collection.SERVICE_ACCOUNTS, key.project_id)
+        reason = _why_accounts_unseen(key, directory)
         if reason is None:
             return OwnerState.SERVICE_ACCOUNT_MISSING
         return Unknown(reason=reason, possible=possible)
     return _access_state(key)
+
+
+def _why_accounts_unseen(key: Key, directory: Directory) -> str | None:
+    reason = directory.why_unseen(Collection.SERVICE_ACCOUNTS, key.project_id)
+    project = directory.projects.get(key.project_id or "")
+    if reason is not None and project and project.state is ProjectState.ARCHIVED:
+        return "the API does not list the service accounts of archived projects"
+    return reason
 
 
 def _member_state(

@@ -4,12 +4,13 @@ from typing import Any
 import pytest
 
 from scanner.finding import OwnerState
-from scanner.inventory import Collection, OwnerKind, ProjectAccess, Unknown
+from scanner.inventory import Collection, OwnerKind, ProjectAccess, ProjectState, Unknown
 from scanner.policy.facts import FACTS, FactType, Value
 from tests.factories import (
     NOW,
     a_gap,
     a_key,
+    a_project,
     a_subject,
     a_user,
     ago,
@@ -165,6 +166,21 @@ def test_without_the_users_an_owner_without_access_is_not_simply_active() -> Non
 def test_without_service_accounts_one_may_be_missing_but_has_not_left() -> None:
     changes = without(Collection.SERVICE_ACCOUNTS)
     assert possible(keys=(a_key(owner=BOT),), **changes) == {"active", "service_account_missing"}
+
+
+def test_in_an_archived_project_the_reason_is_the_api_itself() -> None:
+    state = read(
+        "owner.state",
+        keys=(a_key(owner=BOT),),
+        projects=(a_project(state=ProjectState.ARCHIVED),),
+        coverage=tuple(
+            row
+            for row in full_coverage("proj_1")
+            if row.collection is not Collection.SERVICE_ACCOUNTS
+        ),
+    )
+    assert isinstance(state, Unknown)
+    assert state.reason == "the API does not list the service accounts of archived projects"
 
 
 def test_an_owner_who_is_not_named_can_be_in_any_state() -> None:
