@@ -1,5 +1,6 @@
 """The command `keyvigil`: its subcommands, and the last line of defence against tracebacks."""
 
+import io
 import os
 import sys
 import traceback
@@ -12,7 +13,7 @@ from scanner.cli import policies, sandbox
 from scanner.cli.console import ExitCode, out, say, show_error
 from scanner.cli.demo import demo
 from scanner.cli.scan import scan
-from scanner.errors import KeyVigilError
+from scanner.errors import KeyVigilError, OutputError
 
 app = typer.Typer(
     name="keyvigil",
@@ -48,10 +49,16 @@ def _root(
 
 def main() -> NoReturn:
     """Run the command line and exit with one of the documented codes."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # LANG=C and the like
     try:
         app()
     except KeyVigilError as error:
         sys.exit(show_error(error))
+    except OSError as error:
+        show_error(OutputError(f"The system refused: {error.strerror or error}."))
+        sys.exit(ExitCode.INCOMPLETE)
     except Exception as error:  # noqa: BLE001 - the last line of defence: a bug, said plainly
         say(f"error: KeyVigil itself failed: {type(error).__name__}: {error}", style="bold red")
         if os.environ.get("KEYVIGIL_DEBUG"):

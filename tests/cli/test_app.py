@@ -1,3 +1,6 @@
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from scanner.cli import app
@@ -11,7 +14,8 @@ from scanner.errors import (
     Problem,
     UsageError,
 )
-from tests.cli.running import keyvigil
+from tests.cli.running import COMMAND, environment, keyvigil
+from tests.conftest import ROOT
 
 KEY = "sk-admin-0123456789abcdefghijklmnop"
 
@@ -66,3 +70,27 @@ def test_without_a_command_there_is_help() -> None:
     ran = keyvigil()
     assert ran.code == 2
     assert "scan" in ran.out
+
+
+@pytest.mark.slow
+def test_a_terminal_that_knows_only_ascii_gets_ascii(tmp_path: Path) -> None:
+    ran = keyvigil("demo", cwd=tmp_path, env={"PYTHONIOENCODING": "ascii", "COLUMNS": "80"})
+    assert ran.code == 0
+    assert ran.out.isascii()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_an_output_that_is_full_is_one_clear_error(tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(  # noqa: S603 - our own command
+            [*COMMAND, "policies", "show", "baseline"],
+            cwd=tmp_path,
+            env=environment({"PYTHONPATH": str(ROOT)}),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 3
+    assert done.stderr.splitlines()[0] == "error: The system refused: No space left on device."

@@ -23,6 +23,8 @@ from pydantic import BaseModel
 from scanner.sandbox.app import SANDBOX_KEY
 from scanner.sandbox.organization import SandboxOrganization, SandboxProject
 
+pytestmark = pytest.mark.slow
+
 
 class HasId(Protocol):
     id: str

@@ -12,6 +12,7 @@ from scanner.sandbox.app import SANDBOX_KEY
 from scanner.sandbox.organization import SandboxOrganization
 from tests.conftest import SHARED, absent
 
+pytestmark = pytest.mark.slow
 DOCUMENT = SHARED / "openai-admin-api.json"
 
 
