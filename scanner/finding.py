@@ -52,7 +52,10 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleText:
-    """What a reader needs to know of a rule."""
+    """What a reader needs to know of a rule.
+
+    `controls` are `framework:id` references, for example `owasp-nhi:NHI7`.
+    """
 
     id: str
     policy: str
@@ -60,6 +63,7 @@ class RuleText:
     severity: Severity
     why: str
     fix: str
+    controls: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

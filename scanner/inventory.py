@@ -89,11 +89,12 @@ class Owner:
 class Key:
     """One API key. None in a date means it never happened or never will; Unknown, not told.
 
-    `project_id` and `project_access` are None for admin keys, which have no project.
+    `kind` is unknown if it could be either. `project_id` and `project_access` are None where the
+    key was not listed in a project.
     """
 
     id: str
-    kind: KeyKind
+    kind: KeyKind | Unknown
     name: str | None
     redacted_value: str
     created_at: datetime
@@ -121,8 +122,6 @@ class ServiceAccount:
 
     id: str
     project_id: str
-    name: str
-    role: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

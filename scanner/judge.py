@@ -35,7 +35,7 @@ def _decide(rule: Rule, subject: Subject) -> Finding | None:
         key=subject.key,
         project=subject.project,
         owner_state=subject.owner_state,
-        owner_email=subject.key.owner.email or (subject.user.email if subject.user else None),
+        owner_email=subject.owner_email,
         evidence=violated.evidence,
     )
 

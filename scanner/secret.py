@@ -28,6 +28,10 @@ class Secret:
         """Return the secret itself: for the one place that sends it."""
         return self._value
 
+    def mask(self, text: str) -> str:
+        """Return `text` with the secret itself masked, whatever shape it has."""
+        return text.replace(self._value, MASK) if self._value else text
+
     def __repr__(self) -> str:
         return MASK
 

@@ -55,13 +55,12 @@ def _admin_key(text: str) -> Secret:
             help=_MAKE_ONE,
         )
     if not key.startswith("sk-admin-"):
-        for prefix, kind in _NOT_ADMIN.items():
-            if key.startswith(prefix):
-                raise CredentialError(
-                    f"OPENAI_ADMIN_KEY holds {kind} ({prefix}...). The Administration API takes"
-                    " admin keys only (sk-admin-...). Nothing was sent.",
-                    help=_MAKE_ONE,
-                )
+        kinds = (f"{kind} ({p}...)" for p, kind in _NOT_ADMIN.items() if key.startswith(p))
+        raise CredentialError(
+            f"OPENAI_ADMIN_KEY holds {next(kinds, 'something else than a key of OpenAI')}. The"
+            " Administration API takes admin keys only (sk-admin-...). Nothing was sent.",
+            help=_MAKE_ONE,
+        )
     return Secret(key)
 
 
@@ -72,9 +71,10 @@ def _base_url(text: str) -> str:
         _ = url.port  # read here: a port that is no number raises only now
     except ValueError:
         url = urlsplit("")
-    if url.scheme not in ("https", "http") or not url.hostname:
+    is_plain = text.strip().isascii() and text.strip().isprintable()
+    if url.scheme not in ("https", "http") or not url.hostname or not is_plain:
         problem = "is not an https address"
-    elif url.username or url.password or url.query or url.fragment:
+    elif set("?#@ ") & set(text.strip()):
         problem = "must be an address and a path, without user, query or fragment"
     elif url.scheme == "http" and not _is_loopback(url.hostname):
         problem = "is plain http, over which the admin key would travel readably"
@@ -98,7 +98,8 @@ def _is_loopback(host: str) -> bool:
 def _concurrency(text: str | None) -> int:
     if text is None:
         return DEFAULT_CONCURRENCY
-    if text.isascii() and text.isdecimal() and 1 <= int(text[:6]) <= MAX_CONCURRENCY:
+    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_CONCURRENCY))
+    if is_number and 1 <= int(text) <= MAX_CONCURRENCY:
         return int(text)
     raise UsageError(
         "KEYVIGIL_CONCURRENCY is not a number of requests that can be under way at once.",

@@ -24,6 +24,7 @@ from scanner.secret import Secret
 from scanner.settings import DEFAULT_CONCURRENCY, Settings
 
 _SUFFIX: Final = ".yaml"
+_POLICY_BYTES: Final = 4_000_000
 
 
 def now() -> datetime:
@@ -54,7 +55,10 @@ def policy_text(name_or_file: str) -> tuple[str, str]:
     source = Path(name_or_file) if is_file else bundled("policies") / f"{name_or_file}{_SUFFIX}"
     shown = name_or_file if is_file else f"{name_or_file}{_SUFFIX}"
     try:
-        content = source.read_bytes()
+        with source.open("rb") as file:
+            content = file.read(_POLICY_BYTES + 1)
+        if len(content) > _POLICY_BYTES:
+            raise UsageError(f"The policy {shown} is larger than {_POLICY_BYTES:,} bytes.")
         return content.decode("utf-8-sig"), shown
     except OSError as error:
         raise UsageError(

@@ -84,7 +84,7 @@ def a_user(**changes: Any) -> User:
 
 
 def an_account(**changes: Any) -> ServiceAccount:
-    account = ServiceAccount(id="svc_1", project_id="proj_1", name="bot", role="member")
+    account = ServiceAccount(id="svc_1", project_id="proj_1")
     return replace(account, **changes)
 
 
@@ -154,10 +154,16 @@ def a_result(inventory: Inventory | None = None) -> ScanResult:
 def a_mixed_inventory() -> Inventory:
     """Violations of several severities, hostile names, an admin key, unknowns and a gap."""
     bot = an_owner(kind=OwnerKind.SERVICE_ACCOUNT, id="svc_1", name="bot", email=None)
+    inactive = ProjectAccess.INACTIVE
     gone = an_owner(id="user-9", name="</script><b>Eve", email="eve@example.com")
     keys = (
         a_key(id="key_old", name="\x1b[31mred\u202e\x7f", created_at=ago(days=412, hours=5)),
-        a_key(id="key_left", name='<img src=x onerror="alert(1)">', owner=gone),
+        a_key(
+            id="key_left",
+            name='<img src=x onerror="alert(1)">',
+            owner=gone,
+            project_access=inactive,
+        ),
         a_key(id="key_bot", name=None, owner=bot, project_id="proj_2", expires_at=None),
         a_key(id="key_untold", expires_at=Unknown(reason="the API did not give expires_at")),
         an_admin_key(created_at=ago(days=91), last_used_at=None),

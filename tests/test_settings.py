@@ -29,6 +29,7 @@ def test_white_space_around_values_is_forgiven() -> None:
         ("sk-proj-0123456789abcdef", r"holds a project key \(sk-proj-"),
         ("sk-svcacct-0123456789abcdef", "holds a service account's project key"),
         ("sk-0123456789abcdef", "holds a user or project key"),
+        ("ghp_0123456789abcdef", "holds something else than a key of OpenAI"),
         ("sk-admin-with a blank", "holds characters that no key has"),
         ("sk-admin-ключ", "holds characters that no key has"),
     ],
@@ -60,6 +61,11 @@ def test_plain_http_is_for_loopback(url: str) -> None:
         "api.openai.com/v1",
         "https://",
         "https://[bad",
+        "https://example.com/v1?",
+        "https://example.com/v1#",
+        "https://exa\nmple.com/v1",
+        "https://exa\u2603mple.com/v1",
+        "https://exa mple.com/v1",
         "https://example.com:port/v1",
         "https://user:secret@example.com/v1",
         "https://example.com/v1?x=y",
@@ -71,7 +77,7 @@ def test_other_addresses_are_refused_without_repeating_them(url: str) -> None:
     assert "secret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["0", "65", "-1", "x", "1.5", "", "\uff19", "1" * 5000])
+@pytest.mark.parametrize("text", ["0", "65", "-1", "x", "1.5", "", "\uff19", "1" * 5000, "0000164"])
 def test_concurrency_is_a_number_within_bounds(text: str) -> None:
     with pytest.raises(UsageError, match="KEYVIGIL_CONCURRENCY"):
         read_settings({"OPENAI_ADMIN_KEY": KEY, "KEYVIGIL_CONCURRENCY": text})

@@ -60,7 +60,9 @@ def main() -> NoReturn:
         show_error(OutputError(f"The system refused: {error.strerror or error}."))
         sys.exit(ExitCode.INCOMPLETE)
     except Exception as error:  # noqa: BLE001 - the last line of defence: a bug, said plainly
-        say(f"error: KeyVigil itself failed: {type(error).__name__}: {error}", style="bold red")
+        failure = _innermost(error)
+        name = type(failure).__name__
+        say(f"error: KeyVigil itself failed: {name}: {failure}", style="bold red")
         if os.environ.get("KEYVIGIL_DEBUG"):
             for line in traceback.format_exception(error):
                 for part in line.splitlines():
@@ -69,3 +71,10 @@ def main() -> NoReturn:
             say("help: This is a bug. KEYVIGIL_DEBUG=1 shows where; please report it.")
         sys.exit(ExitCode.INCOMPLETE)
     sys.exit(ExitCode.DONE)
+
+
+def _innermost(error: Exception) -> Exception:
+    """Return what really failed inside tasks that ran together."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error

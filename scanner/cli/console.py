@@ -1,6 +1,7 @@
 """stdout is data, stderr is messages; whatever strangers wrote is printed inert."""
 
 import os
+import sys
 from enum import IntEnum
 from typing import Final
 
@@ -22,10 +23,34 @@ class ExitCode(IntEnum):
     USAGE = 2
     INCOMPLETE = 3
     INTERRUPTED = 130
+    PIPE_CLOSED = 141
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """End as other programs do when their reader has gone away, and not with a code of ours."""
+        self.quiet = True
+        close_quietly()
+        raise SystemExit(ExitCode.PIPE_CLOSED)
+
+
+def close_quietly() -> None:
+    """Send what is still to be written on stdout nowhere: nobody reads it any more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def write_document(document: str) -> None:
+    """Write a whole document on stdout as it is, in UTF-8; raise OSError if that fails."""
+    try:
+        sys.stdout.buffer.write(document.encode())
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        close_quietly()
+        raise SystemExit(ExitCode.PIPE_CLOSED) from None
 
 
 def _console(*, stderr: bool) -> Console:
-    console = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    console = _Console(stderr=stderr, highlight=False, markup=False, emoji=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = _PIPE_WIDTH
     return console

@@ -7,9 +7,10 @@ from pathlib import Path
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
-from scanner.cli.console import ExitCode, err, out, say
+from scanner.cli.console import ExitCode, err, out, say, show_error, write_document
 from scanner.cli.stopping import run_until_told
 from scanner.cli.summary import print_summary
+from scanner.errors import OutputError
 from scanner.finding import ScanResult, Severity
 from scanner.formats.files import write_whole
 from scanner.formats.registry import FORMATS
@@ -33,17 +34,28 @@ def scan_and_report(
                 lambda: run_until_told(collect_inventory(settings, progress)), policies, now
             )
         documents = [(FORMATS[name](result), path) for name, path in outputs]
-        for document, path in documents:
-            if path is None:
-                out.file.write(document)
-                out.file.flush()
-            else:
-                write_whole(path, document)
+        failures = [error for document in documents if (error := _deliver(*document))]
     except KeyboardInterrupt:
         say("Stopped: the scan was not finished.")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     print_summary(result, err if any(path is None for _, path in outputs) else out)
+    if failures:
+        for failure in failures[:-1]:
+            show_error(failure)
+        raise failures[-1]
     return result
+
+
+def _deliver(document: str, path: Path | None) -> OutputError | None:
+    """Write one document; return what went wrong, so that the others are written all the same."""
+    try:
+        if path is None:
+            write_document(document)
+        else:
+            write_whole(path, document)
+    except OutputError as error:
+        return error
+    return None
 
 
 def exit_code(result: ScanResult, fail_on: Severity | None) -> ExitCode:

@@ -1,6 +1,7 @@
 """`keyvigil scan`: one scan now."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -39,7 +40,8 @@ def scan(
         Severity | None,
         typer.Option(
             envvar="KEYVIGIL_FAIL_ON",
-            help="Exit 1 if there is a violation of this severity or worse. Default: never.",
+            help="Exit 1 if there is a violation of this severity or worse (undetermined is none)."
+            " Default: never.",
         ),
     ] = None,
 ) -> None:
@@ -57,6 +59,9 @@ def scan(
     """
     policies = load_policies(policy or ["baseline"])
     outputs = tuple(_output(text) for text in output or [])
+    places = [path.resolve() if path else None for _, path in outputs]
+    if len(set(places)) < len(places):
+        raise UsageError("Two --output options name the same place.", help="Give each its own.")
     settings = read_settings(os.environ)
     result = scan_and_report(settings, policies, outputs)
     raise typer.Exit(exit_code(result, fail_on))
@@ -74,6 +79,8 @@ def _output(text: str) -> Output:
             f"--output {text}: there is no format '{name}'{did_you_mean(name, FORMATS)}"
         )
     if place == _STDOUT:
+        if sys.stdout is None:
+            raise UsageError(f"--output {text}: stdout is closed.")
         return name, None
     path = Path(place)
     check_writable(path)

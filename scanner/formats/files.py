@@ -9,30 +9,38 @@ from scanner.errors import OutputError, UsageError
 
 def check_writable(path: Path) -> None:
     """Raise UsageError if `path` cannot become a file, before anything is done for its sake."""
-    if path.is_dir():
-        raise UsageError(f"{path} is a folder.", help="Name the file to write.")
-    nearest = next((folder for folder in path.absolute().parents if folder.exists()), path.parent)
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+    try:
+        if path.exists() and not path.is_file():
+            kind = "a folder" if path.is_dir() else "no ordinary file"
+            raise UsageError(f"{path} is {kind}.", help="Name the file to write; - is stdout.")
+        nearest = next(folder for folder in path.absolute().parents if folder.exists())
+        if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+            raise UsageError(
+                f"{path} cannot be written: {nearest} is not a folder that you may write to.",
+                help="Name a file in a folder of yours.",
+            )
+    except OSError as error:
         raise UsageError(
-            f"{path} cannot be written: {nearest} is not a folder that you may write to.",
-            help="Name a file in a folder of yours.",
-        )
+            f"{path} cannot be written: {error.strerror}.", help="Name another file."
+        ) from None
 
 
 def write_whole(path: Path, text: str) -> None:
     """Write `text` aside, mode 0600, and rename it into place: a reader sees all of it or none.
 
-    Makes missing folders. Raise OutputError if the disk refuses; nothing is left half-written.
+    Makes missing folders, follows a symbolic link to what it names.
+    Raise OutputError if the disk refuses; nothing is left half-written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        target = path.resolve()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, aside = tempfile.mkstemp(dir=target.parent, prefix=".keyvigil-")
         try:
             with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(aside).replace(path)
+            Path(aside).replace(target)
         except BaseException:
             Path(aside).unlink(missing_ok=True)
             raise

@@ -78,10 +78,14 @@ class RuleRow(_Row):
     severity: str
     why: str
     fix: str
+    controls: list[str]
 
 
 class KeyRow(_Row):
-    """The key; `unknown` names the fields that are null because the API did not tell."""
+    """The key; `unknown` names the fields that are null because the API did not tell.
+
+    `kind` can be `unknown`.
+    """
 
     id: str
     kind: str
@@ -204,6 +208,7 @@ def _report(result: ScanResult) -> Report:
                 severity=rule.severity,
                 why=rule.why,
                 fix=rule.fix,
+                controls=list(rule.controls),
             )
             for rule in rules.values()
         ],
@@ -246,7 +251,7 @@ def _key(key: Key) -> KeyRow:
     dates = {"last_used_at": key.last_used_at, "expires_at": key.expires_at}
     return KeyRow(
         id=key.id,
-        kind=key.kind,
+        kind=_known(key.kind) or "unknown",
         name=key.name,
         redacted_value=key.redacted_value,
         created_at=key.created_at,

@@ -31,6 +31,8 @@ from scanner.secret import Secret, redact
 _TIMEOUT: Final = httpx2.Timeout(30.0, connect=10.0, pool=None)
 _READ_SCOPE: Final = "api.management.read"
 _MESSAGE_LENGTH: Final = 300
+# The last three are what the library lets through for an address that cannot be one.
+_NO_ANSWER: Final = (httpx2.RequestError, httpx2.InvalidURL, OverflowError, UnicodeError)
 
 
 class _Bearer(httpx2.Auth):
@@ -74,7 +76,9 @@ class AdminClient(AbstractAsyncContextManager["AdminClient"]):
         self._backoff = backoff or Backoff()
         self._sleep = sleep
         self._in_flight = asyncio.Semaphore(concurrency)
-        self._http = _http_client(key, concurrency)
+        self._key = key
+        # Plain http is for loopback, where a proxy would only be handed the key.
+        self._http = _http_client(key, concurrency, trust_env=base_url.startswith("https:"))
 
     async def __aenter__(self) -> Self:
         return self
@@ -99,13 +103,13 @@ class AdminClient(AbstractAsyncContextManager["AdminClient"]):
             try:
                 async with self._in_flight:
                     response = await self._http.get(f"{self._base_url}{path}", params=params)
-            except httpx2.RequestError as error:
+            except _NO_ANSWER as error:
                 failure: ApiError = _unreachable(error, endpoint, self._base_url)
                 again = isinstance(error, httpx2.TransportError)
             else:
                 if response.status_code == HTTPStatus.OK:
                     return _answer(response, endpoint)
-                failure = _refused(response, endpoint)
+                failure = _refused(response, endpoint, self._key)
                 again = should_retry(response.status_code, response.headers)
                 asked_for = asked_wait(response.headers, datetime.now(UTC))
             if not again or attempt >= self._backoff.retries:
@@ -115,7 +119,7 @@ class AdminClient(AbstractAsyncContextManager["AdminClient"]):
             attempt += 1
 
 
-def _http_client(key: Secret, concurrency: int) -> httpx2.AsyncClient:
+def _http_client(key: Secret, concurrency: int, *, trust_env: bool) -> httpx2.AsyncClient:
     """Make the HTTP client; raise UsageError if the proxy or TLS settings around it are wrong."""
     try:
         return httpx2.AsyncClient(
@@ -125,6 +129,7 @@ def _http_client(key: Secret, concurrency: int) -> httpx2.AsyncClient:
                 max_connections=concurrency, max_keepalive_connections=concurrency
             ),
             timeout=_TIMEOUT,
+            trust_env=trust_env,
         )
     except (httpx2.InvalidURL, ImportError, OSError, ValueError) as error:
         raise UsageError(
@@ -139,7 +144,7 @@ def _answer(response: httpx2.Response, endpoint: str) -> Answer:
     if response.content.lstrip()[:1] != b"{":
         kind = response.headers.get("content-type", "something unnamed").partition(";")[0]
         raise ApiMalformed(
-            f"{endpoint} was answered with {visible(kind)} instead of JSON.",
+            f"{endpoint} was answered with {visible(kind)} instead of a JSON object.",
             endpoint=endpoint,
             request_id=request_id,
             help="A proxy or a login page may stand in between: check OPENAI_BASE_URL and the"
@@ -152,10 +157,10 @@ def _answer(response: httpx2.Response, endpoint: str) -> Answer:
     )
 
 
-def _refused(response: httpx2.Response, endpoint: str) -> ApiError:
+def _refused(response: httpx2.Response, endpoint: str, key: Secret) -> ApiError:
     """Turn an error status into the error that says what to do about it."""
     status = response.status_code
-    said = _message(response)
+    said = visible(redact(key.mask(_message(response))))[:_MESSAGE_LENGTH]
     request_id = response.headers.get("x-request-id")
     what = f"{endpoint} was answered {status}{f': {said}' if said else ''}"
     kind: type[ApiError] = ApiFailed
@@ -178,17 +183,17 @@ def _refused(response: httpx2.Response, endpoint: str) -> ApiError:
 
 
 def _message(response: httpx2.Response) -> str:
-    """Return the API's own error message, made safe to show, or "" if the body is not one."""
+    """Return the API's own error message as it is, or "" if the body is not one."""
     try:
         body: Any = json.loads(response.content)
-    except ValueError:
+    except (RecursionError, ValueError):
         return ""
     error = body.get("error") if isinstance(body, dict) else None
     message = error.get("message") if isinstance(error, dict) else None
-    return visible(redact(message))[:_MESSAGE_LENGTH] if isinstance(message, str) else ""
+    return message if isinstance(message, str) else ""
 
 
-def _unreachable(error: httpx2.RequestError, endpoint: str, base_url: str) -> ApiUnreachable:
+def _unreachable(error: Exception, endpoint: str, base_url: str) -> ApiUnreachable:
     """Say why no answer came, in the words of the error below."""
     if isinstance(error, httpx2.TimeoutException):
         why = f"no answer in time ({type(error).__name__})"

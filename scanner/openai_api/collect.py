@@ -11,9 +11,12 @@ from scanner.inventory import (
     Coverage,
     Inventory,
     Key,
+    KeyKind,
     Project,
     ProjectState,
     ServiceAccount,
+    Unknown,
+    is_complete,
 )
 from scanner.openai_api import translate
 from scanner.openai_api.client import AdminClient
@@ -33,9 +36,11 @@ _PROJECTS: Final = Query(
     collection=Collection.PROJECTS,
     path=f"{_ROOT}/projects",
     params={"include_archived": "true"},
+    never_empty=True,
 )
-_USERS: Final = Query(collection=Collection.USERS, path=f"{_ROOT}/users")
+_USERS: Final = Query(collection=Collection.USERS, path=f"{_ROOT}/users", never_empty=True)
 _ADMIN_KEYS: Final = Query(collection=Collection.ADMIN_KEYS, path=f"{_ROOT}/admin_api_keys")
+_ADMIN_PREFIX: Final = "sk-admin-"
 # Without this the API leaves out the keys whose owner has lost access to the project.
 _EVERY_OWNER: Final = {"owner_project_access": "any"}
 
@@ -75,8 +80,7 @@ class _Walk:
     async def run(self) -> Inventory:
         listing = Listing(self._client, _PROJECTS, Page[WireProject])
         async with asyncio.TaskGroup() as tasks:
-            users = tasks.create_task(self._users())
-            admin_keys = tasks.create_task(self._admin_keys())
+            organization = tasks.create_task(self._organization())
             async for page in listing.pages():
                 for wire in page:
                     project = translate.to_project(wire)
@@ -84,16 +88,16 @@ class _Walk:
                     tasks.create_task(self._walk_project(project))
             coverage = listing.coverage()
             if not coverage.pages:
-                users.cancel()
-                admin_keys.cancel()
+                organization.cancel()
         if not coverage.pages:
             raise listing.error or ApiFailed("no projects", endpoint=coverage.endpoint)
         self._coverage.append(coverage)
+        admin_keys, users = organization.result()
         return Inventory(
             organization=listing.organization,
             projects=tuple(self._projects.values()),
-            keys=self._all_keys(admin_keys.result()),
-            users=tuple(translate.to_user(wire) for wire in users.result()),
+            keys=self._all_keys(admin_keys),
+            users=tuple(translate.to_user(wire) for wire in users),
             service_accounts=tuple(
                 account
                 for project_id in self._projects
@@ -101,6 +105,11 @@ class _Walk:
             ),
             coverage=self._ledger(),
         )
+
+    async def _organization(self) -> tuple[tuple[WireAdminKey, ...], tuple[WireUser, ...]]:
+        """List admin keys, then users: the owner of a key seen must stand in the later list."""
+        admin_keys = await self._admin_keys()
+        return admin_keys, await self._users()
 
     async def _users(self) -> tuple[WireUser, ...]:
         listing = Listing(self._client, _USERS, Page[WireUser])
@@ -158,13 +167,24 @@ class _Walk:
         self._coverage.append(listing.coverage())
 
     def _all_keys(self, admin_keys: Iterable[WireAdminKey]) -> tuple[Key, ...]:
-        """Return every key once: admin listings have been seen to hold project keys."""
+        """Return every key once: admin listings have been seen to hold project keys.
+
+        One that does not look like an admin key is one only if no project's keys are missing.
+        """
+        doubt = Unknown(reason="an admin listing holds it, and not all projects' keys were seen")
+        is_certain = is_complete(
+            row
+            for row in self._coverage
+            if row.collection in (Collection.PROJECTS, Collection.PROJECT_KEYS)
+        )
         keys: dict[str, Key] = {}
         for project_id in self._projects:
             for key in self._project_keys.get(project_id, ()):
                 keys.setdefault(key.id, key)
         for wire in admin_keys:
-            keys.setdefault(wire.id, translate.to_admin_key(wire))
+            looks_so = wire.redacted_value.startswith(_ADMIN_PREFIX)
+            kind = KeyKind.ADMIN if looks_so or is_certain else doubt
+            keys.setdefault(wire.id, translate.to_admin_key(wire, kind))
         return tuple(keys.values())
 
     def _ledger(self) -> tuple[Coverage, ...]:

@@ -14,12 +14,16 @@ PAGE_SIZE: Final = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """What to list: a path below the base URL; `project_id` if it belongs to one project."""
+    """What to list: a path below the base URL; `project_id` if it belongs to one project.
+
+    `never_empty` marks what every organization has: an empty answer to it is not believed.
+    """
 
     collection: Collection
     path: str
     project_id: str | None = None
     params: Mapping[str, str] = field(default_factory=dict)
+    never_empty: bool = False
 
 
 class Listing(Generic[Item]):
@@ -48,6 +52,9 @@ class Listing(Generic[Item]):
             self._pages += 1
             yield self._first_seen(page)
             cursor = page.cursor()
+            if cursor is None and self._query.never_empty and not self._ids:
+                self.error = self._malformed("no organization is without any")
+                return
             if cursor is None:
                 self._finished = True
                 return
@@ -93,7 +100,10 @@ class Listing(Generic[Item]):
 
     def _first_seen(self, page: Page[Item]) -> tuple[Item, ...]:
         """Drop what an earlier page held: items move between pages while they are read."""
-        fresh = {item.id: item for item in page.data if item.id not in self._ids}
+        fresh: dict[str, Item] = {}
+        for item in page.data:
+            if item.id not in self._ids:
+                fresh.setdefault(item.id, item)
         self._ids.update(fresh)
         return tuple(fresh.values())
 

@@ -55,7 +55,7 @@ def asked_wait(headers: Mapping[str, str], now: datetime) -> float | None:
         return seconds
     try:
         return max(0.0, (parsedate_to_datetime(text) - now).total_seconds())
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         return None
 
 

@@ -34,14 +34,18 @@ def to_project(wire: WireProject) -> Project:
         state = ProjectState.ARCHIVED
     else:
         state = Unknown(reason=f"the API gave the project the status {wire.status!r}")
-    return Project(id=wire.id, name=wire.name, state=state, created_at=_moment(wire.created_at))
+    return Project(
+        id=wire.id, name=_name(wire.name), state=state, created_at=_moment(wire.created_at)
+    )
 
 
 def to_user(wire: WireUser) -> User:
     """Translate a member of the organization; the outer name and address win over the inner."""
     details = wire.user
     enabled: bool | Unknown
-    if details is not None and (details.enabled is False or details.banned):
+    if details is not None and (
+        details.enabled is False or details.banned or details.banned_at is not None
+    ):
         enabled = False
     elif details is not None and details.enabled:
         enabled = True
@@ -49,8 +53,8 @@ def to_user(wire: WireUser) -> User:
         enabled = Unknown(reason="the API did not say whether the user is enabled")
     return User(
         id=wire.id,
-        name=wire.name or (details.name if details else None),
-        email=wire.email or (details.email if details else None),
+        name=_name(wire.name or (details.name if details else None)),
+        email=_name(wire.email or (details.email if details else None)),
         role=wire.role,
         enabled=enabled,
     )
@@ -58,7 +62,7 @@ def to_user(wire: WireUser) -> User:
 
 def to_service_account(wire: WireServiceAccount, project_id: str) -> ServiceAccount:
     """Translate a service account of one project."""
-    return ServiceAccount(id=wire.id, project_id=project_id, name=wire.name, role=wire.role)
+    return ServiceAccount(id=wire.id, project_id=project_id)
 
 
 def to_project_key(wire: WireProjectKey, project_id: str) -> Key:
@@ -72,7 +76,7 @@ def to_project_key(wire: WireProjectKey, project_id: str) -> Key:
     return Key(
         id=wire.id,
         kind=KeyKind.PROJECT,
-        name=wire.name,
+        name=_name(wire.name),
         redacted_value=redact(wire.redacted_value),
         created_at=_moment(wire.created_at),
         last_used_at=_told(wire, "last_used_at", wire.last_used_at),
@@ -83,13 +87,13 @@ def to_project_key(wire: WireProjectKey, project_id: str) -> Key:
     )
 
 
-def to_admin_key(wire: WireAdminKey) -> Key:
+def to_admin_key(wire: WireAdminKey, kind: KeyKind | Unknown = KeyKind.ADMIN) -> Key:
     """Translate an admin key; `owner.type` or else `owner.object` tells the owner's kind."""
     told = wire.owner.type or (wire.owner.object or "").rpartition(".")[2]
     return Key(
         id=wire.id,
-        kind=KeyKind.ADMIN,
-        name=wire.name,
+        kind=kind,
+        name=_name(wire.name),
         redacted_value=redact(wire.redacted_value),
         created_at=_moment(wire.created_at),
         last_used_at=_told(wire, "last_used_at", wire.last_used_at),
@@ -97,7 +101,7 @@ def to_admin_key(wire: WireAdminKey) -> Key:
         owner=Owner(
             kind=_owner_kind(told),
             id=wire.owner.id or Unknown(reason="the API did not say whose key it is"),
-            name=wire.owner.name,
+            name=_name(wire.owner.name),
             email=None,
             role=wire.owner.role,
         ),
@@ -120,7 +124,18 @@ def _owner(kind: OwnerKind | Unknown, entry: WireKeyOwnerEntry | None) -> Owner:
     if entry is None:
         unsaid = Unknown(reason="the API did not say whose key it is")
         return Owner(kind=kind, id=unsaid, name=None, email=None, role=None)
-    return Owner(kind=kind, id=entry.id, name=entry.name, email=entry.email, role=entry.role)
+    return Owner(
+        kind=kind,
+        id=entry.id,
+        name=_name(entry.name),
+        email=_name(entry.email),
+        role=entry.role,
+    )
+
+
+def _name(text: str | None) -> str | None:
+    """Mask a key or token that somebody pasted where a name belongs."""
+    return None if text is None else redact(text)
 
 
 def _told(

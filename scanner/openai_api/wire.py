@@ -7,11 +7,19 @@ both are accepted: a field that one of them lacks is optional here.
 import json
 from typing import Annotated, Any, Final, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 _YEAR_9999: Final = 253_402_300_799
 
-Id = Annotated[str, Field(min_length=1)]
+
+def _no_path(text: str) -> str:
+    """Refuse the two ids that would lead a request elsewhere: `.` and `..`."""
+    if text in (".", ".."):
+        raise ValueError("is no id")
+    return text
+
+
+Id = Annotated[str, Field(min_length=1), AfterValidator(_no_path)]
 Timestamp = Annotated[int, Field(ge=0, le=_YEAR_9999)]
 """Unix seconds."""
 
@@ -41,6 +49,7 @@ class WireUserDetails(_Wire):
     name: str | None = None
     enabled: bool | None = None
     banned: bool | None = None
+    banned_at: Timestamp | None = None
 
 
 class WireUser(_Wire):
@@ -57,8 +66,6 @@ class WireServiceAccount(_Wire):
     """`organization.project.service_account`."""
 
     id: Id
-    name: str
-    role: str
 
 
 class WireKeyOwnerEntry(_Wire):
@@ -156,6 +163,9 @@ def _explain(body: bytes, place: tuple[int | str, ...], message: str) -> str:
 
 def _id_of(body: bytes, index: int) -> str | None:
     """Return the id of an item of a body that parses as JSON, if it has one."""
-    item: Any = json.loads(body)["data"][index]
+    try:
+        item: Any = json.loads(body)["data"][index]
+    except (RecursionError, ValueError):
+        return None
     found = item.get("id") if isinstance(item, dict) else None
     return found if isinstance(found, str) else None

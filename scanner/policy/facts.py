@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import Enum, StrEnum, auto
 from types import MappingProxyType
 from typing import Final
 
 from scanner.finding import OwnerState
-from scanner.inventory import Collection, KeyKind, OwnerKind, ProjectState, Unknown
+from scanner.inventory import Collection, KeyKind, OwnerKind, Project, ProjectState, Unknown
 from scanner.policy.subject import Subject
 
 Value = bool | int | str | timedelta | Unknown | None
@@ -41,6 +41,8 @@ _registry: dict[str, Fact] = {}
 FACTS: Final[Mapping[str, Fact]] = MappingProxyType(_registry)
 
 _Reader = Callable[[Subject], Value]
+_SKEW: Final = timedelta(hours=1)
+"""How far two clocks may differ before neither is believed."""
 
 
 def _fact(
@@ -62,6 +64,25 @@ def _fact(
     return enter
 
 
+def _since(subject: Subject, moment: datetime) -> timedelta | Unknown:
+    """Return the time that has passed, unless the clocks cannot both be right."""
+    passed = subject.now - moment
+    if passed < -_SKEW:
+        return Unknown(reason="it lies in the future: this machine's clock or the API's is wrong")
+    return passed
+
+
+def _told(value: str | None, what: str) -> str | Unknown:
+    return value or Unknown(reason=f"the API did not give {what}")
+
+
+def _of_project(subject: Subject, read: Callable[[Project], Value]) -> Value:
+    """Read a fact of the key's project: absent for admin keys, which have none."""
+    if subject.project is not None:
+        return read(subject.project)
+    return subject.key.kind if isinstance(subject.key.kind, Unknown) else None
+
+
 @_fact("key.id", FactType.TEXT, meaning="The key's id.", source="key.id")
 def _key_id(subject: Subject) -> Value:
     return subject.key.id
@@ -69,7 +90,7 @@ def _key_id(subject: Subject) -> Value:
 
 @_fact("key.kind", KeyKind, meaning="A project's key or an admin key.", source="the listing")
 def _key_kind(subject: Subject) -> Value:
-    return subject.key.kind.value
+    return subject.key.kind
 
 
 @_fact("key.name", FactType.TEXT, meaning="What the key is called.", source="key.name")
@@ -79,7 +100,7 @@ def _key_name(subject: Subject) -> Value:
 
 @_fact("age", FactType.DURATION, meaning="Time since creation.", source="key.created_at")
 def _age(subject: Subject) -> Value:
-    return subject.now - subject.key.created_at
+    return _since(subject, subject.key.created_at)
 
 
 @_fact(
@@ -92,7 +113,7 @@ def _idle(subject: Subject) -> Value:
     used_at = subject.key.last_used_at
     if isinstance(used_at, Unknown):
         return used_at
-    return subject.now - (used_at or subject.key.created_at)
+    return _since(subject, used_at or subject.key.created_at)
 
 
 @_fact("used", FactType.BOOLEAN, meaning="Whether any use is recorded.", source="key.last_used_at")
@@ -162,12 +183,14 @@ def _owner_id(subject: Subject) -> Value:
     source="key.owner.user.email, users",
 )
 def _owner_email(subject: Subject) -> Value:
-    return subject.key.owner.email or (subject.user.email if subject.user else None)
+    if subject.key.owner.kind is OwnerKind.SERVICE_ACCOUNT:
+        return None
+    return _told(subject.owner_email, "the owner's address")
 
 
 @_fact("owner.name", FactType.TEXT, meaning="The owner's name.", source="key.owner")
 def _owner_name(subject: Subject) -> Value:
-    return subject.key.owner.name
+    return _told(subject.key.owner.name, "the owner's name")
 
 
 @_fact(
@@ -177,7 +200,9 @@ def _owner_name(subject: Subject) -> Value:
     source="key.owner.role",
 )
 def _owner_project_role(subject: Subject) -> Value:
-    return subject.key.owner.role if subject.key.kind is KeyKind.PROJECT else None
+    return _of_project(
+        subject, lambda _project: _told(subject.key.owner.role, "the owner's role in the project")
+    )
 
 
 @_fact(
@@ -188,11 +213,11 @@ def _owner_project_role(subject: Subject) -> Value:
 )
 def _owner_org_role(subject: Subject) -> Value:
     if subject.user is not None:
-        return subject.user.role
+        return _told(subject.user.role, "the owner's role in the organization")
     if subject.key.owner.kind is OwnerKind.SERVICE_ACCOUNT:
         return None
-    reason = subject.directory.why_unseen(Collection.USERS)
-    return None if reason is None else Unknown(reason=reason)
+    state = subject.owner_state
+    return Unknown(reason=state.reason) if isinstance(state, Unknown) else None
 
 
 @_fact(
@@ -217,7 +242,7 @@ def _owner_keys(subject: Subject) -> Value:
     source="the listing",
 )
 def _project_id(subject: Subject) -> Value:
-    return subject.key.project_id
+    return _of_project(subject, lambda project: project.id)
 
 
 @_fact(
@@ -227,7 +252,7 @@ def _project_id(subject: Subject) -> Value:
     source="projects.name",
 )
 def _project_name(subject: Subject) -> Value:
-    return subject.project.name if subject.project else None
+    return _of_project(subject, lambda project: _told(project.name, "the project's name"))
 
 
 @_fact(
@@ -237,7 +262,7 @@ def _project_name(subject: Subject) -> Value:
     source="projects.status",
 )
 def _project_state(subject: Subject) -> Value:
-    return subject.project.state if subject.project else None
+    return _of_project(subject, lambda project: project.state)
 
 
 @_fact(
@@ -247,7 +272,7 @@ def _project_state(subject: Subject) -> Value:
     source="projects.created_at",
 )
 def _project_age(subject: Subject) -> Value:
-    return subject.now - subject.project.created_at if subject.project else None
+    return _of_project(subject, lambda project: _since(subject, project.created_at))
 
 
 @_fact(
@@ -257,9 +282,10 @@ def _project_age(subject: Subject) -> Value:
     source="the project's keys",
 )
 def _project_keys(subject: Subject) -> Value:
-    if subject.project is None:
-        return None
-    reason = subject.directory.why_unseen(Collection.PROJECT_KEYS, subject.project.id)
-    if reason is not None:
-        return Unknown(reason=reason)
-    return subject.directory.keys_of_project[subject.project.id]
+    def count(project: Project) -> Value:
+        reason = subject.directory.why_unseen(Collection.PROJECT_KEYS, project.id)
+        if reason is not None:
+            return Unknown(reason=reason)
+        return subject.directory.keys_of_project[project.id]
+
+    return _of_project(subject, count)

@@ -8,15 +8,11 @@ from scanner.policy.conditions import Condition
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One rule: whom it applies to (None: every key), what violates it, and what to tell people.
-
-    `controls` are `framework:id` references, for example `owasp-nhi:NHI7`.
-    """
+    """One rule: whom it applies to (None: every key), what violates it, and what to tell people."""
 
     text: RuleText
     applies_to: Condition | None
     violated_when: Condition
-    controls: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

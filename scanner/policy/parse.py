@@ -23,7 +23,7 @@ def parse_policy(text: str, file: str) -> Policy:
     name = _name(fields.get("policy"), "the policy's name", problems)
     policy = Policy(
         name=name,
-        description=problems.text(fields.get("description"), "'description'"),
+        description=problems.prose(fields.get("description"), "'description'"),
         rules=_rules(fields.get("rules"), name, problems),
     )
     problems.raise_if_any()
@@ -61,16 +61,16 @@ def _rule(node: Node, policy: str, first_lines: dict[str, int], problems: Proble
     text = RuleText(
         id=rule_id,
         policy=policy,
-        title=problems.text(fields.get("title"), "'title'"),
+        title=problems.prose(fields.get("title"), "'title'"),
         severity=_severity(fields.get("severity"), problems),
-        why=problems.text(fields.get("why"), "'why'"),
-        fix=problems.text(fields.get("fix"), "'fix'"),
+        why=problems.prose(fields.get("why"), "'why'"),
+        fix=problems.prose(fields.get("fix"), "'fix'"),
+        controls=_controls(fields.get("controls"), problems),
     )
-    controls = _controls(fields.get("controls"), problems)
     problems.rule = None
     if violated is None:
         return None
-    return Rule(text=text, applies_to=applies_to, violated_when=violated, controls=controls)
+    return Rule(text=text, applies_to=applies_to, violated_when=violated)
 
 
 def _name(node: Node | None, what: str, problems: Problems) -> str:

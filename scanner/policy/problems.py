@@ -64,7 +64,7 @@ class Problems:
         return found
 
     def text(self, node: Node | None, what: str) -> str:
-        """Return a text on one line, or "" after noting what is wrong; None is silent."""
+        """Return a text as written, or "" after noting what is wrong; None is silent."""
         if node is None:
             return ""
         if not isinstance(node, Scalar):
@@ -78,8 +78,12 @@ class Problems:
         elif not node.text.strip():
             self.add(node, f"{what} must not be empty")
         else:
-            return " ".join(node.text.split())
+            return node.text
         return ""
+
+    def prose(self, node: Node | None, what: str) -> str:
+        """Return a text for people, on one line; else as `text`."""
+        return " ".join(self.text(node, what).split())
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:

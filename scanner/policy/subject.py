@@ -17,7 +17,6 @@ from scanner.inventory import (
     Project,
     ProjectAccess,
     ProjectState,
-    ServiceAccount,
     Unknown,
     User,
 )
@@ -42,7 +41,7 @@ class Directory:
         self.projects = {project.id: project for project in inventory.projects}
         self.users = {user.id: user for user in inventory.users}
         self.service_accounts = {
-            (account.project_id, account.id): account for account in inventory.service_accounts
+            (account.project_id, account.id) for account in inventory.service_accounts
         }
         self.keys_of_owner = Counter(key.owner.id for key in inventory.keys)
         self.keys_of_project = Counter(key.project_id for key in inventory.keys)
@@ -80,8 +79,12 @@ class Subject:
     directory: Directory
     project: Project | None
     user: User | None
-    service_account: ServiceAccount | None
     owner_state: OwnerState | Unknown
+
+    @property
+    def owner_email(self) -> str | None:
+        """The best address known of the owner: the key's own or the organization member's."""
+        return self.key.owner.email or (self.user.email if self.user else None)
 
 
 def subjects(inventory: Inventory, now: datetime) -> Iterator[Subject]:
@@ -90,20 +93,19 @@ def subjects(inventory: Inventory, now: datetime) -> Iterator[Subject]:
     for key in inventory.keys:
         owner_id = key.owner.id if isinstance(key.owner.id, str) else ""
         user = directory.users.get(owner_id)
-        account = directory.service_accounts.get((key.project_id or "", owner_id))
+        has_account = (key.project_id or "", owner_id) in directory.service_accounts
         yield Subject(
             key=key,
             now=now,
             directory=directory,
             project=directory.projects.get(key.project_id or ""),
             user=user,
-            service_account=account,
-            owner_state=_owner_state(key, user, account, directory),
+            owner_state=_owner_state(key, user, directory, has_account=has_account),
         )
 
 
 def _owner_state(
-    key: Key, user: User | None, account: ServiceAccount | None, directory: Directory
+    key: Key, user: User | None, directory: Directory, *, has_account: bool
 ) -> OwnerState | Unknown:
     """Derive where the owner stands; the gravest state that is certain wins."""
     kind, owner_id = key.owner.kind, key.owner.id
@@ -118,12 +120,23 @@ def _owner_state(
         return Unknown(reason=owner_id.reason, possible=possible)
     if kind is OwnerKind.USER or key.kind is KeyKind.ADMIN:
         return _member_state(key, user, possible, directory)
-    if account is None:
-        reason = _why_accounts_unseen(key, directory)
-        if reason is None:
-            return OwnerState.SERVICE_ACCOUNT_MISSING
+    if has_account:
+        return _access_state(key)
+    reason = _why_accounts_unseen(key, directory)
+    if reason is not None:
         return Unknown(reason=reason, possible=possible)
-    return _access_state(key)
+    return _gone(key, OwnerState.SERVICE_ACCOUNT_MISSING)
+
+
+def _gone(key: Key, state: OwnerState) -> OwnerState | Unknown:
+    """Return `state` for an owner who is in no listing, unless the key tells of access still.
+
+    Then either can be wrong: someone may have joined while the listing was being read.
+    """
+    if key.project_access is not ProjectAccess.ACTIVE:
+        return state
+    reason = "the key says that its owner can reach the project, but no listing names the owner"
+    return Unknown(reason=reason, possible=frozenset({OwnerState.ACTIVE, state}))
 
 
 def _why_accounts_unseen(key: Key, directory: Directory) -> str | None:
@@ -143,9 +156,9 @@ def _member_state(
             reason = "the API does not list the service accounts that own admin keys"
             return Unknown(reason=reason, possible=possible)
         reason_unseen = directory.why_unseen(Collection.USERS)
-        if reason_unseen is None:
-            return OwnerState.LEFT_ORG
-        return Unknown(reason=reason_unseen, possible=possible)
+        if reason_unseen is not None:
+            return Unknown(reason=reason_unseen, possible=possible)
+        return _gone(key, OwnerState.LEFT_ORG)
     if user.enabled is False:
         return OwnerState.DISABLED
     access = _access_state(key)

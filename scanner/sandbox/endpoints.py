@@ -170,7 +170,7 @@ def _key_change(body: Any) -> Body:  # noqa: ANN401 - whatever was sent
 
 def _admin_keys(organization: SandboxOrganization, request: Request, rest: Sequence[str]) -> Body:
     match request.method, *rest:
-        case (method,) if method == "GET":
+        case ("GET",):
             listed = list(organization.admin_keys.values())
             if request.choice("order", "asc", "desc") == "desc":
                 listed.reverse()

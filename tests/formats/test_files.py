@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,29 @@ def test_a_disk_that_refuses_is_one_clear_error(
     with pytest.raises(OutputError, match=r"report\.html could not be written: No space left"):
         write_whole(tmp_path / "report.html", "new")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_symbolic_link_stays_and_what_it_names_is_written(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "report.html")
+    write_whole(tmp_path / "link", "new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "report.html").read_text() == "new"
+
+
+def test_what_is_no_ordinary_file_is_not_replaced_by_one(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UsageError, match="no ordinary file"):
+        check_writable(tmp_path / "pipe")
+
+
+@pytest.mark.parametrize("name", ["n" * 300, "n" * 250])
+def test_a_name_is_refused_beforehand_or_not_at_all(tmp_path: Path, name: str) -> None:
+    try:
+        check_writable(tmp_path / name)
+    except UsageError as error:
+        assert len(name) > 255, error  # noqa: PT017 - which of the two it was is the point
+    else:
+        write_whole(tmp_path / name, "new")
 
 
 def test_a_place_that_can_be_no_file_is_refused_beforehand(tmp_path: Path) -> None:

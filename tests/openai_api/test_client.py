@@ -19,8 +19,9 @@ from scanner.errors import (
 )
 from scanner.openai_api.client import AdminClient, Answer
 from scanner.openai_api.retry import Backoff
+from scanner.sandbox.server import serving
 from scanner.secret import Secret
-from tests.openai_api.scripted import KEY, Asked, Reply, in_turn, scripted
+from tests.openai_api.scripted import KEY, Asked, Reply, Script, in_turn, scripted
 
 PATH = "/organization/projects"
 
@@ -91,7 +92,7 @@ def test_html_from_a_proxy_is_not_an_answer() -> None:
     html = Reply(body=b"<html>Sign in</html>", headers={"content-type": "text/html; charset=x"})
     with scripted(in_turn(html)) as (_, client, _waits), pytest.raises(ApiMalformed) as caught:
         get(client)
-    assert str(caught.value) == f"GET {PATH} was answered with text/html instead of JSON."
+    assert str(caught.value) == f"GET {PATH} was answered with text/html instead of a JSON object."
     assert "proxy" in (caught.value.help or "")
 
 
@@ -118,6 +119,30 @@ def test_what_the_api_says_is_shown_inert_and_without_secrets() -> None:
     assert "\x1b" not in str(caught.value)
     assert KEY not in str(caught.value)
     assert len(str(caught.value)) < 400
+
+
+def test_the_key_itself_is_masked_whatever_it_looks_like() -> None:
+    odd = "sk-admin-ab"
+    reply = Reply(status=400, body=error_body(f"no such key: {odd}"))
+    with serving(Script(in_turn(reply))) as url, pytest.raises(ApiFailed) as caught:
+        get(lambda: AdminClient(Secret(odd), base_url=url, concurrency=1))
+    assert str(caught.value).endswith("no such key: ***")
+
+
+def test_plain_http_on_loopback_goes_through_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    script = Script(in_turn(Reply()))
+    with serving(script) as url:
+        monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+        monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+        get(lambda: AdminClient(Secret(KEY), base_url=url, concurrency=1))
+    assert len(script.asked) == 1
+
+
+def test_a_retry_after_beyond_all_time_is_no_wait() -> None:
+    busy = Reply(status=429, headers={"retry-after": f"Mon, 01 Jan {'9' * 20} 00:00:00 GMT"})
+    with scripted(in_turn(busy, Reply())) as (script, client, _):
+        get(client)
+    assert len(script.asked) == 2
 
 
 @pytest.mark.parametrize("body", [b"[]", b'{"error": "text"}', b'{"error": {"message": 3}}', b""])

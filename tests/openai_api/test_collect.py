@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from scanner.errors import ApiForbidden, ApiRejected
-from scanner.inventory import Collection, CoverageState, Inventory, KeyKind, is_complete
+from scanner.errors import ApiForbidden, ApiMalformed, ApiRejected
+from scanner.inventory import Collection, CoverageState, Inventory, KeyKind, Unknown, is_complete
 from scanner.openai_api.client import AdminClient
 from scanner.openai_api.collect import ApiCollector
 from scanner.sandbox.app import SANDBOX_KEY
@@ -87,7 +87,7 @@ def page(*items: object) -> Reply:
 def test_a_refused_listing_is_a_gap_with_its_reason_and_the_rest_goes_on() -> None:
     def reply(asked: Asked) -> Reply:
         by_name = {"projects": page(PROJECT), "api_keys": page(KEY), "users": DENIED}
-        return by_name.get(asked.path.rpartition("/")[2], Reply())
+        return by_name.get(_last(asked), Reply())
 
     with scripted(reply) as (_, client, _waits):
         inventory = asyncio.run(_collect(client()))
@@ -105,7 +105,7 @@ def test_a_project_key_among_the_admin_keys_stays_a_project_key() -> None:
             "api_keys": page(KEY),
             "admin_api_keys": page({**admin, "id": "key_1"}, admin),
         }
-        return by_name.get(asked.path.rpartition("/")[2], Reply())
+        return by_name.get(_last(asked), Reply())
 
     with scripted(reply) as (_, client, _waits):
         inventory = asyncio.run(_collect(client()))
@@ -132,6 +132,49 @@ def test_every_owner_and_every_archived_project_is_asked_for() -> None:
     }
 
 
+@pytest.mark.parametrize("project_id", [".", ".."])
+def test_a_project_id_that_is_a_step_in_a_path_is_malformed(project_id: str) -> None:
+    hostile = page({**PROJECT, "id": project_id})
+    with scripted(lambda _asked: hostile) as (script, client, _), pytest.raises(ApiMalformed):
+        asyncio.run(_collect(client()))
+    assert {asked.path.rpartition("/")[2] for asked in script.asked} <= {
+        "projects",
+        "admin_api_keys",
+        "users",
+    }
+
+
+@pytest.mark.parametrize("collection", [Collection.PROJECTS, Collection.USERS])
+def test_an_organization_without_projects_or_users_is_not_believed(collection: Collection) -> None:
+    listed = {"projects": page(PROJECT), "users": page({"id": "user-1"})}
+    del listed[collection.value]
+    with scripted(lambda asked: listed.get(_last(asked), Reply())) as (_, client, _waits):
+        inventory = asyncio.run(_collect(client()))
+    gaps = [row for row in inventory.coverage if row.state is not CoverageState.COMPLETE]
+    assert [gap.collection for gap in gaps] == [collection]
+
+
+def test_what_may_be_a_project_key_is_no_admin_key_while_projects_are_unseen() -> None:
+    def admin(key_id: str, value: str) -> dict[str, object]:
+        return {"id": key_id, "redacted_value": value, "created_at": 1, "owner": {}}
+
+    keys = page(admin("key_1", "sk-proj-ab...cd"), admin("key_2", "sk-admin-ab...cd"))
+    listed = {"projects": page(PROJECT), "api_keys": DENIED, "admin_api_keys": keys}
+    with scripted(lambda asked: listed.get(_last(asked), Reply())) as (_, client, _waits):
+        inventory = asyncio.run(_collect(client()))
+    kinds = {key.id: key.kind for key in inventory.keys}
+    assert isinstance(kinds["key_1"], Unknown)
+    assert kinds["key_2"] is KeyKind.ADMIN
+
+
+def test_one_bad_answer_costs_one_listing() -> None:
+    deep = Reply(status=400, body=b'{"error":' + b"[" * 100_000)
+    listed = {"projects": page(PROJECT), "api_keys": page(KEY), "users": deep}
+    with scripted(lambda asked: listed.get(_last(asked), Reply())) as (_, client, _waits):
+        inventory = asyncio.run(_collect(client()))
+    assert [key.id for key in inventory.keys] == ["key_1"]
+
+
 def test_a_project_id_cannot_lead_the_walk_elsewhere() -> None:
     def reply(asked: Asked) -> Reply:
         hostile = {**ARCHIVED, "id": "../users?x=#"}
@@ -145,6 +188,10 @@ def test_a_project_id_cannot_lead_the_walk_elsewhere() -> None:
 def test_if_the_projects_cannot_be_listed_there_is_nothing_to_judge() -> None:
     with scripted(lambda _asked: DENIED) as (_, client, _waits), pytest.raises(ApiForbidden):
         asyncio.run(_collect(client()))
+
+
+def _last(asked: Asked) -> str:
+    return asked.path.rpartition("/")[2]
 
 
 def _told(asked: Asked) -> tuple[str, ...]:

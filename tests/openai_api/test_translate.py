@@ -88,6 +88,10 @@ def test_an_owner_who_is_not_told_is_unknown(owner: dict[str, str]) -> None:
     assert isinstance(project_key(owner=owner).owner.id, Unknown)
 
 
+def test_a_key_pasted_as_a_name_is_masked() -> None:
+    assert project_key(name="my sk-proj-0123456789abcdef0123").name == "my sk-***"
+
+
 def test_a_key_that_the_api_forgot_to_redact_is_redacted() -> None:
     assert project_key(redacted_value="sk-proj-0123456789abcdef0123").redacted_value == "sk-***"
 
@@ -136,6 +140,7 @@ UNTOLD = Unknown(reason="the API did not say whether the user is enabled")
         ({"enabled": False}, False),
         ({"enabled": True, "banned": True}, False),
         ({"banned": True}, False),
+        ({"enabled": True, "banned_at": 5}, False),
         ({"banned": False}, UNTOLD),
         ({}, UNTOLD),
         (None, UNTOLD),

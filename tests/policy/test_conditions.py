@@ -102,7 +102,7 @@ def _learn(condition: Condition, *, learned: bool) -> Condition:
 
 
 @given(conditions)
-def test_every_verdict_has_evidence_and_only_of_what_decided(condition: Condition) -> None:
+def test_every_verdict_has_evidence(condition: Condition) -> None:
     assert condition.decide(SUBJECT).evidence
 
 

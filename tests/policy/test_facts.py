@@ -117,9 +117,12 @@ def test_what_the_api_did_not_tell_is_unknown(fact: str, field: str) -> None:
     [
         ({}, OwnerState.ACTIVE),
         ({"users": (a_user(enabled=False),)}, OwnerState.DISABLED),
-        ({"users": ()}, OwnerState.LEFT_ORG),
         ({"keys": (a_key(project_access=ProjectAccess.INACTIVE),)}, OwnerState.NO_PROJECT_ACCESS),
-        ({"keys": (a_key(owner=BOT),)}, OwnerState.SERVICE_ACCOUNT_MISSING),
+        (
+            {"keys": (a_key(owner=BOT, project_access=ProjectAccess.INACTIVE),)},
+            OwnerState.SERVICE_ACCOUNT_MISSING,
+        ),
+        ({"keys": (a_key(project_access=UNTOLD),), "users": ()}, OwnerState.LEFT_ORG),
         (
             {"keys": (a_key(project_access=ProjectAccess.INACTIVE),), "users": ()},
             OwnerState.LEFT_ORG,
@@ -181,6 +184,57 @@ def test_in_an_archived_project_the_reason_is_the_api_itself() -> None:
     )
     assert isinstance(state, Unknown)
     assert state.reason == "the API does not list the service accounts of archived projects"
+
+
+@pytest.mark.parametrize(
+    ("changes", "states"),
+    [
+        ({"users": ()}, {"active", "left_org"}),
+        ({"keys": (a_key(owner=BOT),)}, {"active", "service_account_missing"}),
+    ],
+)
+def test_an_owner_whom_only_the_key_still_knows_is_neither_cleared_nor_convicted(
+    changes: dict[str, Any], states: set[str]
+) -> None:
+    assert possible(**changes) == states
+
+
+@pytest.mark.parametrize(
+    ("fact", "changes"),
+    [
+        ("owner.email", {"keys": (a_key(owner=an_owner(email=None)),), "users": ()}),
+        ("owner.name", {"keys": (a_key(owner=an_owner(name=None)),)}),
+        ("owner.project_role", {"keys": (a_key(owner=an_owner(role=None)),)}),
+        ("owner.org_role", {"users": (a_user(role=None),)}),
+        ("owner.org_role", {"keys": (a_key(owner=an_owner(id=UNTOLD)),)}),
+        ("owner.org_role", {"keys": (a_key(owner=an_owner(kind=UNTOLD)),), "users": ()}),
+        ("project.name", {"projects": (a_project(name=None),)}),
+        ("project.name", {"keys": (an_admin_key(kind=UNTOLD),)}),
+        ("key.kind", {"keys": (an_admin_key(kind=UNTOLD),)}),
+        ("age", {"keys": (a_key(created_at=ago(hours=-2)),)}),
+        ("idle", {"keys": (a_key(last_used_at=ago(hours=-2)),)}),
+        ("project.age", {"projects": (a_project(created_at=ago(hours=-2)),)}),
+    ],
+)
+def test_what_was_not_told_or_cannot_be_is_unknown_and_not_absent(
+    fact: str, changes: dict[str, Any]
+) -> None:
+    assert isinstance(read(fact, **changes), Unknown)
+
+
+def test_a_service_account_has_no_address_and_no_role_in_the_organization() -> None:
+    keys = (a_key(owner=BOT, project_access=ProjectAccess.INACTIVE),)
+    assert read("owner.email", keys=keys) is None
+    assert read("owner.org_role", keys=keys) is None
+
+
+def test_someone_who_left_has_no_role_in_the_organization() -> None:
+    keys = (a_key(project_access=ProjectAccess.INACTIVE),)
+    assert read("owner.org_role", keys=keys, users=()) is None
+
+
+def test_clocks_may_differ_a_little() -> None:
+    assert read("age", keys=(a_key(created_at=ago(minutes=-5)),)) == timedelta(minutes=-5)
 
 
 def test_an_owner_who_is_not_named_can_be_in_any_state() -> None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.errors import PolicyError
+from scanner.policy.conditions import Leaf
 from scanner.policy.parse import parse_policy
 from scanner.wiring import load_policies, shipped_policies
 
@@ -156,6 +157,16 @@ def test_what_is_not_a_policy_at_all_is_refused_with_its_place(text: str, mistak
     assert mistakes(text)[0].startswith(mistake)
 
 
+def test_text_to_compare_with_is_taken_as_written_and_prose_is_put_on_one_line() -> None:
+    rule = RULE.format(id="r", when='{ key.name: "prod  key " }').replace(
+        "Because.", "Because\n      of this."
+    )
+    (read,) = parse_policy("policy: mine\nrules:" + rule, "p.yaml").rules
+    assert read.text.why == "Because of this."
+    assert isinstance(read.violated_when, Leaf)
+    assert read.violated_when.limit == "prod  key "
+
+
 def test_aliases_that_multiply_are_refused_before_they_fill_the_memory() -> None:
     levels = [f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 10)}]" for n in range(1, 9)]
     assert mistakes("l0: &l0 [x]\n" + "\n".join(levels))[0].endswith(
@@ -170,7 +181,7 @@ def test_what_ships_is_valid_and_every_rule_says_why_and_how_to_mend_it() -> Non
             assert rule.text.title
             assert rule.text.why
             assert rule.text.fix
-            assert rule.controls
+            assert rule.text.controls
 
 
 @given(st.data())
