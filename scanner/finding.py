@@ -1,7 +1,8 @@
 """What a scan concludes: findings with their evidence, and the result that every output renders."""
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -43,11 +44,15 @@ class OwnerState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """One fact that decided: its name, what was observed, and the limit it was held against."""
+    """One fact that decided: its name, what was observed, and the limit it was held against.
+
+    `unknown` is the reason why nothing was observed, or "".
+    """
 
     fact: str
     observed: str
     limit: str
+    unknown: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +91,38 @@ class Finding:
         """The same for the same rule and key on every night: 32 hexadecimal digits."""
         return hashlib.sha256(f"{self.rule.id}\0{self.key.id}".encode()).hexdigest()[:32]
 
+    @property
+    def reason(self) -> str:
+        """Why it could not be decided, if it could not."""
+        return "; ".join(dict.fromkeys(row.unknown for row in self.evidence if row.unknown))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleTally:
+    """How many keys a rule applied to, and what became of them; the rest keep it."""
+
+    rule: RuleText
+    applied: int
+    violated: int
+    undetermined: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """All findings, worst first, and every rule's tally."""
+
+    findings: tuple[Finding, ...]
+    rules: tuple[RuleTally, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleGroup:
+    """The findings of one rule; those not decided are grouped by their reason too."""
+
+    rule: RuleText
+    findings: tuple[Finding, ...]
+    reason: str = ""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
@@ -107,6 +144,7 @@ class ScanResult:
     finished_at: datetime
     organization: str | None
     policies: tuple[str, ...]
+    rules: tuple[RuleTally, ...]
     projects: int
     keys: int
     findings: tuple[Finding, ...]
@@ -138,3 +176,22 @@ class ScanResult:
             by_severity={severity: counts[severity] for severity in Severity},
             undetermined=len(self.findings) - len(violations),
         )
+
+
+def grouped(findings: Iterable[Finding]) -> list[RuleGroup]:
+    """Group findings by rule, in the order they come."""
+    groups: defaultdict[RuleText, list[Finding]] = defaultdict(list)
+    for finding in findings:
+        groups[finding.rule].append(finding)
+    return [RuleGroup(rule=rule, findings=tuple(found)) for rule, found in groups.items()]
+
+
+def undecided(findings: Iterable[Finding]) -> list[RuleGroup]:
+    """Group undetermined findings by rule and reason, in the order they come."""
+    groups: defaultdict[tuple[RuleText, str], list[Finding]] = defaultdict(list)
+    for finding in findings:
+        groups[finding.rule, finding.reason].append(finding)
+    return [
+        RuleGroup(rule=rule, reason=reason, findings=tuple(found))
+        for (rule, reason), found in groups.items()
+    ]

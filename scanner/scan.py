@@ -16,14 +16,16 @@ def scan(collect: Collector, policies: Sequence[Policy], clock: Clock) -> ScanRe
     """
     started_at = clock()
     inventory = collect()
+    judgement = judge(inventory, policies, started_at)
     return ScanResult(
         id=f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
         started_at=started_at,
         finished_at=clock(),
         organization=inventory.organization,
         policies=tuple(policy.name for policy in policies),
+        rules=judgement.rules,
         projects=len(inventory.projects),
         keys=len(inventory.keys),
-        findings=judge(inventory, policies, started_at),
+        findings=judgement.findings,
         coverage=inventory.coverage,
     )

@@ -1,5 +1,6 @@
 """The environment -> frozen settings, checked before anything is asked of anyone."""
 
+import difflib
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +13,13 @@ from scanner.secret import Secret
 DEFAULT_BASE_URL: Final = "https://api.openai.com/v1"
 DEFAULT_CONCURRENCY: Final = 16
 MAX_CONCURRENCY: Final = 64
+_OURS: Final = (
+    "KEYVIGIL_CONCURRENCY",
+    "KEYVIGIL_DEBUG",
+    "KEYVIGIL_FAIL_ON",
+    "KEYVIGIL_OUTPUT",
+    "KEYVIGIL_POLICY",
+)
 
 _MAKE_ONE: Final = (
     "Make an admin key under Organization > Admin keys in the OpenAI settings"
@@ -36,13 +44,26 @@ class Settings:
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """Read OPENAI_ADMIN_KEY, OPENAI_BASE_URL and KEYVIGIL_CONCURRENCY.
 
-    Raise CredentialError or UsageError on what cannot work.
+    Raise CredentialError or UsageError on what cannot work, and on a misspelt KEYVIGIL_ name.
     """
+    _refuse_misspelt(environment)
     return Settings(
         admin_key=_admin_key(environment.get("OPENAI_ADMIN_KEY", "")),
         base_url=_base_url(environment.get("OPENAI_BASE_URL") or DEFAULT_BASE_URL),
         concurrency=_concurrency(environment.get("KEYVIGIL_CONCURRENCY")),
     )
+
+
+def _refuse_misspelt(environment: Mapping[str, str]) -> None:
+    """Refuse what is nearly one of our names: a gate must not be off for want of a letter."""
+    for name in sorted(environment):
+        if name.startswith("KEYVIGIL_") and name not in _OURS:
+            near = difflib.get_close_matches(name, _OURS, n=1, cutoff=0.9)
+            if near:
+                raise UsageError(
+                    f"The environment holds {name}, which is no setting.",
+                    help=f"Did you mean {near[0]}?",
+                )
 
 
 def _admin_key(text: str) -> Secret:

@@ -43,9 +43,7 @@ def policy_text(name_or_file: str) -> tuple[str, str]:
 
     A word with a slash or a .yaml or .yml ending is a file. Raise UsageError or PolicyError.
     """
-    is_file = (
-        Path(name_or_file).suffix in (".yaml", ".yml") or Path(name_or_file).name != name_or_file
-    )
+    is_file = _is_file(name_or_file)
     if not is_file and name_or_file not in shipped_policies():
         hint = did_you_mean(name_or_file, shipped_policies())
         raise UsageError(
@@ -71,6 +69,11 @@ def policy_text(name_or_file: str) -> tuple[str, str]:
         raise PolicyError((problem,)) from None
 
 
+def _is_file(name_or_file: str) -> bool:
+    path = Path(name_or_file)
+    return path.suffix in (".yaml", ".yml") or path.name != name_or_file
+
+
 def load_policies(names_or_files: Iterable[str]) -> tuple[Policy, ...]:
     """Read policies; raise PolicyError with every mistake of every file, UsageError for no file."""
     policies: list[Policy] = []
@@ -81,6 +84,12 @@ def load_policies(names_or_files: Iterable[str]) -> tuple[Policy, ...]:
             policies.append(parse_policy(text, shown))
         except PolicyError as error:
             problems.extend(error.problems)
+            continue
+        if _is_file(name) and policies[-1].name in shipped_policies():
+            raise UsageError(
+                f"{shown} calls itself '{policies[-1].name}', as a shipped policy does.",
+                help="Give it a name of its own, so that reports tell the two apart.",
+            )
     if problems:
         raise PolicyError(tuple(problems))
     _refuse_shared_rules(policies)

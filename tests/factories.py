@@ -138,15 +138,17 @@ def an_inventory(**changes: Any) -> Inventory:
 def a_result(inventory: Inventory | None = None) -> ScanResult:
     """The baseline's judgement of an inventory, with a fixed id and fixed times."""
     inventory = inventory or a_mixed_inventory()
+    judgement = judge(inventory, load_policies(["baseline"]), NOW)
     return ScanResult(
         id="20260701T030000Z-0a1b2c3d",
         started_at=NOW,
         finished_at=NOW + timedelta(seconds=2),
         organization=inventory.organization,
         policies=("baseline",),
+        rules=judgement.rules,
         projects=len(inventory.projects),
         keys=len(inventory.keys),
-        findings=judge(inventory, load_policies(["baseline"]), NOW),
+        findings=judgement.findings,
         coverage=inventory.coverage,
     )
 

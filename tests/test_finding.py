@@ -8,8 +8,8 @@ def test_a_fingerprint_depends_on_rule_and_key_alone() -> None:
     policies = load_policies(["baseline"])
     old = a_key(created_at=ago(days=100))
     older = a_key(created_at=ago(days=200), name="renamed", redacted_value="sk-...")
-    (today,) = judge(an_inventory(keys=(old,)), policies, NOW)
-    (tomorrow,) = judge(an_inventory(keys=(older,)), policies, NOW)
+    (today,) = judge(an_inventory(keys=(old,)), policies, NOW).findings
+    (tomorrow,) = judge(an_inventory(keys=(older,)), policies, NOW).findings
     assert today.fingerprint == tomorrow.fingerprint == "40a17571fb0dfa589eae827f589830b0"
 
 

@@ -33,7 +33,7 @@ BOT = an_owner(kind=OwnerKind.SERVICE_ACCOUNT, id="svc_1", name="bot", email=Non
 
 
 def found(inventory: Inventory) -> list[Finding]:
-    return list(judge(inventory, load_policies(["baseline"]), NOW))
+    return list(judge(inventory, load_policies(["baseline"]), NOW).findings)
 
 
 def verdicts(inventory: Inventory) -> list[tuple[str, str]]:
@@ -126,6 +126,7 @@ def test_without_the_users_nobody_is_guilty_and_nobody_is_cleared() -> None:
             fact="owner.state",
             observed=f"unknown: users could not be listed: {gap.reason}",
             limit="is disabled",
+            unknown=f"users could not be listed: {gap.reason}",
         ),
     )
 
@@ -177,3 +178,13 @@ def test_a_key_created_in_the_future_is_neither_old_nor_young() -> None:
 def test_judging_twice_gives_the_same() -> None:
     inventory = one(created_at=ago(days=400), expires_at=None)
     assert found(inventory) == found(inventory)
+
+
+def test_every_rule_tells_how_many_keys_it_applied_to() -> None:
+    keys = (a_key(), a_key(id="key_old", created_at=ago(days=100)), an_admin_key())
+    judgement = judge(an_inventory(keys=keys), load_policies(["baseline"]), NOW)
+    tallies = {t.rule.id: (t.applied, t.violated, t.undetermined) for t in judgement.rules}
+    assert len(tallies) == 10
+    assert tallies["key-too-old"] == (2, 1, 0)
+    assert tallies["admin-key-too-old"] == (1, 0, 0)
+    assert tallies["owner-left-org"] == (3, 0, 0)

@@ -77,6 +77,14 @@ def test_other_addresses_are_refused_without_repeating_them(url: str) -> None:
     assert "secret" not in str(caught.value)
 
 
+def test_a_misspelt_name_of_ours_is_refused_and_other_names_are_not_ours() -> None:
+    with pytest.raises(UsageError, match="KEYVIGIL_FAILON, which is no setting") as caught:
+        read_settings({"OPENAI_ADMIN_KEY": KEY, "KEYVIGIL_FAILON": "high"})
+    assert caught.value.help == "Did you mean KEYVIGIL_FAIL_ON?"
+    settings = read_settings({"OPENAI_ADMIN_KEY": KEY, "KEYVIGIL_SERVICE_HOST": "10.0.0.1"})
+    assert settings.admin_key == Secret(KEY)
+
+
 @pytest.mark.parametrize("text", ["0", "65", "-1", "x", "1.5", "", "\uff19", "1" * 5000, "0000164"])
 def test_concurrency_is_a_number_within_bounds(text: str) -> None:
     with pytest.raises(UsageError, match="KEYVIGIL_CONCURRENCY"):

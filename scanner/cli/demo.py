@@ -1,5 +1,7 @@
 """`keyvigil demo`: a made-up organization, scanned over real HTTP, without any credentials."""
 
+import shutil
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -30,7 +32,6 @@ def demo(
     out.print("")
     out.print(f"Report:    {html}", soft_wrap=True)
     out.print(f"As JSON:   {json}", soft_wrap=True)
-    out.print("Next:      keyvigil policies show baseline       the rules it was judged by")
-    out.print(
-        "           keyvigil scan                         your organization (OPENAI_ADMIN_KEY)"
-    )
+    command = "keyvigil" if shutil.which("keyvigil") else sys.argv[0]
+    out.print(f"Next:      {command} policies show baseline", soft_wrap=True)
+    out.print(f"           {command} scan     with OPENAI_ADMIN_KEY set", soft_wrap=True)

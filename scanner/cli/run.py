@@ -14,6 +14,7 @@ from scanner.errors import OutputError
 from scanner.finding import ScanResult, Severity
 from scanner.formats.files import write_whole
 from scanner.formats.registry import FORMATS
+from scanner.inventory import Inventory
 from scanner.policy.model import Policy
 from scanner.ports import Progress as ProgressPort
 from scanner.scan import scan
@@ -29,16 +30,15 @@ def scan_and_report(
 ) -> ScanResult:
     """Scan, write every output, print the summary; exit 130 or 143 if told to stop before."""
     try:
-        with _progress() as progress:
-            result = scan(
-                lambda: run_until_told(collect_inventory(settings, progress)), policies, now
-            )
+        result = scan(lambda: _collect(settings), policies, now)
         documents = [(FORMATS[name](result), path) for name, path in outputs]
         failures = [error for document in documents if (error := _deliver(*document))]
     except KeyboardInterrupt:
         say("Stopped: the scan was not finished.")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
-    print_summary(result, err if any(path is None for _, path in outputs) else out)
+    shows_all = any(path for _, path in outputs)
+    console = err if any(path is None for _, path in outputs) else out
+    print_summary(result, console, shows_all=shows_all)
     if failures:
         for failure in failures[:-1]:
             show_error(failure)
@@ -53,9 +53,15 @@ def _deliver(document: str, path: Path | None) -> OutputError | None:
             write_document(document)
         else:
             write_whole(path, document)
+            say(f"Wrote {path}")
     except OutputError as error:
         return error
     return None
+
+
+def _collect(settings: Settings) -> Inventory:
+    with _progress() as progress:
+        return run_until_told(collect_inventory(settings, progress))
 
 
 def exit_code(result: ScanResult, fail_on: Severity | None) -> ExitCode:

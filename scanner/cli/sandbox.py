@@ -34,12 +34,12 @@ def serve(
         seed=seed, projects=projects, keys_per_project=keys_per_project
     )
     with serve_sandbox(organization, port) as settings:
-        out.print(f"OPENAI_BASE_URL={settings.base_url}")
-        out.print(f"OPENAI_ADMIN_KEY={settings.admin_key.reveal()}")
+        out.print(f"export OPENAI_BASE_URL={settings.base_url}", soft_wrap=True)
+        out.print(f"export OPENAI_ADMIN_KEY={settings.admin_key.reveal()}", soft_wrap=True)
         say(
             f"Serving {organization.key_count():,} keys, {organization.hidden_key_count():,} of"
-            " which an ordinary listing hides. Set the two variables and run keyvigil scan."
-            " Ctrl-C stops."
+            " which an ordinary listing hides. Set these two variables in another shell and run"
+            " keyvigil scan there. Ctrl-C stops."
         )
         try:
             threading.Event().wait()

@@ -40,12 +40,17 @@ def scan(
         Severity | None,
         typer.Option(
             envvar="KEYVIGIL_FAIL_ON",
+            metavar="SEVERITY",
+            case_sensitive=False,
             help="Exit 1 if there is a violation of this severity or worse (undetermined is none)."
             " Default: never.",
         ),
     ] = None,
 ) -> None:
     """Scan the organization of OPENAI_ADMIN_KEY now. Reads only; changes nothing.
+
+    OPENAI_BASE_URL leads to another address of the API, KEYVIGIL_CONCURRENCY (1 to 64) sets how
+    many requests are under way at once.
 
     Exit codes:
 
@@ -82,6 +87,6 @@ def _output(text: str) -> Output:
         if sys.stdout is None:
             raise UsageError(f"--output {text}: stdout is closed.")
         return name, None
-    path = Path(place)
+    path = Path(place).expanduser()
     check_writable(path)
     return name, path

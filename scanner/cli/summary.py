@@ -1,4 +1,4 @@
-"""A scan result on the terminal: the worst first, and where the rest is."""
+"""A scan result on the terminal: rule by rule, the worst first, a few keys of each."""
 
 from typing import Final
 
@@ -7,11 +7,10 @@ from rich.table import Table
 from rich.text import Text
 
 from scanner.cli.console import inert
-from scanner.finding import Finding, ScanResult, Severity
+from scanner.finding import Finding, RuleGroup, ScanResult, Severity, grouped, undecided
 from scanner.inventory import CoverageState, by_collection
 
-_ROWS: Final = 20
-_WIDE: Final = 110
+_KEYS_SHOWN: Final = 4
 _WIDEST: Final = 160
 _STYLES: Final = {
     Severity.CRITICAL: "bold red",
@@ -22,66 +21,95 @@ _STYLES: Final = {
 }
 
 
-def print_summary(result: ScanResult, console: Console) -> None:
-    """Print the worst findings, the totals and the coverage."""
-    totals = result.totals()
-    violations = result.violations
-    title = result.organization or "OpenAI organization"
-    policies = ", ".join(result.policies)
+def print_summary(result: ScanResult, console: Console, *, shows_all: bool) -> None:
+    """Print each rule's findings, the totals and the coverage.
+
+    `shows_all` says that a report with every key was written, so that nothing points to one.
+    """
+    _print_head(result, console)
+    groups = grouped(result.violations)
+    for group in groups:
+        _print_rule(group, console)
+    if groups:
+        console.print()
+    is_cut = any(len(group.findings) > _KEYS_SHOWN for group in groups)
+    if is_cut and not shows_all:
+        console.print("Every key: keyvigil scan --output html=report.html", style="dim")
+    _print_totals(result, console)
+    _print_undetermined(result, console)
+    _print_coverage(result, console)
+
+
+def _print_head(result: ScanResult, console: Console) -> None:
+    title = inert(result.organization or "OpenAI organization", "bold")
     console.print(
-        Text.assemble(
-            (inert(title).plain, "bold"),
-            f"  {result.started_at:%Y-%m-%d %H:%M} UTC, policy {policies},"
-            f" {_count(totals.projects, 'project')}, {_count(totals.keys, 'key')}",
+        title.append(
+            f"  {result.started_at:%Y-%m-%d %H:%M} UTC, policy {', '.join(result.policies)},"
+            f" {_count(result.projects, 'project')}, {_count(result.keys, 'key')}",
+            "not bold",
         )
     )
-    if violations:
-        console.print(_table(violations[:_ROWS], console.width))
-    if len(violations) > _ROWS:
-        console.print(
-            f"... and {len(violations) - _ROWS:,} more; --output html=report.html shows all."
-        )
+
+
+def _print_rule(group: RuleGroup, console: Console) -> None:
+    """Print one rule and its first keys, each with what it takes to find it."""
+    rule = group.rule
+    count = _count(len(group.findings), "key")
+    console.print()
+    heading = Text.assemble((rule.severity.value, _STYLES[rule.severity]), "  ", (rule.id, "bold"))
+    console.print(heading.append(f"  {count}"))
+    table = Table.grid(padding=(0, 2, 0, 0), expand=True, pad_edge=False)
+    table.width = min(console.width, _WIDEST)
+    table.add_column(no_wrap=True, ratio=3)
+    table.add_column(no_wrap=True, min_width=20)
+    for _ in range(3):
+        table.add_column(no_wrap=True, ratio=3)
+    for finding in group.findings[:_KEYS_SHOWN]:
+        table.add_row(*_cells(finding))
+    console.print(table)
+    if len(group.findings) > _KEYS_SHOWN:
+        console.print(f"  ... and {len(group.findings) - _KEYS_SHOWN:,} more", style="dim")
+
+
+def _cells(finding: Finding) -> tuple[Text, ...]:
+    project = finding.project
+    where = (project.name or project.id) if project else "organization"
+    owner = finding.owner_email or finding.key.owner.name or "unknown"
+    rows = [row for row in finding.evidence if row.fact != "used"] or finding.evidence
+    evidence = ", ".join(
+        row.observed if row.fact.endswith(".state") else f"{row.fact} {row.observed}"
+        for row in rows
+    )
+    name = inert(f"  {finding.key.name or 'unnamed'}")
+    return name, inert(finding.key.id), inert(where), inert(owner), inert(evidence)
+
+
+def _print_totals(result: ScanResult, console: Console) -> None:
+    totals = result.totals()
     counts = ", ".join(
         f"{count:,} {severity.value}" for severity, count in totals.by_severity.items() if count
     )
-    if violations:
+    if result.violations:
         console.print(
-            f"{totals.keys_violating:,} of {_count(totals.keys, 'key')} break the policy: {counts}."
+            f"{totals.keys_violating:,} of {_count(totals.keys, 'key')} break the policy."
+            f" {_count(len(result.violations), 'violation')}: {counts}."
         )
     elif result.complete and not totals.undetermined:
         console.print("Every key keeps the policy.", style="green")
     else:
         console.print("No violation among what could be seen and decided.")
-    if totals.undetermined:
-        console.print(f"{totals.undetermined:,} undetermined: neither passed nor found guilty.")
-    _print_coverage(result, console)
+    idle = [tally.rule.id for tally in result.rules if not tally.applied]
+    if idle and result.keys:
+        console.print(f"Applied to no key: {', '.join(idle)}.", style="yellow")
 
 
-def _table(findings: tuple[Finding, ...], width: int) -> Table:
-    """Lay the findings out; the owner gives way first where the terminal is narrow."""
-    is_wide = width >= _WIDE
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    table.expand, table.width = True, min(width, _WIDEST)
-    table.add_column("Severity", no_wrap=True, width=8)
-    table.add_column("Rule", no_wrap=True, width=max(len(f.rule.id) for f in findings))
-    for heading in ("Key", "Project", *(("Owner",) if is_wide else ()), "Evidence"):
-        table.add_column(heading, no_wrap=True, ratio=1)
-    for finding in findings:
-        project = finding.project
-        owner = inert(finding.owner_email or finding.key.owner.name or "unknown")
-        table.add_row(
-            Text(finding.rule.severity.value, style=_STYLES[finding.rule.severity]),
-            finding.rule.id,
-            inert(finding.key.name or finding.key.id),
-            inert((project.name or project.id) if project else "organization"),
-            *((owner,) if is_wide else ()),
-            inert(
-                ", ".join(
-                    f"{row.fact.rpartition('.')[2]} {row.observed}" for row in finding.evidence
-                )
-            ),
+def _print_undetermined(result: ScanResult, console: Console) -> None:
+    for group in undecided(result.undetermined):
+        count = _count(len(group.findings), "key")
+        console.print(
+            inert(f"Undetermined: {group.rule.id} for {count}: {group.reason}.", "magenta"),
+            soft_wrap=True,
         )
-    return table
 
 
 def _print_coverage(result: ScanResult, console: Console) -> None:
@@ -93,7 +121,10 @@ def _print_coverage(result: ScanResult, console: Console) -> None:
         if row.state is not CoverageState.COMPLETE:
             reason = row.gaps[0].reason or ""
             more = f" (and {len(row.gaps) - 1:,} more)" if len(row.gaps) > 1 else ""
-            console.print(inert(f"  {row.collection.value} {row.state.value}: {reason}{more}"))
+            console.print(
+                inert(f"  {row.collection.value} {row.state.value}: {reason}{more}"),
+                soft_wrap=True,
+            )
 
 
 def _count(number: int, noun: str) -> str:

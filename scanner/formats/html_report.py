@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from importlib.metadata import version
@@ -13,7 +12,7 @@ from markupsafe import Markup
 
 from scanner.bundled import bundled
 from scanner.display import visible
-from scanner.finding import Finding, RuleText, ScanResult, Severity
+from scanner.finding import RuleGroup, ScanResult, Severity, grouped, undecided
 from scanner.inventory import Project, Unknown, by_collection
 
 _OWNER_STATES: Final = {
@@ -32,23 +31,6 @@ _COLLECTIONS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleGroup:
-    """All findings of one rule."""
-
-    rule: RuleText
-    findings: tuple[Finding, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UndecidedGroup:
-    """All keys for which one rule could not be decided for the same reason."""
-
-    rule: RuleText
-    reason: str
-    findings: tuple[Finding, ...]
-
-
 def render_html(result: ScanResult) -> str:
     """Render the report; whatever strangers named their keys is shown as text, never obeyed."""
     return (
@@ -57,36 +39,20 @@ def render_html(result: ScanResult) -> str:
         .render(
             result=result,
             totals=result.totals(),
-            severities=_by_severity(result.violations),
-            undecided=_undecided(result.undetermined),
+            severities=_by_severity(grouped(result.violations)),
+            undecided=undecided(result.undetermined),
             coverage=by_collection(result.coverage),
             version=version("keyvigil"),
         )
     )
 
 
-def _by_severity(findings: Iterable[Finding]) -> dict[Severity, list[RuleGroup]]:
-    """Group by severity, worst first, then by rule; severities without findings are left out."""
-    groups: defaultdict[RuleText, list[Finding]] = defaultdict(list)
-    for finding in findings:
-        groups[finding.rule].append(finding)
+def _by_severity(groups: Iterable[RuleGroup]) -> dict[Severity, list[RuleGroup]]:
+    """Put rules together by severity, worst first; severities without findings are left out."""
     by_severity: defaultdict[Severity, list[RuleGroup]] = defaultdict(list)
-    for rule, found in groups.items():
-        by_severity[rule.severity].append(RuleGroup(rule=rule, findings=tuple(found)))
+    for group in groups:
+        by_severity[group.rule.severity].append(group)
     return {severity: by_severity[severity] for severity in Severity if by_severity[severity]}
-
-
-def _undecided(findings: Iterable[Finding]) -> list[UndecidedGroup]:
-    groups: defaultdict[tuple[RuleText, str], list[Finding]] = defaultdict(list)
-    for finding in findings:
-        reasons = dict.fromkeys(
-            evidence.observed.removeprefix("unknown: ") for evidence in finding.evidence
-        )
-        groups[finding.rule, "; ".join(reasons)].append(finding)
-    return [
-        UndecidedGroup(rule=rule, reason=reason, findings=tuple(found))
-        for (rule, reason), found in groups.items()
-    ]
 
 
 @cache

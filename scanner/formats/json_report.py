@@ -70,7 +70,7 @@ class TotalsRow(_Row):
 
 
 class RuleRow(_Row):
-    """What a rule that has findings means and what to do about them."""
+    """A rule, how many keys it applied to, and what became of them; the rest keep it."""
 
     id: str
     policy: str
@@ -79,6 +79,9 @@ class RuleRow(_Row):
     why: str
     fix: str
     controls: list[str]
+    applied: int
+    violated: int
+    undetermined: int
 
 
 class KeyRow(_Row):
@@ -170,7 +173,6 @@ def report_schema() -> dict[str, Any]:
 
 def _report(result: ScanResult) -> Report:
     totals = result.totals()
-    rules = {finding.rule.id: finding.rule for finding in result.findings}
     return Report(
         schema_="keyvigil.report/1",
         tool=ToolRow(version=version("keyvigil")),
@@ -202,15 +204,18 @@ def _report(result: ScanResult) -> Report:
         ),
         rules=[
             RuleRow(
-                id=rule.id,
-                policy=rule.policy,
-                title=rule.title,
-                severity=rule.severity,
-                why=rule.why,
-                fix=rule.fix,
-                controls=list(rule.controls),
+                id=tally.rule.id,
+                policy=tally.rule.policy,
+                title=tally.rule.title,
+                severity=tally.rule.severity,
+                why=tally.rule.why,
+                fix=tally.rule.fix,
+                controls=list(tally.rule.controls),
+                applied=tally.applied,
+                violated=tally.violated,
+                undetermined=tally.undetermined,
             )
-            for rule in rules.values()
+            for tally in result.rules
         ],
         findings=[_finding(finding) for finding in result.findings],
     )

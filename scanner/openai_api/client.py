@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import random
+import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -211,7 +212,9 @@ def _system_reason(error: BaseException) -> str | None:
     reason = None
     below: BaseException | None = error
     while below is not None:
-        if isinstance(below, OSError) and below.errno:
+        if isinstance(below, ssl.SSLError):
+            reason = f"TLS: {getattr(below, 'verify_message', '') or below.reason}"
+        elif isinstance(below, OSError) and below.errno:
             reason = os.strerror(below.errno) if below.errno > 0 else below.strerror
         below = below.__cause__ or below.__context__
     return reason

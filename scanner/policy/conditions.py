@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -97,7 +97,10 @@ class Leaf:
         """Decide for one key; never raises."""
         value = self.fact.read(subject)
         evidence = Evidence(
-            fact=self.fact.name, observed=describe(value), limit=_limit(self.operator, self.limit)
+            fact=self.fact.name,
+            observed=describe(value),
+            limit=_limit(self.operator, self.limit),
+            unknown=value.reason if isinstance(value, Unknown) else "",
         )
         return Verdict(truth=self._holds(value), evidence=(evidence,))
 
@@ -148,7 +151,8 @@ class Not:
         """Decide for one key; never raises."""
         verdict = self.part.decide(subject)
         truth = None if verdict.truth is None else not verdict.truth
-        return Verdict(truth=truth, evidence=verdict.evidence)
+        denied = tuple(replace(row, limit=_denied(row.limit)) for row in verdict.evidence)
+        return Verdict(truth=truth, evidence=denied)
 
 
 def _combine(parts: tuple[Condition, ...], subject: Subject, *, decisive: bool) -> Verdict:
@@ -158,6 +162,11 @@ def _combine(parts: tuple[Condition, ...], subject: Subject, *, decisive: bool) 
     truth = decisive if decisive in truths else None if None in truths else not decisive
     evidence = (row for verdict in verdicts if verdict.truth is truth for row in verdict.evidence)
     return Verdict(truth=truth, evidence=tuple(evidence))
+
+
+def _denied(limit: str) -> str:
+    """Turn a limit round: what a `not` holds against is not the limit but its opposite."""
+    return limit.removeprefix("not: ") if limit.startswith("not: ") else f"not: {limit}"
 
 
 def describe(value: Value) -> str:

@@ -11,7 +11,7 @@ _UNITS: Final = {
     "m": timedelta(minutes=1),
     "s": timedelta(seconds=1),
 }
-_PART: Final = re.compile(r"([0-9]{1,7})([wdhms])", re.ASCII)
+_PART: Final = re.compile(r"([0-9]{1,7})([wdh])", re.ASCII)  # no m: minutes or months?
 _WHOLE: Final = re.compile(rf"{_PART.pattern}(?: ?{_PART.pattern}){{0,4}}", re.ASCII)
 
 

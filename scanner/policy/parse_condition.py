@@ -5,6 +5,7 @@ from typing import Final
 
 from scanner.policy import document
 from scanner.policy.conditions import (
+    GLOB,
     MANY,
     OPERATORS,
     ORDER,
@@ -51,7 +52,9 @@ def _entry(key: document.Scalar, value: Node, problems: Problems) -> Condition |
         case name if name in FACTS:
             return _fact_test(FACTS[name], value, problems)
         case name:
-            hint = did_you_mean(name, (*FACTS, *_GROUPS))
+            members = [fact for fact in FACTS if fact.startswith(f"{name}.")]
+            hint = f"; write one of {', '.join(members)}" if members else ""
+            hint = hint or did_you_mean(name, (*FACTS, *_GROUPS))
             problems.add(key, f"unknown fact '{name}'{hint}")
             return None
 
@@ -102,6 +105,9 @@ def _leaf(fact: Fact, op: Operator, at: Node, limit: Node, problems: Problems) -
     if op not in OPERATORS[fact.type]:
         kind = fact.type.name.lower()
         allowed = ", ".join(o.value for o in Operator if o in OPERATORS[fact.type])
+        if fact.type is FactType.DURATION and at is limit:
+            problems.add(at, f"'{fact.name}' needs an operator, such as {{ over: 90d }}")
+            return None
         problems.add(
             at, f"'{fact.name}' is a {kind}, which '{op}' does not fit; it takes: {allowed}"
         )
@@ -137,7 +143,18 @@ def _scalar(fact: Fact, op: Operator, node: Node, problems: Problems) -> Scalar 
         case FactType.NUMBER:
             return _number(fact, node, problems)
         case FactType.TEXT:
-            return problems.text(node, f"'{fact.name}'") or None
+            return _text(fact, op, node, problems)
+
+
+def _text(fact: Fact, op: Operator, node: document.Scalar, problems: Problems) -> str | None:
+    if node.type == "null":
+        problems.add(node, f"'{fact.name}' is compared with nothing; write {{ known: false }}")
+        return None
+    text = problems.text(node, f"'{fact.name}'")
+    if "*" in text and op not in GLOB:
+        problems.add(node, f"'{op}' takes '*' as it is; write {{ like: \"{text}\" }} for a pattern")
+        return None
+    return text or None
 
 
 def _boolean(node: Node, what: str, problems: Problems) -> bool | None:
@@ -146,7 +163,7 @@ def _boolean(node: Node, what: str, problems: Problems) -> bool | None:
             return node.text == "true"
         problems.add(node, f"{what}: write true or false instead of {node.text}")
         return None
-    problems.add(node, f"{what} is true or false")
+    problems.add(node, f"{what} is true or false, without quotes")
     return None
 
 
@@ -164,8 +181,8 @@ def _duration(fact: Fact, op: Operator, node: document.Scalar, problems: Problem
         near = f"{node.text}d" if node.type == "int" else "90d"
         problems.add(
             node,
-            f"'{fact.name}' is a duration, which '{node.text}' is not;"
-            f" say it with its unit, such as {near}, 12h or 2w",
+            f"'{fact.name}' is a duration in whole weeks, days or hours, which '{node.text}'"
+            f" is not; write {near}, 12h or 2w",
         )
     elif not duration and op in ORDER and fact.name != "expires_in":
         problems.add(node, f"'{fact.name}: {op} {node.text}' would take every key or none")

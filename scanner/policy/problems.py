@@ -69,6 +69,8 @@ class Problems:
             return ""
         if not isinstance(node, Scalar):
             self.add(node, f"{what} must be text")
+        elif node.type == "null":
+            self.add(node, f"{what} is empty: write a text")
         elif node.type != "str":
             self.add(
                 node,

@@ -57,6 +57,6 @@ def sandbox(*arguments: str) -> Iterator[dict[str, str]]:
         assert process.stdout is not None
         try:
             lines = [process.stdout.readline().strip() for _ in range(2)]
-            yield dict(line.split("=", 1) for line in lines)
+            yield dict(line.removeprefix("export ").split("=", 1) for line in lines)
         finally:
             process.terminate()

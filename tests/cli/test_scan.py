@@ -49,6 +49,7 @@ def test_every_key_of_a_large_organization_is_found_hidden_ones_included(tmp_pat
     judged = {finding["key"]["id"] for finding in parsed["findings"]}
     assert hidden <= judged
     assert "200 projects, 8,005 keys" in ran.out
+    assert f"Wrote {report}" in ran.err
     assert "Coverage: complete." in ran.out
 
 
@@ -128,6 +129,28 @@ def test_a_file_that_is_not_utf8_is_refused_with_its_line(tmp_path: Path) -> Non
     ran = keyvigil("scan", "--policy", policy)
     assert ran.code == 2
     assert f"{policy}:2:1: the file is not UTF-8 text" in ran.err
+
+
+def test_a_rule_that_applies_to_no_key_is_said_to(tmp_path: Path, sandbox_url: str) -> None:
+    policy = tmp_path / "mine.yaml"
+    rule = BROKEN.replace("hihg", "high").replace("aeg", "age").replace("    fixx: never\n", "")
+    policy.write_text(rule + "    applies_to: { project.name: { like: nothing-* } }\n")
+    ran = keyvigil(
+        "scan",
+        "--policy",
+        policy,
+        env={"OPENAI_ADMIN_KEY": SANDBOX_KEY, "OPENAI_BASE_URL": sandbox_url},
+    )
+    assert ran.code == 0
+    assert "Applied to no key: old." in ran.out
+
+
+def test_a_file_that_takes_the_name_of_a_shipped_policy_is_refused(tmp_path: Path) -> None:
+    policy = tmp_path / "mine.yaml"
+    policy.write_text(keyvigil("policies", "show", "baseline").out)
+    ran = keyvigil("scan", "--policy", policy, env={"OPENAI_ADMIN_KEY": KEY})
+    assert ran.code == 2
+    assert "calls itself 'baseline', as a shipped policy does." in ran.err
 
 
 def test_json_on_stdout_is_nothing_but_json_and_the_summary_goes_to_stderr(

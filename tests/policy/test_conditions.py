@@ -106,6 +106,15 @@ def test_every_verdict_has_evidence(condition: Condition) -> None:
     assert condition.decide(SUBJECT).evidence
 
 
+def test_evidence_under_a_not_says_so() -> None:
+    fact = Fact(name="f", type=FactType.TEXT, meaning="", source="", read=lambda _subject: "dev")
+    part = Leaf(fact=fact, operator=Operator.LIKE, limit="prod-*")
+    (row,) = Not(part=part).decide(SUBJECT).evidence
+    assert row == Evidence(fact="f", observed="dev", limit="not: like prod-*")
+    (row,) = Not(part=Not(part=part)).decide(SUBJECT).evidence
+    assert row.limit == "like prod-*"
+
+
 def test_evidence_names_the_parts_that_decided() -> None:
     verdict = AllOf(parts=(Told(truth=True), Told(truth=False), Told(truth=None))).decide(SUBJECT)
     assert [row.observed for row in verdict.evidence] == ["False"]

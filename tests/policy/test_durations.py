@@ -32,6 +32,8 @@ def test_durations_are_read_as_people_write_them(text: str, duration: timedelta)
         "1.5d",
         "90 d",
         "1y",
+        "3m",
+        "30s",
         "1d  2h",
         "٣d",
         "1d,2h",
@@ -59,10 +61,9 @@ def test_durations_are_spelled_in_their_two_largest_units(duration: timedelta, t
     assert format_duration(duration) == text
 
 
-@given(st.integers(0, 900_000), st.sampled_from("wdhms"))
+@given(st.integers(0, 900_000), st.sampled_from("wdh"))
 def test_what_is_spelled_can_be_read_back_and_is_never_longer(amount: int, unit: str) -> None:
     duration = parse_duration(f"{amount}{unit}")
     assert duration is not None
-    spelled = parse_duration(format_duration(duration))
-    assert spelled is not None
-    assert timedelta() <= duration - spelled < timedelta(hours=1)
+    spelled = parse_duration(format_duration(duration)) if duration else timedelta()
+    assert spelled == duration

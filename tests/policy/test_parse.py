@@ -73,8 +73,8 @@ rules:
         "p.yaml:10:12: rule 'old': 'title' must be text: YAML reads yes as bool; write \"yes\"",
         "p.yaml:14:26: rule 'old': 'owner.state' is never 'left'; did you mean 'left_org'?",
         (
-            "p.yaml:15:26: rule 'old': 'age' is a duration, which '90' is not;"
-            " say it with its unit, such as 90d, 12h or 2w"
+            "p.yaml:15:26: rule 'old': 'age' is a duration in whole weeks, days or hours,"
+            " which '90' is not; write 90d, 12h or 2w"
         ),
         "p.yaml:16:20: rule 'old': unknown operator 'ovr'; did you mean 'over'?",
         "p.yaml:17:19: rule 'old': 'used': write true or false instead of yes",
@@ -87,8 +87,17 @@ rules:
 @pytest.mark.parametrize(
     ("when", "mistake"),
     [
-        ("{ age: 90d }", "'age' is a duration, which 'is' does not fit;"),
-        ("{ age: { over: yes } }", "'age' is a duration, which 'yes' is not;"),
+        ("{ age: 90d }", "'age' needs an operator, such as { over: 90d }"),
+        ("{ age: { over: -1d } }", "'age' is a duration in whole weeks, days or hours,"),
+        ("{ age: { over: 3m } }", "'age' is a duration in whole weeks, days or hours, which '3m'"),
+        ("{ key.name: prod-* }", "'is' takes '*' as it is; write { like: \"prod-*\" }"),
+        ("{ key.name: [prod-*] }", "'one_of' takes '*' as it is; write { like: \"prod-*\" }"),
+        ("{ owner: { state: left_org } }", "unknown fact 'owner'; write one of owner.kind, "),
+        ('{ used: "false" }', "'used' is true or false, without quotes"),
+        (
+            "{ age: { over: yes } }",
+            "'age' is a duration in whole weeks, days or hours, which 'yes' is",
+        ),
         ("{ age: { over: 0d } }", "'age: over 0d' would take every key or none"),
         ("{ age: { over: [90d] } }", "'age: over' takes a single value"),
         ("{ age: {} }", "'age' is held against nothing"),
@@ -100,7 +109,7 @@ rules:
         ("{ owner.keys: { over: 1.5 } }", "'owner.keys' is a whole number, which '1.5' is not"),
         ("{ key.name: no }", "'key.name' must be text: YAML reads no as bool; write \"no\""),
         ("{ key.name: 12 }", "'key.name' must be text: YAML reads 12 as int; write \"12\""),
-        ("{ key.name: }", "'key.name' must be text: YAML reads nothing as null"),
+        ("{ key.name: }", "'key.name' is compared with nothing; write { known: false }"),
         ("{ key.name: { one_of: a } }", "'one_of' takes a list of values"),
         ("{ key.name: [] }", "'one_of' takes a list of values"),
         ("{ any: { used: true } }", "'any' takes a list of conditions"),
