@@ -11,10 +11,11 @@ from scanner.errors import CredentialError, UsageError
 from scanner.secret import Secret
 
 DEFAULT_BASE_URL: Final = "https://api.openai.com/v1"
-DEFAULT_CONCURRENCY: Final = 16
-MAX_CONCURRENCY: Final = 64
+DEFAULT_CONCURRENCY: Final = 32
+MAX_CONCURRENCY: Final = 128
 _OURS: Final = (
     "KEYVIGIL_CONCURRENCY",
+    "KEYVIGIL_DEADLINE",
     "KEYVIGIL_DEBUG",
     "KEYVIGIL_FAIL_ON",
     "KEYVIGIL_OUTPUT",
@@ -34,15 +35,24 @@ _NOT_ADMIN: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How to reach one organization: `base_url` without a slash at its end."""
+    """How to reach one organization: `base_url` without a slash at its end.
+
+    `concurrency` is how many requests may be under way at once; `deadline` in seconds, None: never.
+    """
 
     admin_key: Secret
     base_url: str
-    concurrency: int
+    concurrency: int = DEFAULT_CONCURRENCY
+    deadline: float | None = None
 
 
-def read_settings(environment: Mapping[str, str]) -> Settings:
-    """Read OPENAI_ADMIN_KEY, OPENAI_BASE_URL and KEYVIGIL_CONCURRENCY.
+def read_settings(
+    environment: Mapping[str, str],
+    *,
+    concurrency: int = DEFAULT_CONCURRENCY,
+    deadline: float | None = None,
+) -> Settings:
+    """Read OPENAI_ADMIN_KEY and OPENAI_BASE_URL; the rest comes from the command's options.
 
     Raise CredentialError or UsageError on what cannot work, and on a misspelt KEYVIGIL_ name.
     """
@@ -50,7 +60,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     return Settings(
         admin_key=_admin_key(environment.get("OPENAI_ADMIN_KEY", "")),
         base_url=_base_url(environment.get("OPENAI_BASE_URL") or DEFAULT_BASE_URL),
-        concurrency=_concurrency(environment.get("KEYVIGIL_CONCURRENCY")),
+        concurrency=concurrency,
+        deadline=deadline,
     )
 
 
@@ -114,15 +125,3 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def _concurrency(text: str | None) -> int:
-    if text is None:
-        return DEFAULT_CONCURRENCY
-    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_CONCURRENCY))
-    if is_number and 1 <= int(text) <= MAX_CONCURRENCY:
-        return int(text)
-    raise UsageError(
-        "KEYVIGIL_CONCURRENCY is not a number of requests that can be under way at once.",
-        help=f"Use a whole number from 1 to {MAX_CONCURRENCY} ({DEFAULT_CONCURRENCY} by default).",
-    )

@@ -11,6 +11,7 @@ from scanner.errors import PolicyError, Problem, UsageError
 from scanner.inventory import Inventory
 from scanner.openai_api.client import AdminClient
 from scanner.openai_api.collect import ApiCollector
+from scanner.openai_api.pace import Pace
 from scanner.policy.model import Policy
 from scanner.policy.parse import parse_policy
 from scanner.policy.problems import did_you_mean
@@ -21,7 +22,7 @@ from scanner.sandbox.seeded import seeded_organization
 from scanner.sandbox.server import serving
 from scanner.sandbox.stories import demo_organization
 from scanner.secret import Secret
-from scanner.settings import DEFAULT_CONCURRENCY, Settings
+from scanner.settings import Settings
 
 _SUFFIX: Final = ".yaml"
 _POLICY_BYTES: Final = 4_000_000
@@ -112,9 +113,8 @@ def _refuse_shared_rules(policies: Iterable[Policy]) -> None:
 
 async def collect_inventory(settings: Settings, progress: Progress) -> Inventory:
     """Walk the organization that `settings` leads to; raises as a Collector does."""
-    client = AdminClient(
-        settings.admin_key, base_url=settings.base_url, concurrency=settings.concurrency
-    )
+    pace = Pace(settings.concurrency, deadline=settings.deadline)
+    client = AdminClient(settings.admin_key, base_url=settings.base_url, pace=pace)
     async with client:
         return await ApiCollector(client, progress).collect()
 
@@ -130,9 +130,7 @@ def demo_settings() -> Iterator[Settings]:
 def serve_sandbox(organization: SandboxOrganization, port: int = 0) -> Iterator[Settings]:
     """Serve an organization on loopback while the context lasts; yields the way to it."""
     with serving(SandboxApp(organization), port) as base_url:
-        yield Settings(
-            admin_key=Secret(SANDBOX_KEY), base_url=base_url, concurrency=DEFAULT_CONCURRENCY
-        )
+        yield Settings(admin_key=Secret(SANDBOX_KEY), base_url=base_url)
 
 
 def sandbox_organization(*, seed: int, projects: int, keys_per_project: int) -> SandboxOrganization:

@@ -13,10 +13,11 @@ from scanner.finding import Severity
 from scanner.formats.files import check_writable
 from scanner.formats.registry import FORMATS
 from scanner.policy.problems import did_you_mean
-from scanner.settings import read_settings
+from scanner.settings import DEFAULT_CONCURRENCY, MAX_CONCURRENCY, read_settings
 from scanner.wiring import load_policies
 
 _STDOUT: Final = "-"
+_MINUTE: Final = 60.0
 
 
 def scan(
@@ -46,11 +47,28 @@ def scan(
             " Default: never.",
         ),
     ] = None,
+    concurrency: Annotated[
+        int,
+        typer.Option(
+            envvar="KEYVIGIL_CONCURRENCY",
+            min=1,
+            max=MAX_CONCURRENCY,
+            help="How many requests may be under way at once; fewer while the API is busy.",
+        ),
+    ] = DEFAULT_CONCURRENCY,
+    deadline: Annotated[
+        float | None,
+        typer.Option(
+            envvar="KEYVIGIL_DEADLINE",
+            metavar="MINUTES",
+            min=0.01,
+            help="End with what was seen until then, as an incomplete scan. Default: never.",
+        ),
+    ] = None,
 ) -> None:
     """Scan the organization of OPENAI_ADMIN_KEY now. Reads only; changes nothing.
 
-    OPENAI_BASE_URL leads to another address of the API, KEYVIGIL_CONCURRENCY (1 to 64) sets how
-    many requests are under way at once.
+    OPENAI_BASE_URL leads to another address of the API.
 
     Exit codes:
 
@@ -67,7 +85,11 @@ def scan(
     places = [path.resolve() if path else None for _, path in outputs]
     if len(set(places)) < len(places):
         raise UsageError("Two --output options name the same place.", help="Give each its own.")
-    settings = read_settings(os.environ)
+    settings = read_settings(
+        os.environ,
+        concurrency=concurrency,
+        deadline=None if deadline is None else deadline * _MINUTE,
+    )
     result = scan_and_report(settings, policies, outputs)
     raise typer.Exit(exit_code(result, fail_on))
 

@@ -6,7 +6,8 @@ from typing import Final, Generic
 
 from scanner.errors import ApiError, ApiMalformed
 from scanner.inventory import Collection, Coverage, CoverageState
-from scanner.openai_api.client import AdminClient, Answer
+from scanner.openai_api.client import AdminClient
+from scanner.openai_api.failures import malformed
 from scanner.openai_api.wire import Item, MalformedBodyError, Page, parse_page
 
 PAGE_SIZE: Final = 100
@@ -53,13 +54,13 @@ class Listing(Generic[Item]):
             yield self._first_seen(page)
             cursor = page.cursor()
             if cursor is None and self._query.never_empty and not self._ids:
-                self.error = self._malformed("no organization is without any")
+                self.error = self._impossible("no organization is without any")
                 return
             if cursor is None:
                 self._finished = True
                 return
             if cursor in cursors:
-                self.error = self._malformed(f"the cursor {cursor} came twice")
+                self.error = self._impossible(f"the cursor {cursor} came twice")
                 return
             cursors.add(cursor)
 
@@ -88,14 +89,14 @@ class Listing(Generic[Item]):
         params: dict[str, str | int] = {"limit": PAGE_SIZE, **self._query.params}
         if cursor is not None:
             params["after"] = cursor
-        answer = await self._client.get(self._query.path, params)
+        answer = await self._client.get(self._query.path, params, self._parse)
         self.organization = answer.organization
-        try:
-            page = parse_page(answer.body, self._page)
-        except MalformedBodyError as error:
-            raise self._malformed(str(error), answer) from None
+        return answer.value
+
+    def _parse(self, body: bytes) -> Page[Item]:
+        page = parse_page(body, self._page)
         if page.has_more and not page.data:
-            raise self._malformed("has_more is true on an empty page", answer)
+            raise MalformedBodyError("has_more is true on an empty page")
         return page
 
     def _first_seen(self, page: Page[Item]) -> tuple[Item, ...]:
@@ -107,10 +108,5 @@ class Listing(Generic[Item]):
         self._ids.update(fresh)
         return tuple(fresh.values())
 
-    def _malformed(self, what: str, answer: Answer | None = None) -> ApiMalformed:
-        return ApiMalformed(
-            f"GET {self._query.path} gave what the API does not promise: {what}",
-            endpoint=f"GET {self._query.path}",
-            request_id=answer.request_id if answer else None,
-            help="Update KeyVigil; if that does not help, report it with the request id.",
-        )
+    def _impossible(self, what: str) -> ApiMalformed:
+        return malformed(what, f"GET {self._query.path}", None)

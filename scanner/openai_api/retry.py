@@ -20,7 +20,7 @@ _WORTH_ASKING_AGAIN: Final = frozenset(
 class Backoff:
     """How often and how patiently to ask again; all waits in seconds."""
 
-    retries: int = 4
+    tries: int = 6
     first_wait: float = 0.5
     longest_wait: float = 8.0
     longest_asked_for: float = 60.0
@@ -32,8 +32,7 @@ class Backoff:
         """
         if asked_for is not None:
             return min(asked_for, self.longest_asked_for)
-        ceiling: float = min(self.first_wait * 2**attempt, self.longest_wait)
-        return ceiling * (0.5 + jitter / 2)
+        return float(min(self.first_wait * 2**attempt, self.longest_wait)) * jitter
 
 
 def should_retry(status: int, headers: Mapping[str, str]) -> bool:

@@ -9,6 +9,7 @@ from openai import OpenAI
 
 from scanner.openai_api.client import AdminClient
 from scanner.openai_api.collect import ApiCollector
+from scanner.openai_api.pace import Pace
 from scanner.secret import Secret
 from tests.cli.running import sandbox
 
@@ -29,7 +30,7 @@ def best_of(work: Callable[[], int]) -> tuple[float, int]:
 def ours(settings: dict[str, str]) -> int:
     async def walk() -> int:
         key, url = Secret(settings["OPENAI_ADMIN_KEY"]), settings["OPENAI_BASE_URL"]
-        async with AdminClient(key, base_url=url, concurrency=16) as client:
+        async with AdminClient(key, base_url=url, pace=Pace(32)) as client:
             return len((await ApiCollector(client).collect()).keys)
 
     return asyncio.run(walk())

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from scanner.openai_api.client import AdminClient
-from scanner.openai_api.retry import Backoff
+from scanner.openai_api.pace import Pace
 from scanner.sandbox.app import Receive, Scope, Send
 from scanner.sandbox.server import serving
 from scanner.secret import Secret
@@ -83,8 +83,6 @@ def scripted(
     with serving(script) as url:
         yield (
             script,
-            lambda: AdminClient(
-                Secret(KEY), base_url=url, concurrency=4, backoff=Backoff(), sleep=waits
-            ),
+            lambda: AdminClient(Secret(KEY), base_url=url, pace=Pace(4, sleep=waits), sleep=waits),
             waits,
         )

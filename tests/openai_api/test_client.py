@@ -18,20 +18,30 @@ from scanner.errors import (
     UsageError,
 )
 from scanner.openai_api.client import AdminClient, Answer
+from scanner.openai_api.pace import Pace
 from scanner.openai_api.retry import Backoff
+from scanner.openai_api.wire import Page, WireProject, parse_page
 from scanner.sandbox.server import serving
 from scanner.secret import Secret
-from tests.openai_api.scripted import KEY, Asked, Reply, Script, in_turn, scripted
+from tests.openai_api.scripted import KEY, Asked, Reply, Script, Waits, in_turn, scripted
 
 PATH = "/organization/projects"
 
 
-def get(make_client: Callable[[], AdminClient]) -> Answer:
-    async def ask() -> Answer:
+def get(make_client: Callable[[], AdminClient]) -> Answer[bytes]:
+    async def ask() -> Answer[bytes]:
         async with make_client() as client:
-            return await client.get(PATH, {"limit": 100})
+            return await client.get(PATH, {"limit": 100}, lambda body: body)
 
     return asyncio.run(ask())
+
+
+def get_page(make_client: Callable[[], AdminClient]) -> None:
+    async def ask() -> None:
+        async with make_client() as client:
+            await client.get(PATH, {}, lambda body: parse_page(body, Page[WireProject]))
+
+    asyncio.run(ask())
 
 
 def error_body(message: str) -> dict[str, dict[str, str]]:
@@ -79,13 +89,49 @@ def test_a_passing_failure_is_asked_again(status: int) -> None:
     assert len(waits.seconds) == 1
 
 
-def test_a_lasting_failure_ends_after_four_more_tries() -> None:
-    reply = Reply(status=503, body=error_body("overloaded"), headers={"retry-after-ms": "20"})
+def test_a_lasting_failure_ends_after_five_more_tries() -> None:
+    reply = Reply(status=502, body=error_body("overloaded"), headers={"retry-after-ms": "20"})
     with scripted(in_turn(reply)) as (script, client, waits), pytest.raises(ApiFailed) as caught:
         get(client)
-    assert str(caught.value) == f"GET {PATH} was answered 503: overloaded"
-    assert len(script.asked) == 5
-    assert waits.seconds == [0.02] * 4
+    assert str(caught.value) == f"GET {PATH} was answered 502: overloaded"
+    assert len(script.asked) == 6
+    assert waits.seconds == [0.02] * 5
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_an_overload_makes_everybody_wait_and_halves_what_may_be_under_way(status: int) -> None:
+    busy = Reply(status=status, headers={"retry-after-ms": "30"})
+    paces: list[Pace] = []
+
+    def client() -> AdminClient:
+        paces.append(Pace(32, sleep=waits))
+        return AdminClient(Secret(KEY), base_url=url, pace=paces[0], sleep=waits)
+
+    script, waits = Script(in_turn(busy, Reply())), Waits()
+    with serving(script) as url:
+        get(client)
+    assert paces[0].limit == 4
+    assert 0.02 < sum(waits.seconds) < 0.04
+
+
+def test_a_broken_body_is_read_again_and_not_for_ever() -> None:
+    torn = Reply(body=b'{"data": [')
+    with scripted(in_turn(torn, Reply())) as (script, client, _):
+        get_page(client)
+    assert len(script.asked) == 2
+    with (
+        scripted(in_turn(torn)) as (script, client, _),
+        pytest.raises(ApiMalformed, match="Invalid JSON"),
+    ):
+        get_page(client)
+    assert len(script.asked) == 3
+
+
+def test_after_the_deadline_nothing_is_asked() -> None:
+    script = Script(in_turn(Reply()))
+    with serving(script) as url, pytest.raises(ApiFailed, match="the time for the scan was over"):
+        get(lambda: AdminClient(Secret(KEY), base_url=url, pace=Pace(1, deadline=0)))
+    assert script.asked == []
 
 
 def test_html_from_a_proxy_is_not_an_answer() -> None:
@@ -125,7 +171,7 @@ def test_the_key_itself_is_masked_whatever_it_looks_like() -> None:
     odd = "sk-admin-ab"
     reply = Reply(status=400, body=error_body(f"no such key: {odd}"))
     with serving(Script(in_turn(reply))) as url, pytest.raises(ApiFailed) as caught:
-        get(lambda: AdminClient(Secret(odd), base_url=url, concurrency=1))
+        get(lambda: AdminClient(Secret(odd), base_url=url, pace=Pace(1)))
     assert str(caught.value).endswith("no such key: ***")
 
 
@@ -134,7 +180,7 @@ def test_plain_http_on_loopback_goes_through_no_proxy(monkeypatch: pytest.Monkey
     with serving(script) as url:
         monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
         monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
-        get(lambda: AdminClient(Secret(KEY), base_url=url, concurrency=1))
+        get(lambda: AdminClient(Secret(KEY), base_url=url, pace=Pace(1)))
     assert len(script.asked) == 1
 
 
@@ -162,8 +208,8 @@ def test_a_dead_host_is_named_with_the_reason() -> None:
         return AdminClient(
             Secret(KEY),
             base_url="http://127.0.0.1:9/v1",
-            concurrency=1,
-            backoff=Backoff(retries=1),
+            pace=Pace(1),
+            backoff=Backoff(tries=2),
             sleep=no_wait,
         )
 
@@ -180,7 +226,7 @@ def test_an_environment_that_no_client_can_use_is_named(
 ) -> None:
     monkeypatch.setenv(variable, value)
     with pytest.raises(UsageError, match="proxy or TLS settings"):
-        AdminClient(Secret(KEY), base_url="https://127.0.0.1:9/v1", concurrency=1)
+        AdminClient(Secret(KEY), base_url="https://127.0.0.1:9/v1", pace=Pace(1))
 
 
 def test_the_key_is_in_no_log_at_any_level(caplog: pytest.LogCaptureFixture) -> None:

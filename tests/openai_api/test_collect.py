@@ -9,6 +9,7 @@ from scanner.errors import ApiForbidden, ApiMalformed, ApiRejected
 from scanner.inventory import Collection, CoverageState, Inventory, KeyKind, Unknown, is_complete
 from scanner.openai_api.client import AdminClient
 from scanner.openai_api.collect import ApiCollector
+from scanner.openai_api.pace import Pace
 from scanner.sandbox.app import SANDBOX_KEY
 from scanner.sandbox.organization import SandboxOrganization
 from scanner.secret import Secret
@@ -17,7 +18,7 @@ from tests.openai_api.scripted import Asked, Reply, scripted
 
 def walk(url: str, key: str = SANDBOX_KEY) -> Inventory:
     async def go() -> Inventory:
-        async with AdminClient(Secret(key), base_url=url, concurrency=8) as client:
+        async with AdminClient(Secret(key), base_url=url, pace=Pace(8)) as client:
             return await ApiCollector(client).collect()
 
     return asyncio.run(go())

@@ -55,6 +55,7 @@ def test_a_wait_that_was_asked_for_is_kept_up_to_a_minute() -> None:
 
 
 @given(st.integers(0, 60), st.floats(0, 1, exclude_max=True))
-def test_other_waits_double_and_vary_and_end_at_a_ceiling(attempt: int, jitter: float) -> None:
-    ceiling = min(0.5 * 2**attempt, 8.0)
-    assert ceiling / 2 <= Backoff().wait(attempt, None, jitter) <= ceiling
+def test_other_waits_are_fully_jittered_below_a_ceiling_that_doubles(
+    attempt: int, jitter: float
+) -> None:
+    assert Backoff().wait(attempt, None, jitter) == min(0.5 * 2**attempt, 8.0) * jitter

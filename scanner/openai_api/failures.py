@@ -1,0 +1,113 @@
+"""What went wrong with a request -> the error that says so, and what to do about it."""
+
+import json
+import os
+import ssl
+from http import HTTPStatus
+from typing import Any, Final
+
+import httpx2
+
+from scanner.display import visible
+from scanner.errors import (
+    ApiError,
+    ApiFailed,
+    ApiForbidden,
+    ApiMalformed,
+    ApiNotFound,
+    ApiRejected,
+    ApiUnreachable,
+)
+from scanner.secret import Secret, redact
+
+NO_ANSWER: Final = (httpx2.RequestError, httpx2.InvalidURL, OverflowError, UnicodeError)
+"""What a request can raise; the last three for an address that cannot be one."""
+
+_READ_SCOPE: Final = "api.management.read"
+_MESSAGE_LENGTH: Final = 300
+
+
+def malformed(what: str, endpoint: str, request_id: str | None) -> ApiMalformed:
+    """Say what the API promised otherwise."""
+    return ApiMalformed(
+        f"{endpoint} gave what the API does not promise: {what}",
+        endpoint=endpoint,
+        request_id=request_id,
+        help="Update KeyVigil; if that does not help, report it with the request id.",
+    )
+
+
+def not_json(response: httpx2.Response, endpoint: str) -> ApiMalformed | None:
+    """Return the error for an answer that is no JSON object, such as a login page's HTML."""
+    if response.content.lstrip()[:1] == b"{":
+        return None
+    kind = response.headers.get("content-type", "something unnamed").partition(";")[0]
+    return ApiMalformed(
+        f"{endpoint} was answered with {visible(kind)} instead of a JSON object.",
+        endpoint=endpoint,
+        request_id=response.headers.get("x-request-id"),
+        help="A proxy or a login page may stand in between: check OPENAI_BASE_URL and the"
+        " proxy settings (HTTPS_PROXY, NO_PROXY).",
+    )
+
+
+def refused(response: httpx2.Response, endpoint: str, key: Secret) -> ApiError:
+    """Turn an error status into the error that says what to do about it."""
+    status = response.status_code
+    said = visible(redact(key.mask(_message(response))))[:_MESSAGE_LENGTH]
+    request_id = response.headers.get("x-request-id")
+    what = f"{endpoint} was answered {status}{f': {said}' if said else ''}"
+    kind: type[ApiError] = ApiFailed
+    match status:
+        case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN if "scope" in said.lower():
+            kind, hint = ApiForbidden, f"Give the admin key the scope {_READ_SCOPE}."
+        case HTTPStatus.UNAUTHORIZED:
+            kind, hint = ApiRejected, "Check OPENAI_ADMIN_KEY: it may be mistyped or deleted."
+        case HTTPStatus.FORBIDDEN if said:
+            kind, hint = ApiForbidden, "Ask an organization owner for an admin key that may read."
+        case HTTPStatus.NOT_FOUND if said:
+            kind, hint = ApiNotFound, "Check OPENAI_BASE_URL: it ends in /v1 at OpenAI."
+        case HTTPStatus.TOO_MANY_REQUESTS:
+            hint = "Scan at a quieter time or lower --concurrency."
+        case _ if not said:
+            hint = "The answer is not the API's own: a proxy may stand in between."
+        case _:
+            hint = "Try again later; see https://status.openai.com."
+    return kind(what, endpoint=endpoint, request_id=request_id, help=hint)
+
+
+def _message(response: httpx2.Response) -> str:
+    """Return the API's own error message as it is, or "" if the body is not one."""
+    try:
+        body: Any = json.loads(response.content)
+    except (RecursionError, ValueError):
+        return ""
+    error = body.get("error") if isinstance(body, dict) else None
+    message = error.get("message") if isinstance(error, dict) else None
+    return message if isinstance(message, str) else ""
+
+
+def unreachable(error: Exception, endpoint: str, base_url: str) -> ApiUnreachable:
+    """Say why no answer came, in the words of the error below."""
+    if isinstance(error, httpx2.TimeoutException):
+        why = f"no answer in time ({type(error).__name__})"
+    else:
+        why = _system_reason(error) or redact(str(error)) or type(error).__name__
+    return ApiUnreachable(
+        f"{base_url} cannot be reached: {visible(why)}",
+        endpoint=endpoint,
+        help="Check OPENAI_BASE_URL, the network and the proxy settings (HTTPS_PROXY, NO_PROXY).",
+    )
+
+
+def _system_reason(error: BaseException) -> str | None:
+    """Return the operating system's own words from below an error, such as "Connection refused"."""
+    reason = None
+    below: BaseException | None = error
+    while below is not None:
+        if isinstance(below, ssl.SSLError):
+            reason = f"TLS: {getattr(below, 'verify_message', '') or below.reason}"
+        elif isinstance(below, OSError) and below.errno:
+            reason = os.strerror(below.errno) if below.errno > 0 else below.strerror
+        below = below.__cause__ or below.__context__
+    return reason
