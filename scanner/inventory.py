@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +58,10 @@ class Collection(StrEnum):
 
 
 class CoverageState(StrEnum):
-    """How much of a listing was seen."""
+    """How much of a listing was seen; GONE: its project was deleted while the walk went on."""
 
     COMPLETE = "complete"
+    GONE = "gone"
     PARTIAL = "partial"
     UNAVAILABLE = "unavailable"
 
@@ -140,7 +142,10 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionCoverage:
-    """How all listings of one collection went together; `gaps` are those not complete."""
+    """How all listings of one collection went together.
+
+    `gaps` are those not complete; one that is gone does not make the collection incomplete.
+    """
 
     collection: Collection
     state: CoverageState
@@ -165,9 +170,12 @@ class Inventory:
     coverage: tuple[Coverage, ...]
 
 
+_SEEN: Final = (CoverageState.COMPLETE, CoverageState.GONE)
+
+
 def is_complete(coverage: Iterable[Coverage]) -> bool:
     """Tell whether every listing that was asked for was seen to its end."""
-    return all(listing.state is CoverageState.COMPLETE for listing in coverage)
+    return all(listing.state in _SEEN for listing in coverage)
 
 
 def by_collection(coverage: Iterable[Coverage]) -> tuple[CollectionCoverage, ...]:
@@ -182,7 +190,7 @@ def by_collection(coverage: Iterable[Coverage]) -> tuple[CollectionCoverage, ...
 
 def _summed(collection: Collection, listings: list[Coverage]) -> CollectionCoverage:
     gaps = tuple(row for row in listings if row.state is not CoverageState.COMPLETE)
-    if not gaps:
+    if is_complete(listings):
         state = CoverageState.COMPLETE
     elif all(row.state is CoverageState.UNAVAILABLE for row in listings):
         state = CoverageState.UNAVAILABLE

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,6 +31,13 @@ def absent(what: str) -> None:
     if os.environ.get("KEYVIGIL_TEST_ALL"):
         pytest.fail(f"{what}, and KEYVIGIL_TEST_ALL is set")
     pytest.skip(what)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _interruptible() -> None:
+    """Let the commands that tests start be interrupted, also where this run itself is not."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from scanner.cli.console import inert
 from scanner.finding import Finding, RuleGroup, ScanResult, Severity, grouped, undecided
-from scanner.inventory import CoverageState, by_collection
+from scanner.inventory import by_collection, is_complete
 
 _KEYS_SHOWN: Final = 4
 _WIDEST: Final = 160
@@ -118,7 +118,7 @@ def _print_coverage(result: ScanResult, console: Console) -> None:
         return
     console.print("Coverage: incomplete. What was not seen is not judged:", style="bold red")
     for row in by_collection(result.coverage):
-        if row.state is not CoverageState.COMPLETE:
+        if not is_complete(row.gaps):
             reason = row.gaps[0].reason or ""
             more = f" (and {len(row.gaps) - 1:,} more)" if len(row.gaps) > 1 else ""
             console.print(

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 from urllib.parse import quote
 
-from scanner.errors import ApiFailed
+from scanner.errors import ApiError, ApiFailed, ApiNotFound
 from scanner.inventory import (
     Collection,
     Coverage,
+    CoverageState,
     Inventory,
     Key,
     KeyKind,
@@ -151,7 +153,7 @@ class _Walk:
             translate.to_project_key(wire, project.id) for wire in wires
         )
         self._keys_seen += len(wires)
-        self._coverage.append(listing.coverage())
+        await self._account(listing, project)
 
     async def _list_service_accounts(self, project: Project) -> None:
         query = Query(
@@ -164,7 +166,24 @@ class _Walk:
         self._service_accounts[project.id] = tuple(
             translate.to_service_account(wire, project.id) for wire in wires
         )
-        self._coverage.append(listing.coverage())
+        await self._account(listing, project)
+
+    async def _account(
+        self, listing: Listing[WireProjectKey] | Listing[WireServiceAccount], project: Project
+    ) -> None:
+        """Enter a project's listing into the ledger; 404 is believed only if the project is gone.
+
+        The API may answer 404 for what the key may not see, and that must not pass for nothing.
+        """
+        account = listing.coverage()
+        if isinstance(listing.error, ApiNotFound):
+            try:
+                await self._client.get(_project_path(project), {}, lambda _body: None)
+            except ApiNotFound:
+                account = replace(account, state=CoverageState.GONE)
+            except ApiError as error:
+                account = replace(account, reason=f"{account.reason}; then {error}")
+        self._coverage.append(account)
 
     def _all_keys(self, admin_keys: Iterable[WireAdminKey]) -> tuple[Key, ...]:
         """Return every key once: admin listings have been seen to hold project keys.

@@ -168,6 +168,28 @@ def test_what_may_be_a_project_key_is_no_admin_key_while_projects_are_unseen() -
     assert kinds["key_2"] is KeyKind.ADMIN
 
 
+@pytest.mark.parametrize(
+    ("project", "state", "complete"),
+    [
+        (Reply(status=404, body={"error": {"message": "No such project"}}), "gone", True),
+        (Reply(body=PROJECT), "unavailable", False),
+        (Reply(status=404, body=b"<html>Not found</html>"), "unavailable", False),
+    ],
+)
+def test_a_project_that_disappears_is_gone_only_if_it_says_so_itself(
+    project: Reply,
+    state: str,
+    complete: bool,  # noqa: FBT001
+) -> None:
+    missing = Reply(status=404, body={"error": {"message": "No such project"}})
+    listed = {"projects": page(PROJECT), "users": page({"id": "user-1"})}
+    listed |= {"api_keys": missing, "service_accounts": missing, "proj_1": project}
+    with scripted(lambda asked: listed.get(_last(asked), Reply())) as (_, client, _waits):
+        inventory = asyncio.run(_collect(client()))
+    assert {row.state.value for row in inventory.coverage if row.project_id} == {state}
+    assert is_complete(inventory.coverage) is complete
+
+
 def test_one_bad_answer_costs_one_listing() -> None:
     deep = Reply(status=400, body=b'{"error":' + b"[" * 100_000)
     listed = {"projects": page(PROJECT), "api_keys": page(KEY), "users": deep}

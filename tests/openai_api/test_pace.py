@@ -1,0 +1,141 @@
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from scanner.openai_api.pace import Pace
+
+
+class Clock:
+    """A clock that only sleeping moves."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        await asyncio.sleep(0)
+
+
+def paced(
+    ceiling: int, clock: Clock | None = None, deadline: float | None = None
+) -> tuple[Pace, Clock]:
+    clock = clock or Clock()
+    return Pace(ceiling, deadline=deadline, clock=clock, sleep=clock.sleep), clock
+
+
+@pytest.mark.parametrize(
+    ("ceiling", "limits"), [(32, [8, 16, 32, 32]), (20, [8, 16, 20, 20]), (3, [3, 3, 3, 3])]
+)
+def test_the_limit_doubles_after_each_round_that_went_well(ceiling: int, limits: list[int]) -> None:
+    pace, _ = paced(ceiling)
+    seen = []
+    for _ in limits:
+        seen.append(pace.limit)
+        for _ in range(pace.limit):
+            pace.went_well()
+    assert seen == limits
+
+
+def test_a_burst_of_refusals_halves_the_limit_once_and_keeps_the_longest_pause() -> None:
+    pace, clock = paced(32)
+    for seconds in (1.0, 3.0, 2.0):
+        pace.overloaded(seconds)
+    assert pace.limit == 4
+
+    async def go() -> float:
+        async with pace.turn():
+            return clock.now
+
+    assert 103.0 <= asyncio.run(go()) <= 103.75
+    pace.overloaded(1.0)
+    assert pace.limit == 2
+
+
+def test_the_limit_never_falls_below_one() -> None:
+    pace, clock = paced(2)
+    for _ in range(5):
+        pace.overloaded(1.0)
+        clock.now += 2
+    assert pace.limit == 1
+
+
+def most_under_way(pace: Pace, workers: int, when: Callable[[], None] = lambda: None) -> int:
+    under_way = most = 0
+
+    async def work() -> None:
+        nonlocal under_way, most
+        async with pace.turn():
+            under_way += 1
+            most = max(most, under_way)
+            when()
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            under_way -= 1
+
+    async def go() -> None:
+        await asyncio.gather(*(work() for _ in range(workers)))
+
+    asyncio.run(go())
+    return most
+
+
+def test_no_more_than_the_limit_are_under_way_and_all_get_their_turn() -> None:
+    assert most_under_way(paced(5)[0], 50) == 5
+
+
+def test_when_the_limit_grows_those_who_wait_go_on() -> None:
+    pace, _ = paced(32)
+    assert most_under_way(pace, 200, pace.went_well) == 32
+
+
+def test_a_pause_holds_back_those_who_come_later() -> None:
+    pace, clock = paced(8)
+    started: list[float] = []
+    pace.overloaded(5.0)
+    most_under_way(pace, 20, lambda: started.append(clock.now))
+    assert min(started) >= 105.0
+    assert len(started) == 20
+
+
+def test_one_who_is_cancelled_while_waiting_takes_no_place() -> None:
+    pace, _ = paced(1)
+
+    async def go() -> None:
+        async with pace.turn():
+            waiting = [asyncio.create_task(_turn(pace)) for _ in range(3)]
+            await asyncio.sleep(0)
+            waiting[0].cancel()
+            await asyncio.sleep(0)
+        async with asyncio.timeout(5):
+            await asyncio.gather(*waiting[1:])
+            await _turn(pace)
+
+    asyncio.run(go())
+
+
+async def _turn(pace: Pace) -> None:
+    async with pace.turn():
+        await asyncio.sleep(0)
+
+
+def test_retries_come_from_a_budget_that_successes_fill() -> None:
+    pace, _ = paced(8)
+    spent = 0
+    while pace.may_retry():
+        spent += 1
+    assert spent == 64
+    for _ in range(10):
+        pace.went_well()
+    assert [pace.may_retry() for _ in range(6)] == [True] * 5 + [False]
+
+
+def test_the_deadline_counts_from_the_start() -> None:
+    pace, clock = paced(8, deadline=60)
+    before = pace.is_over
+    clock.now += 60
+    assert (before, pace.is_over) == (False, True)
+    assert not paced(8)[0].is_over
