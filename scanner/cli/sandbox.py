@@ -1,6 +1,7 @@
 """`keyvigil sandbox serve`: the stand-in for OpenAI's Administration API, on loopback."""
 
 import threading
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -33,7 +34,7 @@ def serve(
     organization = sandbox_organization(
         seed=seed, projects=projects, keys_per_project=keys_per_project
     )
-    with serve_sandbox(organization, port) as settings:
+    with suppress(KeyboardInterrupt), serve_sandbox(organization, port) as settings:
         out.print(f"export OPENAI_BASE_URL={settings.base_url}", soft_wrap=True)
         out.print(f"export OPENAI_ADMIN_KEY={settings.admin_key.reveal()}", soft_wrap=True)
         say(
@@ -41,7 +42,5 @@ def serve(
             " which an ordinary listing hides. Set these two variables in another shell and run"
             " keyvigil scan there. Ctrl-C stops."
         )
-        try:
-            threading.Event().wait()
-        except KeyboardInterrupt:
-            say("Stopped.")
+        threading.Event().wait()
+    say("Stopped.")
