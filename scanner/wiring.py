@@ -17,6 +17,7 @@ from scanner.policy.parse import parse_policy
 from scanner.policy.problems import did_you_mean
 from scanner.ports import Progress
 from scanner.sandbox.app import SANDBOX_KEY, SandboxApp
+from scanner.sandbox.faults import Faults, FaultyApp
 from scanner.sandbox.organization import SandboxOrganization
 from scanner.sandbox.seeded import seeded_organization
 from scanner.sandbox.server import serving
@@ -127,9 +128,12 @@ def demo_settings() -> Iterator[Settings]:
 
 
 @contextmanager
-def serve_sandbox(organization: SandboxOrganization, port: int = 0) -> Iterator[Settings]:
+def serve_sandbox(
+    organization: SandboxOrganization, port: int = 0, faults: Faults | None = None
+) -> Iterator[Settings]:
     """Serve an organization on loopback while the context lasts; yields the way to it."""
-    with serving(SandboxApp(organization), port) as base_url:
+    app = SandboxApp(organization)
+    with serving(FaultyApp(app, faults) if faults else app, port) as base_url:
         yield Settings(admin_key=Secret(SANDBOX_KEY), base_url=base_url)
 
 

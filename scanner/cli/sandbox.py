@@ -7,6 +7,10 @@ from typing import Annotated
 import typer
 
 from scanner.cli.console import out, say
+from scanner.errors import UsageError
+from scanner.inventory import Collection
+from scanner.policy.problems import did_you_mean
+from scanner.sandbox.faults import Faults
 from scanner.wiring import sandbox_organization, serve_sandbox
 
 app = typer.Typer(
@@ -19,6 +23,13 @@ def _sandbox() -> None:
     """Keep `serve` a word of its own while it is the only command here."""
 
 
+def _listing(name: str) -> str:
+    names = [collection.value for collection in Collection]
+    if name in names:
+        return name
+    raise UsageError(f"--deny {name}: there is no such listing{did_you_mean(name, names)}")
+
+
 @app.command()
 def serve(
     port: Annotated[
@@ -29,12 +40,35 @@ def serve(
     keys_per_project: Annotated[
         int, typer.Option(min=0, max=10_000, help="How many keys in each project.")
     ] = 10,
+    latency_ms: Annotated[
+        float, typer.Option(min=0, help="Wait this long before every answer.")
+    ] = 0,
+    rate: Annotated[
+        float | None, typer.Option(min=1, help="Answer 429 beyond so many requests a second.")
+    ] = None,
+    fail: Annotated[
+        float, typer.Option(min=0, max=1, help="Let this share of the requests fail, in many ways.")
+    ] = 0,
+    deny: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LISTING", help="Answer 403 for a listing, such as users."),
+    ] = None,
 ) -> None:
-    """Serve a seeded organization until stopped. Prints what to set to scan it."""
+    """Serve a seeded organization until stopped. Prints what to set to scan it.
+
+    The same seed makes the same organization and the same faults.
+    """
+    faults = Faults(
+        seed=seed,
+        latency=latency_ms / 1000,
+        rate=rate,
+        fail=fail,
+        deny=frozenset(_listing(name) for name in deny or []),
+    )
     organization = sandbox_organization(
         seed=seed, projects=projects, keys_per_project=keys_per_project
     )
-    with suppress(KeyboardInterrupt), serve_sandbox(organization, port) as settings:
+    with suppress(KeyboardInterrupt), serve_sandbox(organization, port, faults) as settings:
         out.print(f"export OPENAI_BASE_URL={settings.base_url}", soft_wrap=True)
         out.print(f"export OPENAI_ADMIN_KEY={settings.admin_key.reveal()}", soft_wrap=True)
         say(

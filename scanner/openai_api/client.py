@@ -25,7 +25,6 @@ _TIMEOUT: Final = httpx2.Timeout(30.0, connect=10.0, pool=None)
 _WHOLE_REQUEST: Final = 60.0
 """Seconds: a body that trickles in must not hold a place for ever."""
 _OVERLOAD: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
-_TRIES_AT_A_BODY: Final = 3
 
 
 class _Bearer(httpx2.Auth):
@@ -149,7 +148,7 @@ class AdminClient(AbstractAsyncContextManager["AdminClient"]):
     def _reading(
         self, response: httpx2.Response, endpoint: str, read: Callable[[bytes], Value]
     ) -> Answer[Value] | _Failure:
-        """Read the body; a broken one is worth a second try, the same again hardly a third."""
+        """Read the body; a broken one may have been torn on its way."""
         error = not_json(response, endpoint)
         request_id = response.headers.get("x-request-id")
         if error is None:
@@ -161,7 +160,7 @@ class AdminClient(AbstractAsyncContextManager["AdminClient"]):
                 )
             except MalformedBodyError as problem:
                 error = malformed(str(problem), endpoint, request_id)
-        return _Failure(error=error, tries=min(_TRIES_AT_A_BODY, self._backoff.tries))
+        return _Failure(error=error, tries=self._backoff.tries)
 
 
 def _too_late(endpoint: str) -> ApiFailed:

@@ -43,3 +43,17 @@ def test_ctrl_c_ends_it_quietly() -> None:
         process.send_signal(2)
         assert process.wait(timeout=30) == 0
         assert process.stderr.read() == "Stopped.\n"
+
+
+def test_a_bad_night_is_scanned_to_an_incomplete_report() -> None:
+    with sandbox("--projects", "3", "--rate", "200", "--latency-ms", "1", "--deny", "users") as env:
+        ran = keyvigil("scan", "--deadline", "1", "--concurrency", "4", env=env)
+    assert ran.code == 3
+    assert "users unavailable: GET /organization/users was answered 403" in ran.out
+    assert "Undetermined: owner-left-org for " in ran.out
+
+
+def test_a_listing_that_does_not_exist_cannot_be_denied() -> None:
+    ran = keyvigil("sandbox", "serve", "--deny", "user")
+    assert ran.code == 2
+    assert "there is no such listing; did you mean 'users'?" in ran.err

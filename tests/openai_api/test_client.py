@@ -124,7 +124,7 @@ def test_a_broken_body_is_read_again_and_not_for_ever() -> None:
         pytest.raises(ApiMalformed, match="Invalid JSON"),
     ):
         get_page(client)
-    assert len(script.asked) == 3
+    assert len(script.asked) == 6
 
 
 def test_after_the_deadline_nothing_is_asked() -> None:
