@@ -25,7 +25,7 @@ def functions(module: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
 def test_modules_and_functions_stay_small(module: Path) -> None:
     assert len(module.read_text().splitlines()) <= 300
     for function in functions(module):
-        assert (function.end_lineno or 0) - function.lineno < 60, function.name
+        assert (function.end_lineno or 0) - function.lineno < 50, function.name
 
 
 def test_packages_import_nothing_by_themselves() -> None:

@@ -20,51 +20,58 @@ _STDOUT: Final = "-"
 _MINUTE: Final = 60.0
 
 
+_Policies = Annotated[
+    list[str] | None,
+    typer.Option(
+        envvar="KEYVIGIL_POLICY",
+        metavar="NAME|FILE",
+        help="A shipped policy or a YAML file; may be given again. Default: baseline.",
+    ),
+]
+_Outputs = Annotated[
+    list[str] | None,
+    typer.Option(
+        envvar="KEYVIGIL_OUTPUT",
+        metavar="FORMAT=PATH",
+        help=f"Write a report: {', '.join(FORMATS)}; PATH - is stdout. May be given again.",
+    ),
+]
+_FailOn = Annotated[
+    Severity | None,
+    typer.Option(
+        envvar="KEYVIGIL_FAIL_ON",
+        metavar="SEVERITY",
+        case_sensitive=False,
+        help="Exit 1 if there is a violation of this severity or worse (undetermined is none)."
+        " Default: never.",
+    ),
+]
+_Concurrency = Annotated[
+    int,
+    typer.Option(
+        envvar="KEYVIGIL_CONCURRENCY",
+        min=1,
+        max=MAX_CONCURRENCY,
+        help="How many requests may be under way at once; fewer while the API is busy.",
+    ),
+]
+_Deadline = Annotated[
+    float | None,
+    typer.Option(
+        envvar="KEYVIGIL_DEADLINE",
+        metavar="MINUTES",
+        min=0.01,
+        help="End with what was seen until then, as an incomplete scan. Default: never.",
+    ),
+]
+
+
 def scan(
-    policy: Annotated[
-        list[str] | None,
-        typer.Option(
-            envvar="KEYVIGIL_POLICY",
-            metavar="NAME|FILE",
-            help="A shipped policy or a YAML file; may be given again. Default: baseline.",
-        ),
-    ] = None,
-    output: Annotated[
-        list[str] | None,
-        typer.Option(
-            envvar="KEYVIGIL_OUTPUT",
-            metavar="FORMAT=PATH",
-            help=f"Write a report: {', '.join(FORMATS)}; PATH - is stdout. May be given again.",
-        ),
-    ] = None,
-    fail_on: Annotated[
-        Severity | None,
-        typer.Option(
-            envvar="KEYVIGIL_FAIL_ON",
-            metavar="SEVERITY",
-            case_sensitive=False,
-            help="Exit 1 if there is a violation of this severity or worse (undetermined is none)."
-            " Default: never.",
-        ),
-    ] = None,
-    concurrency: Annotated[
-        int,
-        typer.Option(
-            envvar="KEYVIGIL_CONCURRENCY",
-            min=1,
-            max=MAX_CONCURRENCY,
-            help="How many requests may be under way at once; fewer while the API is busy.",
-        ),
-    ] = DEFAULT_CONCURRENCY,
-    deadline: Annotated[
-        float | None,
-        typer.Option(
-            envvar="KEYVIGIL_DEADLINE",
-            metavar="MINUTES",
-            min=0.01,
-            help="End with what was seen until then, as an incomplete scan. Default: never.",
-        ),
-    ] = None,
+    policy: _Policies = None,
+    output: _Outputs = None,
+    fail_on: _FailOn = None,
+    concurrency: _Concurrency = DEFAULT_CONCURRENCY,
+    deadline: _Deadline = None,
 ) -> None:
     """Scan the organization of OPENAI_ADMIN_KEY now. Reads only; changes nothing.
 
@@ -81,10 +88,7 @@ def scan(
     3  the scan failed or is incomplete
     """
     policies = load_policies(policy or ["baseline"])
-    outputs = tuple(_output(text) for text in output or [])
-    places = [path.resolve() if path else None for _, path in outputs]
-    if len(set(places)) < len(places):
-        raise UsageError("Two --output options name the same place.", help="Give each its own.")
+    outputs = _outputs(output or [])
     settings = read_settings(
         os.environ,
         concurrency=concurrency,
@@ -92,6 +96,14 @@ def scan(
     )
     result = scan_and_report(settings, policies, outputs)
     raise typer.Exit(exit_code(result, fail_on))
+
+
+def _outputs(texts: list[str]) -> tuple[Output, ...]:
+    outputs = tuple(_output(text) for text in texts)
+    places = [path.resolve() if path else None for _, path in outputs]
+    if len(set(places)) < len(places):
+        raise UsageError("Two --output options name the same place.", help="Give each its own.")
+    return outputs
 
 
 def _output(text: str) -> Output:
