@@ -14,6 +14,9 @@ _SECRET_SHAPES: Final = (
     (re.compile(r"(https://hooks\.slack\.com/)[^\s\"'<>]+"), rf"\1{MASK}"),
     (re.compile(r"(?i)\b(bearer\s+)[A-Za-z0-9._~+/=-]{8,}"), rf"\1{MASK}"),
 )
+_MAY_HOLD_ONE: Final = re.compile(
+    r"sk-[A-Za-z0-9_-]{8}|xox|xapp|hooks\.slack|bearer", re.IGNORECASE
+)
 
 
 class Secret:
@@ -57,6 +60,8 @@ def redact(text: str) -> str:
 
     Redacted values as the API gives them (`sk-proj-Ab3d...9xYz`) stay as they are.
     """
+    if not _MAY_HOLD_ONE.search(text):
+        return text
     for shape, mask in _SECRET_SHAPES:
         text = shape.sub(mask, text)
     return text

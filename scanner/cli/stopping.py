@@ -18,8 +18,9 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def run_until_told(work: Coroutine[Any, Any, Result]) -> Result:
     """Run `work` to its end; told to stop, cancel it, and exit 128 + the signal's number."""
     told: list[int] = []
+    result: list[Result] = []
 
-    async def run() -> Result:
+    async def run() -> None:
         task, loop = asyncio.current_task(), asyncio.get_running_loop()
 
         def stop(number: int, _frame: FrameType | None) -> None:
@@ -30,13 +31,13 @@ def run_until_told(work: Coroutine[Any, Any, Result]) -> Result:
         for number in _SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, stop)
-        return await work
+        # Not returned: asyncio would spell the whole result out when it puts SIGINT's handler back.
+        result.append(await work)
 
     before = {number: signal.getsignal(number) for number in _SIGNALS}
-    result: list[Result] = []
     try:
         with suppress(asyncio.CancelledError):
-            result.append(asyncio.run(run()))
+            asyncio.run(run())
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -1,6 +1,7 @@
 """Wire models -> inventory: what the API left out becomes Unknown, with the reason."""
 
 from datetime import UTC, datetime
+from typing import Final
 
 from scanner.inventory import (
     Key,
@@ -23,6 +24,12 @@ from scanner.openai_api.wire import (
     WireUser,
 )
 from scanner.secret import redact
+
+_OWNER_KINDS: Final = {kind.value: kind for kind in OwnerKind}
+_ACCESS: Final[dict[str, ProjectAccess | Unknown]] = {kind.value: kind for kind in ProjectAccess}
+_ACCESS_UNTOLD: Final = Unknown(
+    reason="the API did not say whether the owner can reach the project"
+)
 
 
 def to_project(wire: WireProject) -> Project:
@@ -67,11 +74,7 @@ def to_service_account(wire: WireServiceAccount, project_id: str) -> ServiceAcco
 
 def to_project_key(wire: WireProjectKey, project_id: str) -> Key:
     """Translate a key of one project."""
-    access: ProjectAccess | Unknown
-    if wire.owner_project_access in tuple(ProjectAccess):
-        access = ProjectAccess(wire.owner_project_access)
-    else:
-        access = Unknown(reason="the API did not say whether the owner can reach the project")
+    access = _ACCESS.get(wire.owner_project_access or "", _ACCESS_UNTOLD)
     kind = _owner_kind(wire.owner.type)
     return Key(
         id=wire.id,
@@ -111,8 +114,9 @@ def to_admin_key(wire: WireAdminKey, kind: KeyKind | Unknown = KeyKind.ADMIN) ->
 
 
 def _owner_kind(told: str | None) -> OwnerKind | Unknown:
-    if told in tuple(OwnerKind):
-        return OwnerKind(told)
+    kind = _OWNER_KINDS.get(told or "")
+    if kind is not None:
+        return kind
     return Unknown(reason=f"the API gave the owner the type {told!r}")
 
 
