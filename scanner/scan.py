@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
+from datetime import datetime
 
 from scanner.finding import ScanResult
 from scanner.judge import judge
@@ -9,12 +10,13 @@ from scanner.policy.model import Policy
 from scanner.ports import Clock, Collector
 
 
-def scan(collect: Collector, policies: Sequence[Policy], clock: Clock) -> ScanResult:
-    """Walk the organization and judge it as of the moment the walk began.
+def scan(
+    collect: Collector, policies: Sequence[Policy], started_at: datetime, clock: Clock
+) -> ScanResult:
+    """Walk the organization and judge it as of `started_at`, the moment the walk began.
 
     Raise ApiError if the projects cannot be listed; what else could not be seen is in the result.
     """
-    started_at = clock()
     inventory = collect()
     judgement = judge(inventory, policies, started_at)
     return ScanResult(

@@ -39,10 +39,10 @@ def close_quietly() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def write_document(document: str) -> None:
-    """Write a whole document on stdout as it is, in UTF-8; raise OSError if that fails."""
+def write_document(document: bytes) -> None:
+    """Write a whole document on stdout as it is; raise OSError if that fails."""
     try:
-        sys.stdout.buffer.write(document.encode())
+        sys.stdout.buffer.write(document)
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         close_quietly()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import typer
@@ -14,8 +15,10 @@ from scanner.errors import OutputError
 from scanner.finding import ScanResult, Severity
 from scanner.formats.files import write_whole
 from scanner.formats.registry import FORMATS
+from scanner.formats.snapshot import Snapshot, read_snapshot, render_snapshot
 from scanner.inventory import Inventory
 from scanner.policy.model import Policy
+from scanner.ports import Clock, Collector
 from scanner.ports import Progress as ProgressPort
 from scanner.scan import scan
 from scanner.settings import Settings
@@ -25,14 +28,47 @@ Output = tuple[str, Path | None]
 """A format's name and the file to write; None is stdout."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where an inventory comes from, and as of when it is judged."""
+
+    collect: Collector
+    clock: Clock
+
+
+def live(settings: Settings) -> Source:
+    """Walk the organization now."""
+    return Source(collect=lambda: _collect(settings), clock=now)
+
+
+def stored(path: Path) -> Source:
+    """Take a snapshot's inventory as of its own moment; raise UsageError if it is none."""
+    snapshot = read_snapshot(path)
+    return Source(collect=lambda: snapshot.inventory, clock=lambda: snapshot.taken_at)
+
+
 def scan_and_report(
-    settings: Settings, policies: tuple[Policy, ...], outputs: tuple[Output, ...]
+    source: Source,
+    policies: tuple[Policy, ...],
+    outputs: tuple[Output, ...],
+    snapshot: Path | None = None,
 ) -> ScanResult:
     """Scan, write every output, print the summary; exit 130 or 143 if told to stop before."""
+    failures: list[OutputError] = []
+    started_at = source.clock()
+
+    def collect() -> Inventory:
+        inventory = source.collect()
+        if snapshot is not None:
+            taken = Snapshot(taken_at=started_at, inventory=inventory)
+            failures.extend(_deliver(render_snapshot(taken), snapshot))
+        return inventory
+
     try:
-        result = scan(lambda: _collect(settings), policies, now)
-        documents = [(FORMATS[name](result), path) for name, path in outputs]
-        failures = [error for document in documents if (error := _deliver(*document))]
+        result = scan(collect, policies, started_at, source.clock)
+        documents = [(FORMATS[name](result).encode(), path) for name, path in outputs]
+        for document, path in documents:
+            failures.extend(_deliver(document, path))
     except KeyboardInterrupt:
         say("Stopped: the scan was not finished.")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
@@ -46,7 +82,7 @@ def scan_and_report(
     return result
 
 
-def _deliver(document: str, path: Path | None) -> OutputError | None:
+def _deliver(document: bytes, path: Path | None) -> list[OutputError]:
     """Write one document; return what went wrong, so that the others are written all the same."""
     try:
         if path is None:
@@ -55,8 +91,8 @@ def _deliver(document: str, path: Path | None) -> OutputError | None:
             write_whole(path, document)
             say(f"Wrote {path}")
     except OutputError as error:
-        return error
-    return None
+        return [error]
+    return []
 
 
 def _collect(settings: Settings) -> Inventory:

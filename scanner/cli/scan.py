@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from scanner.cli.run import Output, exit_code, scan_and_report
+from scanner.cli.run import Output, exit_code, live, scan_and_report, stored
 from scanner.errors import UsageError
 from scanner.finding import Severity
 from scanner.formats.files import check_writable
@@ -64,6 +64,21 @@ _Deadline = Annotated[
         help="End with what was seen until then, as an incomplete scan. Default: never.",
     ),
 ]
+_Snapshot = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="PATH",
+        help="Write what was seen, to be judged again later; it holds names and addresses.",
+    ),
+]
+_From = Annotated[
+    Path | None,
+    typer.Option(
+        "--from",
+        metavar="SNAPSHOT",
+        help="Judge a snapshot, as of its own moment; needs no key and no network.",
+    ),
+]
 
 
 def scan(
@@ -72,6 +87,8 @@ def scan(
     fail_on: _FailOn = None,
     concurrency: _Concurrency = DEFAULT_CONCURRENCY,
     deadline: _Deadline = None,
+    snapshot: _Snapshot = None,
+    from_: _From = None,
 ) -> None:
     """Scan the organization of OPENAI_ADMIN_KEY now. Reads only; changes nothing.
 
@@ -89,12 +106,14 @@ def scan(
     """
     policies = load_policies(policy or ["baseline"])
     outputs = _outputs(output or [])
-    settings = read_settings(
-        os.environ,
-        concurrency=concurrency,
-        deadline=None if deadline is None else deadline * _MINUTE,
-    )
-    result = scan_and_report(settings, policies, outputs)
+    if snapshot is not None:
+        check_writable(snapshot)
+    if from_ is not None:
+        source = stored(from_)
+    else:
+        seconds = None if deadline is None else deadline * _MINUTE
+        source = live(read_settings(os.environ, concurrency=concurrency, deadline=seconds))
+    result = scan_and_report(source, policies, outputs, snapshot)
     raise typer.Exit(exit_code(result, fail_on))
 
 

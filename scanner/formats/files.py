@@ -25,8 +25,8 @@ def check_writable(path: Path) -> None:
         ) from None
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write `text` aside, mode 0600, and rename it into place: a reader sees all of it or none.
+def write_whole(path: Path, content: bytes) -> None:
+    """Write `content` aside, mode 0600, and rename it into place: a reader sees all of it or none.
 
     Makes missing folders, follows a symbolic link to what it names.
     Raise OutputError if the disk refuses; nothing is left half-written.
@@ -36,8 +36,8 @@ def write_whole(path: Path, text: str) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, aside = tempfile.mkstemp(dir=target.parent, prefix=".keyvigil-")
         try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
             Path(aside).replace(target)

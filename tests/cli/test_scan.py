@@ -1,5 +1,6 @@
 """`keyvigil scan` as cron or a person runs it."""
 
+import gzip
 import json
 import signal
 import subprocess
@@ -250,3 +251,21 @@ def test_told_to_stop_it_stops_and_leaves_no_half_report(
     assert process.returncode == 128 + number
     assert (out, err) == ("", "Stopped: the scan was not finished.\n")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_snapshot_is_judged_again_to_the_same_findings_without_key_or_network(
+    tmp_path: Path, sandbox_url: str
+) -> None:
+    snapshot, first, second = (tmp_path / name for name in ("s", "1.json", "2.json"))
+    env = {"OPENAI_ADMIN_KEY": SANDBOX_KEY, "OPENAI_BASE_URL": sandbox_url}
+    keyvigil("scan", "--snapshot", snapshot, "--output", f"json={first}", env=env)
+    ran = keyvigil("scan", "--from", snapshot, "--output", f"json={second}")
+    assert ran.code == 0
+    before, after = (json.loads(path.read_text()) for path in (first, second))
+    assert after["totals"] == before["totals"]
+    assert [f["fingerprint"] for f in after["findings"]] == [
+        f["fingerprint"] for f in before["findings"]
+    ]
+    assert after["scan"]["coverage"] == before["scan"]["coverage"]
+    assert snapshot.stat().st_mode & 0o777 == 0o600
+    assert SANDBOX_KEY.encode() not in gzip.decompress(snapshot.read_bytes())

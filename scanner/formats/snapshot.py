@@ -1,0 +1,64 @@
+"""Snapshots: an inventory on disk, so that it can be judged again without asking anyone.
+
+`keyvigil.snapshot/1` is gzipped JSON: `schema`, `taken_at`, `inventory` as inventory.py has it.
+"""
+
+import gzip
+import zlib
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from scanner.errors import UsageError
+from scanner.inventory import Inventory
+
+SCHEMA: Final = "keyvigil.snapshot/1"
+_MAX_BYTES: Final = 2_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """An inventory and the moment its walk began."""
+
+    schema: Literal["keyvigil.snapshot/1"] = SCHEMA
+    taken_at: datetime
+    inventory: Inventory
+
+
+_ADAPTER: Final = TypeAdapter(Snapshot)
+
+
+def render_snapshot(snapshot: Snapshot) -> bytes:
+    """Return the snapshot's file; equal snapshots give equal bytes."""
+    return gzip.compress(_ADAPTER.dump_json(snapshot), mtime=0)
+
+
+def read_snapshot(path: Path) -> Snapshot:
+    """Read a snapshot's file; raise UsageError for anything else."""
+    try:
+        with gzip.open(path) as file:
+            content = file.read(_MAX_BYTES + 1)
+    except gzip.BadGzipFile:
+        raise _no_snapshot(path, "it is not gzipped") from None
+    except (EOFError, zlib.error):
+        raise _no_snapshot(path, "it is cut off or damaged") from None
+    except OSError as error:
+        raise _no_snapshot(path, error.strerror or str(error)) from None
+    if len(content) > _MAX_BYTES:
+        raise _no_snapshot(path, f"it holds more than {_MAX_BYTES:,} bytes")
+    try:
+        return _ADAPTER.validate_json(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise _no_snapshot(path, f"{place}: {first['msg']}" if place else first["msg"]) from None
+
+
+def _no_snapshot(path: Path, why: str) -> UsageError:
+    return UsageError(
+        f"{path} is no {SCHEMA} that can be read: {why}.",
+        help="Name a file that keyvigil scan --snapshot wrote.",
+    )
