@@ -65,9 +65,14 @@ def inert(text: str, style: str = "") -> Text:
     return Text(visible(redact(text)), style=style)
 
 
+def tell(console: Console, text: Text) -> None:
+    """Print a sentence: wrapped at words for a person, on one line for a program."""
+    console.print(text, soft_wrap=not console.is_terminal)
+
+
 def say(message: str, style: str = "") -> None:
     """Print one message on stderr."""
-    err.print(inert(message, style), soft_wrap=True)
+    tell(err, inert(message, style))
 
 
 def show_error(error: KeyVigilError) -> ExitCode:
@@ -78,9 +83,11 @@ def show_error(error: KeyVigilError) -> ExitCode:
             say(str(problem))
         count = len(error.problems)
         message = f"{count} mistake{'' if count == 1 else 's'} in the policy; nothing was done."
-    err.print(Text.assemble(("error: ", "bold red"), inert(message)), soft_wrap=True)
+    tell(err, Text.assemble(("error: ", "bold red"), inert(message)))
     if error.help:
-        err.print(Text.assemble(("help: ", "bold"), inert(error.help)), soft_wrap=True)
+        err.print(
+            Text.assemble(("help: ", "bold"), inert(error.help)), soft_wrap=not err.is_terminal
+        )
     if isinstance(error, ApiError) and error.request_id:
-        err.print(Text.assemble(("request id: ", "bold"), inert(error.request_id)), soft_wrap=True)
+        tell(err, Text.assemble(("request id: ", "bold"), inert(error.request_id)))
     return ExitCode.USAGE if isinstance(error, UsageError) else ExitCode.INCOMPLETE

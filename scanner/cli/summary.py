@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from scanner.cli.console import inert
+from scanner.cli.console import inert, tell
 from scanner.finding import Finding, RuleGroup, ScanResult, Severity, grouped, undecided
 from scanner.inventory import by_collection, is_complete
 
@@ -106,9 +106,8 @@ def _print_totals(result: ScanResult, console: Console) -> None:
 def _print_undetermined(result: ScanResult, console: Console) -> None:
     for group in undecided(result.undetermined):
         count = _count(len(group.findings), "key")
-        console.print(
-            inert(f"Undetermined: {group.rule.id} for {count}: {group.reason}.", "magenta"),
-            soft_wrap=True,
+        tell(
+            console, inert(f"Undetermined: {group.rule.id} for {count}: {group.reason}.", "magenta")
         )
 
 
@@ -121,10 +120,7 @@ def _print_coverage(result: ScanResult, console: Console) -> None:
         if not is_complete(row.gaps):
             reason = row.gaps[0].reason or ""
             more = f" (and {len(row.gaps) - 1:,} more)" if len(row.gaps) > 1 else ""
-            console.print(
-                inert(f"  {row.collection.value} {row.state.value}: {reason}{more}"),
-                soft_wrap=True,
-            )
+            tell(console, inert(f"  {row.collection.value} {row.state.value}: {reason}{more}"))
 
 
 def _count(number: int, noun: str) -> str:
