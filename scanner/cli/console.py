@@ -85,9 +85,7 @@ def show_error(error: KeyVigilError) -> ExitCode:
         message = f"{count} mistake{'' if count == 1 else 's'} in the policy; nothing was done."
     tell(err, Text.assemble(("error: ", "bold red"), inert(message)))
     if error.help:
-        err.print(
-            Text.assemble(("help: ", "bold"), inert(error.help)), soft_wrap=not err.is_terminal
-        )
+        tell(err, Text.assemble(("help: ", "bold"), inert(error.help)))
     if isinstance(error, ApiError) and error.request_id:
         tell(err, Text.assemble(("request id: ", "bold"), inert(error.request_id)))
     return ExitCode.USAGE if isinstance(error, UsageError) else ExitCode.INCOMPLETE

@@ -107,7 +107,10 @@ def _print_undetermined(result: ScanResult, console: Console) -> None:
     for group in undecided(result.undetermined):
         count = _count(len(group.findings), "key")
         tell(
-            console, inert(f"Undetermined: {group.rule.id} for {count}: {group.reason}.", "magenta")
+            console,
+            inert(
+                f"Undetermined: {group.rule.id} for {count}: {group.reason.rstrip('.')}.", "magenta"
+            ),
         )
 
 

@@ -58,6 +58,8 @@ class Directory:
         if (collection, project_id) in self._seen:
             return None
         for gap in self._gaps[collection]:
+            if gap.project_id == project_id and project_id is not None:
+                return f"the project's {collection} could not be listed"  # coverage says why
             if gap.project_id == project_id:
                 return f"{collection} could not be listed: {gap.reason}"
         return f"{collection} were not listed"
@@ -66,7 +68,7 @@ class Directory:
         """Return why some keys of the organization may not have been seen, or None."""
         for collection in (Collection.PROJECTS, Collection.PROJECT_KEYS, Collection.ADMIN_KEYS):
             for gap in self._gaps[collection]:
-                return f"{gap.endpoint} could not be listed: {gap.reason}"
+                return f"not all {collection} of the organization could be listed"
         return None
 
 

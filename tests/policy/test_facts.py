@@ -237,6 +237,17 @@ def test_clocks_may_differ_a_little() -> None:
     assert read("age", keys=(a_key(created_at=ago(minutes=-5)),)) == timedelta(minutes=-5)
 
 
+def test_a_projects_own_gap_is_told_alike_for_every_project() -> None:
+    """So that a thousand projects that could not be asked make one line and not a thousand."""
+    rest = tuple(
+        row for row in full_coverage("proj_1") if row.collection is not Collection.SERVICE_ACCOUNTS
+    )
+    gap = a_gap(Collection.SERVICE_ACCOUNTS, project_id="proj_1")
+    state = read("owner.state", keys=(a_key(owner=BOT),), coverage=(*rest, gap))
+    assert isinstance(state, Unknown)
+    assert state.reason == "the project's service_accounts could not be listed"
+
+
 def test_an_owner_who_is_not_named_can_be_in_any_state() -> None:
     keys = (a_key(owner=an_owner(id=UNTOLD), project_access=UNTOLD),)
     assert possible(keys=keys) == {"active", "disabled", "left_org", "no_project_access"}
