@@ -7,19 +7,25 @@ from typing import NoReturn
 
 
 def main() -> None:
-    """Load the command line and run it."""
-    signal.signal(signal.SIGTERM, _terminated)
+    """Load the command line and run it; told to stop, exit 128 + the signal's number."""
+    told: list[int] = []
+
+    def stop(number: int, _frame: FrameType | None) -> NoReturn:
+        told.append(number)
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, stop)
     try:
         from scanner.cli.app import main as run  # noqa: PLC0415 - loading takes long enough to stop
 
         run()
-    except KeyboardInterrupt:
-        sys.exit(130)
-
-
-def _terminated(_signal: int, _frame: FrameType | None) -> NoReturn:
-    """End as on Ctrl-C: what is half-done is cleaned up on the way out."""
-    sys.exit(143)
+    except BaseException:
+        # Whatever a stop led to on its way out, it is told as what it was.
+        if told:
+            sys.exit(128 + told[0])
+        raise
 
 
 if __name__ == "__main__":

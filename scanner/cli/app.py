@@ -60,6 +60,8 @@ def main() -> NoReturn:
         show_error(OutputError(f"The system refused: {error.strerror or error}."))
         sys.exit(ExitCode.INCOMPLETE)
     except Exception as error:  # noqa: BLE001 - the last line of defence: a bug, said plainly
+        if _was_interrupted(error):
+            raise KeyboardInterrupt from None
         failure = _innermost(error)
         name = type(failure).__name__
         say(f"error: KeyVigil itself failed: {name}: {failure}", style="bold red")
@@ -71,6 +73,15 @@ def main() -> NoReturn:
             say("help: This is a bug. KEYVIGIL_DEBUG=1 shows where; please report it.")
         sys.exit(ExitCode.INCOMPLETE)
     sys.exit(ExitCode.DONE)
+
+
+def _was_interrupted(error: BaseException | None) -> bool:
+    """Whether Ctrl-C struck first: printing that is interrupted fails in ways of its own."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__context__
+    return False
 
 
 def _innermost(error: Exception) -> Exception:

@@ -1,7 +1,6 @@
 """`keyvigil sandbox serve`: the stand-in for OpenAI's Administration API, on loopback."""
 
 import threading
-from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -68,7 +67,7 @@ def serve(
     organization = sandbox_organization(
         seed=seed, projects=projects, keys_per_project=keys_per_project
     )
-    with suppress(KeyboardInterrupt), serve_sandbox(organization, port, faults) as settings:
+    with serve_sandbox(organization, port, faults) as settings:
         out.print(f"export OPENAI_BASE_URL={settings.base_url}", soft_wrap=True)
         out.print(f"export OPENAI_ADMIN_KEY={settings.admin_key.reveal()}", soft_wrap=True)
         say(
@@ -77,4 +76,3 @@ def serve(
             " keyvigil scan there. Ctrl-C stops."
         )
         threading.Event().wait()
-    say("Stopped.")

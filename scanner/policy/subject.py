@@ -67,7 +67,7 @@ class Directory:
     def why_keys_unseen(self) -> str | None:
         """Return why some keys of the organization may not have been seen, or None."""
         for collection in (Collection.PROJECTS, Collection.PROJECT_KEYS, Collection.ADMIN_KEYS):
-            for gap in self._gaps[collection]:
+            if self._gaps[collection]:
                 return f"not all {collection} of the organization could be listed"
         return None
 

@@ -59,6 +59,20 @@ def test_a_bug_is_said_plainly_without_a_traceback_or_a_secret(
     ]
 
 
+def test_an_interruption_that_broke_the_printing_is_an_interruption(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted() -> None:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise RuntimeError("release unlocked lock")
+
+    monkeypatch.setattr(app, "app", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        app.main()
+
+
 @pytest.mark.slow
 def test_the_version_is_printed() -> None:
     ran = keyvigil("--version")

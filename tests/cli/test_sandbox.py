@@ -1,3 +1,4 @@
+import signal
 import socket
 import subprocess
 
@@ -27,7 +28,8 @@ def test_a_port_that_is_taken_is_named() -> None:
     assert ran.err.startswith(f"error: The sandbox cannot listen on 127.0.0.1:{port}: ")
 
 
-def test_ctrl_c_ends_it_quietly() -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_told_to_stop_it_stops_quietly(number: signal.Signals) -> None:
     with subprocess.Popen(  # noqa: S603 - our own command
         [*COMMAND, "sandbox", "serve", "--projects", "1"],
         env=environment({}),
@@ -37,12 +39,12 @@ def test_ctrl_c_ends_it_quietly() -> None:
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
-        process.stdout.readline()
-        process.stdout.readline()
-        process.stderr.readline()
-        process.send_signal(2)
-        assert process.wait(timeout=30) == 0
-        assert process.stderr.read() == "Stopped.\n"
+        url = process.stdout.readline().strip().partition("=")[2]
+        assert process.stderr.readline().startswith("Serving 15 keys")
+        assert httpx2.get(f"{url}/organization/users").status_code == 401
+        process.send_signal(number)
+        assert process.wait(timeout=30) == 128 + number
+        assert process.stderr.read() == ""
 
 
 def test_a_bad_night_is_scanned_to_an_incomplete_report() -> None:
