@@ -105,9 +105,7 @@ def scan(
     3  the scan failed or is incomplete
     """
     policies = load_policies(policy or ["baseline"])
-    outputs = _outputs(output or [])
-    if snapshot is not None:
-        check_writable(snapshot)
+    outputs = _outputs(output or [], snapshot)
     if from_ is not None:
         source = stored(from_)
     else:
@@ -117,11 +115,17 @@ def scan(
     raise typer.Exit(exit_code(result, fail_on))
 
 
-def _outputs(texts: list[str]) -> tuple[Output, ...]:
+def _outputs(texts: list[str], snapshot: Path | None) -> tuple[Output, ...]:
+    """Read every `--output`; raise UsageError for places that are no files, or one and the same."""
     outputs = tuple(_output(text) for text in texts)
     places = [path.resolve() if path else None for _, path in outputs]
+    if snapshot is not None:
+        check_writable(snapshot)
+        places.append(snapshot.resolve())
     if len(set(places)) < len(places):
-        raise UsageError("Two --output options name the same place.", help="Give each its own.")
+        raise UsageError(
+            "Two of --output and --snapshot name the same place.", help="Give each its own."
+        )
     return outputs
 
 

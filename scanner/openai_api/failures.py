@@ -89,7 +89,7 @@ def _message(response: httpx2.Response) -> str:
 
 def unreachable(error: Exception, endpoint: str, base_url: str) -> ApiUnreachable:
     """Say why no answer came, in the words of the error below."""
-    if isinstance(error, httpx2.TimeoutException):
+    if isinstance(error, httpx2.TimeoutException | TimeoutError):
         why = f"no answer in time ({type(error).__name__})"
     else:
         why = _system_reason(error) or redact(str(error)) or type(error).__name__

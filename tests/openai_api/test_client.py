@@ -18,6 +18,7 @@ from scanner.errors import (
     UsageError,
 )
 from scanner.openai_api.client import AdminClient, Answer
+from scanner.openai_api.failures import unreachable
 from scanner.openai_api.pace import Pace
 from scanner.openai_api.retry import Backoff
 from scanner.openai_api.wire import Page, WireProject, parse_page
@@ -125,6 +126,11 @@ def test_a_broken_body_is_read_again_and_not_for_ever() -> None:
     ):
         get_page(client)
     assert len(script.asked) == 6
+
+
+def test_an_answer_that_takes_too_long_is_named_as_that() -> None:
+    error = unreachable(TimeoutError(), f"GET {PATH}", "https://127.0.0.1/v1")
+    assert str(error) == "https://127.0.0.1/v1 cannot be reached: no answer in time (TimeoutError)"
 
 
 def test_after_the_deadline_nothing_is_asked() -> None:
