@@ -55,6 +55,9 @@ class Collection(StrEnum):
     ADMIN_KEYS = "admin_api_keys"
     PROJECT_KEYS = "api_keys"
     SERVICE_ACCOUNTS = "service_accounts"
+    USAGE = "usage"
+    COSTS = "costs"
+    AUDIT_LOGS = "audit_logs"
 
 
 class CoverageState(StrEnum):

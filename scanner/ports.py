@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Protocol
 
+from scanner.errors import ApiError
 from scanner.finding import ScanResult
 from scanner.inventory import Inventory
 
@@ -29,8 +30,12 @@ class Collector(Protocol):
 class Progress(Protocol):
     """Watches a walk; called from the walk's own thread, often."""
 
-    def __call__(self, *, projects: int, projects_done: int, keys: int) -> None:
+    def walked(self, *, projects: int, projects_done: int, keys: int) -> None:
         """Take note of how far the walk has come."""
+        ...
+
+    def asks_again(self, error: ApiError, seconds: float) -> None:
+        """Take note that a request failed so, and is asked again after that time."""
         ...
 
 

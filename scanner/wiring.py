@@ -12,6 +12,7 @@ from scanner.inventory import Inventory
 from scanner.openai_api.client import AdminClient
 from scanner.openai_api.collect import ApiCollector
 from scanner.openai_api.pace import Pace
+from scanner.plan import Plan
 from scanner.policy.model import Policy
 from scanner.policy.parse import parse_policy
 from scanner.policy.problems import did_you_mean
@@ -112,12 +113,17 @@ def _refuse_shared_rules(policies: Iterable[Policy]) -> None:
             owner[rule.text.id] = policy.name
 
 
-async def collect_inventory(settings: Settings, progress: Progress) -> Inventory:
+async def collect_inventory(settings: Settings, plan: Plan, progress: Progress) -> Inventory:
     """Walk the organization that `settings` leads to; raises as a Collector does."""
     pace = Pace(settings.concurrency, deadline=settings.deadline)
-    client = AdminClient(settings.admin_key, base_url=settings.base_url, pace=pace)
+    client = AdminClient(
+        settings.admin_key,
+        base_url=settings.base_url,
+        pace=pace,
+        asks_again=progress.asks_again,
+    )
     async with client:
-        return await ApiCollector(client, progress).collect()
+        return await ApiCollector(client, plan, progress).collect()
 
 
 @contextmanager

@@ -22,9 +22,11 @@ from scanner.inventory import (
     User,
 )
 from scanner.judge import judge
+from scanner.plan import make_plan
 from scanner.policy.subject import Subject, subjects
 from scanner.wiring import load_policies
 
+EVERYTHING = make_plan(everything=True)
 NOW = datetime(2026, 7, 1, 3, 0, tzinfo=UTC)
 
 
@@ -166,7 +168,14 @@ def a_mixed_inventory() -> Inventory:
             owner=gone,
             project_access=inactive,
         ),
-        a_key(id="key_bot", name=None, owner=bot, project_id="proj_2", expires_at=None),
+        a_key(
+            id="key_bot",
+            name=None,
+            owner=bot,
+            project_id="proj_2",
+            expires_at=None,
+            project_access=Unknown(reason="the API did not say whether the owner can reach it"),
+        ),
         a_key(id="key_untold", expires_at=Unknown(reason="the API did not give expires_at")),
         an_admin_key(created_at=ago(days=91), last_used_at=None),
         a_key(id="key_fine"),

@@ -144,8 +144,15 @@ def test_without_the_service_accounts_only_their_absence_is_undecided() -> None:
     coverage = tuple(
         r for r in full_coverage("proj_1") if r.collection is not Collection.SERVICE_ACCOUNTS
     )
-    inventory = an_inventory(keys=(a_key(owner=BOT),), coverage=coverage)
-    assert verdicts(inventory) == [("service-account-missing", "undetermined")]
+    untold = Unknown(reason="the API did not say whether the owner can reach the project")
+    inventory = an_inventory(
+        keys=(a_key(owner=BOT), a_key(id="key_2", owner=BOT, project_access=untold)),
+        coverage=coverage,
+    )
+    assert verdicts(inventory) == [
+        ("owner-lost-project-access", "undetermined"),
+        ("service-account-missing", "undetermined"),
+    ]
 
 
 def test_a_user_of_whom_it_is_not_told_whether_they_are_enabled_is_undecided_for_that_rule() -> (

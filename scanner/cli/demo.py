@@ -10,6 +10,7 @@ import typer
 from scanner.cli.console import out, say
 from scanner.cli.run import live, scan_and_report
 from scanner.formats.files import check_writable
+from scanner.plan import make_plan
 from scanner.wiring import demo_settings, load_policies
 
 
@@ -28,7 +29,8 @@ def demo(
             f"A made-up organization is served at {settings.base_url}; nothing leaves this machine."
         )
         say("")
-        scan_and_report(live(settings), policies, (("html", html), ("json", json)))
+        source = live(settings, make_plan(policies))
+        scan_and_report(source, policies, (("html", html), ("json", json)))
     out.print("")
     out.print(f"Report:    {html}", soft_wrap=True)
     out.print(f"As JSON:   {json}", soft_wrap=True)

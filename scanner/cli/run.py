@@ -1,25 +1,24 @@
-"""Running a scan under a command: progress, interruption, outputs, exit code."""
+"""Running a scan under a command: the walk, its interruption, outputs, exit code."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
 from scanner.cli.console import ExitCode, err, out, say, show_error, write_document
 from scanner.cli.stopping import run_until_told
 from scanner.cli.summary import print_summary
+from scanner.cli.watching import watching
 from scanner.errors import OutputError
 from scanner.finding import ScanResult, Severity
 from scanner.formats.files import write_whole
 from scanner.formats.registry import FORMATS
 from scanner.formats.snapshot import Snapshot, read_snapshot, render_snapshot
 from scanner.inventory import Inventory
+from scanner.plan import Plan, with_gaps
 from scanner.policy.model import Policy
 from scanner.ports import Clock, Collector
-from scanner.ports import Progress as ProgressPort
 from scanner.scan import scan
 from scanner.settings import Settings
 from scanner.wiring import collect_inventory, now
@@ -36,15 +35,19 @@ class Source:
     clock: Clock
 
 
-def live(settings: Settings) -> Source:
+def live(settings: Settings, plan: Plan, *, is_verbose: bool = False) -> Source:
     """Walk the organization now."""
-    return Source(collect=lambda: _collect(settings), clock=now)
+    return Source(collect=lambda: _collect(settings, plan, is_verbose=is_verbose), clock=now)
 
 
-def stored(path: Path) -> Source:
-    """Take a snapshot's inventory as of its own moment; raise UsageError if it is none."""
+def stored(path: Path, plan: Plan) -> Source:
+    """Take a snapshot's inventory as of its own moment; raise UsageError if it is none.
+
+    What the plan asks for and the snapshot lacks is a gap.
+    """
     snapshot = read_snapshot(path)
-    return Source(collect=lambda: snapshot.inventory, clock=lambda: snapshot.taken_at)
+    inventory = with_gaps(snapshot.inventory, plan)
+    return Source(collect=lambda: inventory, clock=lambda: snapshot.taken_at)
 
 
 def scan_and_report(
@@ -95,9 +98,21 @@ def _deliver(document: bytes, path: Path | None) -> list[OutputError]:
     return []
 
 
-def _collect(settings: Settings) -> Inventory:
-    with _progress() as progress:
-        return run_until_told(collect_inventory(settings, progress))
+def _collect(settings: Settings, plan: Plan, *, is_verbose: bool) -> Inventory:
+    if is_verbose:
+        for step in plan.steps:
+            verb = "asks for" if step.is_asked else "leaves out"
+            say(f"{verb:<10}  {step.collection:<16}  {step.reason}")
+    started = monotonic()
+    with watching(is_verbose=is_verbose) as progress:
+        inventory = run_until_told(collect_inventory(settings, plan, progress))
+    if is_verbose:
+        pages = sum(row.pages for row in inventory.coverage)
+        say(
+            f"Read {pages:,} pages in {monotonic() - started:.1f} s;"
+            f" asked again {progress.retries:,} times."
+        )
+    return inventory
 
 
 def exit_code(result: ScanResult, fail_on: Severity | None) -> ExitCode:
@@ -109,22 +124,3 @@ def exit_code(result: ScanResult, fail_on: Severity | None) -> ExitCode:
     ):
         return ExitCode.FINDINGS
     return ExitCode.DONE
-
-
-@contextmanager
-def _progress() -> Iterator[ProgressPort]:
-    """Show how far the walk has come, on a terminal's stderr only."""
-    columns = (
-        SpinnerColumn(),
-        TextColumn("Projects"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[keys]:,} keys"),
-    )
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
-        task = bar.add_task("", total=None, keys=0)
-
-        def show(*, projects: int, projects_done: int, keys: int) -> None:
-            bar.update(task, total=projects, completed=projects_done, keys=keys)
-
-        yield show

@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import typer
 
@@ -12,6 +12,8 @@ from scanner.errors import UsageError
 from scanner.finding import Severity
 from scanner.formats.files import check_writable
 from scanner.formats.registry import FORMATS
+from scanner.inventory import Collection
+from scanner.plan import OPTIONAL, make_plan
 from scanner.policy.problems import did_you_mean
 from scanner.settings import DEFAULT_CONCURRENCY, MAX_CONCURRENCY, read_settings
 from scanner.wiring import load_policies
@@ -81,6 +83,27 @@ _From = Annotated[
 ]
 
 
+_Collect = Annotated[
+    Literal["needed", "all"],
+    typer.Option(
+        envvar="KEYVIGIL_COLLECT",
+        help="Ask for what the rules rest on, or for everything there is.",
+    ),
+]
+_Skip = Annotated[
+    list[str] | None,
+    typer.Option(
+        envvar="KEYVIGIL_SKIP",
+        metavar="LISTING",
+        help=f"Never ask for {', '.join(OPTIONAL)}; may be given again.",
+    ),
+]
+_Verbose = Annotated[
+    bool,
+    typer.Option("--verbose", "-v", help="Tell what is asked for and why, and every retry."),
+]
+
+
 def scan(
     policy: _Policies = None,
     output: _Outputs = None,
@@ -89,6 +112,9 @@ def scan(
     deadline: _Deadline = None,
     snapshot: _Snapshot = None,
     from_: _From = None,
+    collect: _Collect = "needed",
+    skip: _Skip = None,
+    verbose: _Verbose = False,
 ) -> None:
     """Scan the organization of OPENAI_ADMIN_KEY now. Reads only; changes nothing.
 
@@ -106,13 +132,34 @@ def scan(
     """
     policies = load_policies(policy or ["baseline"])
     outputs = _outputs(output or [], snapshot)
+    switched_off = [_optional(name) for name in skip or []]
     if from_ is not None:
-        source = stored(from_)
+        source = stored(from_, make_plan(policies, skip=switched_off))
     else:
+        plan = make_plan(
+            policies,
+            everything=collect == "all",
+            for_later=snapshot is not None,
+            skip=switched_off,
+        )
         seconds = None if deadline is None else deadline * _MINUTE
-        source = live(read_settings(os.environ, concurrency=concurrency, deadline=seconds))
+        settings = read_settings(os.environ, concurrency=concurrency, deadline=seconds)
+        source = live(settings, plan, is_verbose=verbose)
     result = scan_and_report(source, policies, outputs, snapshot)
     raise typer.Exit(exit_code(result, fail_on))
+
+
+def _optional(name: str) -> Collection:
+    """Return the collection that `--skip` names; raise UsageError for what no scan can do without.
+
+    Without projects, keys and users there would be nothing to judge by.
+    """
+    if name in OPTIONAL:
+        return Collection(name)
+    raise UsageError(
+        f"--skip {name}: what can be left out is {', '.join(OPTIONAL)}"
+        f"{did_you_mean(name, OPTIONAL)}"
+    )
 
 
 def _outputs(texts: list[str], snapshot: Path | None) -> tuple[Output, ...]:

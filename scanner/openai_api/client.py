@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -60,7 +60,7 @@ class _Failure:
 
 
 class AdminClient(AbstractAsyncContextManager["AdminClient"]):
-    """Asks the API under `base_url`, as fast as `pace` allows.
+    """Asks the API under `base_url`, as fast as `pace` allows; tells `asks_again` of each retry.
 
     Redirects are not followed: the key goes to the address it was given for, and nowhere else.
     """
@@ -72,12 +72,12 @@ class AdminClient(AbstractAsyncContextManager["AdminClient"]):
         base_url: str,
         pace: Pace,
         backoff: Backoff | None = None,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        asks_again: Callable[[ApiError, float], None] | None = None,
     ) -> None:
         self._base_url = base_url
         self._pace = pace
         self._backoff = backoff or Backoff()
-        self._sleep = sleep
+        self._asks_again = asks_again
         self._key = key
         # Plain http is for loopback, where a proxy would only be handed the key.
         self._http = _http_client(key, trust_env=base_url.startswith("https:"))
@@ -111,10 +111,12 @@ class AdminClient(AbstractAsyncContextManager["AdminClient"]):
                 raise outcome.error
             jitter = random.random()  # noqa: S311 - spreads waits, protects nothing
             wait = self._backoff.wait(attempt - 1, outcome.pause, jitter)
+            if self._asks_again:
+                self._asks_again(outcome.error, wait)
             if outcome.is_overload:
                 self._pace.overloaded(wait)
             else:
-                await self._sleep(wait)
+                await self._pace.rest(wait)
 
     async def _attempt(
         self, path: str, params: Mapping[str, str | int], read: Callable[[bytes], Value]

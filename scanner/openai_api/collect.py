@@ -14,7 +14,9 @@ from scanner.inventory import (
     Inventory,
     Key,
     KeyKind,
+    OwnerKind,
     Project,
+    ProjectAccess,
     ProjectState,
     ServiceAccount,
     Unknown,
@@ -31,6 +33,7 @@ from scanner.openai_api.wire import (
     WireServiceAccount,
     WireUser,
 )
+from scanner.plan import Plan
 from scanner.ports import Progress
 
 _ROOT: Final = "/organization"
@@ -47,30 +50,28 @@ _ADMIN_PREFIX: Final = "sk-admin-"
 _EVERY_OWNER: Final = {"owner_project_access": "any"}
 
 
-def _ignore(*, projects: int, projects_done: int, keys: int) -> None:
-    """Watch nothing."""
-
-
 class ApiCollector:
-    """Collects over the Administration API: projects first, the rest alongside.
+    """Collects over the Administration API what `plan` asks for.
 
     The projects' keys are asked for while later pages of projects are still being read.
     """
 
-    def __init__(self, client: AdminClient, progress: Progress = _ignore) -> None:
+    def __init__(self, client: AdminClient, plan: Plan, progress: Progress | None = None) -> None:
         self._client = client
+        self._plan = plan
         self._progress = progress
 
     async def collect(self) -> Inventory:
         """Walk the organization; raise ApiError only if its projects cannot be listed at all."""
-        return await _Walk(self._client, self._progress).run()
+        return await _Walk(self._client, self._plan, self._progress).run()
 
 
 class _Walk:
     """What one walk has gathered so far."""
 
-    def __init__(self, client: AdminClient, progress: Progress) -> None:
+    def __init__(self, client: AdminClient, plan: Plan, progress: Progress | None) -> None:
         self._client = client
+        self._plan = plan
         self._progress = progress
         self._coverage: list[Coverage] = []
         self._projects: dict[str, Project] = {}
@@ -114,6 +115,8 @@ class _Walk:
         return admin_keys, await self._users()
 
     async def _users(self) -> tuple[WireUser, ...]:
+        if not self._plan.asks_for(Collection.USERS):
+            return ()
         listing = Listing(self._client, _USERS, Page[WireUser])
         items = await listing.items()
         self._coverage.append(listing.coverage())
@@ -126,19 +129,17 @@ class _Walk:
         return items
 
     async def _walk_project(self, project: Project) -> None:
-        """List one project's keys and its service accounts.
-
-        The API answers 400 for an archived project's service accounts, so it is not asked.
-        """
+        """List one project's keys, and its service accounts where that can tell something."""
         await self._list_keys(project)
-        if project.state is not ProjectState.ARCHIVED:
+        if self._needs_accounts(project):
             await self._list_service_accounts(project)
         self._projects_done += 1
-        self._progress(
-            projects=len(self._projects),
-            projects_done=self._projects_done,
-            keys=self._keys_seen,
-        )
+        if self._progress:
+            self._progress.walked(
+                projects=len(self._projects),
+                projects_done=self._projects_done,
+                keys=self._keys_seen,
+            )
 
     async def _list_keys(self, project: Project) -> None:
         query = Query(
@@ -154,6 +155,21 @@ class _Walk:
         )
         self._keys_seen += len(wires)
         await self._account(listing, project)
+
+    def _needs_accounts(self, project: Project) -> bool:
+        """Tell whether a key leaves it open if the service account that owns it still exists.
+
+        A key whose owner has access answers for itself. The API answers 400 for an archived
+        project's service accounts, so it is not asked.
+        """
+        if project.state is ProjectState.ARCHIVED:
+            return False
+        if self._plan.every_account:
+            return True
+        return self._plan.asks_for(Collection.SERVICE_ACCOUNTS) and any(
+            key.owner.kind is not OwnerKind.USER and key.project_access is not ProjectAccess.ACTIVE
+            for key in self._project_keys[project.id]
+        )
 
     async def _list_service_accounts(self, project: Project) -> None:
         query = Query(

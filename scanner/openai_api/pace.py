@@ -71,6 +71,10 @@ class Pace:
         self._resume_at = max(self._resume_at, now + pause)
         self._successes_in_a_row = 0
 
+    async def rest(self, seconds: float) -> None:
+        """Wait, alone: what went wrong is no reason for others to wait."""
+        await self._sleep(seconds)
+
     def may_retry(self) -> bool:
         """Take one retry from the budget: a broken API must not be asked for ever."""
         if self._retries_left < 1:

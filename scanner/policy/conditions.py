@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final, Protocol
 
 from scanner.finding import Evidence
-from scanner.inventory import Unknown
+from scanner.inventory import Collection, Unknown
 from scanner.policy.durations import format_duration
 from scanner.policy.facts import Fact, FactType, Value
 from scanner.policy.subject import Subject
@@ -78,7 +78,13 @@ class Verdict:
 
 
 class Condition(Protocol):
-    """Something that holds for a key, does not, or cannot be told."""
+    """Something that holds for a key, does not, or cannot be told.
+
+    `needs` are the collections its facts come from beyond projects and keys.
+    """
+
+    @property
+    def needs(self) -> frozenset[Collection]: ...  # noqa: D102 - described above
 
     def decide(self, subject: Subject) -> Verdict:
         """Decide for one key; never raises."""
@@ -92,6 +98,11 @@ class Leaf:
     fact: Fact
     operator: Operator
     limit: Limit
+
+    @property
+    def needs(self) -> frozenset[Collection]:
+        """What the fact needs."""
+        return self.fact.needs
 
     def decide(self, subject: Subject) -> Verdict:
         """Decide for one key; never raises."""
@@ -125,6 +136,11 @@ class AllOf:
 
     parts: tuple[Condition, ...]
 
+    @property
+    def needs(self) -> frozenset[Collection]:
+        """What any part needs."""
+        return frozenset[Collection]().union(*(part.needs for part in self.parts))
+
     def decide(self, subject: Subject) -> Verdict:
         """Decide for one key; never raises."""
         return _combine(self.parts, subject, decisive=False)
@@ -136,6 +152,11 @@ class AnyOf:
 
     parts: tuple[Condition, ...]
 
+    @property
+    def needs(self) -> frozenset[Collection]:
+        """What any part needs."""
+        return frozenset[Collection]().union(*(part.needs for part in self.parts))
+
     def decide(self, subject: Subject) -> Verdict:
         """Decide for one key; never raises."""
         return _combine(self.parts, subject, decisive=True)
@@ -146,6 +167,11 @@ class Not:
     """Holds if the part fails; unknown stays unknown."""
 
     part: Condition
+
+    @property
+    def needs(self) -> frozenset[Collection]:
+        """What the part needs."""
+        return self.part.needs
 
     def decide(self, subject: Subject) -> Verdict:
         """Decide for one key; never raises."""

@@ -27,13 +27,17 @@ class FactType(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
-    """A fact's name, type, meaning and source; `choices` are all values of a CHOICE."""
+    """A fact's name, type, meaning and source; `choices` are all values of a CHOICE.
+
+    `needs` are the collections to ask for beyond projects and keys, which every scan lists.
+    """
 
     name: str
     type: FactType
     meaning: str
     source: str
     read: Callable[[Subject], Value]
+    needs: frozenset[Collection] = frozenset()
     choices: tuple[str, ...] = ()
 
 
@@ -41,12 +45,13 @@ _registry: dict[str, Fact] = {}
 FACTS: Final[Mapping[str, Fact]] = MappingProxyType(_registry)
 
 _Reader = Callable[[Subject], Value]
+_Needs = tuple[Collection, ...]
 _SKEW: Final = timedelta(hours=1)
 """How far two clocks may differ before neither is believed."""
 
 
 def _fact(
-    name: str, of: FactType | type[StrEnum], *, meaning: str, source: str
+    name: str, of: FactType | type[StrEnum], *, meaning: str, source: str, needs: _Needs = ()
 ) -> Callable[[_Reader], _Reader]:
     """Enter the decorated function into the registry; an enum stands for a CHOICE of its values."""
 
@@ -57,6 +62,7 @@ def _fact(
             meaning=meaning,
             source=source,
             read=read,
+            needs=frozenset(needs),
             choices=() if isinstance(of, FactType) else tuple(choice.value for choice in of),
         )
         return read
@@ -166,6 +172,7 @@ def _owner_kind(subject: Subject) -> Value:
     OwnerState,
     meaning="Where the owner stands today: the gravest that is certain.",
     source="users, service accounts, key.owner_project_access",
+    needs=(Collection.USERS, Collection.SERVICE_ACCOUNTS),
 )
 def _owner_state(subject: Subject) -> Value:
     return subject.owner_state
@@ -181,6 +188,7 @@ def _owner_id(subject: Subject) -> Value:
     FactType.TEXT,
     meaning="The owner's address; absent for service accounts.",
     source="key.owner.user.email, users",
+    needs=(Collection.USERS,),
 )
 def _owner_email(subject: Subject) -> Value:
     if subject.key.owner.kind is OwnerKind.SERVICE_ACCOUNT:
@@ -210,6 +218,7 @@ def _owner_project_role(subject: Subject) -> Value:
     FactType.TEXT,
     meaning="A person's role in the organization: owner or reader; absent once they left.",
     source="users.role",
+    needs=(Collection.USERS,),
 )
 def _owner_org_role(subject: Subject) -> Value:
     if subject.user is not None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from scanner.finding import RuleText
+from scanner.inventory import Collection
 from scanner.policy.conditions import Condition
 
 
@@ -13,6 +14,12 @@ class Rule:
     text: RuleText
     applies_to: Condition | None
     violated_when: Condition
+
+    @property
+    def needs(self) -> frozenset[Collection]:
+        """The collections that its facts come from, beyond projects and keys."""
+        scope = self.applies_to.needs if self.applies_to else frozenset[Collection]()
+        return scope | self.violated_when.needs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

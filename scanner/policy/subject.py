@@ -55,14 +55,14 @@ class Directory:
 
     def why_unseen(self, collection: Collection, project_id: str | None = None) -> str | None:
         """Return why that listing was not seen to its end, or None if it was."""
-        if (collection, project_id) in self._seen:
-            return None
         for gap in self._gaps[collection]:
             if gap.project_id == project_id and project_id is not None:
                 return f"the project's {collection} could not be listed"  # coverage says why
             if gap.project_id == project_id:
                 return f"{collection} could not be listed: {gap.reason}"
-        return f"{collection} were not listed"
+        if (collection, project_id) in self._seen:
+            return None
+        return f"{collection} were not asked for"
 
     def why_keys_unseen(self) -> str | None:
         """Return why some keys of the organization may not have been seen, or None."""
@@ -126,8 +126,13 @@ def _owner_state(
         return _access_state(key)
     reason = _why_accounts_unseen(key, directory)
     if reason is not None:
-        return Unknown(reason=reason, possible=possible)
+        return _account_state(key, Unknown(reason=reason, possible=possible))
     return _gone(key, OwnerState.SERVICE_ACCOUNT_MISSING)
+
+
+def _account_state(key: Key, unseen: Unknown) -> OwnerState | Unknown:
+    """Derive the state without a listing: who can reach the project exists."""
+    return OwnerState.ACTIVE if key.project_access is ProjectAccess.ACTIVE else unseen
 
 
 def _gone(key: Key, state: OwnerState) -> OwnerState | Unknown:

@@ -12,6 +12,7 @@ from scanner.openai_api.collect import ApiCollector
 from scanner.openai_api.pace import Pace
 from scanner.secret import Secret
 from tests.cli.running import sandbox
+from tests.factories import EVERYTHING
 
 ROUNDS = 3
 
@@ -31,7 +32,7 @@ def ours(settings: dict[str, str]) -> int:
     async def walk() -> int:
         key, url = Secret(settings["OPENAI_ADMIN_KEY"]), settings["OPENAI_BASE_URL"]
         async with AdminClient(key, base_url=url, pace=Pace(32)) as client:
-            return len((await ApiCollector(client).collect()).keys)
+            return len((await ApiCollector(client, EVERYTHING).collect()).keys)
 
     return asyncio.run(walk())
 

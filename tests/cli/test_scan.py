@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -273,3 +274,19 @@ def test_a_snapshot_is_judged_again_to_the_same_findings_without_key_or_network(
     assert after["scan"]["coverage"] == before["scan"]["coverage"]
     assert snapshot.stat().st_mode & 0o777 == 0o600
     assert SANDBOX_KEY.encode() not in gzip.decompress(snapshot.read_bytes())
+
+
+def test_it_tells_what_it_asks_for_and_why_and_every_retry() -> None:
+    with sandbox("--projects", "20", "--keys-per-project", "40", "--fail", "0.2") as settings:
+        ran = keyvigil("scan", "--verbose", env=settings)
+    plan = ran.err.splitlines()[:8]
+    assert plan[0] == "asks for    projects          every scan lists them"
+    assert plan[5] == "leaves out  usage             no rule needs it"
+    assert "; asked again in " in ran.err
+    assert re.search(r"Read \d+ pages in [\d.]+ s; asked again [1-9]\d* times\.", ran.err)
+
+
+def test_only_what_is_optional_can_be_skipped() -> None:
+    ran = keyvigil("scan", "--skip", "users", env={"OPENAI_ADMIN_KEY": KEY})
+    assert ran.code == 2
+    assert "--skip users: what can be left out is usage, costs, audit_logs" in ran.err

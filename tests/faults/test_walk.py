@@ -17,7 +17,7 @@ from scanner.sandbox.organization import SandboxOrganization
 from scanner.sandbox.seeded import seeded_organization
 from scanner.sandbox.server import serving
 from scanner.secret import Secret
-from tests.factories import NOW
+from tests.factories import EVERYTHING, NOW
 
 pytestmark = pytest.mark.slow
 SEEDS = range(20)
@@ -46,7 +46,7 @@ def walk(organization: SandboxOrganization, faults: Faults) -> Inventory:
         backoff = Backoff(first_wait=0.01, longest_wait=0.05)
         client = AdminClient(Secret(SANDBOX_KEY), base_url=url, pace=Pace(16), backoff=backoff)
         async with client:
-            return await ApiCollector(client).collect()
+            return await ApiCollector(client, EVERYTHING).collect()
 
     with serving(FaultyApp(SandboxApp(organization), faults)) as url:
         return asyncio.run(go(url))

@@ -83,6 +83,6 @@ def scripted(
     with serving(script) as url:
         yield (
             script,
-            lambda: AdminClient(Secret(KEY), base_url=url, pace=Pace(4, sleep=waits), sleep=waits),
+            lambda: AdminClient(Secret(KEY), base_url=url, pace=Pace(4, sleep=waits)),
             waits,
         )

@@ -106,7 +106,7 @@ def test_an_overload_makes_everybody_wait_and_halves_what_may_be_under_way(statu
 
     def client() -> AdminClient:
         paces.append(Pace(32, sleep=waits))
-        return AdminClient(Secret(KEY), base_url=url, pace=paces[0], sleep=waits)
+        return AdminClient(Secret(KEY), base_url=url, pace=paces[0])
 
     script, waits = Script(in_turn(busy, Reply())), Waits()
     with serving(script) as url:
@@ -214,9 +214,8 @@ def test_a_dead_host_is_named_with_the_reason() -> None:
         return AdminClient(
             Secret(KEY),
             base_url="http://127.0.0.1:9/v1",
-            pace=Pace(1),
+            pace=Pace(1, sleep=no_wait),
             backoff=Backoff(tries=2),
-            sleep=no_wait,
         )
 
     with pytest.raises(ApiUnreachable) as caught:

@@ -7,19 +7,23 @@ import pytest
 
 from scanner.errors import ApiForbidden, ApiMalformed, ApiRejected
 from scanner.inventory import Collection, CoverageState, Inventory, KeyKind, Unknown, is_complete
+from scanner.judge import judge
 from scanner.openai_api.client import AdminClient
 from scanner.openai_api.collect import ApiCollector
 from scanner.openai_api.pace import Pace
+from scanner.plan import Plan, make_plan
 from scanner.sandbox.app import SANDBOX_KEY
-from scanner.sandbox.organization import SandboxOrganization
+from scanner.sandbox.organization import Account, SandboxOrganization
 from scanner.secret import Secret
+from scanner.wiring import load_policies
+from tests.factories import EVERYTHING, NOW
 from tests.openai_api.scripted import Asked, Reply, scripted
 
 
-def walk(url: str, key: str = SANDBOX_KEY) -> Inventory:
+def walk(url: str, key: str = SANDBOX_KEY, plan: Plan = EVERYTHING) -> Inventory:
     async def go() -> Inventory:
         async with AdminClient(Secret(key), base_url=url, pace=Pace(8)) as client:
-            return await ApiCollector(client).collect()
+            return await ApiCollector(client, plan).collect()
 
     return asyncio.run(go())
 
@@ -62,6 +66,36 @@ def test_dates_and_names_arrive_as_they_are(
 
 def test_two_walks_give_equal_inventories(sandbox_url: str) -> None:
     assert walk(sandbox_url) == walk(sandbox_url)
+
+
+def test_what_the_baseline_asks_for_finds_what_asking_for_everything_finds(
+    organization: SandboxOrganization, sandbox_url: str
+) -> None:
+    """A project's service accounts are listed only where one of its keys leaves them open."""
+    baseline = load_policies(["baseline"])
+    needed, everything = walk(sandbox_url, plan=make_plan(baseline)), walk(sandbox_url)
+    assert judge(needed, baseline, NOW).findings == judge(everything, baseline, NOW).findings
+    listed = {
+        row.project_id for row in needed.coverage if row.collection is Collection.SERVICE_ACCOUNTS
+    }
+    assert listed == {
+        project.id
+        for project, key in organization.project_keys()
+        if isinstance(key.owner, Account)
+        and key.owner.id not in project.accounts
+        and project.archived_at is None
+    }
+    assert 0 < len(listed) < len(organization.projects)
+
+
+def test_without_a_rule_about_owners_nobody_is_listed(sandbox_url: str) -> None:
+    inventory = walk(sandbox_url, plan=make_plan())
+    assert {row.collection for row in inventory.coverage} == {
+        Collection.PROJECTS,
+        Collection.PROJECT_KEYS,
+        Collection.ADMIN_KEYS,
+    }
+    assert (inventory.users, inventory.service_accounts) == ((), ())
 
 
 def test_a_scan_writes_nothing(organization: SandboxOrganization, sandbox_url: str) -> None:
@@ -223,4 +257,4 @@ def _told(asked: Asked) -> tuple[str, ...]:
 
 async def _collect(client: AdminClient) -> Inventory:
     async with client:
-        return await ApiCollector(client).collect()
+        return await ApiCollector(client, EVERYTHING).collect()

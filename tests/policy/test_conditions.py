@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.finding import Evidence
-from scanner.inventory import Unknown
+from scanner.inventory import Collection, Unknown
 from scanner.policy.conditions import (
     AllOf,
     AnyOf,
@@ -31,6 +31,7 @@ class Told:
     """A condition whose answer is given."""
 
     truth: bool | None
+    needs: frozenset[Collection] = frozenset()
 
     def decide(self, _subject: Subject) -> Verdict:
         row = Evidence(fact="told", observed=str(self.truth), limit="")

@@ -167,14 +167,22 @@ def test_without_the_users_an_owner_without_access_is_not_simply_active() -> Non
 
 
 def test_without_service_accounts_one_may_be_missing_but_has_not_left() -> None:
+    keys = (a_key(owner=BOT, project_access=ProjectAccess.INACTIVE),)
+    assert possible(keys=keys, **without(Collection.SERVICE_ACCOUNTS)) == {
+        "no_project_access",
+        "service_account_missing",
+    }
+
+
+def test_a_service_account_that_can_reach_the_project_exists_whether_listed_or_not() -> None:
     changes = without(Collection.SERVICE_ACCOUNTS)
-    assert possible(keys=(a_key(owner=BOT),), **changes) == {"active", "service_account_missing"}
+    assert read("owner.state", keys=(a_key(owner=BOT),), **changes) == OwnerState.ACTIVE
 
 
 def test_in_an_archived_project_the_reason_is_the_api_itself() -> None:
     state = read(
         "owner.state",
-        keys=(a_key(owner=BOT),),
+        keys=(a_key(owner=BOT, project_access=ProjectAccess.INACTIVE),),
         projects=(a_project(state=ProjectState.ARCHIVED),),
         coverage=tuple(
             row
@@ -243,7 +251,8 @@ def test_a_projects_own_gap_is_told_alike_for_every_project() -> None:
         row for row in full_coverage("proj_1") if row.collection is not Collection.SERVICE_ACCOUNTS
     )
     gap = a_gap(Collection.SERVICE_ACCOUNTS, project_id="proj_1")
-    state = read("owner.state", keys=(a_key(owner=BOT),), coverage=(*rest, gap))
+    keys = (a_key(owner=BOT, project_access=ProjectAccess.INACTIVE),)
+    state = read("owner.state", keys=keys, coverage=(*rest, gap))
     assert isinstance(state, Unknown)
     assert state.reason == "the project's service_accounts could not be listed"
 

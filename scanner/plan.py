@@ -1,0 +1,103 @@
+"""What a walk asks for: what the rules rest on, and more only where told to. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from scanner.inventory import Collection, Coverage, CoverageState, Inventory
+from scanner.policy.model import Policy
+
+OPTIONAL: Final = (Collection.USAGE, Collection.COSTS, Collection.AUDIT_LOGS)
+"""What needs a scope of its own, and what no scan asks for unless it is wanted."""
+_EVERY_SCAN: Final = (Collection.PROJECTS, Collection.PROJECT_KEYS, Collection.ADMIN_KEYS)
+_RULES_NAMED: Final = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """Whether a collection is asked for, and why or why not."""
+
+    collection: Collection
+    is_asked: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One step for each collection.
+
+    `every_account`: list the service accounts of every project, also where the keys themselves
+    say that their owners are there.
+    """
+
+    steps: tuple[Step, ...]
+    every_account: bool = False
+
+    def asks_for(self, collection: Collection) -> bool:
+        """Tell whether the walk lists that collection."""
+        return any(step.is_asked for step in self.steps if step.collection is collection)
+
+
+def make_plan(
+    policies: Sequence[Policy] = (),
+    *,
+    everything: bool = False,
+    for_later: bool = False,
+    skip: Iterable[Collection] = (),
+) -> Plan:
+    """Plan a walk for these policies; never what `skip` names.
+
+    `for_later`: other rules may judge it one day, so that only what is optional is left out.
+    """
+    switched_off = frozenset(skip)
+    steps = (
+        Step(collection=collection, is_asked=False, reason="switched off")
+        if collection in switched_off
+        else _step(collection, policies, everything=everything, for_later=for_later)
+        for collection in Collection
+    )
+    return Plan(steps=tuple(steps), every_account=everything)
+
+
+def with_gaps(inventory: Inventory, plan: Plan) -> Inventory:
+    """Return a stored inventory with a gap for each listing that the plan asks for and it lacks.
+
+    Service accounts are not among them: where they were not listed, the keys answered.
+    """
+    listed = {row.collection for row in inventory.coverage} | {Collection.SERVICE_ACCOUNTS}
+    gaps = (
+        Coverage(
+            collection=step.collection,
+            project_id=None,
+            endpoint="snapshot",
+            pages=0,
+            items=0,
+            state=CoverageState.UNAVAILABLE,
+            reason="the snapshot was taken without it; take one with --collect all",
+        )
+        for step in plan.steps
+        if step.is_asked and step.collection not in listed
+    )
+    return replace(inventory, coverage=(*inventory.coverage, *gaps))
+
+
+def _step(
+    collection: Collection, policies: Sequence[Policy], *, everything: bool, for_later: bool
+) -> Step:
+    rules = [
+        rule.text.id for policy in policies for rule in policy.rules if collection in rule.needs
+    ]
+    if collection in _EVERY_SCAN:
+        reason = "every scan lists them"
+    elif rules:
+        more = f" and {len(rules) - _RULES_NAMED} more" if len(rules) > _RULES_NAMED else ""
+        reason = f"for {', '.join(rules[:_RULES_NAMED])}{more}"
+        if collection is Collection.SERVICE_ACCOUNTS and not everything:
+            reason = f"where a project's keys leave their owners open; {reason}"
+    elif everything:
+        reason = "everything was asked for"
+    elif for_later and collection not in OPTIONAL:
+        reason = "for the snapshot"
+    else:
+        return Step(collection=collection, is_asked=False, reason="no rule needs it")
+    return Step(collection=collection, is_asked=True, reason=reason)

@@ -1,0 +1,72 @@
+from scanner.inventory import Collection, CoverageState
+from scanner.plan import OPTIONAL, Plan, make_plan, with_gaps
+from scanner.policy.model import Policy
+from scanner.policy.parse import parse_policy
+from scanner.wiring import load_policies
+from tests.factories import an_inventory, full_coverage
+
+ALWAYS = {Collection.PROJECTS, Collection.PROJECT_KEYS, Collection.ADMIN_KEYS}
+
+
+def policy(condition: str, scope: str = "key.kind: project") -> Policy:
+    text = f"""
+policy: p
+rules:
+  - id: r
+    title: t
+    severity: low
+    applies_to: {{ {scope} }}
+    violated_when: {{ {condition} }}
+    why: w
+    fix: f
+"""
+    return parse_policy(text, "p.yaml")
+
+
+def asked(plan: Plan) -> set[Collection]:
+    return {collection for collection in Collection if plan.asks_for(collection)}
+
+
+def test_a_rule_about_the_key_alone_asks_for_projects_and_keys_alone() -> None:
+    assert asked(make_plan([policy("age: { over: 90d }")])) == ALWAYS
+
+
+def test_what_a_rules_scope_names_is_asked_for_too_however_deep_it_stands() -> None:
+    nested = policy("age: { over: 1d }", scope="any: [ { not: { owner.org_role: owner } } ]")
+    assert asked(make_plan([nested])) == ALWAYS | {Collection.USERS}
+
+
+def test_the_baseline_needs_no_more_than_keys_and_owners() -> None:
+    plan = make_plan(load_policies(["baseline"]))
+    assert asked(plan) == ALWAYS | {Collection.USERS, Collection.SERVICE_ACCOUNTS}
+    assert not plan.every_account
+
+
+def test_everything_is_everything_but_what_is_switched_off() -> None:
+    plan = make_plan(everything=True, skip=[Collection.COSTS])
+    assert asked(plan) == set(Collection) - {Collection.COSTS}
+    assert plan.every_account
+
+
+def test_a_snapshot_can_answer_every_rule_that_needs_nothing_optional() -> None:
+    assert asked(make_plan(for_later=True)) == set(Collection) - set(OPTIONAL)
+
+
+def test_each_step_says_why() -> None:
+    reasons = {
+        step.collection: step.reason for step in make_plan([policy("age: {over: 1d}")]).steps
+    }
+    assert reasons[Collection.PROJECTS] == "every scan lists them"
+    assert reasons[Collection.USERS] == "no rule needs it"
+    with_users = make_plan([policy("owner.org_role: owner")])
+    assert {s.collection: s.reason for s in with_users.steps}[Collection.USERS] == "for r"
+
+
+def test_what_a_snapshot_lacks_is_a_gap_if_a_rule_rests_on_it() -> None:
+    """A rule about owners over a snapshot without users must not pass for decided."""
+    rows = tuple(r for r in full_coverage("proj_1") if r.collection in ALWAYS)
+    inventory = an_inventory(users=(), coverage=rows)
+    ages, roles = policy("age: { over: 90d }"), policy("owner.org_role: owner")
+    assert with_gaps(inventory, make_plan([ages])) == inventory
+    (gap,) = with_gaps(inventory, make_plan([roles])).coverage[len(rows) :]
+    assert (gap.collection, gap.state) == (Collection.USERS, CoverageState.UNAVAILABLE)
