@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from types import TracebackType
 from typing import Final, Generic, Self, TypeVar
+from urllib.parse import urlencode
 
 import httpx2
 
@@ -19,6 +20,7 @@ from scanner.openai_api.retry import Backoff, asked_wait, should_retry
 from scanner.openai_api.wire import MalformedBodyError
 from scanner.secret import Secret, redact
 
+Params = Mapping[str, str | int | tuple[str, ...]]
 Value = TypeVar("Value")
 
 _TIMEOUT: Final = httpx2.Timeout(30.0, connect=10.0, pool=None)
@@ -56,6 +58,7 @@ class _Failure:
     error: ApiError
     tries: int
     is_overload: bool = False
+    is_rate: bool = False
     pause: float | None = None
 
 
@@ -94,15 +97,16 @@ class AdminClient(AbstractAsyncContextManager["AdminClient"]):
         await self._http.aclose()
 
     async def get(
-        self, path: str, params: Mapping[str, str | int], read: Callable[[bytes], Value]
+        self, path: str, params: Params, read: Callable[[bytes], Value], *, first: bool = False
     ) -> Answer[Value]:
         """Read one path below the base URL with `read`, asking again where that can help.
 
-        `read` raises MalformedBodyError. Raise the ApiError that fits, naming the endpoint.
+        `first`: before what else waits, as more requests will follow. `read` raises
+        MalformedBodyError. Raise the ApiError that fits, naming the endpoint.
         """
         attempt = 0
         while True:
-            outcome = await self._attempt(path, params, read)
+            outcome = await self._attempt(path, params, read, first=first)
             if isinstance(outcome, Answer):
                 self._pace.went_well()
                 return outcome
@@ -114,20 +118,21 @@ class AdminClient(AbstractAsyncContextManager["AdminClient"]):
             if self._asks_again:
                 self._asks_again(outcome.error, wait)
             if outcome.is_overload:
-                self._pace.overloaded(wait)
+                self._pace.overloaded(wait, is_rate=outcome.is_rate)
             else:
                 await self._pace.rest(wait)
 
     async def _attempt(
-        self, path: str, params: Mapping[str, str | int], read: Callable[[bytes], Value]
+        self, path: str, params: Params, read: Callable[[bytes], Value], *, first: bool
     ) -> Answer[Value] | _Failure:
         endpoint = f"GET {path}"
+        url = f"{self._base_url}{path}?{urlencode(params, doseq=True)}"
         try:
-            async with self._pace.turn():
+            async with self._pace.turn(first=first):
                 if self._pace.is_over:
                     return _Failure(error=_too_late(endpoint), tries=1)
                 async with asyncio.timeout(_WHOLE_REQUEST):
-                    response = await self._http.get(f"{self._base_url}{path}", params=params)
+                    response = await self._http.get(url)
         except NO_ANSWER as error:
             tries = self._backoff.tries if isinstance(error, httpx2.TransportError) else 1
             return _Failure(error=unreachable(error, endpoint, self._base_url), tries=tries)
@@ -144,6 +149,7 @@ class AdminClient(AbstractAsyncContextManager["AdminClient"]):
             error=refused(response, endpoint, self._key),
             tries=self._backoff.tries if again else 1,
             is_overload=response.status_code in _OVERLOAD,
+            is_rate=response.status_code == HTTPStatus.TOO_MANY_REQUESTS,
             pause=asked_wait(response.headers, datetime.now(UTC)),
         )
 

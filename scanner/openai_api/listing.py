@@ -86,10 +86,12 @@ class Listing(Generic[Item]):
         )
 
     async def _read(self, cursor: str | None) -> Page[Item]:
-        params: dict[str, str | int] = {"limit": PAGE_SIZE, **self._query.params}
+        params: dict[str, str | int | tuple[str, ...]] = {"limit": PAGE_SIZE, **self._query.params}
         if cursor is not None:
             params["after"] = cursor
-        answer = await self._client.get(self._query.path, params, self._parse)
+        # Page follows page, and nothing can be done about it: whoever has begun must not wait.
+        first = cursor is not None or self._query.project_id is None
+        answer = await self._client.get(self._query.path, params, self._parse, first=first)
         self.organization = answer.organization
         return answer.value
 

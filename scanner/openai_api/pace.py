@@ -8,13 +8,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
+from scanner.openai_api.spacing import Spacing
+
 _START: Final = 8
 _FREE_RETRIES: Final = 64
 _RETRIES_PER_SUCCESS: Final = 0.5
 
+_Queue = deque[asyncio.Future[None]]
+
 
 class Pace:
-    """Limits how many requests are under way, how often they may fail, and for how long.
+    """Limits how many requests are under way and how fast they start, fail, and for how long.
 
     The limit starts at 8, doubles while all is well up to `ceiling` and halves on overload.
     `deadline` is in seconds from now; None is never.
@@ -37,7 +41,10 @@ class Pace:
         self._successes_in_a_row = 0
         self._retries_left = float(_FREE_RETRIES)
         self._under_way = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._first: _Queue = deque()
+        self._later: _Queue = deque()
+        self._gate = asyncio.Lock()
+        self._spacing = Spacing(clock())
 
     @property
     def is_over(self) -> bool:
@@ -45,10 +52,14 @@ class Pace:
         return self._ends_at is not None and self._clock() >= self._ends_at
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Wait for a free place and for the end of any pause; give the place back afterwards."""
-        await self._take_place()
+    async def turn(self, *, first: bool = False) -> AsyncIterator[None]:
+        """Wait for a free place and for the moment to start; give the place back afterwards.
+
+        `first`: before all others who wait, for a request that more requests will follow.
+        """
+        await self._take_place(self._first if first else self._later)
         try:
+            await self._start()
             yield
         finally:
             self._under_way -= 1
@@ -63,12 +74,19 @@ class Pace:
             self._successes_in_a_row = 0
             self._wake()
 
-    def overloaded(self, pause: float) -> None:
-        """Note that the API asked for less: all wait `pause` seconds, then half as many go on."""
+    def overloaded(self, pause: float, *, is_rate: bool) -> None:
+        """Note that the API asked for less: all wait `pause` seconds, then half as many go on.
+
+        `is_rate`: it was for the number of requests in a time, which they then keep.
+        """
         now = self._clock()
-        if now >= self._resume_at:  # one burst of refusals counts once
+        is_first = now >= self._resume_at  # one burst of refusals counts once
+        if is_first:
             self.limit = max(1, self.limit // 2)
-        self._resume_at = max(self._resume_at, now + pause)
+        if is_rate:
+            self._spacing.refused(now, is_first=is_first)
+        spread = 1 + random.random() / 4  # noqa: S311 - spreads waits, protects nothing
+        self._resume_at = max(self._resume_at, now + pause * spread)
         self._successes_in_a_row = 0
 
     async def rest(self, seconds: float) -> None:
@@ -82,32 +100,28 @@ class Pace:
         self._retries_left -= 1
         return True
 
-    async def _take_place(self) -> None:
-        while True:
-            await self._pause()
-            if self._under_way < self.limit:
-                self._under_way += 1
-                return
+    async def _take_place(self, queue: _Queue) -> None:
+        while self._under_way >= self.limit:
             place = asyncio.get_running_loop().create_future()
-            self._waiting.append(place)
+            queue.append(place)
             try:
                 await place
             except asyncio.CancelledError:
                 self._wake()
                 raise
+        self._under_way += 1
 
-    async def _pause(self) -> None:
-        """Wait until the latest pause is over, each a little differently."""
-        waited_for = None
-        while self._resume_at > self._clock() and self._resume_at != waited_for:
-            waited_for = self._resume_at
-            spread = 1 + random.random() / 4  # noqa: S311 - spreads waits, protects nothing
-            await self._sleep((waited_for - self._clock()) * spread)
+    async def _start(self) -> None:
+        """Wait until no pause and no distance to the request before is left, one at a time."""
+        async with self._gate:
+            while (wait := max(self._resume_at, self._spacing.next_start) - self._clock()) > 0:
+                await self._sleep(wait)
+            self._spacing.started(self._clock())
 
     def _wake(self) -> None:
         free = self.limit - self._under_way
-        while self._waiting and free > 0:
-            place = self._waiting.popleft()
+        while free > 0 and (queue := self._first or self._later):
+            place = queue.popleft()
             if not place.done():
                 place.set_result(None)
                 free -= 1

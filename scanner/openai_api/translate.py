@@ -1,6 +1,7 @@
 """Wire models -> inventory: what the API left out becomes Unknown, with the reason."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from scanner.inventory import (
@@ -16,6 +17,7 @@ from scanner.inventory import (
     User,
 )
 from scanner.openai_api.wire import (
+    UNTOLD,
     WireAdminKey,
     WireKeyOwnerEntry,
     WireProject,
@@ -82,8 +84,8 @@ def to_project_key(wire: WireProjectKey, project_id: str) -> Key:
         name=_name(wire.name),
         redacted_value=redact(wire.redacted_value),
         created_at=_moment(wire.created_at),
-        last_used_at=_told(wire, "last_used_at", wire.last_used_at),
-        expires_at=_told(wire, "expires_at", wire.expires_at),
+        last_used_at=_told("last_used_at", wire.last_used_at),
+        expires_at=_told("expires_at", wire.expires_at),
         owner=_owner(kind, _entry(wire, kind)),
         project_id=project_id,
         project_access=access,
@@ -99,8 +101,8 @@ def to_admin_key(wire: WireAdminKey, kind: KeyKind | Unknown = KeyKind.ADMIN) ->
         name=_name(wire.name),
         redacted_value=redact(wire.redacted_value),
         created_at=_moment(wire.created_at),
-        last_used_at=_told(wire, "last_used_at", wire.last_used_at),
-        expires_at=_told(wire, "expires_at", wire.expires_at),
+        last_used_at=_told("last_used_at", wire.last_used_at),
+        expires_at=_told("expires_at", wire.expires_at),
         owner=Owner(
             kind=_owner_kind(told),
             id=wire.owner.id or Unknown(reason="the API did not say whose key it is"),
@@ -128,13 +130,15 @@ def _owner(kind: OwnerKind | Unknown, entry: WireKeyOwnerEntry | None) -> Owner:
     if entry is None:
         unsaid = Unknown(reason="the API did not say whose key it is")
         return Owner(kind=kind, id=unsaid, name=None, email=None, role=None)
-    return Owner(
-        kind=kind,
-        id=entry.id,
-        name=_name(entry.name),
-        email=_name(entry.email),
-        role=entry.role,
-    )
+    return _same_owner(kind, entry.id, entry.name, entry.email, entry.role)
+
+
+@lru_cache(maxsize=4096)
+def _same_owner(
+    kind: OwnerKind | Unknown, owner_id: str, name: str | None, email: str | None, role: str | None
+) -> Owner:
+    """Return one value for all keys of an owner: a walk meets the same ones again and again."""
+    return Owner(kind=kind, id=owner_id, name=_name(name), email=_name(email), role=role)
 
 
 def _name(text: str | None) -> str | None:
@@ -142,14 +146,14 @@ def _name(text: str | None) -> str | None:
     return None if text is None else redact(text)
 
 
-def _told(
-    wire: WireProjectKey | WireAdminKey, field: str, seconds: int | None
-) -> datetime | Unknown | None:
+def _told(field: str, seconds: int | None) -> datetime | Unknown | None:
     """Tell null (never) from absent (not told)."""
-    if not wire.tells(field):
+    if seconds is None:
+        return None
+    if seconds == UNTOLD:
         return Unknown(reason=f"the API did not give {field}")
-    return None if seconds is None else _moment(seconds)
+    return _moment(seconds)
 
 
 def _moment(seconds: int) -> datetime:
-    return datetime.fromtimestamp(seconds, tz=UTC)
+    return datetime.fromtimestamp(seconds, UTC)

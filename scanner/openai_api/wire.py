@@ -7,29 +7,22 @@ both are accepted: a field that one of them lacks is optional here.
 import json
 from typing import Annotated, Any, Final, Generic, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 _YEAR_9999: Final = 253_402_300_799
 
 
-def _no_path(text: str) -> str:
-    """Refuse the two ids that would lead a request elsewhere: `.` and `..`."""
-    if text in (".", ".."):
-        raise ValueError("is no id")
-    return text
+UNTOLD: Final = -1
+"""A date that the answer left out: absent is not the same as null."""
 
-
-Id = Annotated[str, Field(min_length=1), AfterValidator(_no_path)]
+Id = Annotated[str, Field(pattern=r"^([^.]|\.[^.]|\.\.[^.]|\.\.\.)")]
+"""Not empty, and not `.` or `..`, which would lead a request elsewhere."""
 Timestamp = Annotated[int, Field(ge=0, le=_YEAR_9999)]
 """Unix seconds."""
 
 
 class _Wire(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
-
-    def tells(self, field: str) -> bool:
-        """Whether the answer held the field at all: absent is not the same as null."""
-        return field in self.model_fields_set
 
 
 class WireProject(_Wire):
@@ -92,8 +85,8 @@ class WireProjectKey(_Wire):
     name: str | None
     redacted_value: str
     created_at: Timestamp
-    last_used_at: Timestamp | None = None
-    expires_at: Timestamp | None = None
+    last_used_at: Timestamp | None = UNTOLD
+    expires_at: Timestamp | None = UNTOLD
     owner_project_access: str | None = None
     owner: WireKeyOwner
 
@@ -115,8 +108,8 @@ class WireAdminKey(_Wire):
     name: str | None = None
     redacted_value: str
     created_at: Timestamp
-    last_used_at: Timestamp | None = None
-    expires_at: Timestamp | None = None
+    last_used_at: Timestamp | None = UNTOLD
+    expires_at: Timestamp | None = UNTOLD
     owner: WireAdminKeyOwner
 
 

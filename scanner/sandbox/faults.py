@@ -58,8 +58,6 @@ class FaultyApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or fail as the seed has it."""
         faults = self._faults
-        if faults.latency:
-            await asyncio.sleep(faults.latency)
         if str(scope["path"]).rpartition("/")[2] in faults.deny:
             await _refuse(send, 403, "Missing scopes: api.management.read.")
             return
@@ -68,6 +66,8 @@ class FaultyApp:
             header = (b"retry-after-ms", str(round(wait * 1000)).encode())
             await _refuse(send, 429, "Rate limit reached.", header)
             return
+        if faults.latency:
+            await asyncio.sleep(faults.latency)
         chance = self._chance(scope)
         if chance.random() < faults.fail:
             await self._fail(chance.choice(faults.kinds), scope, receive, send)

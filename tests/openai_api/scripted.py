@@ -1,6 +1,7 @@
 """A server that answers from a script, over real HTTP."""
 
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -65,10 +66,14 @@ def in_turn(*replies: Reply) -> Callable[[Asked], Reply]:
 
 
 class Waits:
-    """A sleep that returns at once and remembers how long it was asked to be."""
+    """A sleep that returns at once, remembers how long it was asked to be, and moves its clock."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
+
+    def clock(self) -> float:
+        """Tell the time as if every sleep had been slept."""
+        return time.monotonic() + sum(self.seconds)
 
     async def __call__(self, seconds: float) -> None:
         self.seconds.append(seconds)
@@ -83,6 +88,8 @@ def scripted(
     with serving(script) as url:
         yield (
             script,
-            lambda: AdminClient(Secret(KEY), base_url=url, pace=Pace(4, sleep=waits)),
+            lambda: AdminClient(
+                Secret(KEY), base_url=url, pace=Pace(4, clock=waits.clock, sleep=waits)
+            ),
             waits,
         )

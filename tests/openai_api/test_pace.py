@@ -43,22 +43,22 @@ def test_the_limit_doubles_after_each_round_that_went_well(ceiling: int, limits:
 def test_a_burst_of_refusals_halves_the_limit_once_and_keeps_the_longest_pause() -> None:
     pace, clock = paced(32)
     for seconds in (1.0, 3.0, 2.0):
-        pace.overloaded(seconds)
+        pace.overloaded(seconds, is_rate=False)
     assert pace.limit == 4
 
     async def go() -> float:
         async with pace.turn():
             return clock.now
 
-    assert 103.0 <= asyncio.run(go()) <= 103.75
-    pace.overloaded(1.0)
+    assert 103.0 <= asyncio.run(go()) <= 103.76
+    pace.overloaded(1.0, is_rate=False)
     assert pace.limit == 2
 
 
 def test_the_limit_never_falls_below_one() -> None:
     pace, clock = paced(2)
     for _ in range(5):
-        pace.overloaded(1.0)
+        pace.overloaded(1.0, is_rate=False)
         clock.now += 2
     assert pace.limit == 1
 
@@ -72,8 +72,8 @@ def most_under_way(pace: Pace, workers: int, when: Callable[[], None] = lambda: 
             under_way += 1
             most = max(most, under_way)
             when()
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
+            for _ in range(200):  # long enough for all who may to begin
+                await asyncio.sleep(0)
             under_way -= 1
 
     async def go() -> None:
@@ -95,7 +95,7 @@ def test_when_the_limit_grows_those_who_wait_go_on() -> None:
 def test_a_pause_holds_back_those_who_come_later() -> None:
     pace, clock = paced(8)
     started: list[float] = []
-    pace.overloaded(5.0)
+    pace.overloaded(5.0, is_rate=False)
     most_under_way(pace, 20, lambda: started.append(clock.now))
     assert min(started) >= 105.0
     assert len(started) == 20
@@ -115,6 +115,28 @@ def test_one_who_is_cancelled_while_waiting_takes_no_place() -> None:
             await _turn(pace)
 
     asyncio.run(go())
+
+
+def test_who_goes_first_goes_before_all_others_who_wait() -> None:
+    pace, _ = paced(1)
+    order: list[str] = []
+
+    async def work(name: str, *, first: bool = False) -> None:
+        async with pace.turn(first=first):
+            order.append(name)
+
+    async def go() -> None:
+        async with pace.turn():
+            waiting = [
+                asyncio.create_task(work("later")),
+                asyncio.create_task(work("page 2", first=True)),
+                asyncio.create_task(work("page 3", first=True)),
+            ]
+            await asyncio.sleep(0)
+        await asyncio.gather(*waiting)
+
+    asyncio.run(go())
+    assert order == ["page 2", "page 3", "later"]
 
 
 async def _turn(pace: Pace) -> None:

@@ -1,0 +1,86 @@
+from dataclasses import dataclass
+
+import pytest
+
+from scanner.openai_api.spacing import Spacing
+
+
+@dataclass
+class Bucket:
+    """A rate limit as servers keep it: so many tokens a second, and no more than `size` saved."""
+
+    rate: float
+    size: float
+    tokens: float
+    filled_at: float = 0.0
+
+    def admits(self, now: float) -> bool:
+        self.tokens = min(self.size, self.tokens + (now - self.filled_at) * self.rate)
+        self.filled_at = now
+        if self.tokens < 1:
+            return False
+        self.tokens -= 1
+        return True
+
+
+def ask(bucket: Bucket, requests: int) -> tuple[float, int]:
+    """Ask until so many were let through; return the seconds it took and how often refused."""
+    spacing, now, refused, done = Spacing(0.0), 0.0, 0, 0
+    while done < requests:
+        now = max(now, spacing.next_start)
+        spacing.started(now)
+        if bucket.admits(now):
+            done += 1
+        else:
+            refused += 1
+            spacing.refused(now, is_first=True)
+            now += 1 / bucket.rate
+    return now, refused
+
+
+@pytest.mark.parametrize("rate", [2.0, 50.0, 300.0])
+@pytest.mark.parametrize("saved", [1.0, 10.0])
+def test_it_finds_a_rate_it_was_not_told_and_is_seldom_refused(rate: float, saved: float) -> None:
+    size = max(1.0, rate * saved)
+    seconds, refused = ask(Bucket(rate=rate, size=size, tokens=size), 3000 + int(size))
+    assert 0.95 * rate * seconds <= 3000
+    assert refused < 0.02 * 3000
+
+
+def test_until_it_is_refused_only_a_thousandth_of_a_second_lies_between_two() -> None:
+    spacing = Spacing(0.0)
+    starts = []
+    for _ in range(3):
+        starts.append(spacing.next_start)
+        spacing.started(spacing.next_start)
+    assert starts == pytest.approx([0.0, 0.001, 0.002], rel=0.04)
+
+
+def test_one_burst_of_refusals_counts_once() -> None:
+    spacing = Spacing(0.0)
+    for number in range(100):
+        spacing.started(number / 100)
+    spacing.refused(1.0, is_first=True)
+    once = spacing.rate(1.0)
+    spacing.refused(1.0, is_first=False)
+    assert spacing.rate(1.0) == once == pytest.approx(0.97 * 99)
+
+
+def test_after_a_lull_it_grows_back_ever_faster() -> None:
+    spacing = Spacing(0.0)
+    for number in range(100):
+        spacing.started(number / 100)
+    spacing.refused(1.0, is_first=True)
+    rates = [spacing.rate(1.0 + seconds) for seconds in (0, 2, 20, 60, 600)]
+    assert rates == sorted(rates)
+    assert rates[2] > 1.9 * rates[0]
+    assert rates[-1] == 1000.0
+
+
+def test_refused_from_the_first_request_on_it_still_asks_once_a_second() -> None:
+    spacing, now = Spacing(0.0), 0.0
+    for _ in range(30):
+        spacing.started(now)
+        spacing.refused(now, is_first=True)
+        now += 0.01
+    assert 0.97 <= spacing.rate(now) <= 1.0
