@@ -2,7 +2,7 @@
 
 from typing import Final
 
-_FASTEST: Final = 1000.0
+_FASTEST: Final = 2000.0
 _SLOWEST: Final = 1.0
 """Requests a second; the fastest lets a refusal be heard before the next dozen has left."""
 _BELOW: Final = 0.97
@@ -11,8 +11,8 @@ _GROWTH: Final = 1000
 """Requests without a refusal after which the rate has doubled: slowly first, then ever faster."""
 _GROWTH_TIME: Final = (20.0, 120.0)
 """Seconds; the shortest and the longest that this may take."""
-_LATE: Final = 0.002
-"""Seconds that are made good to those who start later than they might: timers are coarse."""
+_UNPROVEN: Final = 5.0
+"""Seconds; how long it takes while the rate is but a guess."""
 _ENOUGH: Final = 25
 """Requests from which on a count is no matter of chance."""
 
@@ -27,14 +27,15 @@ class Spacing:
     def __init__(self, now: float) -> None:
         self.next_start = now
         self._rate = _FASTEST
+        self._doubling = _UNPROVEN
         self._refused_at = now
         self._counting_since = now
         self._count = 0
 
     def started(self, now: float) -> None:
-        """Note that a request starts: the next one must wait."""
+        """Note that a request starts: the next one must wait. A late one is not made good."""
         self._count += 1
-        self.next_start = max(self.next_start + 1 / self.rate(now), now - _LATE)
+        self.next_start = max(self.next_start + 1 / self.rate(now), now)
 
     def refused(self, now: float, *, is_first: bool) -> None:
         """Note a refusal; the first of a burst sets the rate to what was let through until now."""
@@ -43,16 +44,20 @@ class Spacing:
             return
         before = self.rate(now)
         counted = self._count / max(now - self._counting_since, 1 / _FASTEST)
-        if self._count >= _ENOUGH:
+        is_proven = self._count >= _ENOUGH
+        if is_proven:
             self._counting_since, self._count = now, 0
         else:
             counted = max(counted, before / 2)
         self._rate = max(_SLOWEST, min(counted, before))
+        self._doubling = self._doubling_time() if is_proven else _UNPROVEN
         self._refused_at = now
 
     def rate(self, now: float) -> float:
         """Return how many requests may start in a second now."""
-        shortest, longest = _GROWTH_TIME
-        doubling = min(max(shortest, _GROWTH / self._rate), longest)
-        grown = self._rate * (_BELOW + ((now - self._refused_at) / doubling) ** 2)
+        grown = self._rate * (_BELOW + ((now - self._refused_at) / self._doubling) ** 2)
         return min(grown, _FASTEST)
+
+    def _doubling_time(self) -> float:
+        shortest, longest = _GROWTH_TIME
+        return min(max(shortest, _GROWTH / self._rate), longest)
