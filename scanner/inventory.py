@@ -129,6 +129,45 @@ class ServiceAccount:
     project_id: str
 
 
+class AuditKind(StrEnum):
+    """The events of the audit log that tell something about a key."""
+
+    KEY_CREATED = "api_key.created"
+    KEY_UPDATED = "api_key.updated"
+    ACCOUNT_CREATED = "service_account.created"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEvent:
+    """One event; `subject_id` is the key's or the account's, `actor` an address or an id.
+
+    `scopes` are those the event gave the key; none of them: all. None: it gave none.
+    """
+
+    kind: AuditKind
+    subject_id: str
+    at: datetime
+    actor: str | None
+    scopes: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyUse:
+    """What one key did within 30 days; `last_day` is the start of the newest day with any of it."""
+
+    key_id: str
+    requests: int
+    last_day: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyCost:
+    """What one key cost within 30 days."""
+
+    key_id: str
+    usd: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:
     """How one listing went. `project_id` is None for a listing of the whole organization."""
@@ -171,6 +210,9 @@ class Inventory:
     users: tuple[User, ...]
     service_accounts: tuple[ServiceAccount, ...]
     coverage: tuple[Coverage, ...]
+    uses: tuple[KeyUse, ...] = ()
+    costs: tuple[KeyCost, ...] = ()
+    events: tuple[AuditEvent, ...] = ()
 
 
 _SEEN: Final = (CoverageState.COMPLETE, CoverageState.GONE)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import quote
 
@@ -23,6 +24,7 @@ from scanner.inventory import (
     is_complete,
 )
 from scanner.openai_api import translate
+from scanner.openai_api.activity import collect_activity
 from scanner.openai_api.client import AdminClient
 from scanner.openai_api.listing import Listing, Query
 from scanner.openai_api.wire import (
@@ -34,7 +36,7 @@ from scanner.openai_api.wire import (
     WireUser,
 )
 from scanner.plan import Plan
-from scanner.ports import Progress
+from scanner.ports import Clock, Progress
 
 _ROOT: Final = "/organization"
 _PROJECTS: Final = Query(
@@ -50,20 +52,31 @@ _ADMIN_PREFIX: Final = "sk-admin-"
 _EVERY_OWNER: Final = {"owner_project_access": "any"}
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 class ApiCollector:
     """Collects over the Administration API what `plan` asks for.
 
     The projects' keys are asked for while later pages of projects are still being read.
     """
 
-    def __init__(self, client: AdminClient, plan: Plan, progress: Progress | None = None) -> None:
+    def __init__(
+        self,
+        client: AdminClient,
+        plan: Plan,
+        progress: Progress | None = None,
+        clock: Clock = _now,
+    ) -> None:
         self._client = client
         self._plan = plan
         self._progress = progress
+        self._clock = clock
 
     async def collect(self) -> Inventory:
         """Walk the organization; raise ApiError only if its projects cannot be listed at all."""
-        return await _Walk(self._client, self._plan, self._progress).run()
+        return await _Walk(self._client, self._plan, self._progress).run(self._clock())
 
 
 class _Walk:
@@ -80,10 +93,11 @@ class _Walk:
         self._projects_done = 0
         self._keys_seen = 0
 
-    async def run(self) -> Inventory:
+    async def run(self, now: datetime) -> Inventory:
         listing = Listing(self._client, _PROJECTS, Page[WireProject])
         async with asyncio.TaskGroup() as tasks:
             organization = tasks.create_task(self._organization())
+            activity = tasks.create_task(collect_activity(self._client, self._plan, now))
             async for page in listing.pages():
                 for wire in page:
                     project = translate.to_project(wire)
@@ -92,10 +106,12 @@ class _Walk:
             coverage = listing.coverage()
             if not coverage.pages:
                 organization.cancel()
+                activity.cancel()
         if not coverage.pages:
             raise listing.error or ApiFailed("no projects", endpoint=coverage.endpoint)
         self._coverage.append(coverage)
         admin_keys, users = organization.result()
+        self._coverage.extend(activity.result().coverage)
         return Inventory(
             organization=listing.organization,
             projects=tuple(self._projects.values()),
@@ -107,6 +123,9 @@ class _Walk:
                 for account in self._service_accounts.get(project_id, ())
             ),
             coverage=self._ledger(),
+            uses=activity.result().uses,
+            costs=activity.result().costs,
+            events=activity.result().events,
         )
 
     async def _organization(self) -> tuple[tuple[WireAdminKey, ...], tuple[WireUser, ...]]:
@@ -232,6 +251,7 @@ class _Walk:
                 key=lambda row: (
                     collections[row.collection],
                     places.get(row.project_id or "", -1),
+                    row.endpoint,
                 ),
             )
         )

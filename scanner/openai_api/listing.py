@@ -1,12 +1,12 @@
 """One listing of the API from its first page to its last, and the account of how it went."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Final, Generic
 
 from scanner.errors import ApiError, ApiMalformed
 from scanner.inventory import Collection, Coverage, CoverageState
-from scanner.openai_api.client import AdminClient
+from scanner.openai_api.client import AdminClient, Params
 from scanner.openai_api.failures import malformed
 from scanner.openai_api.wire import Item, MalformedBodyError, Page, parse_page
 
@@ -23,7 +23,7 @@ class Query:
     collection: Collection
     path: str
     project_id: str | None = None
-    params: Mapping[str, str] = field(default_factory=dict)
+    params: Params = field(default_factory=dict)
     never_empty: bool = False
 
 
@@ -88,7 +88,7 @@ class Listing(Generic[Item]):
     async def _read(self, cursor: str | None) -> Page[Item]:
         params: dict[str, str | int | tuple[str, ...]] = {"limit": PAGE_SIZE, **self._query.params}
         if cursor is not None:
-            params["after"] = cursor
+            params[self._page.cursor_parameter] = cursor
         # Page follows page, and nothing can be done about it: whoever has begun must not wait.
         first = cursor is not None or self._query.project_id is None
         answer = await self._client.get(self._query.path, params, self._parse, first=first)
@@ -99,6 +99,8 @@ class Listing(Generic[Item]):
         page = parse_page(body, self._page)
         if page.has_more and not page.data:
             raise MalformedBodyError("has_more is true on an empty page")
+        if page.has_more and page.cursor() is None:
+            raise MalformedBodyError("has_more is true without a cursor to go on from")
         return page
 
     def _first_seen(self, page: Page[Item]) -> tuple[Item, ...]:

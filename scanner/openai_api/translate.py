@@ -5,6 +5,8 @@ from functools import lru_cache
 from typing import Final
 
 from scanner.inventory import (
+    AuditEvent,
+    AuditKind,
     Key,
     KeyKind,
     Owner,
@@ -18,7 +20,9 @@ from scanner.inventory import (
 )
 from scanner.openai_api.wire import (
     UNTOLD,
+    WireActor,
     WireAdminKey,
+    WireAuditEvent,
     WireKeyOwnerEntry,
     WireProject,
     WireProjectKey,
@@ -113,6 +117,35 @@ def to_admin_key(wire: WireAdminKey, kind: KeyKind | Unknown = KeyKind.ADMIN) ->
         project_id=None,
         project_access=None,
     )
+
+
+def to_event(wire: WireAuditEvent) -> AuditEvent | None:
+    """Translate an event about a key or a service account; None if it names neither."""
+    details = wire.key_created or wire.key_updated or wire.account_created
+    if wire.type not in tuple(AuditKind) or details is None or details.id is None:
+        return None
+    given = details.data or details.changes_requested
+    return AuditEvent(
+        kind=AuditKind(wire.type),
+        subject_id=details.id,
+        at=_moment(wire.effective_at),
+        actor=_name(_actor(wire.actor)),
+        scopes=given.scopes if given else None,
+    )
+
+
+def _actor(actor: WireActor | None) -> str | None:
+    """Return the address, or else the id, of whoever did it; of a key, its owner's."""
+    if actor is None:
+        return None
+    by_key = actor.api_key
+    entries = (
+        actor.session.user if actor.session else None,
+        by_key.user if by_key else None,
+        by_key.service_account if by_key else None,
+    )
+    named = (entry.email or entry.id for entry in entries if entry)
+    return next((name for name in named if name), by_key.id if by_key else None)
 
 
 def _owner_kind(told: str | None) -> OwnerKind | Unknown:

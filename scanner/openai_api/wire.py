@@ -5,7 +5,7 @@ both are accepted: a field that one of them lacks is optional here.
 """
 
 import json
-from typing import Annotated, Any, Final, Generic, TypeVar
+from typing import Annotated, Any, ClassVar, Final, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -113,7 +113,98 @@ class WireAdminKey(_Wire):
     owner: WireAdminKeyOwner
 
 
-Item = TypeVar("Item", WireProject, WireUser, WireServiceAccount, WireProjectKey, WireAdminKey)
+class WireAmount(_Wire):
+    """A sum of money; the API has been seen to send the number as a string."""
+
+    value: Annotated[float, Field(strict=False)] | None = None
+    currency: str | None = None
+
+
+class WireUsageResult(_Wire):
+    """What one key did or cost in one bucket, whichever of the usage endpoints tells it."""
+
+    api_key_id: str | None = None
+    num_model_requests: int | None = None
+    num_requests: int | None = None
+    amount: WireAmount | None = None
+
+
+class WireBucket(_Wire):
+    """`bucket`: one day of usage or costs."""
+
+    start_time: Timestamp
+    results: tuple[WireUsageResult, ...]
+
+    @property
+    def id(self) -> str:
+        """What tells this bucket from others of its listing."""
+        return str(self.start_time)
+
+
+class WireActorEntry(_Wire):
+    """A person or a service account who did something."""
+
+    id: str | None = None
+    email: str | None = None
+
+
+class WireActorSession(_Wire):
+    """A person at the dashboard."""
+
+    user: WireActorEntry | None = None
+
+
+class WireActorKey(_Wire):
+    """Whoever holds a key."""
+
+    id: str | None = None
+    user: WireActorEntry | None = None
+    service_account: WireActorEntry | None = None
+
+
+class WireActor(_Wire):
+    """Who did something: `session` or `api_key` is filled."""
+
+    session: WireActorSession | None = None
+    api_key: WireActorKey | None = None
+
+
+class WireEventData(_Wire):
+    """What a key was given."""
+
+    scopes: tuple[str, ...] | None = None
+
+
+class WireEventDetails(_Wire):
+    """The object of an event and what was asked for."""
+
+    id: str | None = None
+    data: WireEventData | None = None
+    changes_requested: WireEventData | None = None
+
+
+class WireAuditEvent(_Wire):
+    """`organization.audit_log`, of the kinds that tell something about a key."""
+
+    id: Id
+    type: str
+    effective_at: Timestamp
+    actor: WireActor | None = None
+    key_created: WireEventDetails | None = Field(default=None, alias="api_key.created")
+    key_updated: WireEventDetails | None = Field(default=None, alias="api_key.updated")
+    account_created: WireEventDetails | None = Field(default=None, alias="service_account.created")
+
+
+Item = TypeVar(
+    "Item",
+    WireProject,
+    WireUser,
+    WireServiceAccount,
+    WireProjectKey,
+    WireAdminKey,
+    WireBucket,
+    WireAuditEvent,
+)
 
 
 class Page(_Wire, Generic[Item]):
@@ -123,11 +214,25 @@ class Page(_Wire, Generic[Item]):
     has_more: bool | None = None
     last_id: str | None = None
 
+    cursor_parameter: ClassVar[str] = "after"
+
     def cursor(self) -> str | None:
         """Return what to pass as `after` for the next page, or None if this was the last."""
         if self.has_more is False or not self.data:
             return None
         return self.last_id or self.data[-1].id
+
+
+class BucketPage(Page[WireBucket]):
+    """One page of usage or costs, which are paged by a cursor of their own."""
+
+    next_page: str | None = None
+
+    cursor_parameter: ClassVar[str] = "page"
+
+    def cursor(self) -> str | None:
+        """Return what to pass as `page` for the next page, or None if this was the last."""
+        return self.next_page if self.has_more is not False else None
 
 
 class MalformedBodyError(ValueError):

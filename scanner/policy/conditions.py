@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from scanner.finding import Evidence
 from scanner.inventory import Collection, Unknown
 from scanner.policy.durations import format_duration
-from scanner.policy.facts import Fact, FactType, Value
+from scanner.policy.registry import Fact, FactType, Value
 from scanner.policy.subject import Subject
 
 Scalar = bool | int | str | timedelta
@@ -107,9 +107,10 @@ class Leaf:
     def decide(self, subject: Subject) -> Verdict:
         """Decide for one key; never raises."""
         value = self.fact.read(subject)
+        note = self.fact.note(subject) if self.fact.note else ""
         evidence = Evidence(
             fact=self.fact.name,
-            observed=describe(value),
+            observed=f"{describe(value)} (by {note})" if note else describe(value),
             limit=_limit(self.operator, self.limit),
             unknown=value.reason if isinstance(value, Unknown) else "",
         )

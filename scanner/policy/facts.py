@@ -1,81 +1,14 @@
 """Every fact a policy can speak of: one function each, in one registry."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import Enum, StrEnum, auto
-from types import MappingProxyType
-from typing import Final
+from collections.abc import Callable
 
+import scanner.policy.activity_facts  # noqa: F401 - enters its facts
 from scanner.finding import OwnerState
 from scanner.inventory import Collection, KeyKind, OwnerKind, Project, ProjectState, Unknown
+from scanner.policy.registry import FACTS, FactType, Value, fact
 from scanner.policy.subject import Subject
 
-Value = bool | int | str | timedelta | Unknown | None
-"""What a fact can be. None: the key has no such thing. Unknown: it could not be seen."""
-
-
-class FactType(Enum):
-    """The type of a fact's value; it decides which operators apply."""
-
-    BOOLEAN = auto()
-    CHOICE = auto()
-    DURATION = auto()
-    NUMBER = auto()
-    TEXT = auto()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
-    """A fact's name, type, meaning and source; `choices` are all values of a CHOICE.
-
-    `needs` are the collections to ask for beyond projects and keys, which every scan lists.
-    """
-
-    name: str
-    type: FactType
-    meaning: str
-    source: str
-    read: Callable[[Subject], Value]
-    needs: frozenset[Collection] = frozenset()
-    choices: tuple[str, ...] = ()
-
-
-_registry: dict[str, Fact] = {}
-FACTS: Final[Mapping[str, Fact]] = MappingProxyType(_registry)
-
-_Reader = Callable[[Subject], Value]
-_Needs = tuple[Collection, ...]
-_SKEW: Final = timedelta(hours=1)
-"""How far two clocks may differ before neither is believed."""
-
-
-def _fact(
-    name: str, of: FactType | type[StrEnum], *, meaning: str, source: str, needs: _Needs = ()
-) -> Callable[[_Reader], _Reader]:
-    """Enter the decorated function into the registry; an enum stands for a CHOICE of its values."""
-
-    def enter(read: _Reader) -> _Reader:
-        _registry[name] = Fact(
-            name=name,
-            type=of if isinstance(of, FactType) else FactType.CHOICE,
-            meaning=meaning,
-            source=source,
-            read=read,
-            needs=frozenset(needs),
-            choices=() if isinstance(of, FactType) else tuple(choice.value for choice in of),
-        )
-        return read
-
-    return enter
-
-
-def _since(subject: Subject, moment: datetime) -> timedelta | Unknown:
-    """Return the time that has passed, unless the clocks cannot both be right."""
-    passed = subject.now - moment
-    if passed < -_SKEW:
-        return Unknown(reason="it lies in the future: this machine's clock or the API's is wrong")
-    return passed
+__all__ = ["FACTS"]
 
 
 def _told(value: str | None, what: str) -> str | Unknown:
@@ -89,46 +22,27 @@ def _of_project(subject: Subject, read: Callable[[Project], Value]) -> Value:
     return subject.key.kind if isinstance(subject.key.kind, Unknown) else None
 
 
-@_fact("key.id", FactType.TEXT, meaning="The key's id.", source="key.id")
+@fact("key.id", FactType.TEXT, meaning="The key's id.", source="key.id")
 def _key_id(subject: Subject) -> Value:
     return subject.key.id
 
 
-@_fact("key.kind", KeyKind, meaning="A project's key or an admin key.", source="the listing")
+@fact("key.kind", KeyKind, meaning="A project's key or an admin key.", source="the listing")
 def _key_kind(subject: Subject) -> Value:
     return subject.key.kind
 
 
-@_fact("key.name", FactType.TEXT, meaning="What the key is called.", source="key.name")
+@fact("key.name", FactType.TEXT, meaning="What the key is called.", source="key.name")
 def _key_name(subject: Subject) -> Value:
     return subject.key.name
 
 
-@_fact("age", FactType.DURATION, meaning="Time since creation.", source="key.created_at")
+@fact("age", FactType.DURATION, meaning="Time since creation.", source="key.created_at")
 def _age(subject: Subject) -> Value:
-    return _since(subject, subject.key.created_at)
+    return subject.since(subject.key.created_at)
 
 
-@_fact(
-    "idle",
-    FactType.DURATION,
-    meaning="Time since the last recorded use; since creation if there is none.",
-    source="key.last_used_at, key.created_at",
-)
-def _idle(subject: Subject) -> Value:
-    used_at = subject.key.last_used_at
-    if isinstance(used_at, Unknown):
-        return used_at
-    return _since(subject, used_at or subject.key.created_at)
-
-
-@_fact("used", FactType.BOOLEAN, meaning="Whether any use is recorded.", source="key.last_used_at")
-def _used(subject: Subject) -> Value:
-    used_at = subject.key.last_used_at
-    return used_at if isinstance(used_at, Unknown) else used_at is not None
-
-
-@_fact(
+@fact(
     "expires", FactType.BOOLEAN, meaning="Whether the key has an expiry.", source="key.expires_at"
 )
 def _expires(subject: Subject) -> Value:
@@ -136,7 +50,7 @@ def _expires(subject: Subject) -> Value:
     return expires_at if isinstance(expires_at, Unknown) else expires_at is not None
 
 
-@_fact(
+@fact(
     "expires_in",
     FactType.DURATION,
     meaning="Time until the key expires; negative once it has; absent if it never will.",
@@ -149,7 +63,7 @@ def _expires_in(subject: Subject) -> Value:
     return expires_at - subject.now
 
 
-@_fact(
+@fact(
     "lifetime",
     FactType.DURATION,
     meaning="Time from creation to expiry; absent if the key never expires.",
@@ -162,12 +76,12 @@ def _lifetime(subject: Subject) -> Value:
     return expires_at - subject.key.created_at
 
 
-@_fact("owner.kind", OwnerKind, meaning="A person or a service account.", source="key.owner.type")
+@fact("owner.kind", OwnerKind, meaning="A person or a service account.", source="key.owner.type")
 def _owner_kind(subject: Subject) -> Value:
     return subject.key.owner.kind
 
 
-@_fact(
+@fact(
     "owner.state",
     OwnerState,
     meaning="Where the owner stands today: the gravest that is certain.",
@@ -178,12 +92,12 @@ def _owner_state(subject: Subject) -> Value:
     return subject.owner_state
 
 
-@_fact("owner.id", FactType.TEXT, meaning="The owner's id.", source="key.owner")
+@fact("owner.id", FactType.TEXT, meaning="The owner's id.", source="key.owner")
 def _owner_id(subject: Subject) -> Value:
     return subject.key.owner.id
 
 
-@_fact(
+@fact(
     "owner.email",
     FactType.TEXT,
     meaning="The owner's address; absent for service accounts.",
@@ -196,12 +110,12 @@ def _owner_email(subject: Subject) -> Value:
     return _told(subject.owner_email, "the owner's address")
 
 
-@_fact("owner.name", FactType.TEXT, meaning="The owner's name.", source="key.owner")
+@fact("owner.name", FactType.TEXT, meaning="The owner's name.", source="key.owner")
 def _owner_name(subject: Subject) -> Value:
     return _told(subject.key.owner.name, "the owner's name")
 
 
-@_fact(
+@fact(
     "owner.project_role",
     FactType.TEXT,
     meaning="The owner's role in the project: owner, member or none; absent for admin keys.",
@@ -213,7 +127,7 @@ def _owner_project_role(subject: Subject) -> Value:
     )
 
 
-@_fact(
+@fact(
     "owner.org_role",
     FactType.TEXT,
     meaning="A person's role in the organization: owner or reader; absent once they left.",
@@ -229,7 +143,7 @@ def _owner_org_role(subject: Subject) -> Value:
     return Unknown(reason=state.reason) if isinstance(state, Unknown) else None
 
 
-@_fact(
+@fact(
     "owner.keys",
     FactType.NUMBER,
     meaning="How many keys this owner has in the whole organization.",
@@ -244,7 +158,7 @@ def _owner_keys(subject: Subject) -> Value:
     return subject.directory.keys_of_owner[subject.key.owner.id]
 
 
-@_fact(
+@fact(
     "project.id",
     FactType.TEXT,
     meaning="The id of the key's project; absent for admin keys.",
@@ -254,7 +168,7 @@ def _project_id(subject: Subject) -> Value:
     return _of_project(subject, lambda project: project.id)
 
 
-@_fact(
+@fact(
     "project.name",
     FactType.TEXT,
     meaning="The name of the key's project; absent for admin keys.",
@@ -264,7 +178,7 @@ def _project_name(subject: Subject) -> Value:
     return _of_project(subject, lambda project: _told(project.name, "the project's name"))
 
 
-@_fact(
+@fact(
     "project.state",
     ProjectState,
     meaning="Whether the key's project is active or archived; absent for admin keys.",
@@ -274,17 +188,17 @@ def _project_state(subject: Subject) -> Value:
     return _of_project(subject, lambda project: project.state)
 
 
-@_fact(
+@fact(
     "project.age",
     FactType.DURATION,
     meaning="Time since the project was created; absent for admin keys.",
     source="projects.created_at",
 )
 def _project_age(subject: Subject) -> Value:
-    return _of_project(subject, lambda project: _since(subject, project.created_at))
+    return _of_project(subject, lambda project: subject.since(project.created_at))
 
 
-@_fact(
+@fact(
     "project.keys",
     FactType.NUMBER,
     meaning="How many keys the project has; absent for admin keys.",

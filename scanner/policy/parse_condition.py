@@ -20,8 +20,9 @@ from scanner.policy.conditions import (
 )
 from scanner.policy.document import Items, Mapping, Node
 from scanner.policy.durations import parse_duration
-from scanner.policy.facts import FACTS, Fact, FactType
+from scanner.policy.facts import FACTS
 from scanner.policy.problems import Problems, did_you_mean
+from scanner.policy.registry import Fact, FactType
 
 _GROUPS: Final = ("all", "any", "not")
 _WHOLE_NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,8}")  # YAML 1.1 would read 010 as eight

@@ -3,10 +3,12 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from scanner.finding import OwnerState
 from scanner.inventory import (
+    AuditEvent,
     Collection,
     Coverage,
     CoverageState,
@@ -21,6 +23,9 @@ from scanner.inventory import (
     User,
 )
 
+_DAY: Final = timedelta(days=1)
+_SKEW: Final = timedelta(hours=1)
+"""How far two clocks may differ before neither is believed."""
 _USER_STATES = frozenset(
     {
         OwnerState.ACTIVE,
@@ -45,6 +50,12 @@ class Directory:
         }
         self.keys_of_owner = Counter(key.owner.id for key in inventory.keys)
         self.keys_of_project = Counter(key.project_id for key in inventory.keys)
+        self.uses = {use.key_id: use for use in inventory.uses}
+        self.costs = {cost.key_id: cost.usd for cost in inventory.costs}
+        self.events: defaultdict[str, list[AuditEvent]] = defaultdict(list)
+        for event in sorted(inventory.events, key=lambda event: event.at):
+            self.events[event.subject_id].append(event)
+        self._key_ids = {key.id for key in inventory.keys}
         self._gaps: defaultdict[Collection, list[Coverage]] = defaultdict(list)
         self._seen: set[tuple[Collection, str | None]] = set()
         for listing in inventory.coverage:
@@ -64,12 +75,38 @@ class Directory:
             return None
         return f"{collection} were not asked for"
 
+    @property
+    def knows_usage(self) -> bool:
+        """Whether the usage of all keys was seen."""
+        return self.why_activity_unseen(Collection.USAGE) is None
+
+    def why_activity_unseen(self, collection: Collection) -> str | None:
+        """Return why usage, costs or the audit log cannot be relied on, or None if they can.
+
+        What names keys, and none of the organization's, speaks of them by other ids.
+        """
+        reason = self.why_unseen(collection)
+        if reason is not None or collection is Collection.AUDIT_LOGS:
+            return reason
+        named = self.uses if collection is Collection.USAGE else self.costs
+        if named and self._key_ids.isdisjoint(named):
+            return f"the ids that {collection} speak of are those of no key"
+        return None
+
     def why_keys_unseen(self) -> str | None:
         """Return why some keys of the organization may not have been seen, or None."""
         for collection in (Collection.PROJECTS, Collection.PROJECT_KEYS, Collection.ADMIN_KEYS):
             if self._gaps[collection]:
                 return f"not all {collection} of the organization could be listed"
         return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastUse:
+    """When a key was last used, as far as anybody recorded it, and who says so."""
+
+    at: datetime | Unknown | None
+    source: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +124,24 @@ class Subject:
     def owner_email(self) -> str | None:
         """The best address known of the owner: the key's own or the organization member's."""
         return self.key.owner.email or (self.user.email if self.user else None)
+
+    @property
+    def last_use(self) -> LastUse:
+        """The newest evidence of use. A day of usage counts to its end: nobody is accused early."""
+        told = self.key.last_used_at
+        use = self.directory.uses.get(self.key.id)
+        if use and not (isinstance(told, datetime) and told >= use.last_day):
+            return LastUse(at=min(use.last_day + _DAY, self.now), source="usage")
+        is_sure = told is None and self.directory.knows_usage
+        return LastUse(at=told, source="last_used_at and usage" if is_sure else "last_used_at")
+
+    def since(self, moment: datetime) -> timedelta | Unknown:
+        """Return the time that has passed, unless the clocks cannot both be right."""
+        passed = self.now - moment
+        if passed < -_SKEW:
+            reason = "it lies in the future: this machine's clock or the API's is wrong"
+            return Unknown(reason=reason)
+        return passed
 
 
 def subjects(inventory: Inventory, now: datetime) -> Iterator[Subject]:

@@ -7,13 +7,20 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qs, unquote
 
-from scanner.sandbox.endpoints import READ_SCOPE, WRITE_SCOPE, answer
+from scanner.sandbox.endpoints import (
+    AUDIT_SCOPE,
+    READ_SCOPE,
+    USAGE_SCOPE,
+    WRITE_SCOPE,
+    answer,
+    scope_of,
+)
 from scanner.sandbox.organization import SandboxOrganization, Write
 from scanner.sandbox.render import Body
 from scanner.sandbox.request import Refusal, Request
 
 SANDBOX_KEY: Final = "sk-admin-sandbox-not-a-real-key"
-ALL_SCOPES: Final = frozenset({READ_SCOPE, WRITE_SCOPE})
+ALL_SCOPES: Final = frozenset({READ_SCOPE, WRITE_SCOPE, USAGE_SCOPE, AUDIT_SCOPE})
 ROOT: Final = "/v1/"
 
 Scope = Mapping[str, Any]
@@ -59,7 +66,7 @@ class SandboxApp:
         if key not in self._keys:
             shown = f"{key[:8]}***{key[-4:]}"
             raise Refusal(401, f"Incorrect API key provided: {shown}.", code="invalid_api_key")
-        needed = READ_SCOPE if request.method == "GET" else WRITE_SCOPE
+        needed = scope_of(request)
         if needed not in self._keys[key]:
             raise Refusal(
                 403,

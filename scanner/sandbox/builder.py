@@ -5,6 +5,7 @@ import string
 from typing import Final
 
 from scanner.sandbox.organization import (
+    DAY,
     Account,
     AdminKey,
     Member,
@@ -13,7 +14,7 @@ from scanner.sandbox.organization import (
     SandboxProject,
 )
 
-DAY: Final = 86_400
+_ENDPOINTS: Final = ("completions", "completions", "embeddings", "images")
 _ALPHABET: Final = string.ascii_letters + string.digits
 
 
@@ -64,6 +65,14 @@ class Builder:
             id=self._id("svc_acct_", 20), name=name, role="member", created_at=self._before(age)
         )
         project.accounts[account.id] = account
+        creator = next(iter(self.organization.members.values()), None)
+        self.organization.note(
+            "service_account.created",
+            account.created_at,
+            creator,
+            id=account.id,
+            data={"role": account.role},
+        )
         return account
 
     def key(  # noqa: PLR0913 - what makes a key's story
@@ -88,7 +97,21 @@ class Builder:
             expires_at=None if expires is None else self._before(-expires),
         )
         project.keys[key.id] = key
+        self._remember(key)
         return key
+
+    def _remember(self, key: ProjectKey) -> None:
+        """Enter a key's creation into the audit log, and its last use into the usage."""
+        organization = self.organization
+        number = len(organization.audit_log)
+        creator = key.owner if isinstance(key.owner, Member) else None
+        data = {"scopes": list(key.scopes)}
+        organization.note("api_key.created", key.created_at, creator, id=key.id, data=data)
+        if key.last_used_at is not None:
+            endpoint = _ENDPOINTS[number % len(_ENDPOINTS)]
+            requests = 1 + 37 * number % 500
+            usd = requests / 100
+            organization.record_use(key.id, key.last_used_at, endpoint, requests, usd)
 
     def admin_key(
         self,

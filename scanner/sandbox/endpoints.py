@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, TypeVar
 
+from scanner.sandbox.activity import audit_entries, usage_page
 from scanner.sandbox.organization import SandboxOrganization, SandboxProject
 from scanner.sandbox.render import (
     Body,
     account_body,
     admin_key_body,
+    audit_body,
     key_body,
     member_body,
     project_body,
@@ -17,13 +19,30 @@ from scanner.sandbox.request import Refusal, Request
 
 READ_SCOPE: Final = "api.management.read"
 WRITE_SCOPE: Final = "api.management.write"
+USAGE_SCOPE: Final = "api.usage.read"
+AUDIT_SCOPE: Final = "api.audit_logs.read"
 MAX_EXPIRY: Final = 31_536_000
 
 Entry = TypeVar("Entry")
 Item = TypeVar("Item")
 
 
-def answer(organization: SandboxOrganization, request: Request, now: int) -> Body:
+def scope_of(request: Request) -> str:
+    """Return the scope that a request needs."""
+    match request.method, *request.segments:
+        case "GET", "organization", "usage" | "costs", *_:
+            return USAGE_SCOPE
+        case "GET", "organization", "audit_logs":
+            return AUDIT_SCOPE
+        case "GET", *_:
+            return READ_SCOPE
+        case _:
+            return WRITE_SCOPE
+
+
+def answer(  # noqa: PLR0911 - one for each endpoint
+    organization: SandboxOrganization, request: Request, now: int
+) -> Body:
     """Answer one request; raise Refusal for what the API refuses. `now` is Unix seconds."""
     match request.method, *request.segments:
         case "GET", "organization", "projects":
@@ -34,6 +53,13 @@ def answer(organization: SandboxOrganization, request: Request, now: int) -> Bod
             return _users(organization, request)
         case "GET", "organization", "users", user_id:
             return member_body(_found(organization.members, user_id, "user"))
+        case "GET", "organization", "usage", what:
+            return usage_page(organization, request, what, now)
+        case "GET", "organization", "costs":
+            return usage_page(organization, request, "costs", now)
+        case "GET", "organization", "audit_logs":
+            entries = audit_entries(organization, request)
+            return _page(entries, request, lambda entry: entry.id, audit_body)
         case _, "organization", "admin_api_keys", *rest:
             return _admin_keys(organization, request, rest)
         case _, "organization", "projects", project_id, *rest:
@@ -142,9 +168,11 @@ def _one_key(
                 key.expires_at = now + change["expires_in_seconds"]
             if "scopes" in change:
                 key.scopes = tuple(change["scopes"])
+            organization.note("api_key.updated", now, None, id=key_id, changes_requested=change)
             return key_body(organization, project, key)
         case "DELETE":
             del project.keys[key_id]
+            organization.note("api_key.deleted", now, None, id=key_id)
             return {"object": "organization.project.api_key.deleted", "id": key_id, "deleted": True}
         case _:
             raise _no_such_url(request)

@@ -5,7 +5,9 @@ All times are Unix seconds. Insertion order is listing order.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
+
+DAY: Final = 86_400
 
 
 @dataclass(slots=True, kw_only=True)
@@ -72,6 +74,27 @@ class SandboxProject:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeyDay:
+    """What one key did on one day at one usage endpoint, and what that cost."""
+
+    key_id: str
+    endpoint: str
+    requests: int
+    usd: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """One entry of the audit log; `actor` None: by an admin key. `details` as the API has them."""
+
+    id: str
+    type: str
+    at: int
+    actor: Member | None
+    details: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Write:
     """One request that asked for a change, and how it was answered."""
 
@@ -90,6 +113,24 @@ class SandboxOrganization:
     projects: dict[str, SandboxProject] = field(default_factory=dict)
     admin_keys: dict[str, AdminKey] = field(default_factory=dict)
     writes: list[Write] = field(default_factory=list)
+    days: dict[int, list[KeyDay]] = field(default_factory=dict)
+    audit_log: list[AuditEntry] = field(default_factory=list)
+
+    def note(self, event: str, at: int, actor: Member | None, **details: Any) -> None:  # noqa: ANN401 - a JSON body
+        """Enter an event into the audit log."""
+        entry = AuditEntry(
+            id=f"audit_log-{len(self.audit_log):08d}",
+            type=event,
+            at=at,
+            actor=actor,
+            details=details,
+        )
+        self.audit_log.append(entry)
+
+    def record_use(self, key_id: str, at: int, endpoint: str, requests: int, usd: float) -> None:
+        """Enter what a key did on the day of `at` into the usage."""
+        row = KeyDay(key_id=key_id, endpoint=endpoint, requests=requests, usd=usd)
+        self.days.setdefault(at - at % DAY, []).append(row)
 
     def owner_has_access(self, project: SandboxProject, key: ProjectKey) -> bool:
         """Whether the key's owner can still reach the project."""

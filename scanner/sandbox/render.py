@@ -5,6 +5,7 @@ from typing import Any
 from scanner.sandbox.organization import (
     Account,
     AdminKey,
+    AuditEntry,
     Member,
     ProjectKey,
     SandboxOrganization,
@@ -128,4 +129,21 @@ def admin_key_body(key: AdminKey) -> Body:
             "created_at": key.owner.added_at,
             "role": key.owner.role,
         },
+    }
+
+
+def audit_body(entry: AuditEntry) -> Body:
+    """`organization.audit_log`."""
+    by = entry.actor
+    if by is None:
+        actor: Body = {"type": "api_key", "api_key": {"id": "key_sandbox", "type": "user"}}
+    else:
+        session = {"user": {"id": by.id, "email": by.email}, "ip_address": "192.0.2.7"}
+        actor = {"type": "session", "session": session}
+    return {
+        "id": entry.id,
+        "type": entry.type,
+        "effective_at": entry.at,
+        "actor": actor,
+        entry.type: entry.details,
     }

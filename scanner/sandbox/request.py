@@ -88,6 +88,18 @@ class Request:
             code=f"integer_{bound}_value",
         )
 
+    def number(self, name: str, least: int = 0, most: int = 10**11) -> int | None:
+        """Return a whole number within bounds, or None if it was not given."""
+        value = self.one(name)
+        if value is None:
+            return None
+        is_number = value.isascii() and value.isdecimal() and len(value) < 13  # noqa: PLR2004 - dates have ten
+        if is_number and least <= int(value) <= most:
+            return int(value)
+        raise Refusal(
+            400, f"Invalid '{name}': expected an integer from {least} to {most}.", param=name
+        )
+
     def json(self) -> Any:  # noqa: ANN401 - whatever was sent
         """Return the body as JSON, or None if it is empty; refuse what is not JSON."""
         if not self.body:

@@ -18,7 +18,7 @@ from scanner.policy.conditions import (
     Operator,
     Verdict,
 )
-from scanner.policy.facts import Fact, FactType, Value
+from scanner.policy.registry import Fact, FactType, Value
 from scanner.policy.subject import Subject
 from tests.factories import a_subject
 

@@ -92,7 +92,7 @@ rules:
         ("{ age: { over: 3m } }", "'age' is a duration in whole weeks, days or hours, which '3m'"),
         ("{ key.name: prod-* }", "'is' takes '*' as it is; write { like: \"prod-*\" }"),
         ("{ key.name: [prod-*] }", "'one_of' takes '*' as it is; write { like: \"prod-*\" }"),
-        ("{ owner: { state: left_org } }", "unknown fact 'owner'; write one of owner.kind, "),
+        ("{ owner: { state: left_org } }", "unknown fact 'owner'; write one of owner.created_by, "),
         ('{ used: "false" }', "'used' is true or false, without quotes"),
         (
             "{ age: { over: yes } }",

@@ -1,0 +1,144 @@
+"""The facts about what happened with a key: its use, its cost, what the audit log tells of it."""
+
+from scanner.inventory import AuditEvent, AuditKind, Collection, OwnerKind, Unknown
+from scanner.policy.registry import FactType, Value, fact
+from scanner.policy.subject import Subject
+
+_ALL_SCOPES = "all"
+
+
+def _by(subject: Subject) -> str:
+    return subject.last_use.source if subject.directory.knows_usage else ""
+
+
+@fact(
+    "idle",
+    FactType.DURATION,
+    meaning="Time since the last recorded use; since creation if there is none.",
+    source="key.last_used_at, key.created_at; usage if it was collected and is newer",
+    note=_by,
+)
+def _idle(subject: Subject) -> Value:
+    used_at = subject.last_use.at
+    if isinstance(used_at, Unknown):
+        return used_at
+    return subject.since(used_at or subject.key.created_at)
+
+
+@fact(
+    "used",
+    FactType.BOOLEAN,
+    meaning="Whether any use is recorded.",
+    source="key.last_used_at; usage if it was collected",
+    note=_by,
+)
+def _used(subject: Subject) -> Value:
+    used_at = subject.last_use.at
+    return used_at if isinstance(used_at, Unknown) else used_at is not None
+
+
+@fact(
+    "usage.requests",
+    FactType.NUMBER,
+    meaning="Requests and tool calls of the last 30 days.",
+    source="usage by api_key_id",
+    needs=(Collection.USAGE,),
+)
+def _usage_requests(subject: Subject) -> Value:
+    reason = subject.directory.why_activity_unseen(Collection.USAGE)
+    if reason is not None:
+        return Unknown(reason=reason)
+    use = subject.directory.uses.get(subject.key.id)
+    return use.requests if use else 0
+
+
+@fact(
+    "usage.cost_usd",
+    FactType.NUMBER,
+    meaning="Cost of the last 30 days in whole US dollars.",
+    source="costs by api_key_id",
+    needs=(Collection.COSTS,),
+)
+def _usage_cost(subject: Subject) -> Value:
+    reason = subject.directory.why_activity_unseen(Collection.COSTS)
+    if reason is not None:
+        return Unknown(reason=reason)
+    return round(subject.directory.costs.get(subject.key.id, 0.0))
+
+
+@fact(
+    "created_by",
+    FactType.TEXT,
+    meaning="Who created the key: an address, or the id of a service account.",
+    source="audit log, api_key.created",
+    needs=(Collection.AUDIT_LOGS,),
+)
+def _created_by(subject: Subject) -> Value:
+    return _actor(_creation(subject, subject.key.id, AuditKind.KEY_CREATED))
+
+
+@fact(
+    "scopes",
+    FactType.TEXT,
+    meaning="The key's permissions, sorted, separated by blanks; `all` if it is not restricted.",
+    source="audit log, api_key.created and api_key.updated",
+    needs=(Collection.AUDIT_LOGS,),
+)
+def _scopes(subject: Subject) -> Value:
+    creation = _creation(subject, subject.key.id, AuditKind.KEY_CREATED)
+    if isinstance(creation, Unknown):
+        return creation
+    told = [e.scopes for e in subject.directory.events[subject.key.id] if e.scopes is not None]
+    if not told:
+        return Unknown(reason="the audit log does not tell the key's scopes")
+    return " ".join(sorted(told[-1])) or _ALL_SCOPES
+
+
+@fact(
+    "unchanged",
+    FactType.DURATION,
+    meaning="Time since the key's scopes or expiry were last changed, or since it was created.",
+    source="audit log, api_key.created and api_key.updated",
+    needs=(Collection.AUDIT_LOGS,),
+)
+def _unchanged(subject: Subject) -> Value:
+    creation = _creation(subject, subject.key.id, AuditKind.KEY_CREATED)
+    events = subject.directory.events.get(subject.key.id)
+    if events and events[-1].kind is AuditKind.KEY_UPDATED:
+        return subject.since(events[-1].at)
+    return creation if isinstance(creation, Unknown) else subject.since(creation.at)
+
+
+@fact(
+    "owner.created_by",
+    FactType.TEXT,
+    meaning="Who created the service account that owns the key; absent for people.",
+    source="audit log, service_account.created",
+    needs=(Collection.AUDIT_LOGS,),
+)
+def _owner_created_by(subject: Subject) -> Value:
+    owner = subject.key.owner
+    if owner.kind is OwnerKind.USER:
+        return None
+    if isinstance(owner.kind, Unknown):
+        return owner.kind
+    if isinstance(owner.id, Unknown):
+        return owner.id
+    return _actor(_creation(subject, owner.id, AuditKind.ACCOUNT_CREATED))
+
+
+def _creation(subject: Subject, of: str, kind: AuditKind) -> AuditEvent | Unknown:
+    """Return the event that made a key or an account; the log need not reach back to it."""
+    reason = subject.directory.why_activity_unseen(Collection.AUDIT_LOGS)
+    if reason is not None:
+        return Unknown(reason=reason)
+    for event in subject.directory.events.get(of, ()):
+        if event.kind is kind:
+            return event
+    return Unknown(reason="the audit log does not hold its creation")
+
+
+def _actor(event: AuditEvent | Unknown) -> Value:
+    if isinstance(event, Unknown):
+        return event
+    return event.actor or Unknown(reason="the audit log does not say who did it")

@@ -1,0 +1,76 @@
+"""The registry of facts: what a fact is, and where each one is entered."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum, StrEnum, auto
+from types import MappingProxyType
+from typing import Final
+
+from scanner.inventory import Collection, Unknown
+from scanner.policy.subject import Subject
+
+Value = bool | int | str | timedelta | Unknown | None
+"""What a fact can be. None: the key has no such thing. Unknown: it could not be seen."""
+
+
+class FactType(Enum):
+    """The type of a fact's value; it decides which operators apply."""
+
+    BOOLEAN = auto()
+    CHOICE = auto()
+    DURATION = auto()
+    NUMBER = auto()
+    TEXT = auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """A fact's name, type, meaning and source; `choices` are all values of a CHOICE.
+
+    `needs` are the collections to ask for beyond projects and keys, which every scan lists. `note`
+    says where a value comes from that could come from several places.
+    """
+
+    name: str
+    type: FactType
+    meaning: str
+    source: str
+    read: Callable[[Subject], Value]
+    needs: frozenset[Collection] = frozenset()
+    choices: tuple[str, ...] = ()
+    note: Callable[[Subject], str] | None = None
+
+
+_registry: dict[str, Fact] = {}
+FACTS: Final[Mapping[str, Fact]] = MappingProxyType(_registry)
+
+_Reader = Callable[[Subject], Value]
+_Needs = tuple[Collection, ...]
+
+
+def fact(  # noqa: PLR0913 - all that a fact is made of
+    name: str,
+    of: FactType | type[StrEnum],
+    *,
+    meaning: str,
+    source: str,
+    needs: _Needs = (),
+    note: Callable[[Subject], str] | None = None,
+) -> Callable[[_Reader], _Reader]:
+    """Enter the decorated function into the registry; an enum stands for a CHOICE of its values."""
+
+    def enter(read: _Reader) -> _Reader:
+        _registry[name] = Fact(
+            name=name,
+            type=of if isinstance(of, FactType) else FactType.CHOICE,
+            meaning=meaning,
+            source=source,
+            read=read,
+            needs=frozenset(needs),
+            note=note,
+            choices=() if isinstance(of, FactType) else tuple(choice.value for choice in of),
+        )
+        return read
+
+    return enter
