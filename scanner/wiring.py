@@ -17,7 +17,7 @@ from scanner.policy.model import Policy
 from scanner.policy.parse import parse_policy
 from scanner.policy.problems import did_you_mean
 from scanner.ports import Progress
-from scanner.sandbox.app import SANDBOX_KEY, SandboxApp
+from scanner.sandbox.app import ALL_SCOPES, SANDBOX_KEY, SandboxApp
 from scanner.sandbox.faults import Faults, FaultyApp
 from scanner.sandbox.organization import SandboxOrganization
 from scanner.sandbox.seeded import seeded_organization
@@ -135,10 +135,13 @@ def demo_settings() -> Iterator[Settings]:
 
 @contextmanager
 def serve_sandbox(
-    organization: SandboxOrganization, port: int = 0, faults: Faults | None = None
+    organization: SandboxOrganization,
+    port: int = 0,
+    faults: Faults | None = None,
+    scopes: frozenset[str] = ALL_SCOPES,
 ) -> Iterator[Settings]:
     """Serve an organization on loopback while the context lasts; yields the way to it."""
-    app = SandboxApp(organization)
+    app = SandboxApp(organization, keys={SANDBOX_KEY: scopes})
     with serving(FaultyApp(app, faults) if faults else app, port) as base_url:
         yield Settings(admin_key=Secret(SANDBOX_KEY), base_url=base_url)
 

@@ -9,6 +9,7 @@ from scanner.cli.console import out, say
 from scanner.errors import UsageError
 from scanner.inventory import Collection
 from scanner.policy.problems import did_you_mean
+from scanner.sandbox.app import ALL_SCOPES
 from scanner.sandbox.faults import Faults
 from scanner.wiring import sandbox_organization, serve_sandbox
 
@@ -22,11 +23,21 @@ def _sandbox() -> None:
     """Keep `serve` a word of its own while it is the only command here."""
 
 
-def _listing(name: str) -> str:
-    names = [collection.value for collection in Collection]
+def _denied(name: str) -> str:
+    names = [*(collection.value for collection in Collection), *sorted(ALL_SCOPES)]
     if name in names:
         return name
-    raise UsageError(f"--deny {name}: there is no such listing{did_you_mean(name, names)}")
+    raise UsageError(f"--deny {name}: there is no such listing or scope{did_you_mean(name, names)}")
+
+
+_Deny = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="LISTING|SCOPE",
+        help="Answer 403 for a listing, such as users, or for want of a scope, such as"
+        " api.usage.read.",
+    ),
+]
 
 
 @app.command()
@@ -48,26 +59,25 @@ def serve(
     fail: Annotated[
         float, typer.Option(min=0, max=1, help="Let this share of the requests fail, in many ways.")
     ] = 0,
-    deny: Annotated[
-        list[str] | None,
-        typer.Option(metavar="LISTING", help="Answer 403 for a listing, such as users."),
-    ] = None,
+    deny: _Deny = None,
 ) -> None:
     """Serve a seeded organization until stopped. Prints what to set to scan it.
 
     The same seed makes the same organization and the same faults.
     """
+    denied = [_denied(name) for name in deny or []]
     faults = Faults(
         seed=seed,
         latency=latency_ms / 1000,
         rate=rate,
         fail=fail,
-        deny=frozenset(_listing(name) for name in deny or []),
+        deny=frozenset(denied) - ALL_SCOPES,
     )
     organization = sandbox_organization(
         seed=seed, projects=projects, keys_per_project=keys_per_project
     )
-    with serve_sandbox(organization, port, faults) as settings:
+    scopes = ALL_SCOPES.difference(denied)
+    with serve_sandbox(organization, port, faults, scopes=scopes) as settings:
         out.print(f"export OPENAI_BASE_URL={settings.base_url}", soft_wrap=True)
         out.print(f"export OPENAI_ADMIN_KEY={settings.admin_key.reveal()}", soft_wrap=True)
         say(

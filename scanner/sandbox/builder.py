@@ -133,6 +133,8 @@ class Builder:
             expires_at=None if expires is None else self._before(-expires),
         )
         self.organization.admin_keys[key.id] = key
+        details = {"id": key.id, "data": {"scopes": []}}
+        self.organization.note("api_key.created", key.created_at, owner, **details)
         return key
 
     def _before(self, days: float) -> int:

@@ -30,7 +30,8 @@ class Faults:
 
     `fail` is the probability of one of `kinds`; `rate` the requests a second beyond which 429 is
     answered; `drift` the probability that a page repeats the item before its cursor; `deny` the
-    last path segments, such as `users`, that are answered 403; `latency` is in seconds.
+    listings by their path segments, such as `users` or `usage`, that are answered 403; `latency`
+    is in seconds.
     """
 
     seed: int = 0
@@ -58,7 +59,7 @@ class FaultyApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or fail as the seed has it."""
         faults = self._faults
-        if str(scope["path"]).rpartition("/")[2] in faults.deny:
+        if faults.deny.intersection(str(scope["path"]).split("/")[-2:]):
             await _refuse(send, 403, "Missing scopes: api.management.read.")
             return
         wait = self._over_rate()

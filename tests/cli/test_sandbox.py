@@ -58,4 +58,4 @@ def test_a_bad_night_is_scanned_to_an_incomplete_report() -> None:
 def test_a_listing_that_does_not_exist_cannot_be_denied() -> None:
     ran = keyvigil("sandbox", "serve", "--deny", "user")
     assert ran.code == 2
-    assert "there is no such listing; did you mean 'users'?" in ran.err
+    assert "there is no such listing or scope; did you mean 'users'?" in ran.err

@@ -9,8 +9,19 @@ from openai import OpenAI
 from openai.types.admin.organization import (
     AdminAPIKey,
     AdminAPIKeyDeleteResponse,
+    AuditLogListResponse,
     OrganizationUser,
     Project,
+    UsageAudioSpeechesResponse,
+    UsageAudioTranscriptionsResponse,
+    UsageCompletionsResponse,
+    UsageCostsResponse,
+    UsageDecisionsResponse,
+    UsageEmbeddingsResponse,
+    UsageFileSearchCallsResponse,
+    UsageImagesResponse,
+    UsageModerationsResponse,
+    UsageWebSearchCallsResponse,
 )
 from openai.types.admin.organization.projects import (
     APIKeyDeleteResponse,
@@ -20,8 +31,10 @@ from openai.types.admin.organization.projects import (
 )
 from pydantic import BaseModel
 
+from scanner.openai_api.activity import USAGE_ENDPOINTS
 from scanner.sandbox.app import SANDBOX_KEY
-from scanner.sandbox.organization import SandboxOrganization, SandboxProject
+from scanner.sandbox.organization import DAY, SandboxOrganization, SandboxProject
+from tests.factories import NOW
 
 pytestmark = pytest.mark.slow
 
@@ -109,6 +122,60 @@ def test_every_body_is_what_the_sdk_promises(sdk: OpenAI) -> None:
     for admin_key in admin.admin_api_keys.list():
         strictly(admin_key, AdminAPIKey)
         strictly(admin.admin_api_keys.retrieve(admin_key.id), AdminAPIKey)
+
+
+@pytest.mark.parametrize("limit", [1, 7, 31])
+def test_usage_and_costs_are_paged_and_typed_as_the_sdk_has_them(
+    sdk: OpenAI, organization: SandboxOrganization, limit: int
+) -> None:
+    """The SDK does not page here by itself: `next_page` goes back as `page`."""
+    usage = sdk.admin.organization.usage
+    endpoints: dict[str, tuple[Any, type[BaseModel]]] = {
+        "completions": (usage.completions, UsageCompletionsResponse),
+        "decisions": (usage.decisions, UsageDecisionsResponse),
+        "embeddings": (usage.embeddings, UsageEmbeddingsResponse),
+        "moderations": (usage.moderations, UsageModerationsResponse),
+        "images": (usage.images, UsageImagesResponse),
+        "audio_speeches": (usage.audio_speeches, UsageAudioSpeechesResponse),
+        "audio_transcriptions": (usage.audio_transcriptions, UsageAudioTranscriptionsResponse),
+        "file_search_calls": (usage.file_search_calls, UsageFileSearchCallsResponse),
+        "web_search_calls": (usage.web_search_calls, UsageWebSearchCallsResponse),
+        "costs": (usage.costs, UsageCostsResponse),
+    }
+    assert set(endpoints) == {*USAGE_ENDPOINTS, "costs"}
+    start = int(NOW.timestamp()) - 30 * DAY
+    seen: set[str] = set()
+    for name, (ask, model) in endpoints.items():
+        cursor: Any = openai.omit
+        days = 0
+        while cursor is not None:
+            page = ask(start_time=start, group_by=["api_key_id"], limit=limit, page=cursor)
+            strictly(page, model)
+            days += len(page.data)
+            seen |= {result.api_key_id for day in page.data for result in day.results}
+            cursor = page.next_page if page.has_more else None
+        assert days == 31, name
+    assert seen == {
+        row.key_id for day, rows in organization.days.items() if day > start - DAY for row in rows
+    }
+
+
+def test_the_audit_log_is_paged_filtered_and_typed_as_the_sdk_has_it(
+    sdk: OpenAI, organization: SandboxOrganization, project: SandboxProject
+) -> None:
+    admin = sdk.admin.organization
+    key_id = next(iter(project.keys))
+    admin.projects.api_keys.update(key_id, project_id=project.id, scopes=["api.model.read"])
+    entries = list(admin.audit_logs.list(limit=50))
+    assert len(entries) == len(organization.audit_log)
+    for entry in entries:
+        strictly(entry, AuditLogListResponse)
+    assert [entry.effective_at for entry in entries] == sorted(
+        (entry.effective_at for entry in entries), reverse=True
+    )
+    (changed,) = admin.audit_logs.list(event_types=["api_key.updated"])
+    assert changed.api_key_updated
+    assert changed.api_key_updated.id == key_id
 
 
 def test_it_reads_one_of_each(sdk: OpenAI, project: SandboxProject) -> None:

@@ -97,6 +97,9 @@ def test_no_walk_is_wrongly_called_complete(
         ("admin_api_keys", Collection.ADMIN_KEYS),
         ("api_keys", Collection.PROJECT_KEYS),
         ("service_accounts", Collection.SERVICE_ACCOUNTS),
+        ("usage", Collection.USAGE),
+        ("costs", Collection.COSTS),
+        ("audit_logs", Collection.AUDIT_LOGS),
     ],
 )
 def test_what_is_denied_is_the_gap_and_nothing_else(
