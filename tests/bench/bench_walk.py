@@ -59,16 +59,20 @@ def ours(settings: dict[str, str]) -> Walked:
     def asks_again(_error: ApiError, _seconds: float) -> None:
         refused["429"] += 1
 
-    async def walk() -> Walked:
+    walks: list[Walked] = []
+
+    async def walk() -> None:
+        # Not returned: asyncio.run spells a task's whole result out when it ends.
         key, url = Secret(settings["OPENAI_ADMIN_KEY"]), settings["OPENAI_BASE_URL"]
         pace = Pace(UNDER_WAY)
         async with AdminClient(key, base_url=url, pace=pace, asks_again=asks_again) as client:
             wall, cpu = time.perf_counter(), time.process_time()
             inventory = await ApiCollector(client, plan).collect()
             wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        return Walked(inventory=inventory, wall=wall, cpu=cpu, refused=refused["429"])
+        walks.append(Walked(inventory=inventory, wall=wall, cpu=cpu, refused=refused["429"]))
 
-    return asyncio.run(walk())
+    asyncio.run(walk())
+    return walks[0]
 
 
 def best(settings: dict[str, str]) -> Walked:
