@@ -19,7 +19,9 @@ def _by(subject: Subject) -> str:
     note=_by,
 )
 def _idle(subject: Subject) -> Value:
-    used_at = subject.last_use.at
+    used_at, told = subject.last_use.at, subject.key.last_used_at
+    if isinstance(told, Unknown) and not subject.directory.knows_usage:
+        return told  # what was not listed may hold a newer use
     if isinstance(used_at, Unknown):
         return used_at
     return subject.since(used_at or subject.key.created_at)

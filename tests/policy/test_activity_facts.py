@@ -156,3 +156,15 @@ def test_without_usage_a_key_is_judged_as_before_and_no_source_is_named() -> Non
 def test_refused_usage_leaves_the_keys_own_word_standing() -> None:
     gap = a_gap(Collection.USAGE, state=CoverageState.PARTIAL)
     assert read("used", coverage=(*SEEN, gap)) is True
+
+
+def test_a_use_seen_in_part_of_the_usage_is_a_use_but_need_not_be_the_last() -> None:
+    untold = Unknown(reason="the API did not give last_used_at")
+    gap = a_gap(Collection.USAGE)
+    changes = {
+        "keys": (a_key(last_used_at=untold),),
+        "uses": (USE,),
+        "coverage": (*SEEN, gap),
+    }
+    assert read("used", **changes) is True
+    assert read("idle", **changes) == untold
