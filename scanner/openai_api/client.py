@@ -1,8 +1,7 @@
 """One way to ask the Administration API: authenticated, bounded, patient, exact in its errors."""
 
-import asyncio
 import random
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,33 +12,18 @@ from urllib.parse import urlencode
 
 import httpx2
 
-from scanner.errors import ApiError, ApiFailed, UsageError
+from scanner.errors import ApiError, ApiFailed
+from scanner.openai_api.connections import Connections
 from scanner.openai_api.failures import NO_ANSWER, malformed, not_json, refused, unreachable
 from scanner.openai_api.pace import Pace
 from scanner.openai_api.retry import Backoff, asked_wait, should_retry
 from scanner.openai_api.wire import MalformedBodyError
-from scanner.secret import Secret, redact
+from scanner.secret import Secret
 
 Params = Mapping[str, str | int | tuple[str, ...]]
 Value = TypeVar("Value")
 
-_TIMEOUT: Final = httpx2.Timeout(30.0, connect=10.0, pool=None)
-_WHOLE_REQUEST: Final = 60.0
-"""Seconds: a body that trickles in must not hold a place for ever."""
 _OVERLOAD: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
-
-
-class _Bearer(httpx2.Auth):
-    """Puts the key on a request at the moment it leaves; nothing else ever holds the header."""
-
-    def __init__(self, key: Secret) -> None:
-        self._key = key
-
-    async def async_auth_flow(
-        self, request: httpx2.Request
-    ) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
-        request.headers["Authorization"] = f"Bearer {self._key.reveal()}"
-        yield request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +47,7 @@ class _Failure:
 
 
 class AdminClient(AbstractAsyncContextManager["AdminClient"]):
-    """Asks the API under `base_url`, as fast as `pace` allows; tells `asks_again` of each retry.
-
-    Redirects are not followed: the key goes to the address it was given for, and nowhere else.
-    """
+    """Asks the API under `base_url`, as fast as `pace` allows; tells `asks_again` of each retry."""
 
     def __init__(
         self,
@@ -82,8 +63,7 @@ class AdminClient(AbstractAsyncContextManager["AdminClient"]):
         self._backoff = backoff or Backoff()
         self._asks_again = asks_again
         self._key = key
-        # Plain http is for loopback, where a proxy would only be handed the key.
-        self._http = _http_client(key, trust_env=base_url.startswith("https:"))
+        self._connections = Connections(key, base_url, self._backoff.timeout)
 
     async def __aenter__(self) -> Self:
         return self
@@ -94,7 +74,7 @@ class AdminClient(AbstractAsyncContextManager["AdminClient"]):
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self._http.aclose()
+        await self._connections.aclose()
 
     async def get(
         self, path: str, params: Params, read: Callable[[bytes], Value], *, first: bool = False
@@ -131,8 +111,7 @@ class AdminClient(AbstractAsyncContextManager["AdminClient"]):
             async with self._pace.turn(first=first):
                 if self._pace.is_over:
                     return _Failure(error=_too_late(endpoint), tries=1)
-                async with asyncio.timeout(_WHOLE_REQUEST):
-                    response = await self._http.get(url)
+                response = await self._connections.get(url)
         except NO_ANSWER as error:
             tries = self._backoff.tries if isinstance(error, httpx2.TransportError) else 1
             return _Failure(error=unreachable(error, endpoint, self._base_url), tries=tries)
@@ -177,20 +156,3 @@ def _too_late(endpoint: str) -> ApiFailed:
         endpoint=endpoint,
         help="Give the scan more time with --deadline.",
     )
-
-
-def _http_client(key: Secret, *, trust_env: bool) -> httpx2.AsyncClient:
-    """Make the HTTP client; raise UsageError if the proxy or TLS settings around it are wrong."""
-    try:
-        return httpx2.AsyncClient(
-            auth=_Bearer(key),
-            headers={"User-Agent": "keyvigil", "Accept": "application/json"},
-            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=None),
-            timeout=_TIMEOUT,
-            trust_env=trust_env,
-        )
-    except (httpx2.InvalidURL, ImportError, OSError, ValueError) as error:
-        raise UsageError(
-            f"The proxy or TLS settings of the environment cannot be used: {redact(str(error))}",
-            help="Check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.",
-        ) from None
