@@ -14,6 +14,7 @@ from scanner.cli.console import ExitCode, out, say, show_error
 from scanner.cli.demo import demo
 from scanner.cli.scan import scan
 from scanner.errors import KeyVigilError, OutputError
+from scanner.garbage import look_for_garbage_less_often
 
 app = typer.Typer(
     name="keyvigil",
@@ -49,6 +50,7 @@ def _root(
 
 def main() -> NoReturn:
     """Run the command line and exit with one of the documented codes."""
+    look_for_garbage_less_often()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # LANG=C and the like

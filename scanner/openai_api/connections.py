@@ -10,8 +10,7 @@ from scanner.errors import UsageError
 from scanner.secret import Secret, redact
 
 _CONNECT_TIMEOUT: Final = 10.0
-_WHOLE_REQUEST: Final = 2.0
-"""How many timeouts a whole answer may take: a body that trickles in must not hold a place."""
+"""Seconds: a host that does not even answer the door is given up sooner."""
 
 
 class _Bearer(httpx2.Auth):
@@ -32,7 +31,7 @@ class Connections:
 
     A client that they shared would look at all its connections for every request. Redirects are
     not followed: the key goes to the address it was given for, and nowhere else. `timeout` is in
-    seconds without a byte.
+    seconds, for a whole answer.
     """
 
     def __init__(self, key: Secret, base_url: str, timeout: float) -> None:
@@ -55,7 +54,7 @@ class Connections:
         """Fetch `url` whole; raise what httpx2 raises, or TimeoutError if it takes too long."""
         client = self._idle.pop() if self._idle else self._make()
         try:
-            async with asyncio.timeout(self._timeout * _WHOLE_REQUEST):
+            async with asyncio.timeout(self._timeout):
                 return await client.get(url)
         finally:
             self._idle.append(client)
@@ -69,7 +68,7 @@ class Connections:
         return httpx2.AsyncClient(
             auth=self._auth,
             headers={"User-Agent": "keyvigil", "Accept": "application/json"},
-            timeout=httpx2.Timeout(self._timeout, connect=min(self._timeout, _CONNECT_TIMEOUT)),
+            timeout=httpx2.Timeout(None, connect=_CONNECT_TIMEOUT),
             verify=self._trust,
             trust_env=self._trust_env,
         )

@@ -23,7 +23,7 @@ from scanner.openai_api.wire import (
     WireActor,
     WireAdminKey,
     WireAuditEvent,
-    WireKeyOwnerEntry,
+    WireKeyOwner,
     WireProject,
     WireProjectKey,
     WireServiceAccount,
@@ -81,7 +81,6 @@ def to_service_account(wire: WireServiceAccount, project_id: str) -> ServiceAcco
 def to_project_key(wire: WireProjectKey, project_id: str) -> Key:
     """Translate a key of one project."""
     access = _ACCESS.get(wire.owner_project_access or "", _ACCESS_UNTOLD)
-    kind = _owner_kind(wire.owner.type)
     return Key(
         id=wire.id,
         kind=KeyKind.PROJECT,
@@ -90,7 +89,7 @@ def to_project_key(wire: WireProjectKey, project_id: str) -> Key:
         created_at=_moment(wire.created_at),
         last_used_at=_told("last_used_at", wire.last_used_at),
         expires_at=_told("expires_at", wire.expires_at),
-        owner=_owner(kind, _entry(wire, kind)),
+        owner=_owner(wire.owner),
         project_id=project_id,
         project_access=access,
     )
@@ -155,23 +154,24 @@ def _owner_kind(told: str | None) -> OwnerKind | Unknown:
     return Unknown(reason=f"the API gave the owner the type {told!r}")
 
 
-def _entry(wire: WireProjectKey, kind: OwnerKind | Unknown) -> WireKeyOwnerEntry | None:
-    return wire.owner.service_account if kind is OwnerKind.SERVICE_ACCOUNT else wire.owner.user
-
-
-def _owner(kind: OwnerKind | Unknown, entry: WireKeyOwnerEntry | None) -> Owner:
+def _owner(wire: WireKeyOwner) -> Owner:
+    told = wire.type
+    entry = wire.service_account if told == OwnerKind.SERVICE_ACCOUNT else wire.user
     if entry is None:
+        kind = _owner_kind(told)
         unsaid = Unknown(reason="the API did not say whose key it is")
         return Owner(kind=kind, id=unsaid, name=None, email=None, role=None)
-    return _same_owner(kind, entry.id, entry.name, entry.email, entry.role)
+    return _same_owner(told, entry.id, entry.name, entry.email, entry.role)
 
 
 @lru_cache(maxsize=4096)
 def _same_owner(
-    kind: OwnerKind | Unknown, owner_id: str, name: str | None, email: str | None, role: str | None
+    told: str | None, owner_id: str, name: str | None, email: str | None, role: str | None
 ) -> Owner:
     """Return one value for all keys of an owner: a walk meets the same ones again and again."""
-    return Owner(kind=kind, id=owner_id, name=_name(name), email=_name(email), role=role)
+    return Owner(
+        kind=_owner_kind(told), id=owner_id, name=_name(name), email=_name(email), role=role
+    )
 
 
 def _name(text: str | None) -> str | None:
