@@ -1,6 +1,6 @@
 """The one place that names concrete parts together."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from scanner.policy.problems import did_you_mean
 from scanner.ports import Progress
 from scanner.sandbox.app import ALL_SCOPES, SANDBOX_KEY, SandboxApp
 from scanner.sandbox.faults import Faults, FaultyApp
-from scanner.sandbox.organization import SandboxOrganization
+from scanner.sandbox.organization import Quirk, SandboxOrganization
 from scanner.sandbox.seeded import seeded_organization
 from scanner.sandbox.server import serving
 from scanner.sandbox.stories import demo_organization
@@ -137,20 +137,27 @@ def demo_settings() -> Iterator[Settings]:
 def serve_sandbox(
     organization: SandboxOrganization,
     port: int = 0,
-    faults: Faults | None = None,
+    faults: Mapping[str, Faults] | None = None,
     scopes: frozenset[str] = ALL_SCOPES,
 ) -> Iterator[Settings]:
-    """Serve an organization on loopback while the context lasts; yields the way to it."""
+    """Serve an organization on loopback while the context lasts; yields the way to it.
+
+    `faults` are by listing, as FaultyApp has them.
+    """
     app = SandboxApp(organization, keys={SANDBOX_KEY: scopes})
     with serving(FaultyApp(app, faults) if faults else app, port) as base_url:
         yield Settings(admin_key=Secret(SANDBOX_KEY), base_url=base_url)
 
 
-def sandbox_organization(*, seed: int, projects: int, keys_per_project: int) -> SandboxOrganization:
+def sandbox_organization(
+    *, seed: int, projects: int, keys_per_project: int, quirks: Iterable[Quirk] = ()
+) -> SandboxOrganization:
     """Make an organization of that size, as of now."""
-    return seeded_organization(
+    organization = seeded_organization(
         seed=seed,
         projects=projects,
         keys_per_project=keys_per_project,
         now=int(now().timestamp()),
     )
+    organization.quirks = frozenset(quirks)
+    return organization

@@ -1,7 +1,9 @@
 """`keyvigil sandbox serve`: the stand-in for OpenAI's Administration API, on loopback."""
 
+import math
 import threading
-from typing import Annotated
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -10,12 +12,19 @@ from scanner.errors import UsageError
 from scanner.inventory import Collection
 from scanner.policy.problems import did_you_mean
 from scanner.sandbox.app import ALL_SCOPES
-from scanner.sandbox.faults import Faults
+from scanner.sandbox.faults import EVERYWHERE, Faults
+from scanner.sandbox.organization import Quirk
 from scanner.wiring import sandbox_organization, serve_sandbox
 
 app = typer.Typer(
     no_args_is_help=True, help="A made-up organization behind a faithful Administration API."
 )
+
+_LISTINGS: Final = tuple(collection.value for collection in Collection)
+_PER_LISTING: Final = "[LISTING=]NUMBER"
+_SHARE: Final = (0.0, 1.0)
+
+Texts = list[str] | None
 
 
 @app.callback()
@@ -24,14 +33,70 @@ def _sandbox() -> None:
 
 
 def _denied(name: str) -> str:
-    names = [*(collection.value for collection in Collection), *sorted(ALL_SCOPES)]
+    names = [*_LISTINGS, *sorted(ALL_SCOPES)]
     if name in names:
         return name
     raise UsageError(f"--deny {name}: there is no such listing or scope{did_you_mean(name, names)}")
 
 
+def _by_listing(option: str, given: Texts, bounds: tuple[float, float]) -> dict[str, float]:
+    """Read `NUMBER` and `LISTING=NUMBER`; raise UsageError for what is neither."""
+    lowest, highest = bounds
+    read: dict[str, float] = {}
+    for text in given or ():
+        listing, equals, number = text.rpartition("=")
+        if equals and listing not in _LISTINGS:
+            hint = did_you_mean(listing, _LISTINGS)
+            raise UsageError(f"{option} {text}: there is no listing '{listing}'{hint}")
+        try:
+            value = float(number)
+        except ValueError:
+            value = math.nan
+        if not lowest <= value <= highest:
+            allowed = f"of {lowest:g} to {highest:g}"
+            raise UsageError(f"{option} {text}: '{number}' is no number {allowed}.")
+        read[listing or EVERYWHERE] = value
+    return read
+
+
+def _faults(
+    seed: int, numbers: Mapping[str, Mapping[str, float]], denied: Iterable[str]
+) -> dict[str, Faults]:
+    """Put each listing's faults together; `numbers` are by field of Faults, then by listing."""
+    fields: dict[str, dict[str, Any]] = {EVERYWHERE: {"seed": seed}}
+    for field, by_listing in numbers.items():
+        for listing, number in by_listing.items():
+            fields.setdefault(listing, {})[field] = number
+    for listing in denied:
+        fields.setdefault(listing, {})["is_denied"] = True
+    return {listing: Faults(**{**fields[EVERYWHERE], **fields[listing]}) for listing in fields}
+
+
+_Latency = Annotated[
+    Texts,
+    typer.Option(metavar=_PER_LISTING, help="Let every answer take so many milliseconds."),
+]
+_Rate = Annotated[
+    Texts,
+    typer.Option(metavar=_PER_LISTING, help="Answer 429 beyond so many requests a second."),
+]
+_Fail = Annotated[
+    Texts,
+    typer.Option(
+        metavar=_PER_LISTING, help="Let this share of the requests, 0 to 1, fail in many ways."
+    ),
+]
+_Stall = Annotated[
+    Texts, typer.Option(metavar=_PER_LISTING, help="Never answer this share of the requests.")
+]
+_Drift = Annotated[
+    Texts,
+    typer.Option(
+        metavar=_PER_LISTING, help="Let this share of the pages repeat an item of the one before."
+    ),
+]
 _Deny = Annotated[
-    list[str] | None,
+    Texts,
     typer.Option(
         metavar="LISTING|SCOPE",
         help="Answer 403 for a listing, such as users, or for want of a scope, such as"
@@ -50,31 +115,33 @@ def serve(
     keys_per_project: Annotated[
         int, typer.Option(min=0, max=10_000, help="How many keys in each project.")
     ] = 10,
-    latency_ms: Annotated[
-        float, typer.Option(min=0, help="Wait this long before every answer.")
-    ] = 0,
-    rate: Annotated[
-        float | None, typer.Option(min=1, help="Answer 429 beyond so many requests a second.")
-    ] = None,
-    fail: Annotated[
-        float, typer.Option(min=0, max=1, help="Let this share of the requests fail, in many ways.")
-    ] = 0,
+    latency_ms: _Latency = None,
+    rate: _Rate = None,
+    fail: _Fail = None,
+    stall: _Stall = None,
+    drift: _Drift = None,
     deny: _Deny = None,
+    quirk: Annotated[
+        list[Quirk] | None, typer.Option(help="Answer as the API has been seen to, now and then.")
+    ] = None,
 ) -> None:
     """Serve a seeded organization until stopped. Prints what to set to scan it.
 
-    The same seed makes the same organization and the same faults.
+    The same seed makes the same organization and the same faults. LISTING= gives one listing
+    faults of its own: --fail 0.05 --fail users=1.
     """
     denied = [_denied(name) for name in deny or []]
-    faults = Faults(
-        seed=seed,
-        latency=latency_ms / 1000,
-        rate=rate,
-        fail=fail,
-        deny=frozenset(denied) - ALL_SCOPES,
-    )
+    latency = _by_listing("--latency-ms", latency_ms, (0, 600_000))
+    numbers = {
+        "latency": {listing: milliseconds / 1000 for listing, milliseconds in latency.items()},
+        "rate": _by_listing("--rate", rate, (1, 1_000_000)),
+        "fail": _by_listing("--fail", fail, _SHARE),
+        "stall": _by_listing("--stall", stall, _SHARE),
+        "drift": _by_listing("--drift", drift, _SHARE),
+    }
+    faults = _faults(seed, numbers, set(denied) - ALL_SCOPES)
     organization = sandbox_organization(
-        seed=seed, projects=projects, keys_per_project=keys_per_project
+        seed=seed, projects=projects, keys_per_project=keys_per_project, quirks=quirk or ()
     )
     scopes = ALL_SCOPES.difference(denied)
     with serve_sandbox(organization, port, faults, scopes=scopes) as settings:

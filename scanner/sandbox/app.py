@@ -15,8 +15,8 @@ from scanner.sandbox.endpoints import (
     answer,
     scope_of,
 )
-from scanner.sandbox.organization import SandboxOrganization, Write
-from scanner.sandbox.render import Body
+from scanner.sandbox.organization import Quirk, SandboxOrganization, Write
+from scanner.sandbox.render import Body, sparse
 from scanner.sandbox.request import Refusal, Request
 
 SANDBOX_KEY: Final = "sk-admin-sandbox-not-a-real-key"
@@ -83,6 +83,8 @@ class SandboxApp:
         )
 
     async def _reply(self, send: Send, status: int, body: Body) -> None:
+        if Quirk.SPARSE in self.organization.quirks:
+            body = sparse(body)
         content = json.dumps(body, separators=(",", ":")).encode()
         headers = [
             (b"content-type", b"application/json"),

@@ -115,7 +115,7 @@ class Builder:
 
     def admin_key(
         self,
-        owner: Member,
+        owner: Member | Account,
         name: str,
         *,
         age: float,
@@ -134,7 +134,8 @@ class Builder:
         )
         self.organization.admin_keys[key.id] = key
         details = {"id": key.id, "data": {"scopes": []}}
-        self.organization.note("api_key.created", key.created_at, owner, **details)
+        creator = owner if isinstance(owner, Member) else None
+        self.organization.note("api_key.created", key.created_at, creator, **details)
         return key
 
     def _before(self, days: float) -> int:

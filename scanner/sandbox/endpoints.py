@@ -4,7 +4,14 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, TypeVar
 
 from scanner.sandbox.activity import audit_entries, usage_page
-from scanner.sandbox.organization import SandboxOrganization, SandboxProject
+from scanner.sandbox.organization import (
+    Account,
+    AdminKey,
+    ProjectKey,
+    Quirk,
+    SandboxOrganization,
+    SandboxProject,
+)
 from scanner.sandbox.render import (
     Body,
     account_body,
@@ -171,6 +178,8 @@ def _one_key(
             organization.note("api_key.updated", now, None, id=key_id, changes_requested=change)
             return key_body(organization, project, key)
         case "DELETE":
+            if isinstance(key.owner, Account) and Quirk.OLD_DELETE in organization.quirks:
+                raise Refusal(400, "This API key belongs to a service account.")
             del project.keys[key_id]
             organization.note("api_key.deleted", now, None, id=key_id)
             return {"object": "organization.project.api_key.deleted", "id": key_id, "deleted": True}
@@ -199,7 +208,9 @@ def _key_change(body: Any) -> Body:  # noqa: ANN401 - whatever was sent
 def _admin_keys(organization: SandboxOrganization, request: Request, rest: Sequence[str]) -> Body:
     match request.method, *rest:
         case ("GET",):
-            listed = list(organization.admin_keys.values())
+            listed: list[AdminKey | ProjectKey] = [*organization.admin_keys.values()]
+            if Quirk.MISLABELLED in organization.quirks:
+                listed.extend(next(iter(organization.projects.values())).keys.values())
             if request.choice("order", "asc", "desc") == "desc":
                 listed.reverse()
             return _page(listed, request, lambda key: key.id, admin_key_body)

@@ -5,12 +5,15 @@ import json
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Final
 
-from scanner.sandbox.app import AsgiApp, Message, Receive, Scope, Send
+from scanner.sandbox.app import AsgiApp, Receive, Scope, Send
+from scanner.sandbox.torn import Altered, Cut, Late, lose_ids, repeat_first
+
+EVERYWHERE: Final = "*"
 
 
 class Fault(StrEnum):
@@ -29,9 +32,9 @@ class Faults:
     """How often and how requests fail.
 
     `fail` is the probability of one of `kinds`; `rate` the requests a second beyond which 429 is
-    answered; `drift` the probability that a page repeats the item before its cursor; `deny` the
-    listings by their path segments, such as `users` or `usage`, that are answered 403; `latency`
-    is in seconds.
+    answered; `stall` the probability that no answer ever comes; `drift` that a page repeats the
+    item before its cursor; `is_denied`: all are answered 403. `latency`, in seconds, is counted
+    from the request's arrival.
     """
 
     seed: int = 0
@@ -39,62 +42,64 @@ class Faults:
     rate: float | None = None
     fail: float = 0.0
     kinds: tuple[Fault, ...] = tuple(Fault)
+    stall: float = 0.0
     drift: float = 0.0
-    deny: frozenset[str] = frozenset()
+    is_denied: bool = False
 
 
 class FaultyApp:
-    """Another application, as it would be on a bad night."""
+    """Another application, as it would be on a bad night.
+
+    `faults` are by the listing's path segment, such as `users` or `usage`; `EVERYWHERE` has the
+    faults of all others.
+    """
 
     def __init__(
-        self, app: AsgiApp, faults: Faults, clock: Callable[[], float] = time.monotonic
+        self,
+        app: AsgiApp,
+        faults: Mapping[str, Faults],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._app = app
-        self._faults = faults
-        self._clock = clock
-        self._tokens = faults.rate or 0.0
-        self._filled_at = clock()
         self._attempts: Counter[str] = Counter()
+        every = {EVERYWHERE: Faults(), **faults}
+        self._limits = {listing: _Limit(its, clock) for listing, its in every.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or fail as the seed has it."""
-        faults = self._faults
-        if faults.deny.intersection(str(scope["path"]).split("/")[-2:]):
+        limit = self._limit_of(scope)
+        faults = limit.faults
+        if faults.is_denied:
             await _refuse(send, 403, "Missing scopes: api.management.read.")
             return
-        wait = self._over_rate()
+        wait = limit.take()
         if wait is not None:
             header = (b"retry-after-ms", str(round(wait * 1000)).encode())
             await _refuse(send, 429, "Rate limit reached.", header)
             return
         if faults.latency:
-            await asyncio.sleep(faults.latency)
-        chance = self._chance(scope)
+            send = Late(send, asyncio.get_running_loop().time() + faults.latency)
+        chance = self._chance(scope, faults.seed)
         if chance.random() < faults.fail:
             await self._fail(chance.choice(faults.kinds), scope, receive, send)
+        elif chance.random() < faults.stall:
+            while (await receive())["type"] != "http.disconnect":
+                pass
         elif chance.random() < faults.drift:
-            await self._app(scope, receive, _Altered(send, _repeat_first))
+            await self._app(scope, receive, Altered(send, repeat_first))
         else:
             await self._app(scope, receive, send)
 
-    def _chance(self, scope: Scope) -> random.Random:
+    def _limit_of(self, scope: Scope) -> "_Limit":
+        last = reversed(str(scope["path"]).split("/")[-2:])
+        name = next((name for name in last if name in self._limits), EVERYWHERE)
+        return self._limits[name]
+
+    def _chance(self, scope: Scope, seed: int) -> random.Random:
         """Draw for this request and its number among equal ones: a retry draws anew."""
         request = f"{scope['method']} {scope['path']}?{scope['query_string'].decode()}"
         self._attempts[request] += 1
-        return random.Random(f"{self._faults.seed} {request} {self._attempts[request]}")  # noqa: S311
-
-    def _over_rate(self) -> float | None:
-        """Take a token; return how long the next one takes, in seconds, if there is none."""
-        rate = self._faults.rate
-        if rate is None:
-            return None
-        now = self._clock()
-        self._tokens = min(rate, self._tokens + (now - self._filled_at) * rate)
-        self._filled_at = now
-        if self._tokens < 1:
-            return (1 - self._tokens) / rate
-        self._tokens -= 1
-        return None
+        return random.Random(f"{seed} {request} {self._attempts[request]}")  # noqa: S311
 
     async def _fail(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
         match fault:
@@ -105,59 +110,34 @@ class FaultyApp:
             case Fault.RESET:
                 await _send(send, 200, b"", [(b"content-length", b"100")])
             case Fault.CUT:
-                await self._app(scope, receive, _Cut(send))
+                await self._app(scope, receive, Cut(send))
             case Fault.TRUNCATED:
-                await self._app(scope, receive, _Altered(send, lambda body: body[: len(body) // 2]))
+                await self._app(scope, receive, Altered(send, lambda body: body[: len(body) // 2]))
             case Fault.MALFORMED:
-                await self._app(scope, receive, _Altered(send, _lose_ids))
+                await self._app(scope, receive, Altered(send, lose_ids))
 
 
-class _Cut:
-    """Sends half of a body whose whole length was announced; the server then hangs up."""
+class _Limit:
+    """Some requests' faults, and how many of them the rate lets through."""
 
-    def __init__(self, send: Send) -> None:
-        self._send = send
+    def __init__(self, faults: Faults, clock: Callable[[], float]) -> None:
+        self.faults = faults
+        self._clock = clock
+        self._tokens = faults.rate or 0.0
+        self._filled_at = clock()
 
-    async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.body":
-            body = message["body"]
-            message = {**message, "body": body[: len(body) // 2], "more_body": True}
-        await self._send(message)
-
-
-class _Altered:
-    """Sends another body than the application gave, with its right length."""
-
-    def __init__(self, send: Send, alter: Callable[[bytes], bytes]) -> None:
-        self._send = send
-        self._alter = alter
-        self._start: dict[str, Any] = {}
-
-    async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self._start = dict(message)
-            return
-        body = self._alter(message["body"])
-        headers = [(k, v) for k, v in self._start["headers"] if k != b"content-length"]
-        headers.append((b"content-length", str(len(body)).encode()))
-        await self._send({**self._start, "headers": headers})
-        await self._send({**message, "body": body})
-
-
-def _lose_ids(body: bytes) -> bytes:
-    """Leave the ids out: a listing without them is not what the API promises."""
-    parsed = json.loads(body)
-    for item in parsed.get("data", [parsed]):
-        item.pop("id", None)
-    return json.dumps({**parsed, "data": parsed.get("data") or [{}]}).encode()
-
-
-def _repeat_first(body: bytes) -> bytes:
-    """Show the first item of a page twice, as when items move while they are read."""
-    parsed = json.loads(body)
-    if parsed.get("data"):
-        parsed["data"] = [parsed["data"][0], *parsed["data"]]
-    return json.dumps(parsed).encode()
+    def take(self) -> float | None:
+        """Take a token; return how long the next one takes, in seconds, if there is none."""
+        rate = self.faults.rate
+        if rate is None:
+            return None
+        now = self._clock()
+        self._tokens = min(rate, self._tokens + (now - self._filled_at) * rate)
+        self._filled_at = now
+        if self._tokens < 1:
+            return (1 - self._tokens) / rate
+        self._tokens -= 1
+        return None
 
 
 async def _refuse(send: Send, status: int, message: str, *headers: tuple[bytes, bytes]) -> None:

@@ -5,9 +5,21 @@ All times are Unix seconds. Insertion order is listing order.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Final
 
 DAY: Final = 86_400
+
+
+class Quirk(StrEnum):
+    """A way in which the API has been seen to answer, or may answer, otherwise than usual."""
+
+    MISLABELLED = "mislabelled-admin-keys"
+    """The listing of admin keys holds the first project's keys, too."""
+    OLD_DELETE = "old-delete"
+    """A service account's key cannot be deleted."""
+    SPARSE = "sparse"
+    """What OpenAI's document does not promise is left out of answers."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -55,7 +67,7 @@ class AdminKey:
     name: str | None
     redacted_value: str
     created_at: int
-    owner: Member
+    owner: Member | Account
     last_used_at: int | None = None
     expires_at: int | None = None
 
@@ -106,7 +118,7 @@ class Write:
 
 @dataclass(slots=True, kw_only=True)
 class SandboxOrganization:
-    """Everything the sandbox serves, and every write it was asked for."""
+    """Everything the sandbox serves, how it does, and every write it was asked for."""
 
     name: str
     members: dict[str, Member] = field(default_factory=dict)
@@ -115,6 +127,7 @@ class SandboxOrganization:
     writes: list[Write] = field(default_factory=list)
     days: dict[int, list[KeyDay]] = field(default_factory=dict)
     audit_log: list[AuditEntry] = field(default_factory=list)
+    quirks: frozenset[Quirk] = frozenset()
 
     def note(self, event: str, at: int, actor: Member | None, **details: Any) -> None:  # noqa: ANN401 - a JSON body
         """Enter an event into the audit log."""

@@ -1,6 +1,6 @@
 """The sandbox's state -> the JSON bodies of the Administration API."""
 
-from typing import Any
+from typing import Any, Final
 
 from scanner.sandbox.organization import (
     Account,
@@ -13,6 +13,24 @@ from scanner.sandbox.organization import (
 )
 
 Body = dict[str, Any]
+
+_UNPROMISED: Final = {
+    "list": {"first_id", "last_id"},
+    "organization.project": {"name", "archived_at", "status"},
+    "organization.user": {"name", "email", "role", "user"},
+    "organization.project.api_key": {"expires_at"},
+    "organization.admin_api_key": {"name", "last_used_at"},
+}
+"""What OpenAI's document does not require of an object and a scan reads."""
+
+
+def sparse(body: Body) -> Body:
+    """Leave out what may be left out, of an object or of a page and its items."""
+    left_out = _UNPROMISED.get(str(body.get("object")), set())
+    kept = {name: value for name, value in body.items() if name not in left_out}
+    if kept.get("object") == "list":
+        kept["data"] = [sparse(item) for item in kept["data"]]
+    return kept
 
 
 def project_body(project: SandboxProject) -> Body:
@@ -111,8 +129,10 @@ def _owner_body(project: SandboxProject, owner: Member | Account) -> Body:
     return {"type": "user", "user": user}
 
 
-def admin_key_body(key: AdminKey) -> Body:
+def admin_key_body(key: AdminKey | ProjectKey) -> Body:
     """`organization.admin_api_key`."""
+    owner = key.owner
+    is_account = isinstance(owner, Account)
     return {
         "object": "organization.admin_api_key",
         "id": key.id,
@@ -122,12 +142,12 @@ def admin_key_body(key: AdminKey) -> Body:
         "last_used_at": key.last_used_at,
         "expires_at": key.expires_at,
         "owner": {
-            "type": "user",
-            "object": "organization.user",
-            "id": key.owner.id,
-            "name": key.owner.name,
-            "created_at": key.owner.added_at,
-            "role": key.owner.role,
+            "type": "service_account" if is_account else "user",
+            "object": "organization.service_account" if is_account else "organization.user",
+            "id": owner.id,
+            "name": owner.name,
+            "created_at": owner.created_at if isinstance(owner, Account) else owner.added_at,
+            "role": owner.role,
         },
     }
 

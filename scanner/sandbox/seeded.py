@@ -88,16 +88,14 @@ class _Maker:
         )
 
     def admin_keys(self, people: list[Member]) -> None:
-        """Add a handful of admin keys, of owners of the organization."""
+        """Add a handful of admin keys: of owners of the organization, one of a service account."""
         owners = [member for member in people if member.role == "owner"]
-        for number in range(5):
-            self.builder.admin_key(
-                self.random.choice(owners),
-                f"automation-{number}",
-                age=self.random.uniform(1, 300),
-                used=1,
-                expires=None,
-            )
+        holders: list[Member | Account] = [self.random.choice(owners) for _ in range(4)]
+        projects = self.builder.organization.projects.values()
+        holders.extend(list(next(iter(projects)).accounts.values())[-1:])
+        for number, holder in enumerate(holders):
+            age = self.random.uniform(1, 300)
+            self.builder.admin_key(holder, f"automation-{number}", age=age, used=1, expires=None)
 
     def departures(self, people: list[Member]) -> None:
         """Disable every fifteenth person and let every twelfth leave; the first of all stays."""

@@ -34,7 +34,14 @@ def serving(app: AsgiApp, port: int = 0) -> Iterator[str]:
                 help="Choose another port, or --port 0 for any that is free.",
             ) from None
         server = uvicorn.Server(
-            uvicorn.Config(app, lifespan="off", log_config=None, access_log=False, ws="none")
+            uvicorn.Config(
+                app,
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                ws="none",
+                timeout_graceful_shutdown=1,
+            )
         )
         thread = threading.Thread(
             target=server.run, args=([listener],), name="sandbox", daemon=True

@@ -1,6 +1,7 @@
 """Bad nights: the inventory is the truth, or the account says precisely what is missing."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,7 @@ from scanner.openai_api.collect import ApiCollector
 from scanner.openai_api.pace import Pace
 from scanner.openai_api.retry import Backoff
 from scanner.sandbox.app import SANDBOX_KEY, SandboxApp
-from scanner.sandbox.faults import Fault, Faults, FaultyApp
+from scanner.sandbox.faults import EVERYWHERE, Fault, Faults, FaultyApp
 from scanner.sandbox.organization import SandboxOrganization
 from scanner.sandbox.seeded import seeded_organization
 from scanner.sandbox.server import serving
@@ -21,12 +22,14 @@ from tests.factories import EVERYTHING, NOW
 
 pytestmark = pytest.mark.slow
 SEEDS = range(20)
+TIMEOUT = 0.5
 NIGHTS = {
     "429 storm": Faults(rate=150),
     "20 % mixed": Faults(fail=0.2),
     "resets": Faults(fail=0.2, kinds=(Fault.RESET, Fault.CUT)),
     "truncated": Faults(fail=0.2, kinds=(Fault.TRUNCATED, Fault.MALFORMED)),
     "drift": Faults(drift=0.5),
+    "stalls": Faults(stall=0.05),
     "half broken": Faults(fail=0.6),
 }
 
@@ -41,14 +44,17 @@ def truth(organization: SandboxOrganization) -> Inventory:
     return walk(organization, Faults())
 
 
-def walk(organization: SandboxOrganization, faults: Faults) -> Inventory:
+def walk(
+    organization: SandboxOrganization, faults: Faults, listings: Mapping[str, Faults] | None = None
+) -> Inventory:
     async def go(url: str) -> Inventory:
-        backoff = Backoff(first_wait=0.01, longest_wait=0.05)
+        backoff = Backoff(first_wait=0.01, longest_wait=0.05, timeout=TIMEOUT)
         client = AdminClient(Secret(SANDBOX_KEY), base_url=url, pace=Pace(16), backoff=backoff)
         async with client:
             return await ApiCollector(client, EVERYTHING).collect()
 
-    with serving(FaultyApp(SandboxApp(organization), faults)) as url:
+    app = FaultyApp(SandboxApp(organization), {EVERYWHERE: faults, **(listings or {})})
+    with serving(app) as url:
         return asyncio.run(go(url))
 
 
@@ -105,7 +111,7 @@ def test_no_walk_is_wrongly_called_complete(
 def test_what_is_denied_is_the_gap_and_nothing_else(
     organization: SandboxOrganization, truth: Inventory, denied: str, gap: Collection
 ) -> None:
-    found = walk(organization, Faults(deny=frozenset({denied})))
+    found = walk(organization, Faults(), {denied: Faults(is_denied=True)})
     unseen = {r.collection for r in found.coverage if r.state is not CoverageState.COMPLETE}
     assert unseen == {gap}
     assert check(found, truth) is False
