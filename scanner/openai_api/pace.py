@@ -11,6 +11,7 @@ from typing import Final
 from scanner.openai_api.spacing import Spacing
 
 _START: Final = 8
+_GROWTH: Final = 2
 _FREE_RETRIES: Final = 64
 _RETRIES_PER_SUCCESS: Final = 0.5
 
@@ -20,7 +21,7 @@ _Queue = deque[asyncio.Future[None]]
 class Pace:
     """Limits how many requests are under way and how fast they start, fail, and for how long.
 
-    The limit starts at 8, doubles while all is well up to `ceiling` and halves on overload.
+    The limit starts at 8, grows by two with each success up to `ceiling`, halves on overload.
     `deadline` is in seconds from now; None is never.
     """
 
@@ -38,7 +39,6 @@ class Pace:
         self._sleep = sleep
         self._ends_at = None if deadline is None else clock() + deadline
         self._resume_at = clock()
-        self._successes_in_a_row = 0
         self._retries_left = float(_FREE_RETRIES)
         self._under_way = 0
         self._first: _Queue = deque()
@@ -66,12 +66,10 @@ class Pace:
             self._wake()
 
     def went_well(self) -> None:
-        """Note a success: after a whole round of them, twice as many may be under way."""
+        """Note a success: two more may be under way from now on."""
         self._retries_left += _RETRIES_PER_SUCCESS
-        self._successes_in_a_row += 1
-        if self._successes_in_a_row >= self.limit < self._ceiling:
-            self.limit = min(self.limit * 2, self._ceiling)
-            self._successes_in_a_row = 0
+        if self.limit < self._ceiling:
+            self.limit = min(self.limit + _GROWTH, self._ceiling)
             self._wake()
 
     def overloaded(self, pause: float, *, is_rate: bool) -> None:
@@ -87,7 +85,6 @@ class Pace:
             self._spacing.refused(now, is_first=is_first)
         spread = 1 + random.random() / 4  # noqa: S311 - spreads waits, protects nothing
         self._resume_at = max(self._resume_at, now + pause * spread)
-        self._successes_in_a_row = 0
 
     async def rest(self, seconds: float) -> None:
         """Wait, alone: what went wrong is no reason for others to wait."""

@@ -12,7 +12,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import httpx2
@@ -20,11 +21,12 @@ import pytest
 from openai import OpenAI
 
 from scanner.errors import ApiError
-from scanner.inventory import Inventory
+from scanner.garbage import look_for_garbage_less_often
 from scanner.openai_api.client import AdminClient
 from scanner.openai_api.collect import ApiCollector
 from scanner.openai_api.pace import Pace
 from scanner.plan import make_plan
+from scanner.policy.model import Policy
 from scanner.secret import Secret
 from scanner.wiring import load_policies
 from tests.cli.running import environment, sandbox
@@ -39,22 +41,34 @@ HUGE = ("--projects", "10000", "--keys-per-project", "40")
 
 @dataclass(frozen=True, kw_only=True)
 class Walked:
-    """What one walk took: seconds of wall time and of this process's CPU, requests, refusals."""
+    """What one walk took: seconds of wall time and of its process's CPU, bytes at the peak."""
 
-    inventory: Inventory
+    keys: int
+    projects: int
+    requests: int
+    refused: int
     wall: float
     cpu: float
-    refused: int
-
-    @property
-    def requests(self) -> int:
-        return sum(row.pages for row in self.inventory.coverage)
+    peak: int
 
 
-def ours(settings: dict[str, str]) -> Walked:
-    """Walk as a scan with the baseline does."""
+def ours(settings: dict[str, str], rounds: int = 1) -> Walked:
+    """Walk as a scan with the baseline does, in a process that does nothing else; take the best."""
+    done = subprocess.run(  # noqa: S603 - this very file
+        [sys.executable, __file__, str(rounds)],
+        env={**environment(settings), "PYTHONPATH": "."},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    walks = [Walked(**json.loads(line)) for line in done.stdout.splitlines()]
+    return min(walks, key=lambda walked: walked.wall)
+
+
+def walk_here(settings: Mapping[str, str], policies: tuple[Policy, ...]) -> Walked:
+    """Walk in this process."""
     refused: Counter[str] = Counter()
-    plan = make_plan(load_policies(["baseline"]))
+    plan = make_plan(policies)
 
     def asks_again(_error: ApiError, _seconds: float) -> None:
         refused["429"] += 1
@@ -69,14 +83,26 @@ def ours(settings: dict[str, str]) -> Walked:
             wall, cpu = time.perf_counter(), time.process_time()
             inventory = await ApiCollector(client, plan).collect()
             wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        walks.append(Walked(inventory=inventory, wall=wall, cpu=cpu, refused=refused["429"]))
+        walks.append(
+            Walked(
+                keys=len(inventory.keys),
+                projects=len(inventory.projects),
+                requests=sum(row.pages for row in inventory.coverage),
+                refused=refused["429"],
+                wall=wall,
+                cpu=cpu,
+                peak=peak_memory(),
+            )
+        )
 
     asyncio.run(walk())
     return walks[0]
 
 
-def best(settings: dict[str, str]) -> Walked:
-    return min((ours(settings) for _ in range(ROUNDS)), key=lambda walked: walked.wall)
+def peak_memory() -> int:
+    """Return this process's, in bytes; unlike ru_maxrss without the parent's."""
+    (kilobytes,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    return 1024 * int(kilobytes)
 
 
 def one_by_one(settings: dict[str, str]) -> float:
@@ -135,12 +161,12 @@ def show(capsys: pytest.CaptureFixture[str], *rows: str) -> None:
 
 def test_with_latency(capsys: pytest.CaptureFixture[str]) -> None:
     with sandbox(*SIZE, "--latency-ms", str(LATENCY * 1000)) as settings:
-        walked = best(settings)
+        walked = ours(settings, ROUNDS)
         sdk = one_by_one(settings)
     limit = walked.requests * LATENCY / UNDER_WAY
     show(
         capsys,
-        f"500 projects, {len(walked.inventory.keys):,} keys, {LATENCY * 1000:.0f} ms latency,"
+        f"500 projects, {walked.keys:,} keys, {LATENCY * 1000:.0f} ms latency,"
         f" {UNDER_WAY} under way, {walked.requests} requests:",
         f"  walk {walked.wall:.2f} s = {walked.wall / limit:.2f} x the limit of {limit:.2f} s;"
         f" official SDK one by one {sdk:.1f} s = {sdk / walked.wall:.1f} x the walk",
@@ -161,7 +187,7 @@ def test_with_a_rate(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_work_for_each_request(capsys: pytest.CaptureFixture[str]) -> None:
     with sandbox(*SIZE) as settings:
-        walked = best(settings)
+        walked = ours(settings, ROUNDS)
         loop = min(bare(settings)[0] for _ in range(ROUNDS))
     each = walked.cpu / walked.requests
     show(
@@ -173,30 +199,23 @@ def test_the_work_for_each_request(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_memory_of_a_huge_organization(capsys: pytest.CaptureFixture[str]) -> None:
     with sandbox(*HUGE) as settings:
-        done = subprocess.run(  # noqa: S603 - this very file
-            [sys.executable, __file__],
-            env={**environment(settings), "PYTHONPATH": "."},
-            check=True,
-            capture_output=True,
-            text=True,
-        )
+        walked = ours(settings)
         _, read = bare(settings)
-    keys, projects, wall, peak = map(float, done.stdout.split())
     show(
         capsys,
-        f"{keys:,.0f} keys in {projects:,.0f} projects, no latency: {wall:.0f} s, peak memory"
-        f" {peak / 1e6:.0f} MB = {peak / read:.2f} x the {read / 1e6:.0f} MB of the keys' JSON",
+        f"{walked.keys:,} keys in {walked.projects:,} projects, no latency: {walked.wall:.0f} s,"
+        f" peak memory {walked.peak / 1e6:.0f} MB = {walked.peak / read:.2f} x the"
+        f" {read / 1e6:.0f} MB of the keys' JSON",
     )
 
 
-def main() -> None:
-    """Walk the organization of the environment in a process that does nothing else."""
-    walked = ours(dict(os.environ))
-    status = Path("/proc/self/status").read_text()  # unlike ru_maxrss, without the parent's
-    (kilobytes,) = re.findall(r"VmHWM:\s+(\d+) kB", status)
-    peak = 1024 * int(kilobytes)
-    print(len(walked.inventory.keys), len(walked.inventory.projects), walked.wall, peak)  # noqa: T201 - what the parent reads
+def main(rounds: int) -> None:
+    """Walk the organization of the environment so many times, as the command would."""
+    look_for_garbage_less_often()
+    policies = load_policies(["baseline"])
+    for _ in range(rounds):
+        print(json.dumps(asdict(walk_here(os.environ, policies))))  # noqa: T201 - what the parent reads
 
 
 if __name__ == "__main__":
-    main()
+    main(int(sys.argv[1]))
