@@ -22,7 +22,7 @@ app = typer.Typer(
 
 _LISTINGS: Final = tuple(collection.value for collection in Collection)
 _PER_LISTING: Final = "[LISTING=]NUMBER"
-_SHARE: Final = (0.0, 1.0)
+_SHARE: Final = (0, 1)
 
 Texts = list[str] | None
 
@@ -39,7 +39,7 @@ def _denied(name: str) -> str:
     raise UsageError(f"--deny {name}: there is no such listing or scope{did_you_mean(name, names)}")
 
 
-def _by_listing(option: str, given: Texts, bounds: tuple[float, float]) -> dict[str, float]:
+def _by_listing(option: str, given: Texts, bounds: tuple[int, int]) -> dict[str, float]:
     """Read `NUMBER` and `LISTING=NUMBER`; raise UsageError for what is neither."""
     lowest, highest = bounds
     read: dict[str, float] = {}
@@ -53,8 +53,8 @@ def _by_listing(option: str, given: Texts, bounds: tuple[float, float]) -> dict[
         except ValueError:
             value = math.nan
         if not lowest <= value <= highest:
-            allowed = f"of {lowest:g} to {highest:g}"
-            raise UsageError(f"{option} {text}: '{number}' is no number {allowed}.")
+            allowed = f"{lowest:,} to {highest:,}"
+            raise UsageError(f"{option} {text}: '{number}' is no number of {allowed}.")
         read[listing or EVERYWHERE] = value
     return read
 

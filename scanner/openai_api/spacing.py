@@ -11,7 +11,7 @@ _GROWTH: Final = 1000
 """Requests without a refusal after which the rate has doubled: slowly first, then ever faster."""
 _GROWTH_TIME: Final = (20.0, 120.0)
 """Seconds; the shortest and the longest that this may take."""
-_UNPROVEN: Final = 5.0
+_UNPROVEN: Final = 3.0
 """Seconds; how long it takes while the rate is but a guess."""
 _ENOUGH: Final = 25
 """Requests from which on a count is no matter of chance."""

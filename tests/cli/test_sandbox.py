@@ -59,3 +59,26 @@ def test_a_listing_that_does_not_exist_cannot_be_denied() -> None:
     ran = keyvigil("sandbox", "serve", "--deny", "user")
     assert ran.code == 2
     assert "there is no such listing or scope; did you mean 'users'?" in ran.err
+
+
+def test_one_listing_has_faults_of_its_own() -> None:
+    options = ("--fail", "api_keys=0.2", "--fail", "users=1", "--latency-ms", "1", "--drift", "0.5")
+    with sandbox("--projects", "3", *options, "--quirk", "mislabelled-admin-keys") as env:
+        ran = keyvigil("scan", "--concurrency", "4", env=env)
+    assert ran.code == 3
+    assert "users unavailable: GET /organization/users" in ran.out
+    assert "api_keys unavailable" not in ran.out
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        (("--fail", "2"), "--fail 2: '2' is no number of 0 to 1."),
+        (("--rate", "users=often"), "--rate users=often: 'often' is no number of 1 to 1,000,000."),
+        (("--stall", "user=1"), "there is no listing 'user'; did you mean 'users'?"),
+    ],
+)
+def test_a_fault_that_cannot_be_is_refused(option: tuple[str, str], said: str) -> None:
+    ran = keyvigil("sandbox", "serve", *option)
+    assert ran.code == 2
+    assert said in ran.err

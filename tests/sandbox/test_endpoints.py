@@ -8,7 +8,13 @@ import pytest
 
 from scanner.sandbox.app import ALL_SCOPES, SANDBOX_KEY, SandboxApp
 from scanner.sandbox.endpoints import READ_SCOPE
-from scanner.sandbox.organization import SandboxOrganization, SandboxProject, Write
+from scanner.sandbox.organization import (
+    Account,
+    Quirk,
+    SandboxOrganization,
+    SandboxProject,
+    Write,
+)
 from scanner.sandbox.seeded import seeded_organization
 from scanner.sandbox.server import serving
 from tests.factories import NOW
@@ -222,3 +228,26 @@ def test_the_same_seed_makes_the_same_organization_of_the_size_asked_for() -> No
     assert make(7) != make(8)
     assert len(make(7).projects) == 16
     assert {len(project.keys) for project in make(7).projects.values()} == {7}
+
+
+def test_of_old_a_service_accounts_key_could_not_be_deleted(
+    api: httpx2.Client, organization: SandboxOrganization
+) -> None:
+    organization.quirks = frozenset({Quirk.OLD_DELETE})
+    for project, key in list(organization.project_keys()):
+        is_account = isinstance(key.owner, Account)
+        response = api.delete(f"/organization/projects/{project.id}/api_keys/{key.id}")
+        assert response.status_code == (400 if is_account else 200)
+        assert (key.id in project.keys) is is_account
+
+
+def test_an_admin_key_can_be_a_service_accounts(
+    api: httpx2.Client, organization: SandboxOrganization
+) -> None:
+    shown = api.get("/organization/admin_api_keys").json()["data"]
+    owners = {key["id"]: key["owner"]["type"] for key in shown}
+    assert owners == {
+        key.id: "service_account" if isinstance(key.owner, Account) else "user"
+        for key in organization.admin_keys.values()
+    }
+    assert set(owners.values()) == {"user", "service_account"}
