@@ -122,13 +122,18 @@ def serve(
     drift: _Drift = None,
     deny: _Deny = None,
     quirk: Annotated[
-        list[Quirk] | None, typer.Option(help="Answer as the API has been seen to, now and then.")
+        list[Quirk] | None,
+        typer.Option(
+            metavar="QUIRK",
+            help=f"Answer as the API has been seen to, now and then: {', '.join(Quirk)}.",
+        ),
     ] = None,
 ) -> None:
     """Serve a seeded organization until stopped. Prints what to set to scan it.
 
-    The same seed makes the same organization and the same faults. LISTING= gives one listing
-    faults of its own: --fail 0.05 --fail users=1.
+    The same seed makes the same organization and the same faults.
+
+    LISTING= gives one listing faults of its own: --fail 0.05 --fail users=1.
     """
     denied = [_denied(name) for name in deny or []]
     latency = _by_listing("--latency-ms", latency_ms, (0, 600_000))
