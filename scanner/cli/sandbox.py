@@ -103,6 +103,13 @@ _Deny = Annotated[
         " api.usage.read.",
     ),
 ]
+_Quirk = Annotated[
+    list[Quirk] | None,
+    typer.Option(
+        metavar="QUIRK",
+        help=f"Answer as the API has been seen to, now and then: {', '.join(Quirk)}.",
+    ),
+]
 
 
 @app.command()
@@ -121,13 +128,7 @@ def serve(
     stall: _Stall = None,
     drift: _Drift = None,
     deny: _Deny = None,
-    quirk: Annotated[
-        list[Quirk] | None,
-        typer.Option(
-            metavar="QUIRK",
-            help=f"Answer as the API has been seen to, now and then: {', '.join(Quirk)}.",
-        ),
-    ] = None,
+    quirk: _Quirk = None,
 ) -> None:
     """Serve a seeded organization until stopped. Prints what to set to scan it.
 
