@@ -11,7 +11,7 @@ from typing import Final
 from scanner.openai_api.spacing import Spacing
 
 _START: Final = 8
-_GROWTH: Final = 2
+_GROWTH: Final = 4
 _FREE_RETRIES: Final = 64
 _RETRIES_PER_SUCCESS: Final = 0.5
 
@@ -21,7 +21,7 @@ _Queue = deque[asyncio.Future[None]]
 class Pace:
     """Limits how many requests are under way and how fast they start, fail, and for how long.
 
-    The limit starts at 8, grows by two with each success up to `ceiling`, halves on overload.
+    The limit starts at 8, grows by four with each success up to `ceiling`, halves on overload.
     `deadline` is in seconds from now; None is never.
     """
 
@@ -66,7 +66,7 @@ class Pace:
             self._wake()
 
     def went_well(self) -> None:
-        """Note a success: two more may be under way from now on."""
+        """Note a success: four more may be under way from now on."""
         self._retries_left += _RETRIES_PER_SUCCESS
         if self.limit < self._ceiling:
             self.limit = min(self.limit + _GROWTH, self._ceiling)

@@ -28,9 +28,9 @@ def paced(
 
 
 @pytest.mark.parametrize(
-    ("ceiling", "limits"), [(32, [8, 24, 32, 32]), (17, [8, 17, 17, 17]), (3, [3, 3, 3, 3])]
+    ("ceiling", "limits"), [(64, [8, 40, 64, 64]), (17, [8, 17, 17, 17]), (3, [3, 3, 3, 3])]
 )
-def test_the_limit_grows_by_two_with_each_success(ceiling: int, limits: list[int]) -> None:
+def test_the_limit_grows_by_four_with_each_success(ceiling: int, limits: list[int]) -> None:
     pace, _ = paced(ceiling)
     seen = []
     for _ in limits:
