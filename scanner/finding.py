@@ -4,10 +4,15 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
+from scanner.durations import format_duration
 from scanner.inventory import Coverage, Key, Project, Unknown, is_complete
+
+Value = bool | int | str | timedelta | Unknown | None
+"""What a fact can be. None: the key has no such thing. Unknown: it could not be seen."""
 
 
 class Severity(StrEnum):
@@ -42,17 +47,42 @@ class OwnerState(StrEnum):
     SERVICE_ACCOUNT_MISSING = "service_account_missing"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """One fact that decided: its name, what was observed, and the limit it was held against.
+class Evidence(NamedTuple):
+    """One fact that decided: its name, its value, and the limit it was held against, in words.
 
-    `unknown` is the reason why nothing was observed, or "".
+    `source` says who told the value where several could have.
     """
 
     fact: str
-    observed: str
+    value: Value
     limit: str
-    unknown: str = ""
+    source: str = ""
+
+    @property
+    def observed(self) -> str:
+        """The value in words."""
+        spelled = describe(self.value)
+        return f"{spelled} (by {self.source})" if self.source else spelled
+
+    @property
+    def unknown(self) -> str:
+        """Why nothing was observed, or ""."""
+        return self.value.reason if isinstance(self.value, Unknown) else ""
+
+
+def describe(value: Value) -> str:
+    """Spell a fact's value for people: `412d 5h`, `yes`, `left_org`, `none`, `unknown: ...`."""
+    match value:
+        case None:
+            return "none"
+        case Unknown(reason=reason):
+            return f"unknown: {reason}"
+        case bool():
+            return "yes" if value else "no"
+        case timedelta():
+            return format_duration(value)
+        case _:
+            return str(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

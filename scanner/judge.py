@@ -1,14 +1,31 @@
 """The judgement: inventory x policies x now -> findings. Pure."""
 
-from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
-from scanner.finding import Finding, Judgement, Outcome, RuleTally
+from scanner.finding import Evidence, Finding, Judgement, Outcome, RuleTally
 from scanner.inventory import Inventory
-from scanner.policy.conditions import Verdict
 from scanner.policy.model import Policy, Rule
+from scanner.policy.registry import Values
 from scanner.policy.subject import Subject, subjects
+
+
+class _Docket:
+    """One rule and what became of the keys it was held against."""
+
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
+        self.outside = 0
+        self.violated: list[Finding] = []
+        self.undetermined: list[Finding] = []
+
+    def tally(self, keys: int) -> RuleTally:
+        return RuleTally(
+            rule=self.rule.text,
+            applied=keys - self.outside,
+            violated=len(self.violated),
+            undetermined=len(self.undetermined),
+        )
 
 
 def judge(inventory: Inventory, policies: Sequence[Policy], now: datetime) -> Judgement:
@@ -18,66 +35,59 @@ def judge(inventory: Inventory, policies: Sequence[Policy], now: datetime) -> Ju
     and for every rule how many keys it applied to.
     """
     rules = [rule for policy in policies for rule in policy.rules]
-    applied: Counter[str] = Counter()
-    decided: Counter[tuple[str, Outcome]] = Counter()
-    findings: list[Finding] = []
-    for subject in subjects(inventory, now):
-        for rule in rules:
-            verdict = _decide(rule, subject)
-            applied[rule.text.id] += verdict is not None
-            if verdict is None or verdict.truth is False:
+    rules.sort(key=lambda rule: (rule.text.severity.rank, rule.text.id))
+    dockets = [_Docket(rule) for rule in rules]
+    tests = [
+        (rule.applies_to.test if rule.applies_to else None, rule.violated_when.test, docket)
+        for rule, docket in zip(rules, dockets, strict=True)
+    ]
+    for subject in sorted(subjects(inventory, now), key=_reading_order):
+        values = Values(subject)
+        for in_scope, violates, docket in tests:
+            scope = True if in_scope is None else in_scope(values)
+            if scope is False:
+                docket.outside += 1
                 continue
-            findings.append(_finding(rule, subject, verdict))
-            decided[rule.text.id, findings[-1].outcome] += 1
-    tallies = (
-        RuleTally(
-            rule=rule.text,
-            applied=applied[rule.text.id],
-            violated=decided[rule.text.id, Outcome.VIOLATED],
-            undetermined=decided[rule.text.id, Outcome.UNDETERMINED],
-        )
-        for rule in rules
-    )
+            truth = violates(values)
+            if truth is False:
+                continue
+            if truth is True and scope is True:
+                docket.violated.append(_finding(docket.rule, values, Outcome.VIOLATED))
+            else:
+                docket.undetermined.append(_finding(docket.rule, values, Outcome.UNDETERMINED))
     return Judgement(
-        findings=tuple(sorted(findings, key=_reading_order)),
-        rules=tuple(sorted(tallies, key=lambda tally: (tally.rule.severity.rank, tally.rule.id))),
+        findings=(
+            *(finding for docket in dockets for finding in docket.violated),
+            *(finding for docket in dockets for finding in docket.undetermined),
+        ),
+        rules=tuple(docket.tally(len(inventory.keys)) for docket in dockets),
     )
 
 
-def _decide(rule: Rule, subject: Subject) -> Verdict | None:
-    """Return Kleene's `applies_to and violated_when`; None if the rule does not apply at all.
-
-    Evidence of the scope is given only where the scope is unknown.
-    """
-    if rule.applies_to is None:
-        return rule.violated_when.decide(subject)
-    scope = rule.applies_to.decide(subject)
-    if scope.truth is False:
-        return None
-    violated = rule.violated_when.decide(subject)
-    if scope.truth is True or violated.truth is False:
-        return violated
-    evidence = scope.evidence + (violated.evidence if violated.truth is None else ())
-    return Verdict(truth=None, evidence=evidence)
-
-
-def _finding(rule: Rule, subject: Subject, verdict: Verdict) -> Finding:
+def _finding(rule: Rule, values: Values, outcome: Outcome) -> Finding:
+    subject = values.subject
+    is_open = outcome is Outcome.UNDETERMINED
     return Finding(
         rule=rule.text,
-        outcome=Outcome.UNDETERMINED if verdict.truth is None else Outcome.VIOLATED,
+        outcome=outcome,
         key=subject.key,
         project=subject.project,
         owner_state=subject.owner_state,
         owner_email=subject.owner_email,
-        evidence=verdict.evidence,
+        evidence=_open_evidence(rule, values) if is_open else rule.violated_when.evidence(values),
     )
 
 
-def _reading_order(finding: Finding) -> tuple[bool, int, str, str, str]:
-    return (
-        finding.outcome is Outcome.UNDETERMINED,
-        finding.rule.severity.rank,
-        finding.rule.id,
-        (finding.project.name or "") if finding.project else "",
-        finding.key.id,
+def _open_evidence(rule: Rule, values: Values) -> tuple[Evidence, ...]:
+    """Return what left it open whether the rule applies, whether it is violated, or both."""
+    conditions = (rule.applies_to, rule.violated_when)
+    return tuple(
+        row
+        for condition in conditions
+        if condition and condition.test(values) is None
+        for row in condition.evidence(values)
     )
+
+
+def _reading_order(subject: Subject) -> tuple[str, str]:
+    return (subject.project.name or "") if subject.project else "", subject.key.id

@@ -2,18 +2,16 @@
 
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import ClassVar, Final, Protocol
 
-from scanner.finding import Evidence
+from scanner.finding import Evidence, describe
 from scanner.inventory import Collection, Unknown
-from scanner.policy.durations import format_duration
-from scanner.policy.registry import Fact, FactType, Value
-from scanner.policy.subject import Subject
+from scanner.policy.registry import Fact, FactType, Values
 
 Scalar = bool | int | str | timedelta
 Limit = Scalar | tuple[Scalar, ...]
@@ -69,25 +67,24 @@ _COMPARISONS: Final[Mapping[Operator, Callable[..., bool]]] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """True, False, or None for unknown; `evidence` holds the leaves that made it so."""
-
-    truth: bool | None
-    evidence: tuple[Evidence, ...]
+Test = Callable[[Values], bool | None]
+"""True, False, or None for unknown."""
 
 
 class Condition(Protocol):
     """Something that holds for a key, does not, or cannot be told.
 
-    `needs` are the collections its facts come from beyond projects and keys.
+    `needs` are the collections its facts come from beyond projects and keys. `test` decides for
+    one key's values, and never raises.
     """
 
     @property
     def needs(self) -> frozenset[Collection]: ...  # noqa: D102 - described above
+    @property
+    def test(self) -> Test: ...  # noqa: D102 - described above
 
-    def decide(self, subject: Subject) -> Verdict:
-        """Decide for one key; never raises."""
+    def evidence(self, values: Values) -> tuple[Evidence, ...]:
+        """Return the leaves that made the answer what it is."""
         ...
 
 
@@ -98,69 +95,63 @@ class Leaf:
     fact: Fact
     operator: Operator
     limit: Limit
+    test: Test = field(init=False, compare=False, repr=False)
+    _limit: str = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Make the test, once for all keys."""
+        object.__setattr__(self, "test", _leaf_test(self.fact.name, self.operator, self.limit))
+        object.__setattr__(self, "_limit", _spelled(self.operator, self.limit))
 
     @property
     def needs(self) -> frozenset[Collection]:
         """What the fact needs."""
         return self.fact.needs
 
-    def decide(self, subject: Subject) -> Verdict:
-        """Decide for one key; never raises."""
-        value = self.fact.read(subject)
-        note = self.fact.note(subject) if self.fact.note else ""
-        evidence = Evidence(
-            fact=self.fact.name,
-            observed=f"{describe(value)} (by {note})" if note else describe(value),
-            limit=_limit(self.operator, self.limit),
-            unknown=value.reason if isinstance(value, Unknown) else "",
-        )
-        return Verdict(truth=self._holds(value), evidence=(evidence,))
-
-    def _holds(self, value: Value) -> bool | None:
-        if self.operator is Operator.KNOWN:
-            is_known = value is not None and not isinstance(value, Unknown)
-            return is_known is self.limit
-        if isinstance(value, Unknown):
-            answers = {self._compare(candidate) for candidate in value.possible}
-            return answers.pop() if len(answers) == 1 else None
-        return self._compare(value)
-
-    def _compare(self, value: Scalar | None) -> bool:
-        if value is None:
-            return self.operator in _ABSENT_HOLDS
-        return _COMPARISONS[self.operator](value, self.limit)
+    def evidence(self, values: Values) -> tuple[Evidence, ...]:
+        """Return what was observed and the limit."""
+        name = self.fact.name
+        source = values.source(name) if self.fact.note else ""
+        return (Evidence(fact=name, value=values[name], limit=self._limit, source=source),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AllOf:
+class _Group:
+    """Parts of which one with the truth `decisive` decides."""
+
+    parts: tuple[Condition, ...]
+    test: Test = field(init=False, compare=False, repr=False)
+    decisive: ClassVar[bool]
+
+    def __post_init__(self) -> None:
+        """Make the test, once for all keys."""
+        tests = tuple(part.test for part in self.parts)
+        object.__setattr__(self, "test", _group_test(tests, decisive=self.decisive))
+
+    @property
+    def needs(self) -> frozenset[Collection]:
+        """What any part needs."""
+        return frozenset[Collection]().union(*(part.needs for part in self.parts))
+
+    def evidence(self, values: Values) -> tuple[Evidence, ...]:
+        """Return the evidence of the parts whose answer is the group's."""
+        truth = self.test(values)
+        deciding = (part for part in self.parts if part.test(values) is truth)
+        return tuple(row for part in deciding for row in part.evidence(values))
+
+
+class AllOf(_Group):
     """Holds if every part holds; fails if any fails."""
 
-    parts: tuple[Condition, ...]
-
-    @property
-    def needs(self) -> frozenset[Collection]:
-        """What any part needs."""
-        return frozenset[Collection]().union(*(part.needs for part in self.parts))
-
-    def decide(self, subject: Subject) -> Verdict:
-        """Decide for one key; never raises."""
-        return _combine(self.parts, subject, decisive=False)
+    __slots__ = ()
+    decisive = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnyOf:
+class AnyOf(_Group):
     """Holds if any part holds; fails if every part fails."""
 
-    parts: tuple[Condition, ...]
-
-    @property
-    def needs(self) -> frozenset[Collection]:
-        """What any part needs."""
-        return frozenset[Collection]().union(*(part.needs for part in self.parts))
-
-    def decide(self, subject: Subject) -> Verdict:
-        """Decide for one key; never raises."""
-        return _combine(self.parts, subject, decisive=True)
+    __slots__ = ()
+    decisive = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,27 +159,67 @@ class Not:
     """Holds if the part fails; unknown stays unknown."""
 
     part: Condition
+    test: Test = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Make the test, once for all keys."""
+        object.__setattr__(self, "test", _not_test(self.part.test))
 
     @property
     def needs(self) -> frozenset[Collection]:
         """What the part needs."""
         return self.part.needs
 
-    def decide(self, subject: Subject) -> Verdict:
-        """Decide for one key; never raises."""
-        verdict = self.part.decide(subject)
-        truth = None if verdict.truth is None else not verdict.truth
-        denied = tuple(replace(row, limit=_denied(row.limit)) for row in verdict.evidence)
-        return Verdict(truth=truth, evidence=denied)
+    def evidence(self, values: Values) -> tuple[Evidence, ...]:
+        """Return the part's evidence, its limits turned round."""
+        rows = self.part.evidence(values)
+        return tuple(row._replace(limit=_denied(row.limit)) for row in rows)
 
 
-def _combine(parts: tuple[Condition, ...], subject: Subject, *, decisive: bool) -> Verdict:
+def _leaf_test(name: str, op: Operator, limit: Limit) -> Test:
+    if op is Operator.KNOWN:
+        return lambda values: (not isinstance(values[name], Unknown | None)) is limit
+    compare, absent = _COMPARISONS[op], op in _ABSENT_HOLDS
+
+    def test(values: Values) -> bool | None:
+        value = values[name]
+        if value is None:
+            return absent
+        if value.__class__ is Unknown:
+            return _of_possible(value, compare, limit)
+        return compare(value, limit)
+
+    return test
+
+
+def _of_possible(unknown: Unknown, compare: Callable[..., bool], limit: Limit) -> bool | None:
+    """Decide what is so whichever of its possible values the unknown has."""
+    answers = {compare(candidate, limit) for candidate in unknown.possible}
+    return answers.pop() if len(answers) == 1 else None
+
+
+def _group_test(tests: tuple[Test, ...], *, decisive: bool) -> Test:
     """One decisive part decides; else one unknown makes the whole unknown; else its opposite."""
-    verdicts = [part.decide(subject) for part in parts]
-    truths = {verdict.truth for verdict in verdicts}
-    truth = decisive if decisive in truths else None if None in truths else not decisive
-    evidence = (row for verdict in verdicts if verdict.truth is truth for row in verdict.evidence)
-    return Verdict(truth=truth, evidence=tuple(evidence))
+
+    def test(values: Values) -> bool | None:
+        answer: bool | None = not decisive
+        for part in tests:
+            truth = part(values)
+            if truth is decisive:
+                return decisive
+            if truth is None:
+                answer = None
+        return answer
+
+    return test
+
+
+def _not_test(part: Test) -> Test:
+    def test(values: Values) -> bool | None:
+        truth = part(values)
+        return None if truth is None else not truth
+
+    return test
 
 
 def _denied(limit: str) -> str:
@@ -196,22 +227,7 @@ def _denied(limit: str) -> str:
     return limit.removeprefix("not: ") if limit.startswith("not: ") else f"not: {limit}"
 
 
-def describe(value: Value) -> str:
-    """Spell a fact's value for people: `412d 5h`, `yes`, `left_org`, `none`, `unknown: ...`."""
-    match value:
-        case None:
-            return "none"
-        case Unknown(reason=reason):
-            return f"unknown: {reason}"
-        case bool():
-            return "yes" if value else "no"
-        case timedelta():
-            return format_duration(value)
-        case _:
-            return str(value)
-
-
-def _limit(op: Operator, limit: Limit) -> str:
+def _spelled(op: Operator, limit: Limit) -> str:
     """Spell a limit for people: `over 90d`, `is left_org`, `one of a, b`."""
     values = limit if isinstance(limit, tuple) else (limit,)
     return f"{op.value.replace('_', ' ')} {', '.join(describe(value) for value in values)}"

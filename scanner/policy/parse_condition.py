@@ -3,6 +3,7 @@
 import re
 from typing import Final
 
+from scanner.durations import parse_duration
 from scanner.policy import document
 from scanner.policy.conditions import (
     GLOB,
@@ -19,7 +20,6 @@ from scanner.policy.conditions import (
     Scalar,
 )
 from scanner.policy.document import Items, Mapping, Node
-from scanner.policy.durations import parse_duration
 from scanner.policy.facts import FACTS
 from scanner.policy.problems import Problems, did_you_mean
 from scanner.policy.registry import Fact, FactType

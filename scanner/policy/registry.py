@@ -2,16 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from enum import Enum, StrEnum, auto
 from types import MappingProxyType
 from typing import Final
 
-from scanner.inventory import Collection, Unknown
+from scanner.finding import Value
+from scanner.inventory import Collection
 from scanner.policy.subject import Subject
 
-Value = bool | int | str | timedelta | Unknown | None
-"""What a fact can be. None: the key has no such thing. Unknown: it could not be seen."""
+__all__ = ["FACTS", "Fact", "FactType", "Value", "Values", "fact"]
 
 
 class FactType(Enum):
@@ -44,6 +43,27 @@ class Fact:
 
 _registry: dict[str, Fact] = {}
 FACTS: Final[Mapping[str, Fact]] = MappingProxyType(_registry)
+
+
+class Values(dict[str, Value]):
+    """The facts of one key by name, each read when it is first asked for."""
+
+    __slots__ = ("subject",)
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__()
+        self.subject = subject
+
+    def __missing__(self, name: str) -> Value:
+        """Read a fact, once."""
+        value = self[name] = _registry[name].read(self.subject)
+        return value
+
+    def source(self, name: str) -> str:
+        """Say who told the value of a fact, where several could have."""
+        note = _registry[name].note
+        return note(self.subject) if note else ""
+
 
 _Reader = Callable[[Subject], Value]
 _Needs = tuple[Collection, ...]

@@ -2,9 +2,8 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from scanner.finding import OwnerState
 from scanner.inventory import (
@@ -40,7 +39,10 @@ _SERVICE_ACCOUNT_STATES = frozenset(
 
 
 class Directory:
-    """The inventory, indexed once for all keys."""
+    """The inventory, indexed once for all keys.
+
+    `knows_usage`: the usage of all keys was seen.
+    """
 
     def __init__(self, inventory: Inventory) -> None:
         self.projects = {project.id: project for project in inventory.projects}
@@ -63,6 +65,7 @@ class Directory:
                 self._seen.add((listing.collection, listing.project_id))
             else:
                 self._gaps[listing.collection].append(listing)
+        self.knows_usage = self.why_activity_unseen(Collection.USAGE) is None
 
     def why_unseen(self, collection: Collection, project_id: str | None = None) -> str | None:
         """Return why that listing was not seen to its end, or None if it was."""
@@ -74,11 +77,6 @@ class Directory:
         if (collection, project_id) in self._seen:
             return None
         return f"{collection} were not asked for"
-
-    @property
-    def knows_usage(self) -> bool:
-        """Whether the usage of all keys was seen."""
-        return self.why_activity_unseen(Collection.USAGE) is None
 
     def why_activity_unseen(self, collection: Collection) -> str | None:
         """Return why usage, costs or the audit log cannot be relied on, or None if they can.
@@ -101,16 +99,14 @@ class Directory:
         return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LastUse:
+class LastUse(NamedTuple):
     """When a key was last used, as far as anybody recorded it, and who says so."""
 
     at: datetime | Unknown | None
     source: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class Subject(NamedTuple):
     """One key at one moment, with its project and its owner's entries in the directory."""
 
     key: Key
@@ -131,9 +127,9 @@ class Subject:
         told = self.key.last_used_at
         use = self.directory.uses.get(self.key.id)
         if use and not (isinstance(told, datetime) and told >= use.last_day):
-            return LastUse(at=min(use.last_day + _DAY, self.now), source="usage")
+            return LastUse(min(use.last_day + _DAY, self.now), "usage")
         is_sure = told is None and self.directory.knows_usage
-        return LastUse(at=told, source="last_used_at and usage" if is_sure else "last_used_at")
+        return LastUse(told, "last_used_at and usage" if is_sure else "last_used_at")
 
     def since(self, moment: datetime) -> timedelta | Unknown:
         """Return the time that has passed, unless the clocks cannot both be right."""
@@ -165,6 +161,17 @@ def _owner_state(
     key: Key, user: User | None, directory: Directory, *, has_account: bool
 ) -> OwnerState | Unknown:
     """Derive where the owner stands; the gravest state that is certain wins."""
+    if key.project_access is ProjectAccess.ACTIVE:
+        is_user = key.owner.kind is OwnerKind.USER
+        is_account = key.owner.kind is OwnerKind.SERVICE_ACCOUNT
+        if (is_user and user and user.enabled is True) or (is_account and has_account):
+            return OwnerState.ACTIVE  # as nearly all are
+    return _gravest_state(key, user, directory, has_account=has_account)
+
+
+def _gravest_state(
+    key: Key, user: User | None, directory: Directory, *, has_account: bool
+) -> OwnerState | Unknown:
     kind, owner_id = key.owner.kind, key.owner.id
     if isinstance(kind, Unknown):
         return Unknown(reason=kind.reason)

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from scanner.finding import Evidence
 from scanner.inventory import (
     AuditEvent,
     AuditKind,
@@ -141,7 +140,8 @@ rules:
 """
     inventory = an_inventory(keys=keys, uses=uses, coverage=SEEN)
     (finding,) = judge(inventory, [parse_policy(text, "p.yaml")], NOW).findings
-    assert finding.evidence == (Evidence(fact="used", observed=used, limit="known yes"),)
+    (row,) = finding.evidence
+    assert (row.fact, row.observed, row.limit) == ("used", used, "known yes")
     assert read("idle", keys=keys, uses=uses) == idle
 
 

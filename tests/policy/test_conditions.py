@@ -1,4 +1,3 @@
-from dataclasses import dataclass
 from datetime import timedelta
 from itertools import product
 
@@ -16,35 +15,43 @@ from scanner.policy.conditions import (
     Limit,
     Not,
     Operator,
-    Verdict,
 )
-from scanner.policy.registry import Fact, FactType, Value
-from scanner.policy.subject import Subject
+from scanner.policy.registry import Fact, FactType, Value, Values
 from tests.factories import a_subject
 
-SUBJECT = a_subject()
 TRUTHS = (True, False, None)
 
 
-@dataclass(frozen=True)
 class Told:
     """A condition whose answer is given."""
 
-    truth: bool | None
     needs: frozenset[Collection] = frozenset()
 
-    def decide(self, _subject: Subject) -> Verdict:
-        row = Evidence(fact="told", observed=str(self.truth), limit="")
-        return Verdict(truth=self.truth, evidence=(row,))
+    def __init__(self, truth: bool | None) -> None:  # noqa: FBT001 - the answer
+        self.truth = truth
+
+    def test(self, _values: Values) -> bool | None:
+        return self.truth
+
+    def evidence(self, _values: Values) -> tuple[Evidence, ...]:
+        return (Evidence(fact="told", value=str(self.truth), limit=""),)
+
+
+def values(**given: Value) -> Values:
+    result = Values(a_subject())
+    result.update(given)
+    return result
 
 
 def truth(condition: Condition) -> bool | None:
-    return condition.decide(SUBJECT).truth
+    return condition.test(values())
 
 
 def leaf(value: Value, op: Operator, limit: Limit) -> bool | None:
-    fact = Fact(name="f", type=FactType.TEXT, meaning="", source="", read=lambda _subject: value)
-    return truth(Leaf(fact=fact, operator=op, limit=limit))
+    return Leaf(fact=F, operator=op, limit=limit).test(values(f=value))
+
+
+F = Fact(name="f", type=FactType.TEXT, meaning="", source="", read=lambda _subject: None)
 
 
 conditions = st.recursive(
@@ -90,7 +97,7 @@ def test_learning_an_unknown_never_reverses_what_was_decided(
 
 def _learn(condition: Condition, *, learned: bool) -> Condition:
     match condition:
-        case Told(truth=None):
+        case Told() if condition.truth is None:
             return Told(learned)
         case Not(part=part):
             return Not(part=_learn(part, learned=learned))
@@ -104,21 +111,20 @@ def _learn(condition: Condition, *, learned: bool) -> Condition:
 
 @given(conditions)
 def test_every_verdict_has_evidence(condition: Condition) -> None:
-    assert condition.decide(SUBJECT).evidence
+    assert condition.evidence(values())
 
 
 def test_evidence_under_a_not_says_so() -> None:
-    fact = Fact(name="f", type=FactType.TEXT, meaning="", source="", read=lambda _subject: "dev")
-    part = Leaf(fact=fact, operator=Operator.LIKE, limit="prod-*")
-    (row,) = Not(part=part).decide(SUBJECT).evidence
-    assert row == Evidence(fact="f", observed="dev", limit="not: like prod-*")
-    (row,) = Not(part=Not(part=part)).decide(SUBJECT).evidence
+    part = Leaf(fact=F, operator=Operator.LIKE, limit="prod-*")
+    (row,) = Not(part=part).evidence(values(f="dev"))
+    assert row == Evidence(fact="f", value="dev", limit="not: like prod-*")
+    (row,) = Not(part=Not(part=part)).evidence(values(f="dev"))
     assert row.limit == "like prod-*"
 
 
 def test_evidence_names_the_parts_that_decided() -> None:
-    verdict = AllOf(parts=(Told(truth=True), Told(truth=False), Told(truth=None))).decide(SUBJECT)
-    assert [row.observed for row in verdict.evidence] == ["False"]
+    condition = AllOf(parts=(Told(truth=True), Told(truth=False), Told(truth=None)))
+    assert [row.observed for row in condition.evidence(values())] == ["False"]
 
 
 @pytest.mark.parametrize(
