@@ -2,9 +2,9 @@
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -34,6 +34,7 @@ class Outcome(StrEnum):
     """What became of one rule on one key, where it is not simply met."""
 
     VIOLATED = "violated"
+    EXCEPTED = "excepted"
     UNDETERMINED = "undetermined"
 
 
@@ -102,19 +103,49 @@ class RuleText:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExceptionText:
+    """What a reader needs to know of an exception: for which rules, why, until when, who answers.
+
+    It holds through the whole of the day `expires`, in UTC.
+    """
+
+    rules: tuple[str, ...]
+    reason: str
+    owner: str
+    ticket: str
+    expires: date
+
+    def holds(self, now: datetime) -> bool:
+        """Whether it has not expired."""
+        return now.date() <= self.expires
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExceptionTally:
+    """How many findings an exception lets be; one that is not `active` has expired: none."""
+
+    exception: ExceptionText
+    active: bool
+    excepted: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One rule that one key violates, or that could not be decided for it.
 
-    `owner_email` is the best known: the key's own or the organization member's.
+    `severity` is the rule's, or what it rises to for this key. `exception` is why an EXCEPTED one
+    is let be. `owner_email` is the best known: the key's own or the organization member's.
     """
 
     rule: RuleText
+    severity: Severity
     outcome: Outcome
     key: Key
     project: Project | None
     owner_state: OwnerState | Unknown
     owner_email: str | None
     evidence: tuple[Evidence, ...]
+    exception: ExceptionText | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -134,22 +165,25 @@ class RuleTally:
     rule: RuleText
     applied: int
     violated: int
+    excepted: int
     undetermined: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """All findings, worst first, and every rule's tally."""
+    """All findings, worst first, every rule's tally and every exception's."""
 
     findings: tuple[Finding, ...]
     rules: tuple[RuleTally, ...]
+    exceptions: tuple[ExceptionTally, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleGroup:
-    """The findings of one rule; those not decided are grouped by their reason too."""
+    """The findings of one rule and severity; those not decided are grouped by their reason too."""
 
     rule: RuleText
+    severity: Severity
     findings: tuple[Finding, ...]
     reason: str = ""
 
@@ -162,6 +196,7 @@ class Totals:
     keys: int
     keys_violating: int
     by_severity: dict[Severity, int]
+    excepted: int
     undetermined: int
 
 
@@ -179,6 +214,7 @@ class ScanResult:
     keys: int
     findings: tuple[Finding, ...]
     coverage: tuple[Coverage, ...]
+    exceptions: tuple[ExceptionTally, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -191,6 +227,11 @@ class ScanResult:
         return tuple(f for f in self.findings if f.outcome is Outcome.VIOLATED)
 
     @property
+    def excepted(self) -> tuple[Finding, ...]:
+        """The findings that an exception lets be."""
+        return tuple(f for f in self.findings if f.outcome is Outcome.EXCEPTED)
+
+    @property
     def undetermined(self) -> tuple[Finding, ...]:
         """The findings that could not be decided."""
         return tuple(f for f in self.findings if f.outcome is Outcome.UNDETERMINED)
@@ -198,30 +239,33 @@ class ScanResult:
     def totals(self) -> Totals:
         """Count once, so that every output shows the same figures."""
         violations = self.violations
-        counts = Counter(finding.rule.severity for finding in violations)
+        counts = Counter(finding.severity for finding in violations)
+        outcomes = Counter(finding.outcome for finding in self.findings)
         return Totals(
             projects=self.projects,
             keys=self.keys,
             keys_violating=len({finding.key.id for finding in violations}),
             by_severity={severity: counts[severity] for severity in Severity},
-            undetermined=len(self.findings) - len(violations),
+            excepted=outcomes[Outcome.EXCEPTED],
+            undetermined=outcomes[Outcome.UNDETERMINED],
         )
 
 
 def grouped(findings: Iterable[Finding]) -> list[RuleGroup]:
-    """Group findings by rule, in the order they come."""
-    groups: defaultdict[RuleText, list[Finding]] = defaultdict(list)
-    for finding in findings:
-        groups[finding.rule].append(finding)
-    return [RuleGroup(rule=rule, findings=tuple(found)) for rule, found in groups.items()]
+    """Group findings by rule and severity, in the order they come."""
+    return _groups(findings, lambda _finding: "")
 
 
 def undecided(findings: Iterable[Finding]) -> list[RuleGroup]:
-    """Group undetermined findings by rule and reason, in the order they come."""
-    groups: defaultdict[tuple[RuleText, str], list[Finding]] = defaultdict(list)
+    """Group undetermined findings by rule, severity and reason, in the order they come."""
+    return _groups(findings, lambda finding: finding.reason)
+
+
+def _groups(findings: Iterable[Finding], reason_of: Callable[[Finding], str]) -> list[RuleGroup]:
+    groups: defaultdict[tuple[RuleText, Severity, str], list[Finding]] = defaultdict(list)
     for finding in findings:
-        groups[finding.rule, finding.reason].append(finding)
+        groups[finding.rule, finding.severity, reason_of(finding)].append(finding)
     return [
-        RuleGroup(rule=rule, reason=reason, findings=tuple(found))
-        for (rule, reason), found in groups.items()
+        RuleGroup(rule=rule, severity=severity, reason=reason, findings=tuple(found))
+        for (rule, severity, reason), found in groups.items()
     ]

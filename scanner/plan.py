@@ -87,6 +87,8 @@ def _step(
     rules = [
         rule.text.id for policy in policies for rule in policy.rules if collection in rule.needs
     ]
+    if any(collection in e.when.needs for policy in policies for e in policy.exemptions):
+        rules.append("an exception")
     if collection in _EVERY_SCAN:
         reason = "every scan lists them"
     elif rules:

@@ -30,4 +30,5 @@ def scan(
         keys=len(inventory.keys),
         findings=judgement.findings,
         coverage=inventory.coverage,
+        exceptions=judgement.exceptions,
     )

@@ -16,6 +16,7 @@ from scanner.plan import Plan
 from scanner.policy.model import Policy
 from scanner.policy.parse import parse_policy
 from scanner.policy.problems import did_you_mean
+from scanner.policy.trial import failed_examples
 from scanner.ports import Progress
 from scanner.sandbox.app import ALL_SCOPES, SANDBOX_KEY, SandboxApp
 from scanner.sandbox.faults import Faults, FaultyApp
@@ -97,6 +98,16 @@ def load_policies(names_or_files: Iterable[str]) -> tuple[Policy, ...]:
         raise PolicyError(tuple(problems))
     _refuse_shared_rules(policies)
     return tuple(policies)
+
+
+def try_examples(name_or_file: str) -> Policy:
+    """Read a policy and try its examples; raise PolicyError with each that fails."""
+    (policy,) = load_policies([name_or_file])
+    _, shown = policy_text(name_or_file)
+    failed = tuple(failed_examples(policy, shown))
+    if failed:
+        raise PolicyError(failed)
+    return policy
 
 
 def _refuse_shared_rules(policies: Iterable[Policy]) -> None:

@@ -152,6 +152,7 @@ def a_result(inventory: Inventory | None = None) -> ScanResult:
         keys=len(inventory.keys),
         findings=judgement.findings,
         coverage=inventory.coverage,
+        exceptions=judgement.exceptions,
     )
 
 

@@ -6,7 +6,7 @@ import typer
 from rich.table import Table
 
 from scanner.cli.console import inert, out
-from scanner.wiring import load_policies, policy_text, shipped_policies
+from scanner.wiring import load_policies, policy_text, shipped_policies, try_examples
 
 app = typer.Typer(no_args_is_help=True, help="The policies that ship, and your own.")
 
@@ -31,6 +31,18 @@ def show(policy: _NameOrFile) -> None:
     text, _ = policy_text(policy)
     for line in text.splitlines():
         out.print(inert(line), soft_wrap=True)
+
+
+@app.command("test")
+def test_(policies: Annotated[list[str], typer.Argument(metavar="NAME|FILE...")]) -> None:
+    """Try the examples of each rule: every one that comes out otherwise than it says."""
+    for name in policies:
+        policy = try_examples(name)
+        count = sum(len(rule.examples) for rule in policy.rules)
+        bare = [rule.text.id for rule in policy.rules if not rule.examples]
+        said = f"{policy.name}: {count} example{'' if count == 1 else 's'} as expected"
+        without = f"; without any: {', '.join(bare)}" if bare else ""
+        out.print(inert(f"{said}{without}"), soft_wrap=True)
 
 
 @app.command()

@@ -36,6 +36,7 @@ def print_summary(result: ScanResult, console: Console, *, shows_all: bool) -> N
     if is_cut and not shows_all:
         console.print("Every key: keyvigil scan --output html=report.html", style="dim")
     _print_totals(result, console)
+    _print_exceptions(result, console)
     _print_undetermined(result, console)
     _print_coverage(result, console)
 
@@ -53,10 +54,10 @@ def _print_head(result: ScanResult, console: Console) -> None:
 
 def _print_rule(group: RuleGroup, console: Console) -> None:
     """Print one rule and its first keys, each with what it takes to find it."""
-    rule = group.rule
+    rule, severity = group.rule, group.severity
     count = _count(len(group.findings), "key")
     console.print()
-    heading = Text.assemble((rule.severity.value, _STYLES[rule.severity]), "  ", (rule.id, "bold"))
+    heading = Text.assemble((severity.value, _STYLES[severity]), "  ", (rule.id, "bold"))
     console.print(heading.append(f"  {count}"))
     table = Table.grid(padding=(0, 2, 0, 0), expand=True, pad_edge=False)
     table.width = min(console.width, _WIDEST)
@@ -101,6 +102,20 @@ def _print_totals(result: ScanResult, console: Console) -> None:
     idle = [tally.rule.id for tally in result.rules if not tally.applied]
     if idle and result.keys:
         console.print(f"Applied to no key: {', '.join(idle)}.", style="yellow")
+
+
+def _print_exceptions(result: ScanResult, console: Console) -> None:
+    """Print how many findings are let be, and the exceptions that need a look."""
+    excepted = result.totals().excepted
+    if excepted:
+        console.print(f"Excepted: {_count(excepted, 'finding')}.")
+    for tally in result.exceptions:
+        text = tally.exception
+        which = f"the exception of {text.owner} from {', '.join(text.rules)}"
+        if not tally.active:
+            tell(console, inert(f"Expired on {text.expires}: {which}.", "yellow"))
+        elif not tally.excepted and result.complete:
+            tell(console, inert(f"Without effect: {which}.", "yellow"))
 
 
 def _print_undetermined(result: ScanResult, console: Console) -> None:

@@ -28,18 +28,24 @@ _COLLECTIONS: Final = {
     "admin_api_keys": "Admin keys",
     "api_keys": "Project keys",
     "service_accounts": "Service accounts",
+    "usage": "Usage",
+    "costs": "Costs",
+    "audit_logs": "Audit log",
 }
 
 
 def render_html(result: ScanResult) -> str:
     """Render the report; whatever strangers named their keys is shown as text, never obeyed."""
+    severities = _by_severity(grouped(result.violations))
     return (
         _environment()
         .get_template("report.html.j2")
         .render(
             result=result,
             totals=result.totals(),
-            severities=_by_severity(grouped(result.violations)),
+            severities=severities,
+            anchors=_anchors(severities),
+            excepted=grouped(result.excepted),
             undecided=undecided(result.undetermined),
             coverage=by_collection(result.coverage),
             version=version("keyvigil"),
@@ -51,8 +57,17 @@ def _by_severity(groups: Iterable[RuleGroup]) -> dict[Severity, list[RuleGroup]]
     """Put rules together by severity, worst first; severities without findings are left out."""
     by_severity: defaultdict[Severity, list[RuleGroup]] = defaultdict(list)
     for group in groups:
-        by_severity[group.rule.severity].append(group)
+        by_severity[group.severity].append(group)
     return {severity: by_severity[severity] for severity in Severity if by_severity[severity]}
+
+
+def _anchors(severities: dict[Severity, list[RuleGroup]]) -> dict[str, str]:
+    """Name where each violated rule stands first: by the worst severity it rises to."""
+    anchors: dict[str, str] = {}
+    for severity, groups in severities.items():
+        for group in groups:
+            anchors.setdefault(group.rule.id, f"rule-{group.rule.id}-{severity.value}")
+    return anchors
 
 
 @cache

@@ -1,162 +1,26 @@
-"""The machine format `keyvigil.report/1`, documented in docs/report.md.
+"""A scan result as `keyvigil.report/1`."""
 
-These models are the promise: fields are added, never renamed or given another meaning.
-"""
-
-from datetime import datetime
 from importlib.metadata import version
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
-from scanner.finding import Evidence, Finding, ScanResult
+from scanner.finding import Evidence, ExceptionTally, Finding, RuleTally, ScanResult
+from scanner.formats.report_rows import (
+    CoverageRow,
+    EvidenceRow,
+    ExceptionRow,
+    ExemptRow,
+    FindingRow,
+    GapRow,
+    KeyRow,
+    OwnerRow,
+    ProjectRow,
+    Report,
+    RuleRow,
+    ScanRow,
+    ToolRow,
+    TotalsRow,
+)
 from scanner.inventory import Coverage, Key, Project, Unknown, by_collection
-
-
-class _Row(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class ToolRow(_Row):
-    """Who wrote the report."""
-
-    name: Literal["keyvigil"] = "keyvigil"
-    version: str
-
-
-class GapRow(_Row):
-    """One listing that was not seen to its end."""
-
-    project_id: str | None
-    endpoint: str
-    state: str
-    pages: int
-    items: int
-    reason: str | None
-    request_id: str | None
-
-
-class CoverageRow(_Row):
-    """One collection: how many listings it took, and which of them are incomplete."""
-
-    collection: str
-    state: str
-    listings: int
-    pages: int
-    items: int
-    gaps: list[GapRow]
-
-
-class ScanRow(_Row):
-    """The scan itself."""
-
-    id: str
-    started_at: datetime
-    finished_at: datetime
-    organization: str | None
-    policies: list[str]
-    complete: bool
-    coverage: list[CoverageRow]
-
-
-class TotalsRow(_Row):
-    """The figures; `by_severity` counts violations."""
-
-    projects: int
-    keys: int
-    keys_violating: int
-    by_severity: dict[str, int]
-    undetermined: int
-
-
-class RuleRow(_Row):
-    """A rule, how many keys it applied to, and what became of them; the rest keep it."""
-
-    id: str
-    policy: str
-    title: str
-    severity: str
-    why: str
-    fix: str
-    controls: list[str]
-    applied: int
-    violated: int
-    undetermined: int
-
-
-class KeyRow(_Row):
-    """The key; `unknown` names the fields that are null because the API did not tell.
-
-    `kind` can be `unknown`.
-    """
-
-    id: str
-    kind: str
-    name: str | None
-    redacted_value: str
-    created_at: datetime
-    last_used_at: datetime | None
-    expires_at: datetime | None
-    unknown: list[str]
-
-
-class ProjectRow(_Row):
-    """The key's project; `state` can be `unknown`."""
-
-    id: str
-    name: str | None
-    state: str
-
-
-class OwnerRow(_Row):
-    """The key's owner; `kind` and `state` can be `unknown`."""
-
-    kind: str
-    id: str | None
-    name: str | None
-    email: str | None
-    state: str
-
-
-class EvidenceRow(_Row):
-    """One fact that decided."""
-
-    fact: str
-    observed: str
-    limit: str
-
-
-class FindingRow(_Row):
-    """One rule and one key; `project` is null for admin keys."""
-
-    fingerprint: str
-    rule: str
-    severity: str
-    outcome: Literal["violated", "undetermined"]
-    key: KeyRow
-    project: ProjectRow | None
-    owner: OwnerRow
-    evidence: list[EvidenceRow]
-
-
-class Report(_Row):
-    """The whole report."""
-
-    schema_: Literal["keyvigil.report/1"]
-    tool: ToolRow
-    scan: ScanRow
-    totals: TotalsRow
-    rules: list[RuleRow]
-    findings: list[FindingRow]
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="ignore",
-        alias_generator=lambda name: name.rstrip("_"),
-        serialize_by_alias=True,
-        validate_by_name=True,
-        title="keyvigil.report/1",
-    )
 
 
 def render_json(result: ScanResult) -> str:
@@ -200,24 +64,41 @@ def _report(result: ScanResult) -> Report:
             keys=totals.keys,
             keys_violating=totals.keys_violating,
             by_severity={severity.value: n for severity, n in totals.by_severity.items()},
+            excepted=totals.excepted,
             undetermined=totals.undetermined,
         ),
-        rules=[
-            RuleRow(
-                id=tally.rule.id,
-                policy=tally.rule.policy,
-                title=tally.rule.title,
-                severity=tally.rule.severity,
-                why=tally.rule.why,
-                fix=tally.rule.fix,
-                controls=list(tally.rule.controls),
-                applied=tally.applied,
-                violated=tally.violated,
-                undetermined=tally.undetermined,
-            )
-            for tally in result.rules
-        ],
+        rules=[_rule(tally) for tally in result.rules],
+        exceptions=[_exception(tally) for tally in result.exceptions],
         findings=[_finding(finding) for finding in result.findings],
+    )
+
+
+def _rule(tally: RuleTally) -> RuleRow:
+    return RuleRow(
+        id=tally.rule.id,
+        policy=tally.rule.policy,
+        title=tally.rule.title,
+        severity=tally.rule.severity,
+        why=tally.rule.why,
+        fix=tally.rule.fix,
+        controls=list(tally.rule.controls),
+        applied=tally.applied,
+        violated=tally.violated,
+        excepted=tally.excepted,
+        undetermined=tally.undetermined,
+    )
+
+
+def _exception(tally: ExceptionTally) -> ExceptionRow:
+    text = tally.exception
+    return ExceptionRow(
+        rules=list(text.rules),
+        reason=text.reason,
+        owner=text.owner,
+        ticket=text.ticket or None,
+        expires=text.expires,
+        active=tally.active,
+        excepted=tally.excepted,
     )
 
 
@@ -237,7 +118,7 @@ def _finding(finding: Finding) -> FindingRow:
     return FindingRow(
         fingerprint=finding.fingerprint,
         rule=finding.rule.id,
-        severity=finding.rule.severity,
+        severity=finding.severity,
         outcome=finding.outcome.value,
         key=_key(finding.key),
         project=_project(finding.project),
@@ -249,6 +130,16 @@ def _finding(finding: Finding) -> FindingRow:
             state=_known(finding.owner_state) or "unknown",
         ),
         evidence=[_evidence(evidence) for evidence in finding.evidence],
+        exception=_exempt(finding),
+    )
+
+
+def _exempt(finding: Finding) -> ExemptRow | None:
+    text = finding.exception
+    if text is None:
+        return None
+    return ExemptRow(
+        reason=text.reason, owner=text.owner, ticket=text.ticket or None, expires=text.expires
     )
 
 

@@ -1,31 +1,99 @@
 """What a policy file says, read and checked."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
 
-from scanner.finding import RuleText
+from scanner.finding import ExceptionText, RuleText, Severity
 from scanner.inventory import Collection
 from scanner.policy.conditions import Condition
+from scanner.policy.registry import Value, Values
+
+
+class Method(StrEnum):
+    """How a key is revoked, the mildest first."""
+
+    EXPIRE = "expire"
+    RESTRICT = "restrict"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """What is to be done about a violation, and how long after it was announced."""
+
+    revoke: Method
+    after: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What raises a violation's severity."""
+
+    severity: Severity
+    when: Condition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """A made-up key by its facts, and whether it violates the rule; `line`, `column`: its place."""
+
+    facts: Mapping[str, Value]
+    is_violating: bool
+    line: int
+    column: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One rule: whom it applies to (None: every key), what violates it, and what to tell people."""
+    """One rule: whom it applies to (None: every key), what violates it, and what to tell people.
+
+    `steps` stand worst first.
+    """
 
     text: RuleText
     applies_to: Condition | None
     violated_when: Condition
+    steps: tuple[Step, ...] = ()
+    respond: Response | None = None
+    examples: tuple[Example, ...] = ()
 
     @property
     def needs(self) -> frozenset[Collection]:
         """The collections that its facts come from, beyond projects and keys."""
         scope = self.applies_to.needs if self.applies_to else frozenset[Collection]()
-        return scope | self.violated_when.needs
+        return scope.union(self.violated_when.needs, *(step.when.needs for step in self.steps))
+
+    def decide(self, values: Values) -> bool | None:
+        """Tell whether one key violates it: Kleene's `applies_to and violated_when`."""
+        scope = self.applies_to.test(values) if self.applies_to else True
+        if scope is False:
+            return False
+        violated = self.violated_when.test(values)
+        return violated if scope or violated is False else None
+
+    def severity(self, values: Values) -> Severity:
+        """Return how bad a violation by this key is; an unknown raises nothing."""
+        for step in self.steps:
+            if step.when.test(values):
+                return step.severity
+        return self.text.severity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exemption:
+    """Keys that some rules let be for a while."""
+
+    text: ExceptionText
+    when: Condition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """A named set of rules."""
+    """A named set of rules, and the exceptions from them."""
 
     name: str
     description: str
     rules: tuple[Rule, ...]
+    exemptions: tuple[Exemption, ...] = ()

@@ -1,16 +1,18 @@
 """Policy files: text -> Policy, or every mistake with its place."""
 
 import re
+from collections.abc import Collection
+from datetime import date
 from typing import Final
 
-from scanner.finding import RuleText, Severity
-from scanner.policy.document import Items, Node, Scalar, read_document
-from scanner.policy.model import Policy, Rule
+from scanner.finding import ExceptionText
+from scanner.policy.document import Items, Mapping, Node, Scalar, read_document
+from scanner.policy.model import Exemption, Policy, Rule
 from scanner.policy.parse_condition import parse_condition
+from scanner.policy.parse_rule import parse_name, parse_rule
 from scanner.policy.problems import Problems, did_you_mean
 
-_NAME: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_CONTROL: Final = re.compile(r"[a-z0-9.-]+:[A-Za-z0-9.()-]+")
+_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 def parse_policy(text: str, file: str) -> Policy:
@@ -18,13 +20,17 @@ def parse_policy(text: str, file: str) -> Policy:
     root = read_document(text, file)
     problems = Problems(file)
     fields = problems.fields(
-        root, "the policy", required=("policy", "rules"), optional=("description",)
+        root, "the policy", required=("policy", "rules"), optional=("description", "exceptions")
     )
-    name = _name(fields.get("policy"), "the policy's name", problems)
+    name = parse_name(fields.get("policy"), "the policy's name", problems)
+    rules = _rules(fields.get("rules"), name, problems)
     policy = Policy(
         name=name,
         description=problems.prose(fields.get("description"), "'description'"),
-        rules=_rules(fields.get("rules"), name, problems),
+        rules=rules,
+        exemptions=_exemptions(
+            fields.get("exceptions"), [rule.text.id for rule in rules], problems
+        ),
     )
     problems.raise_if_any()
     return policy
@@ -37,72 +43,82 @@ def _rules(node: Node | None, policy: str, problems: Problems) -> tuple[Rule, ..
         problems.add(node, "'rules' takes a list with at least one rule in it")
         return ()
     first_lines: dict[str, int] = {}
-    rules = [_rule(item, policy, first_lines, problems) for item in node.items]
-    return tuple(rule for rule in rules if rule is not None)
+    rules = []
+    for item in node.items:
+        rule = parse_rule(item, policy, problems)
+        _refuse_twice(item, first_lines, problems)
+        if rule is not None:
+            rules.append(rule)
+    return tuple(rules)
 
 
-def _rule(node: Node, policy: str, first_lines: dict[str, int], problems: Problems) -> Rule | None:
-    """Read one rule; None if what violates it could not be read."""
-    fields = problems.fields(
-        node,
-        "a rule",
-        required=("id", "title", "severity", "violated_when", "why", "fix"),
-        optional=("applies_to", "controls"),
-        label="id",
-    )
-    rule_id = _name(fields.get("id"), "'id'", problems)
-    if rule_id in first_lines:
-        problems.add(fields["id"], f"the id stands twice, first on line {first_lines[rule_id]}")
-    elif rule_id:
-        first_lines[rule_id] = fields["id"].line
-    scope, violated_when = fields.get("applies_to"), fields.get("violated_when")
-    applies_to = parse_condition(scope, problems) if scope else None
-    violated = parse_condition(violated_when, problems) if violated_when else None
-    text = RuleText(
-        id=rule_id,
-        policy=policy,
-        title=problems.prose(fields.get("title"), "'title'"),
-        severity=_severity(fields.get("severity"), problems),
-        why=problems.prose(fields.get("why"), "'why'"),
-        fix=problems.prose(fields.get("fix"), "'fix'"),
-        controls=_controls(fields.get("controls"), problems),
-    )
-    problems.rule = None
-    if violated is None:
-        return None
-    return Rule(text=text, applies_to=applies_to, violated_when=violated)
+def _refuse_twice(node: Node, first_lines: dict[str, int], problems: Problems) -> None:
+    """Note a rule's id that another has; by it a finding is known from night to night."""
+    entries = node.entries if isinstance(node, Mapping) else ()
+    id_node = next((value for key, value in entries if key.text == "id"), None)
+    if not isinstance(id_node, Scalar):
+        return
+    if id_node.text in first_lines:
+        first = first_lines[id_node.text]
+        problems.add(id_node, f"rule '{id_node.text}': the id stands twice, first on line {first}")
+    else:
+        first_lines[id_node.text] = id_node.line
 
 
-def _name(node: Node | None, what: str, problems: Problems) -> str:
-    text = problems.text(node, what)
-    if node is not None and text and not _NAME.fullmatch(text):
-        problems.add(node, f"{what} is lower-case words joined by hyphens, which '{text}' is not")
-    return text
-
-
-def _severity(node: Node | None, problems: Problems) -> Severity:
-    """Return the severity, or INFO after noting what is wrong."""
-    names = tuple(severity.value for severity in Severity)
-    if isinstance(node, Scalar) and node.text in names:
-        return Severity(node.text)
-    if node is not None:
-        written = node.text if isinstance(node, Scalar) else ""
-        problems.add(node, f"'severity' is never '{written}'{did_you_mean(written, names)}")
-    return Severity.INFO
-
-
-def _controls(node: Node | None, problems: Problems) -> tuple[str, ...]:
+def _exemptions(
+    node: Node | None, rules: Collection[str], problems: Problems
+) -> tuple[Exemption, ...]:
     if node is None:
         return ()
-    if not isinstance(node, Items):
-        problems.add(node, "'controls' takes a list, such as [owasp-nhi:NHI7]")
+    if not isinstance(node, Items) or not node.items:
+        problems.add(node, "'exceptions' takes a list with at least one exception in it")
         return ()
-    controls = []
-    for item in node.items:
-        control = problems.text(item, "a control")
-        if control and not _CONTROL.fullmatch(control):
-            problems.add(
-                item, f"'{control}' is not of the form framework:id, such as owasp-nhi:NHI7"
-            )
-        controls.append(control)
-    return tuple(controls)
+    exemptions = [_exemption(item, rules, problems) for item in node.items]
+    return tuple(exemption for exemption in exemptions if exemption is not None)
+
+
+def _exemption(node: Node, rules: Collection[str], problems: Problems) -> Exemption | None:
+    """Read an exception: it must say why, who answers for it, and when it ends."""
+    fields = problems.fields(
+        node,
+        "an exception",
+        required=("rule", "when", "reason", "owner", "expires"),
+        optional=("ticket",),
+    )
+    when = parse_condition(fields["when"], problems) if "when" in fields else None
+    text = ExceptionText(
+        rules=_excepted(fields.get("rule"), rules, problems),
+        reason=problems.prose(fields.get("reason"), "'reason'"),
+        owner=problems.prose(fields.get("owner"), "'owner'"),
+        ticket=problems.prose(fields.get("ticket"), "'ticket'"),
+        expires=_date(fields.get("expires"), problems),
+    )
+    return None if when is None else Exemption(text=text, when=when)
+
+
+def _excepted(node: Node | None, rules: Collection[str], problems: Problems) -> tuple[str, ...]:
+    """Return the ids of the rules that an exception is from: one, or a list."""
+    nodes = node.items if isinstance(node, Items) else () if node is None else (node,)
+    if isinstance(node, Items) and not nodes:
+        problems.add(node, "'rule' takes the id of a rule, or a list of them")
+    excepted = []
+    for item in nodes:
+        rule_id = problems.text(item, "'rule'")
+        if rule_id and rule_id not in rules:
+            hint = did_you_mean(rule_id, rules) if rules else ""
+            problems.add(item, f"there is no rule '{rule_id}' in this policy{hint}")
+        excepted.append(rule_id)
+    return tuple(excepted)
+
+
+def _date(node: Node | None, problems: Problems) -> date:
+    if node is None:
+        return date.min
+    text = node.text if isinstance(node, Scalar) else ""
+    try:
+        if _DATE.fullmatch(text):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    problems.add(node, f"'expires' is a day such as 2027-01-31, which '{text}' is not")
+    return date.min

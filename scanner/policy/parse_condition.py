@@ -22,7 +22,7 @@ from scanner.policy.conditions import (
 from scanner.policy.document import Items, Mapping, Node
 from scanner.policy.facts import FACTS
 from scanner.policy.problems import Problems, did_you_mean
-from scanner.policy.registry import Fact, FactType
+from scanner.policy.registry import Fact, FactType, Value
 
 _GROUPS: Final = ("all", "any", "not")
 _WHOLE_NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,8}")  # YAML 1.1 would read 010 as eight
@@ -130,9 +130,17 @@ def _limit(fact: Fact, op: Operator, node: Node, problems: Problems) -> Limit | 
     return sound if len(sound) == len(values) else None
 
 
+def parse_value(fact: Fact, node: Node, problems: Problems) -> Value:
+    """Read what a made-up key's fact is; null: the key has no such thing."""
+    if isinstance(node, document.Scalar) and node.type == "null":
+        return None
+    return _scalar(fact, Operator.KNOWN, node, problems)
+
+
 def _scalar(fact: Fact, op: Operator, node: Node, problems: Problems) -> Scalar | None:
     if not isinstance(node, document.Scalar):
-        problems.add(node, f"'{fact.name}: {op}' takes a single value")
+        what = fact.name if op is Operator.KNOWN else f"{fact.name}: {op}"
+        problems.add(node, f"'{what}' takes a single value")
         return None
     match fact.type:
         case FactType.BOOLEAN:
@@ -152,7 +160,7 @@ def _text(fact: Fact, op: Operator, node: document.Scalar, problems: Problems) -
         problems.add(node, f"'{fact.name}' is compared with nothing; write {{ known: false }}")
         return None
     text = problems.text(node, f"'{fact.name}'")
-    if "*" in text and op not in GLOB:
+    if "*" in text and op not in GLOB | {Operator.KNOWN}:
         problems.add(node, f"'{op}' takes '*' as it is; write {{ like: \"{text}\" }} for a pattern")
         return None
     return text or None

@@ -7,10 +7,10 @@ from types import MappingProxyType
 from typing import Final
 
 from scanner.finding import Value
-from scanner.inventory import Collection
+from scanner.inventory import Collection, Unknown
 from scanner.policy.subject import Subject
 
-__all__ = ["FACTS", "Fact", "FactType", "Value", "Values", "fact"]
+__all__ = ["FACTS", "Fact", "FactType", "Given", "Value", "Values", "fact"]
 
 
 class FactType(Enum):
@@ -63,6 +63,23 @@ class Values(dict[str, Value]):
         """Say who told the value of a fact, where several could have."""
         note = _registry[name].note
         return note(self.subject) if note else ""
+
+
+class Given(Values):
+    """The facts of a made-up key: what is not given is unknown."""
+
+    __slots__ = ()
+
+    def __init__(self, facts: Mapping[str, Value]) -> None:
+        dict.__init__(self, facts)
+
+    def __missing__(self, name: str) -> Value:
+        """Say that the fact was not given."""
+        return Unknown(reason=f"the example does not give '{name}'")
+
+    def source(self, _name: str) -> str:
+        """Nobody told a made-up value."""
+        return ""
 
 
 _Reader = Callable[[Subject], Value]

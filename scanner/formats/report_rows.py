@@ -1,0 +1,176 @@
+"""What `keyvigil.report/1` is made of, documented in docs/report.md.
+
+These models are the promise: fields are added, never renamed or given another meaning.
+"""
+
+from datetime import date, datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class ToolRow(_Row):
+    """Who wrote the report."""
+
+    name: Literal["keyvigil"] = "keyvigil"
+    version: str
+
+
+class GapRow(_Row):
+    """One listing that was not seen to its end."""
+
+    project_id: str | None
+    endpoint: str
+    state: str
+    pages: int
+    items: int
+    reason: str | None
+    request_id: str | None
+
+
+class CoverageRow(_Row):
+    """One collection: how many listings it took, and which of them are incomplete."""
+
+    collection: str
+    state: str
+    listings: int
+    pages: int
+    items: int
+    gaps: list[GapRow]
+
+
+class ScanRow(_Row):
+    """The scan itself."""
+
+    id: str
+    started_at: datetime
+    finished_at: datetime
+    organization: str | None
+    policies: list[str]
+    complete: bool
+    coverage: list[CoverageRow]
+
+
+class TotalsRow(_Row):
+    """The figures; `by_severity` counts violations."""
+
+    projects: int
+    keys: int
+    keys_violating: int
+    by_severity: dict[str, int]
+    excepted: int
+    undetermined: int
+
+
+class RuleRow(_Row):
+    """A rule, how many keys it applied to, and what became of them; the rest keep it."""
+
+    id: str
+    policy: str
+    title: str
+    severity: str
+    why: str
+    fix: str
+    controls: list[str]
+    applied: int
+    violated: int
+    excepted: int
+    undetermined: int
+
+
+class KeyRow(_Row):
+    """The key; `unknown` names the fields that are null because the API did not tell.
+
+    `kind` can be `unknown`.
+    """
+
+    id: str
+    kind: str
+    name: str | None
+    redacted_value: str
+    created_at: datetime
+    last_used_at: datetime | None
+    expires_at: datetime | None
+    unknown: list[str]
+
+
+class ProjectRow(_Row):
+    """The key's project; `state` can be `unknown`."""
+
+    id: str
+    name: str | None
+    state: str
+
+
+class OwnerRow(_Row):
+    """The key's owner; `kind` and `state` can be `unknown`."""
+
+    kind: str
+    id: str | None
+    name: str | None
+    email: str | None
+    state: str
+
+
+class EvidenceRow(_Row):
+    """One fact that decided."""
+
+    fact: str
+    observed: str
+    limit: str
+
+
+class ExemptRow(_Row):
+    """Why a finding is let be, who answers for that, and until the end of which day."""
+
+    reason: str
+    owner: str
+    ticket: str | None
+    expires: date
+
+
+class ExceptionRow(ExemptRow):
+    """An exception from some rules; not `active`: it has expired. `excepted` counts findings."""
+
+    rules: list[str]
+    active: bool
+    excepted: int
+
+
+class FindingRow(_Row):
+    """One rule and one key; `project` is null for admin keys."""
+
+    fingerprint: str
+    rule: str
+    severity: str
+    outcome: Literal["violated", "excepted", "undetermined"]
+    key: KeyRow
+    project: ProjectRow | None
+    owner: OwnerRow
+    evidence: list[EvidenceRow]
+    exception: ExemptRow | None
+
+
+class Report(_Row):
+    """The whole report."""
+
+    schema_: Literal["keyvigil.report/1"]
+    tool: ToolRow
+    scan: ScanRow
+    totals: TotalsRow
+    rules: list[RuleRow]
+    exceptions: list[ExceptionRow]
+    findings: list[FindingRow]
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="ignore",
+        alias_generator=lambda name: name.rstrip("_"),
+        serialize_by_alias=True,
+        validate_by_name=True,
+        title="keyvigil.report/1",
+    )

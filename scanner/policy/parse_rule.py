@@ -1,0 +1,165 @@
+"""The grammar of one rule: its texts, its conditions, its steps, its response and its examples."""
+
+import re
+from typing import Final
+
+from scanner.durations import parse_duration
+from scanner.finding import RuleText, Severity
+from scanner.policy.document import Items, Mapping, Node, Scalar
+from scanner.policy.model import Example, Method, Response, Rule, Step
+from scanner.policy.parse_condition import parse_condition, parse_value
+from scanner.policy.problems import Problems, did_you_mean
+from scanner.policy.registry import FACTS, Value
+
+REQUIRED: Final = ("id", "title", "severity", "violated_when", "why", "fix")
+OPTIONAL: Final = ("applies_to", "severity_when", "controls", "respond", "examples")
+
+_NAME: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_CONTROL: Final = re.compile(r"[a-z0-9.-]+:[A-Za-z0-9.()-]+")
+_SEVERITIES: Final = tuple(severity.value for severity in Severity)
+
+
+def parse_rule(node: Node, policy: str, problems: Problems) -> Rule | None:
+    """Read one rule of the policy so named; None if what violates it could not be read."""
+    fields = problems.fields(node, "a rule", required=REQUIRED, optional=OPTIONAL, label="id")
+    scope, violated_when = fields.get("applies_to"), fields.get("violated_when")
+    applies_to = parse_condition(scope, problems) if scope else None
+    violated = parse_condition(violated_when, problems) if violated_when else None
+    severity = _severity(fields.get("severity"), problems)
+    text = RuleText(
+        id=parse_name(fields.get("id"), "'id'", problems),
+        policy=policy,
+        title=problems.prose(fields.get("title"), "'title'"),
+        severity=severity,
+        why=problems.prose(fields.get("why"), "'why'"),
+        fix=problems.prose(fields.get("fix"), "'fix'"),
+        controls=_controls(fields.get("controls"), problems),
+    )
+    steps = _steps(fields.get("severity_when"), severity, problems)
+    respond = _respond(fields.get("respond"), problems)
+    examples = _examples(fields.get("examples"), problems)
+    problems.rule = None
+    if violated is None:
+        return None
+    return Rule(
+        text=text,
+        applies_to=applies_to,
+        violated_when=violated,
+        steps=steps,
+        respond=respond,
+        examples=examples,
+    )
+
+
+def parse_name(node: Node | None, what: str, problems: Problems) -> str:
+    """Read a name: lower-case words joined by hyphens; "" after noting what is wrong."""
+    text = problems.text(node, what)
+    if node is not None and text and not _NAME.fullmatch(text):
+        problems.add(node, f"{what} is lower-case words joined by hyphens, which '{text}' is not")
+    return text
+
+
+def _severity(node: Node | None, problems: Problems) -> Severity:
+    """Return the severity, or INFO after noting what is wrong."""
+    if isinstance(node, Scalar) and node.text in _SEVERITIES:
+        return Severity(node.text)
+    if node is not None:
+        written = node.text if isinstance(node, Scalar) else ""
+        problems.add(node, f"'severity' is never '{written}'{did_you_mean(written, _SEVERITIES)}")
+    return Severity.INFO
+
+
+def _steps(node: Node | None, base: Severity, problems: Problems) -> tuple[Step, ...]:
+    """Read what raises the severity, worst first."""
+    if node is None:
+        return ()
+    worse = _SEVERITIES[: base.rank]
+    if not isinstance(node, Mapping) or not node.entries:
+        example = "such as { critical: { age: { over: 365d } } }"
+        problems.add(node, f"'severity_when' takes conditions by severity, {example}")
+        return ()
+    steps = []
+    for key, value in node.entries:
+        if key.text not in _SEVERITIES:
+            hint = did_you_mean(key.text, worse)
+            problems.add(key, f"'severity_when' knows no severity '{key.text}'{hint}")
+            continue
+        if key.text not in worse:
+            problems.add(key, f"'severity_when' only raises: '{key.text}' is no worse than {base}")
+        when = parse_condition(value, problems)
+        if when is not None:
+            steps.append(Step(severity=Severity(key.text), when=when))
+    return tuple(sorted(steps, key=lambda step: step.severity.rank))
+
+
+def _controls(node: Node | None, problems: Problems) -> tuple[str, ...]:
+    if node is None:
+        return ()
+    if not isinstance(node, Items):
+        problems.add(node, "'controls' takes a list, such as [owasp-nhi:NHI7]")
+        return ()
+    controls = []
+    for item in node.items:
+        control = problems.text(item, "a control")
+        if control and not _CONTROL.fullmatch(control):
+            problems.add(
+                item, f"'{control}' is not of the form framework:id, such as owasp-nhi:NHI7"
+            )
+        controls.append(control)
+    return tuple(controls)
+
+
+def _respond(node: Node | None, problems: Problems) -> Response | None:
+    if node is None:
+        return None
+    fields = problems.fields(node, "'respond'", required=("revoke", "after"), optional=())
+    method, after = fields.get("revoke"), fields.get("after")
+    methods = tuple(Method)
+    if method is not None and not (isinstance(method, Scalar) and method.text in methods):
+        written = method.text if isinstance(method, Scalar) else ""
+        hint = did_you_mean(written, methods)
+        problems.add(method, f"'revoke' is never '{written}'{hint}")
+        return None
+    duration = parse_duration(after.text) if isinstance(after, Scalar) else None
+    if after is not None and not duration:
+        problems.add(after, "'after' is how long owners are given, such as 14d; it is never 0")
+        return None
+    if not isinstance(method, Scalar) or duration is None:
+        return None
+    return Response(revoke=Method(method.text), after=duration)
+
+
+def _examples(node: Node | None, problems: Problems) -> tuple[Example, ...]:
+    if node is None:
+        return ()
+    fields = problems.fields(node, "'examples'", required=(), optional=("violating", "compliant"))
+    examples: list[Example] = []
+    for kind, listed in fields.items():
+        if not isinstance(listed, Items) or not listed.items:
+            problems.add(listed, f"'{kind}' takes a list of made-up keys, such as [{{ age: 91d }}]")
+            continue
+        for item in listed.items:
+            facts = _example(item, problems)
+            examples.append(
+                Example(
+                    facts=facts,
+                    is_violating=kind == "violating",
+                    line=item.line,
+                    column=item.column,
+                )
+            )
+    return tuple(examples)
+
+
+def _example(node: Node, problems: Problems) -> dict[str, Value]:
+    if not isinstance(node, Mapping) or not node.entries:
+        problems.add(node, "an example is a mapping of facts, such as { age: 91d }")
+        return {}
+    facts: dict[str, Value] = {}
+    for key, value in node.entries:
+        fact = FACTS.get(key.text)
+        if fact is None:
+            problems.add(key, f"unknown fact '{key.text}'{did_you_mean(key.text, FACTS)}")
+        else:
+            facts[key.text] = parse_value(fact, value, problems)
+    return facts
