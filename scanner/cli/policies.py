@@ -1,11 +1,19 @@
 """`keyvigil policies`: what ships, what a policy says, whether a file is right."""
 
+import json
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
 from scanner.cli.console import inert, out
+from scanner.errors import UsageError
+from scanner.policy.conditions import Operator
+from scanner.policy.explain import GROUPS, explain_fact, explain_operator, explain_rule
+from scanner.policy.facts import FACTS
+from scanner.policy.problems import did_you_mean
+from scanner.policy.schema import policy_schema
 from scanner.wiring import load_policies, policy_text, shipped_policies, try_examples
 
 app = typer.Typer(no_args_is_help=True, help="The policies that ship, and your own.")
@@ -31,6 +39,61 @@ def show(policy: _NameOrFile) -> None:
     text, _ = policy_text(policy)
     for line in text.splitlines():
         out.print(inert(line), soft_wrap=True)
+
+
+@app.command()
+def explain(
+    word: Annotated[
+        str | None, typer.Argument(metavar="FACT|OPERATOR|RULE", show_default=False)
+    ] = None,
+    policy: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME|FILE", help="Where a rule stands. Default: what ships."),
+    ] = None,
+) -> None:
+    """Say what a fact, an operator or a rule means; without a word, what there is."""
+    if word is None:
+        _print_words()
+    elif word in FACTS:
+        _print_explained(word, explain_fact(FACTS[word]))
+    elif word in tuple(Operator) or word in GROUPS:
+        if word in tuple(Operator):
+            _print_explained(f"{word}, an operator", explain_operator(Operator(word)))
+        if word in GROUPS:
+            _print_explained(f"{word}, of conditions", [("meaning", GROUPS[word])])
+    else:
+        rules = {
+            rule.text.id: rule
+            for read in load_policies(policy or shipped_policies())
+            for rule in read.rules
+        }
+        if word not in rules:
+            hint = did_you_mean(word, [*FACTS, *Operator, *GROUPS, *rules])
+            raise UsageError(f"There is no fact, operator or rule '{word}'{hint}")
+        _print_explained(word, explain_rule(rules[word]))
+
+
+def _print_words() -> None:
+    words = {"facts": sorted(FACTS), "operators": tuple(Operator), "groups": GROUPS}
+    rows = [(kind, ", ".join(names)) for kind, names in words.items()]
+    _print_explained("The words of a condition", rows)
+    out.print("keyvigil policies explain WORD says what one means.", style="dim")
+
+
+def _print_explained(word: str, rows: Iterable[tuple[str, str]]) -> None:
+    out.print(inert(word, "bold"))
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True, style="dim")
+    table.add_column(overflow="fold")
+    for heading, text in rows:
+        table.add_row(f"  {heading}", inert(text))
+    out.print(table)
+
+
+@app.command()
+def schema() -> None:
+    """Print the language's JSON Schema, with which editors complete and check policies."""
+    typer.echo(json.dumps(policy_schema(), indent=2))
 
 
 @app.command("test")

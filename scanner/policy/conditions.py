@@ -33,6 +33,23 @@ class Operator(StrEnum):
     KNOWN = "known"
 
 
+MEANINGS: Final[Mapping[Operator, str]] = MappingProxyType(
+    {
+        Operator.IS: "The value is exactly this one. `{ used: false }` is short for it.",
+        Operator.NOT: "The value is another one, or there is none.",
+        Operator.ONE_OF: "The value is in the list. `{ owner.state: [a, b] }` is short for it.",
+        Operator.NONE_OF: "The value is not in the list, or there is none.",
+        Operator.OVER: "The value is larger; equal is not enough.",
+        Operator.UNDER: "The value is smaller; equal is not enough.",
+        Operator.AT_LEAST: "The value is equal or larger.",
+        Operator.AT_MOST: "The value is equal or smaller.",
+        Operator.LIKE: "The text fits the pattern: * any run of characters, ? one, [ab] one of;"
+        " case counts.",
+        Operator.UNLIKE: "The text does not fit the pattern, or there is none.",
+        Operator.KNOWN: "true: there is a value; false: it is absent or could not be seen.",
+    }
+)
+
 ORDER: Final = frozenset({Operator.OVER, Operator.UNDER, Operator.AT_LEAST, Operator.AT_MOST})
 GLOB: Final = frozenset({Operator.LIKE, Operator.UNLIKE})
 MANY: Final = frozenset({Operator.ONE_OF, Operator.NONE_OF})
@@ -47,6 +64,12 @@ OPERATORS: Final[Mapping[FactType, frozenset[Operator]]] = MappingProxyType(
         FactType.TEXT: _EQUALITY | GLOB,
     }
 )
+
+
+def operators_of(type_: FactType) -> tuple[Operator, ...]:
+    """Return the operators that fit a fact of this type, in the order of the docs."""
+    return tuple(op for op in Operator if op in OPERATORS[type_])
+
 
 _ABSENT_HOLDS: Final = frozenset({Operator.NOT, Operator.NONE_OF, Operator.UNLIKE})
 """What holds for a value that is not there: only the denials do."""
@@ -102,6 +125,10 @@ class Leaf:
         """Make the test, once for all keys."""
         object.__setattr__(self, "test", _leaf_test(self.fact.name, self.operator, self.limit))
         object.__setattr__(self, "_limit", _spelled(self.operator, self.limit))
+
+    def __str__(self) -> str:
+        """Spell it: `age over 90d`."""
+        return f"{self.fact.name} {self._limit}"
 
     @property
     def needs(self) -> frozenset[Collection]:

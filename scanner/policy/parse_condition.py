@@ -18,6 +18,7 @@ from scanner.policy.conditions import (
     Not,
     Operator,
     Scalar,
+    operators_of,
 )
 from scanner.policy.document import Items, Mapping, Node
 from scanner.policy.facts import FACTS
@@ -92,7 +93,7 @@ def _fact_test(fact: Fact, value: Node, problems: Problems) -> Condition | None:
 def _operator_test(
     fact: Fact, key: document.Scalar, limit: Node, problems: Problems
 ) -> Leaf | None:
-    allowed = [op.value for op in Operator if op in OPERATORS[fact.type]]
+    allowed = [op.value for op in operators_of(fact.type)]
     try:
         op = Operator(key.text)
     except ValueError:
@@ -105,7 +106,7 @@ def _operator_test(
 def _leaf(fact: Fact, op: Operator, at: Node, limit: Node, problems: Problems) -> Leaf | None:
     if op not in OPERATORS[fact.type]:
         kind = fact.type.name.lower()
-        allowed = ", ".join(o.value for o in Operator if o in OPERATORS[fact.type])
+        allowed = ", ".join(operators_of(fact.type))
         if fact.type is FactType.DURATION and at is limit:
             problems.add(at, f"'{fact.name}' needs an operator, such as {{ over: 90d }}")
             return None

@@ -35,3 +35,34 @@ def test_mistakes_in_several_files_are_all_told(tmp_path: Path) -> None:
         f"{tmp_path}/b.yaml:1:1: the policy lacks 'rules'",
         "error: 2 mistakes in the policy; nothing was done.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("age", "Time since creation."),
+        ("over", "The value is larger; equal is not enough."),
+        ("any", "At least one condition of the list holds."),
+        ("key-unused", "used is yes and idle over 45d"),
+    ],
+)
+def test_facts_operators_and_rules_explain_themselves(word: str, told: str) -> None:
+    ran = keyvigil("policies", "explain", word)
+    assert (ran.code, ran.err) == (0, "")
+    assert told in ran.out
+
+
+def test_a_word_that_is_none_is_told_with_the_nearest() -> None:
+    ran = keyvigil("policies", "explain", "key-unsued")
+    assert ran.code == 2
+    assert "There is no fact, operator or rule 'key-unsued'; did you mean 'key-unused'?" in ran.err
+
+
+def test_what_ships_comes_out_as_its_examples_say() -> None:
+    ran = keyvigil("policies", "test", "baseline")
+    assert (ran.code, ran.out, ran.err) == (0, "baseline: 27 examples as expected\n", "")
+
+
+def test_the_schema_is_printed() -> None:
+    ran = keyvigil("policies", "schema")
+    assert ran.out == (Path(__file__).parents[2] / "docs" / "policy.schema.json").read_text()

@@ -151,7 +151,7 @@ def test_an_example_that_comes_out_otherwise_is_told_with_the_reason() -> None:
             " compliant, but violates the rule"
         ),
         (
-            "p.yaml:14:11: rule 'old': the example { age: 91d } is listed as compliant, but cannot be"
-            " decided: the example does not give 'key.kind'"
+            "p.yaml:14:11: rule 'old': the example { age: 91d } is listed as compliant, but cannot"
+            " be decided: the example does not give 'key.kind'"
         ),
     ]

@@ -1,0 +1,123 @@
+"""What the words of the language mean, for people: facts and operators. Pure."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from scanner.durations import format_duration
+from scanner.policy.conditions import (
+    MEANINGS,
+    AllOf,
+    AnyOf,
+    Condition,
+    Not,
+    Operator,
+    operators_of,
+)
+from scanner.policy.facts import FACTS
+from scanner.policy.model import Rule
+from scanner.policy.registry import Fact, FactType
+
+GROUPS: Final = {
+    "all": "Every condition of the list holds.",
+    "any": "At least one condition of the list holds.",
+    "not": "The condition does not hold. What is unknown stays unknown.",
+}
+_TYPES: Final = {
+    FactType.BOOLEAN: "true or false",
+    FactType.CHOICE: "one of",
+    FactType.DURATION: "a duration in weeks, days and hours, such as 90d, 12h or 1d 12h",
+    FactType.NUMBER: "a whole number",
+    FactType.TEXT: "text",
+}
+_USUAL: Final = {
+    FactType.BOOLEAN: "used",
+    FactType.CHOICE: "owner.state",
+    FactType.DURATION: "age",
+    FactType.TEXT: "key.name",
+}
+_LIMITS: Final = {
+    FactType.BOOLEAN: "false",
+    FactType.DURATION: "90d",
+    FactType.NUMBER: "3",
+    FactType.TEXT: '"prod-*"',
+}
+
+
+def explain_fact(fact: Fact) -> Iterator[tuple[str, str]]:
+    """Yield what there is to say of a fact: a heading and a text each."""
+    kind = _TYPES[fact.type]
+    yield "meaning", fact.meaning
+    yield "type", f"{kind} {', '.join(fact.choices)}" if fact.choices else kind
+    yield "source", fact.source
+    if fact.needs:
+        yield "asks for", ", ".join(sorted(fact.needs))
+    yield "operators", ", ".join(operators_of(fact.type))
+    yield "example", example(fact)
+
+
+def explain_operator(op: Operator) -> Iterator[tuple[str, str]]:
+    """Yield what there is to say of an operator: a heading and a text each."""
+    types = [type_ for type_ in FactType if op in operators_of(type_)]
+    yield "meaning", MEANINGS[op]
+    yield "for", ", ".join(type_.name.lower() for type_ in types)
+    yield "example", _with_operator(FACTS[_USUAL[types[0]]], op)
+
+
+def explain_rule(rule: Rule) -> Iterator[tuple[str, str]]:
+    """Yield what there is to say of a rule: a heading and a text each."""
+    text = rule.text
+    yield "title", text.title
+    yield "policy", text.policy
+    steps = "; ".join(f"{step.severity} if {spelled(step.when)}" for step in rule.steps)
+    yield "severity", f"{text.severity}; {steps}" if steps else text.severity
+    if rule.applies_to:
+        yield "applies to", spelled(rule.applies_to)
+    yield "violated when", spelled(rule.violated_when)
+    yield "why", text.why
+    yield "fix", text.fix
+    if text.controls:
+        yield "controls", ", ".join(text.controls)
+    if rule.respond:
+        yield "respond", f"{rule.respond.revoke} after {format_duration(rule.respond.after)}"
+    if rule.needs:
+        yield "asks for", ", ".join(sorted(rule.needs))
+
+
+def spelled(condition: Condition) -> str:
+    """Spell a condition in words: `used is yes and idle over 45d`."""
+    match condition:
+        case AllOf(parts=parts):
+            return " and ".join(_inner(part) for part in parts)
+        case AnyOf(parts=parts):
+            return " or ".join(_inner(part) for part in parts)
+        case Not(part=part):
+            return f"not {_inner(part)}"
+        case _:
+            return str(condition)
+
+
+def _inner(condition: Condition) -> str:
+    words = spelled(condition)
+    return f"({words})" if isinstance(condition, AllOf | AnyOf) else words
+
+
+def example(fact: Fact) -> str:
+    """Return a condition on a fact as it is written."""
+    match fact.type:
+        case FactType.DURATION | FactType.NUMBER:
+            return _with_operator(fact, Operator.OVER)
+        case FactType.TEXT:
+            return _with_operator(fact, Operator.LIKE)
+        case _:
+            return f"{{ {fact.name}: {_limit(fact)} }}"
+
+
+def _with_operator(fact: Fact, op: Operator) -> str:
+    limit = "true" if op is Operator.KNOWN else _limit(fact)
+    if op in (Operator.ONE_OF, Operator.NONE_OF):
+        limit = f"[{', '.join(fact.choices[:2])}]"
+    return f"{{ {fact.name}: {{ {op}: {limit} }} }}"
+
+
+def _limit(fact: Fact) -> str:
+    return fact.choices[0] if fact.choices else _LIMITS[fact.type]
