@@ -78,20 +78,36 @@ def _is_file(name_or_file: str) -> bool:
     return path.suffix in (".yaml", ".yml") or path.name != name_or_file
 
 
+def _load_policy(name_or_file: str, through: tuple[str, ...] = ()) -> Policy:
+    """Read a policy and those it extends; a file among them is looked for beside it.
+
+    `through` are those that led here. Raise UsageError or PolicyError.
+    """
+    if name_or_file in through:
+        raise UsageError(f"{name_or_file} extends itself, by way of {' and '.join(through)}.")
+    text, shown = policy_text(name_or_file)
+    folder = Path(name_or_file).parent
+
+    def extend(name: str) -> Policy:
+        place = str(folder / name) if _is_file(name) else name
+        return _load_policy(place, (*through, name_or_file))
+
+    return parse_policy(text, shown, extend)
+
+
 def load_policies(names_or_files: Iterable[str]) -> tuple[Policy, ...]:
     """Read policies; raise PolicyError with every mistake of every file, UsageError for no file."""
     policies: list[Policy] = []
     problems: list[Problem] = []
     for name in names_or_files:
-        text, shown = policy_text(name)
         try:
-            policies.append(parse_policy(text, shown))
+            policies.append(_load_policy(name))
         except PolicyError as error:
             problems.extend(error.problems)
             continue
         if _is_file(name) and policies[-1].name in shipped_policies():
             raise UsageError(
-                f"{shown} calls itself '{policies[-1].name}', as a shipped policy does.",
+                f"{name} calls itself '{policies[-1].name}', as a shipped policy does.",
                 help="Give it a name of its own, so that reports tell the two apart.",
             )
     if problems:

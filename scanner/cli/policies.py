@@ -114,3 +114,5 @@ def validate(policies: Annotated[list[str], typer.Argument(metavar="NAME|FILE...
     for policy in load_policies(policies):
         rules = len(policy.rules)
         out.print(inert(f"{policy.name}: valid, {rules} rule{'' if rules == 1 else 's'}"))
+        for rule_id, reason in policy.disabled.items():
+            out.print(inert(f"  without {rule_id}: {reason}"), soft_wrap=True)

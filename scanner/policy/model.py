@@ -1,7 +1,7 @@
 """What a policy file says, read and checked."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
@@ -91,9 +91,13 @@ class Exemption:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """A named set of rules, and the exceptions from them."""
+    """A named set of rules, and the exceptions from them.
+
+    `disabled` has the ids of rules that it does not take over, each with the reason.
+    """
 
     name: str
     description: str
     rules: tuple[Rule, ...]
     exemptions: tuple[Exemption, ...] = ()
+    disabled: Mapping[str, str] = field(default_factory=dict)

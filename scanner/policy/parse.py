@@ -1,68 +1,125 @@
 """Policy files: text -> Policy, or every mistake with its place."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from datetime import date
 from typing import Final
 
+from scanner.errors import PolicyError, UsageError
 from scanner.finding import ExceptionText
 from scanner.policy.document import Items, Mapping, Node, Scalar, read_document
 from scanner.policy.model import Exemption, Policy, Rule
 from scanner.policy.parse_condition import parse_condition
-from scanner.policy.parse_rule import parse_name, parse_rule
+from scanner.policy.parse_rule import parse_name, parse_override, parse_rule
 from scanner.policy.problems import Problems, did_you_mean
 
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
-def parse_policy(text: str, file: str) -> Policy:
+Extend = Callable[[str], Policy]
+"""Returns the policy that another extends, by name; raises UsageError or PolicyError."""
+
+
+def parse_policy(text: str, file: str, extend: Extend | None = None) -> Policy:
     """Read a policy; raise PolicyError with every mistake. `file` is the name shown in them."""
     root = read_document(text, file)
     problems = Problems(file)
     fields = problems.fields(
-        root, "the policy", required=("policy", "rules"), optional=("description", "exceptions")
+        root,
+        "the policy",
+        required=("policy",),
+        optional=("description", "extends", "rules", "exceptions"),
     )
+    if isinstance(root, Mapping) and not fields.keys() & {"extends", "rules"}:
+        problems.add(root, "the policy lacks 'rules'")
     name = parse_name(fields.get("policy"), "the policy's name", problems)
-    rules = _rules(fields.get("rules"), name, problems)
+    bases = _bases(fields.get("extends"), extend, problems)
+    inherited = _inherited(bases, name, fields.get("extends"), problems)
+    rules, disabled = _rules(fields.get("rules"), name, inherited, problems)
+    exemptions = _exemptions(fields.get("exceptions"), {*rules, *disabled}, problems)
     policy = Policy(
         name=name,
         description=problems.prose(fields.get("description"), "'description'"),
-        rules=rules,
-        exemptions=_exemptions(
-            fields.get("exceptions"), [rule.text.id for rule in rules], problems
-        ),
+        rules=tuple(rules.values()),
+        exemptions=(*(e for base in bases for e in base.exemptions), *exemptions),
+        disabled={**{k: v for base in bases for k, v in base.disabled.items()}, **disabled},
     )
     problems.raise_if_any()
     return policy
 
 
-def _rules(node: Node | None, policy: str, problems: Problems) -> tuple[Rule, ...]:
+def _bases(node: Node | None, extend: Extend | None, problems: Problems) -> list[Policy]:
+    """Return the policies that this one extends."""
+    bases = []
+    for item in node.items if isinstance(node, Items) else () if node is None else (node,):
+        name = problems.text(item, "'extends'")
+        try:
+            if name and extend is not None:
+                bases.append(extend(name))
+        except PolicyError as error:
+            problems.include(error)
+        except UsageError as error:
+            problems.add(item, str(error))
+    return bases
+
+
+def _inherited(
+    bases: list[Policy], name: str, node: Node | None, problems: Problems
+) -> dict[str, Rule]:
+    """Return the rules that are taken over, as the policy's own, by id."""
+    rules: dict[str, Rule] = {}
+    for base in bases:
+        for rule in base.rules:
+            if rule.text.id in rules and node is not None:
+                problems.add(node, f"two of the extended policies have a rule '{rule.text.id}'")
+            rules[rule.text.id] = replace(rule, text=replace(rule.text, policy=name))
+    return rules
+
+
+def _rules(
+    node: Node | None, policy: str, inherited: dict[str, Rule], problems: Problems
+) -> tuple[dict[str, Rule], dict[str, str]]:
+    """Return all rules by id, and the reasons of those that are disabled."""
+    rules, disabled = dict(inherited), dict[str, str]()
     if node is None:
-        return ()
-    if not isinstance(node, Items) or not node.items:
+        return rules, disabled
+    if not isinstance(node, Items) or not (node.items or inherited):
         problems.add(node, "'rules' takes a list with at least one rule in it")
-        return ()
+        return rules, disabled
     first_lines: dict[str, int] = {}
-    rules = []
     for item in node.items:
-        rule = parse_rule(item, policy, problems)
-        _refuse_twice(item, first_lines, problems)
-        if rule is not None:
-            rules.append(rule)
-    return tuple(rules)
+        id_node = _field(item, "id")
+        rule_id = _note_id(id_node, first_lines, problems)
+        base = inherited.get(rule_id)
+        if id_node and inherited and not base and _field(item, "violated_when") is None:
+            hint = did_you_mean(rule_id, inherited)
+            problems.add(id_node, f"no extended policy has a rule '{rule_id}'{hint}")
+            continue
+        read = parse_override(item, base, problems) if base else parse_rule(item, policy, problems)
+        if isinstance(read, str):
+            disabled[rule_id] = read
+            rules.pop(rule_id, None)
+        elif read is not None:
+            rules[read.text.id] = read
+    return rules, disabled
 
 
-def _refuse_twice(node: Node, first_lines: dict[str, int], problems: Problems) -> None:
-    """Note a rule's id that another has; by it a finding is known from night to night."""
+def _field(node: Node, name: str) -> Node | None:
     entries = node.entries if isinstance(node, Mapping) else ()
-    id_node = next((value for key, value in entries if key.text == "id"), None)
+    return next((value for key, value in entries if key.text == name), None)
+
+
+def _note_id(id_node: Node | None, first_lines: dict[str, int], problems: Problems) -> str:
+    """Return a rule's id; note one that another has: a finding is known by it every night."""
     if not isinstance(id_node, Scalar):
-        return
+        return ""
     if id_node.text in first_lines:
         first = first_lines[id_node.text]
         problems.add(id_node, f"rule '{id_node.text}': the id stands twice, first on line {first}")
     else:
         first_lines[id_node.text] = id_node.line
+    return id_node.text
 
 
 def _exemptions(

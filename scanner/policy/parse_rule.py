@@ -1,6 +1,8 @@
 """The grammar of one rule: its texts, its conditions, its steps, its response and its examples."""
 
 import re
+from collections.abc import Mapping as Map
+from dataclasses import replace
 from typing import Final
 
 from scanner.durations import parse_duration
@@ -14,6 +16,8 @@ from scanner.policy.registry import FACTS, Value
 REQUIRED: Final = ("id", "title", "severity", "violated_when", "why", "fix")
 OPTIONAL: Final = ("applies_to", "severity_when", "controls", "respond", "examples")
 
+Fields = Map[str, Node]
+
 _NAME: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _CONTROL: Final = re.compile(r"[a-z0-9.-]+:[A-Za-z0-9.()-]+")
 _SEVERITIES: Final = tuple(severity.value for severity in Severity)
@@ -22,6 +26,67 @@ _SEVERITIES: Final = tuple(severity.value for severity in Severity)
 def parse_rule(node: Node, policy: str, problems: Problems) -> Rule | None:
     """Read one rule of the policy so named; None if what violates it could not be read."""
     fields = problems.fields(node, "a rule", required=REQUIRED, optional=OPTIONAL, label="id")
+    rule = _rule(fields, policy, problems)
+    problems.rule = None
+    return rule
+
+
+def parse_override(node: Node, base: Rule, problems: Problems) -> Rule | str:
+    """Read what a policy changes of a rule it takes over; the reason if it disables the rule."""
+    optional = (*REQUIRED[1:], *OPTIONAL, "disabled", "reason")
+    fields = problems.fields(node, "an override", required=("id",), optional=optional, label="id")
+    if "disabled" in fields or "reason" in fields:
+        reason = _disabled(node, fields, problems)
+        problems.rule = None
+        return reason
+    changed = _changed(fields, base, problems)
+    problems.rule = None
+    return changed
+
+
+def _disabled(node: Node, fields: Fields, problems: Problems) -> str:
+    """Return why a rule is disabled; nothing else can be said of it then."""
+    switch = fields.get("disabled")
+    if not isinstance(switch, Scalar) or (switch.type, switch.text) != ("bool", "true"):
+        problems.add(switch or node, "write disabled: true with a reason, or neither")
+    if "reason" not in fields:
+        problems.add(node, "a disabled rule lacks 'reason'")
+    for name, value in fields.items():
+        if name not in ("id", "disabled", "reason"):
+            problems.add(value, f"'{name}' says nothing of a rule that is disabled")
+    return problems.prose(fields.get("reason"), "'reason'")
+
+
+def _changed(fields: Fields, base: Rule, problems: Problems) -> Rule:
+    """Return the rule with what is written put in the place of what it had.
+
+    Its examples are dropped with the conditions that they were written for.
+    """
+    text = base.text
+    severity = _severity(fields["severity"], problems) if "severity" in fields else text.severity
+    scope = fields.get("applies_to")
+    violated_when = fields.get("violated_when")
+    parsed = parse_condition(violated_when, problems) if violated_when else None
+    is_same = scope is None and violated_when is None
+    steps = _steps(fields.get("severity_when"), severity, problems)
+    kept = tuple(step for step in base.steps if step.severity.rank < severity.rank)
+    prose = {
+        name: problems.prose(fields[name], f"'{name}'")
+        for name in ("title", "why", "fix")
+        if name in fields
+    }
+    controls = _controls(fields.get("controls"), problems) or text.controls
+    return Rule(
+        text=replace(text, severity=severity, controls=controls, **prose),
+        applies_to=parse_condition(scope, problems) if scope else base.applies_to,
+        violated_when=parsed or base.violated_when,
+        steps=steps if "severity_when" in fields else kept,
+        respond=_respond(fields.get("respond"), problems) or base.respond,
+        examples=_examples(fields.get("examples"), problems) or (base.examples if is_same else ()),
+    )
+
+
+def _rule(fields: Fields, policy: str, problems: Problems) -> Rule | None:
     scope, violated_when = fields.get("applies_to"), fields.get("violated_when")
     applies_to = parse_condition(scope, problems) if scope else None
     violated = parse_condition(violated_when, problems) if violated_when else None
@@ -38,7 +103,6 @@ def parse_rule(node: Node, policy: str, problems: Problems) -> Rule | None:
     steps = _steps(fields.get("severity_when"), severity, problems)
     respond = _respond(fields.get("respond"), problems)
     examples = _examples(fields.get("examples"), problems)
-    problems.rule = None
     if violated is None:
         return None
     return Rule(

@@ -25,6 +25,10 @@ class Problems:
             )
         )
 
+    def include(self, error: PolicyError) -> None:
+        """Note the mistakes of another file, too."""
+        self._found.extend(error.problems)
+
     def raise_if_any(self) -> None:
         """Raise PolicyError with all mistakes in file order, if there are any."""
         if self._found:

@@ -34,13 +34,29 @@ def policy_schema() -> Schema:
             {
                 "policy": {**_NAME, "description": "The policy's name."},
                 "description": _TEXT,
-                "rules": _some({"$ref": "#/$defs/rule"}),
+                "extends": {"anyOf": [_TEXT, _some(_TEXT)]},
+                "rules": {"type": "array"},
                 "exceptions": _some({"$ref": "#/$defs/exception"}),
             },
-            required=("policy", "rules"),
+            required=("policy",),
         ),
+        "if": {"required": ["extends"]},
+        "then": {
+            "properties": {
+                "rules": {
+                    "items": {"anyOf": [{"$ref": "#/$defs/rule"}, {"$ref": "#/$defs/override"}]}
+                }
+            }
+        },
+        "else": {
+            "required": ["rules"],
+            "properties": {"rules": _some({"$ref": "#/$defs/rule"})},
+        },
         "$defs": {
-            "rule": _rule(),
+            "rule": _object(_rule_fields(), required=REQUIRED),
+            "override": _object(
+                {**_rule_fields(), "disabled": {"const": True}, "reason": _TEXT}, required=("id",)
+            ),
             "exception": _exception(),
             "condition": _condition(),
             "example": _object({name: _given(fact) for name, fact in sorted(FACTS.items())}),
@@ -48,7 +64,7 @@ def policy_schema() -> Schema:
     }
 
 
-def _rule() -> Schema:
+def _rule_fields() -> Schema:
     fields: Schema = {
         "id": {**_NAME, "description": "A finding is known by it from night to night."},
         "title": _TEXT,
@@ -66,7 +82,7 @@ def _rule() -> Schema:
             {kind: _some({"$ref": "#/$defs/example"}) for kind in ("violating", "compliant")}
         ),
     }
-    return _object({name: fields[name] for name in (*REQUIRED, *OPTIONAL)}, required=REQUIRED)
+    return {name: fields[name] for name in (*REQUIRED, *OPTIONAL)}
 
 
 def _exception() -> Schema:

@@ -145,7 +145,7 @@ def test_the_grammar(when: str) -> None:
     [
         ("", "p.yaml:1:1: the file is empty"),
         ("# nothing\n", "p.yaml:1:1: the file is empty"),
-        ("- a\n", "p.yaml:1:1: the policy must be a mapping with policy, rules"),
+        ("- a\n", "p.yaml:1:1: the policy must be a mapping with policy"),
         ("policy: a\nrules: []\n", "p.yaml:2:8: 'rules' takes a list with at least one rule in it"),
         ("policy: a\nrules: {}\n", "p.yaml:2:8: 'rules' takes a list with at least one rule in it"),
         ("policy: a\nrules: [x]\n", "p.yaml:2:9: a rule must be a mapping with id, title,"),
