@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -13,7 +14,7 @@ from scanner.openai_api.client import AdminClient
 from scanner.openai_api.collect import ApiCollector
 from scanner.openai_api.pace import Pace
 from scanner.plan import Plan
-from scanner.policy.model import Policy
+from scanner.policy.model import Policy, Rule
 from scanner.policy.parse import parse_policy
 from scanner.policy.problems import did_you_mean
 from scanner.policy.trial import failed_examples
@@ -40,6 +41,13 @@ def shipped_policies() -> tuple[str, ...]:
     """Return the names of the policies that ship with KeyVigil."""
     files = (entry.name for entry in bundled("policies").iterdir())
     return tuple(sorted(name.removesuffix(_SUFFIX) for name in files if name.endswith(_SUFFIX)))
+
+
+def shipped_rules() -> dict[str, Rule]:
+    """Return every rule that ships, by id; as the baseline has it, where several do."""
+    names = ("baseline", *shipped_policies())
+    policies = [policy for name in names for policy in load_policies([name])]
+    return {rule.text.id: rule for policy in reversed(policies) for rule in policy.rules}
 
 
 def policy_text(name_or_file: str) -> tuple[str, str]:
@@ -112,8 +120,7 @@ def load_policies(names_or_files: Iterable[str]) -> tuple[Policy, ...]:
             )
     if problems:
         raise PolicyError(tuple(problems))
-    _refuse_shared_rules(policies)
-    return tuple(policies)
+    return tuple(_each_rule_once(policies))
 
 
 def try_examples(name_or_file: str) -> Policy:
@@ -126,18 +133,29 @@ def try_examples(name_or_file: str) -> Policy:
     return policy
 
 
-def _refuse_shared_rules(policies: Iterable[Policy]) -> None:
-    """One rule id, one rule: a finding is known by it from night to night."""
-    owner: dict[str, str] = {}
+def _each_rule_once(policies: Iterable[Policy]) -> Iterator[Policy]:
+    """One rule id, one rule: a finding is known by it from night to night.
+
+    What several policies have alike stays with the first. Raise UsageError for what they do not.
+    """
+    seen: dict[str, Rule] = {}
+    names: set[str] = set()
     for policy in policies:
+        if policy.name in names:
+            raise UsageError(f"There are two policies '{policy.name}'.", help="Leave one out.")
+        names.add(policy.name)
+        own = []
         for rule in policy.rules:
-            if rule.text.id in owner:
+            first = seen.setdefault(rule.text.id, rule)
+            if first is rule:
+                own.append(rule)
+            elif first != replace(rule, text=replace(rule.text, policy=first.text.policy)):
                 raise UsageError(
-                    f"The rule '{rule.text.id}' stands in policy '{owner[rule.text.id]}' and in"
-                    f" policy '{policy.name}'.",
+                    f"The rule '{rule.text.id}' says one thing in policy '{first.text.policy}' and"
+                    f" another in policy '{policy.name}'.",
                     help="Leave one of the two out, or give the rule another id.",
                 )
-            owner[rule.text.id] = policy.name
+        yield replace(policy, rules=tuple(own))
 
 
 async def collect_inventory(settings: Settings, plan: Plan, progress: Progress) -> Inventory:

@@ -14,7 +14,7 @@ from scanner.policy.explain import GROUPS, explain_fact, explain_operator, expla
 from scanner.policy.facts import FACTS
 from scanner.policy.problems import did_you_mean
 from scanner.policy.schema import policy_schema
-from scanner.wiring import load_policies, policy_text, shipped_policies, try_examples
+from scanner.wiring import load_policies, policy_text, shipped_policies, shipped_rules, try_examples
 
 app = typer.Typer(no_args_is_help=True, help="The policies that ship, and your own.")
 
@@ -27,7 +27,7 @@ def list_() -> None:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for heading in ("Policy", "Rules", "Description"):
         table.add_column(heading)
-    for policy in load_policies(shipped_policies()):
+    for policy in (policy for name in shipped_policies() for policy in load_policies([name])):
         table.add_row(policy.name, str(len(policy.rules)), inert(policy.description))
     out.print(table)
 
@@ -62,11 +62,8 @@ def explain(
         if word in GROUPS:
             _print_explained(f"{word}, of conditions", [("meaning", GROUPS[word])])
     else:
-        rules = {
-            rule.text.id: rule
-            for read in load_policies(policy or shipped_policies())
-            for rule in read.rules
-        }
+        named = (rule for read in load_policies(policy or []) for rule in read.rules)
+        rules = {rule.text.id: rule for rule in named} if policy else shipped_rules()
         if word not in rules:
             hint = did_you_mean(word, [*FACTS, *Operator, *GROUPS, *rules])
             raise UsageError(f"There is no fact, operator or rule '{word}'{hint}")

@@ -159,6 +159,25 @@ def _owner_keys(subject: Subject) -> Value:
 
 
 @fact(
+    "owner.project_keys",
+    FactType.NUMBER,
+    meaning="How many keys this owner has in the key's project; absent for admin keys.",
+    source="the project's keys",
+)
+def _owner_project_keys(subject: Subject) -> Value:
+    def count(project: Project) -> Value:
+        owner_id = subject.key.owner.id
+        if isinstance(owner_id, Unknown):
+            return owner_id
+        reason = subject.directory.why_unseen(Collection.PROJECT_KEYS, project.id)
+        if reason is not None:
+            return Unknown(reason=reason)
+        return subject.directory.keys_of_member[project.id, owner_id]
+
+    return _of_project(subject, count)
+
+
+@fact(
     "project.id",
     FactType.TEXT,
     meaning="The id of the key's project; absent for admin keys.",

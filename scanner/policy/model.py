@@ -57,7 +57,7 @@ class Rule:
     violated_when: Condition
     steps: tuple[Step, ...] = ()
     respond: Response | None = None
-    examples: tuple[Example, ...] = ()
+    examples: tuple[Example, ...] = field(default=(), compare=False)
 
     @property
     def needs(self) -> frozenset[Collection]:

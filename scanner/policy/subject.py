@@ -51,6 +51,7 @@ class Directory:
             (account.project_id, account.id) for account in inventory.service_accounts
         }
         self.keys_of_owner = Counter(key.owner.id for key in inventory.keys)
+        self.keys_of_member = Counter((key.project_id, key.owner.id) for key in inventory.keys)
         self.keys_of_project = Counter(key.project_id for key in inventory.keys)
         self.uses = {use.key_id: use for use in inventory.uses}
         self.costs = {cost.key_id: cost.usd for cost in inventory.costs}

@@ -117,7 +117,7 @@ def test_a_policy_with_three_mistakes_shows_all_three_before_anything_is_asked(
         (("--policy", "/dev/zero"), "The policy /dev/zero is larger than 4,000,000 bytes."),
         (("--policy", "basline"), "There is no policy 'basline'; did you mean 'baseline'?"),
         (("--policy", "none.yaml"), "none.yaml cannot be read: No such file or directory."),
-        (("--policy", "baseline", "--policy", "baseline"), "stands in policy 'baseline' and in"),
+        (("--policy", "baseline", "--policy", "baseline"), "There are two policies 'baseline'."),
         (("--fail-on", "bad"), "'bad' is not one of"),
     ],
 )

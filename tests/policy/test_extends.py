@@ -109,7 +109,16 @@ def test_the_mistakes_of_an_extended_file_are_told_at_their_own_place(base: Path
     assert "base.yaml:2:1: unknown key 'rulse' in the policy; did you mean 'rules'?" in told
 
 
-def test_a_policy_and_the_one_it_extends_are_not_scanned_by_together(base: Path) -> None:
-    (base / "mine.yaml").write_text("policy: mine\nextends: base.yaml\n")
-    with pytest.raises(UsageError, match="The rule 'old' stands in policy"):
-        load_policies([str(base / "mine.yaml"), str(base / "base.yaml")])
+def test_what_two_policies_have_alike_is_one_rule_and_what_they_do_not_is_refused(
+    base: Path,
+) -> None:
+    mine = base / "mine.yaml"
+    mine.write_text("policy: mine\nextends: base.yaml\nrules: [{ id: old, severity: low }]\n")
+    with pytest.raises(UsageError, match="The rule 'old' says one thing in policy 'mine'"):
+        load_policies([str(mine), str(base / "base.yaml")])
+    mine.write_text("policy: mine\nextends: base.yaml\n")
+    policies = load_policies([str(base / "base.yaml"), str(mine)])
+    assert [[rule.text.id for rule in policy.rules] for policy in policies] == [
+        ["old", "unused"],
+        [],
+    ]

@@ -48,6 +48,7 @@ def read(fact: str, **changes: Any) -> Value:
         ("owner.project_role", "member"),
         ("owner.org_role", "reader"),
         ("owner.keys", 1),
+        ("owner.project_keys", 1),
         ("project.id", "proj_1"),
         ("project.name", "search"),
         ("project.state", "active"),
@@ -60,12 +61,13 @@ def test_every_fact_of_an_ordinary_key(fact: str, value: Value) -> None:
 
 
 def test_the_list_above_is_every_fact_there_is() -> None:
-    assert len(FACTS) == 28
+    assert len(FACTS) == 29
 
 
 @pytest.mark.parametrize(
     "fact",
     [
+        "owner.project_keys",
         "owner.project_role",
         "project.age",
         "project.id",

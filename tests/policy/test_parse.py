@@ -184,13 +184,15 @@ def test_aliases_that_multiply_are_refused_before_they_fill_the_memory() -> None
 
 
 def test_what_ships_is_valid_and_every_rule_says_why_and_how_to_mend_it() -> None:
-    for policy in load_policies(shipped_policies()):
+    for name in shipped_policies():
+        (policy,) = load_policies([name])
         assert policy.description
         for rule in policy.rules:
             assert rule.text.title
             assert rule.text.why
             assert rule.text.fix
             assert rule.text.controls
+            assert {example.is_violating for example in rule.examples} == {True, False}
 
 
 @given(st.data())
