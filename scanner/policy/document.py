@@ -1,8 +1,7 @@
 """YAML text -> a tree that knows where everything stands, within bounds."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import yaml
 
@@ -12,37 +11,42 @@ MAX_CHARACTERS: Final = 1_000_000
 MAX_DEPTH: Final = 32
 MAX_NODES: Final = 100_000
 
+_STEPS: Final = {
+    yaml.MappingStartEvent: 1,
+    yaml.SequenceStartEvent: 1,
+    yaml.MappingEndEvent: -1,
+    yaml.SequenceEndEvent: -1,
+}
 _Loader: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
-    """Anything in the document; `line` and `column` count from 1."""
+class Scalar(NamedTuple):
+    """A single value: its text as written and the YAML type it resolves to (`str`, `bool`, ...)."""
 
     line: int
     column: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scalar(Node):
-    """A single value: its text as written and the YAML type it resolves to (`str`, `bool`, ...)."""
-
     text: str
     type: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Items(Node):
+class Items(NamedTuple):
     """A list."""
 
-    items: tuple[Node, ...]
+    line: int
+    column: int
+    items: tuple["Node", ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mapping(Node):
+class Mapping(NamedTuple):
     """Keys and values in the order written; every key stands once."""
 
-    entries: tuple[tuple[Scalar, Node], ...]
+    line: int
+    column: int
+    entries: tuple[tuple[Scalar, "Node"], ...]
+
+
+Node = Scalar | Items | Mapping
+"""Anything in the document; `line` and `column` count from 1."""
 
 
 def read_document(text: str, file: str) -> Node:
@@ -74,10 +78,7 @@ def _check_depth(text: str, file: str) -> None:
     """Refuse deep nesting before anything recurses into it."""
     depth = 0
     for event in yaml.parse(text, Loader=_Loader):
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
+        depth += _STEPS.get(event.__class__, 0)
         if depth > MAX_DEPTH:
             line = event.start_mark.line + 1 if event.start_mark else 1
             raise _refused(file, line, 1, f"nested more than {MAX_DEPTH} deep")
@@ -92,18 +93,19 @@ class _Builder:
         self._nodes = 0
 
     def build(self, node: Any, depth: int) -> Node:  # noqa: ANN401 - PyYAML's nodes are untyped
-        line, column = node.start_mark.line + 1, node.start_mark.column + 1
+        mark = node.start_mark
+        line, column = mark.line + 1, mark.column + 1
         self._nodes += 1
         if self._nodes > MAX_NODES or depth > MAX_DEPTH:
             raise _refused(self.file, line, column, "aliases expand to more than a policy can hold")
-        if isinstance(node, yaml.ScalarNode):
-            kind = str(node.tag).rpartition(":")[2]
-            return Scalar(line=line, column=column, text=str(node.value), type=kind)
+        if node.__class__ is yaml.ScalarNode:
+            kind = node.tag.rpartition(":")[2]
+            return Scalar(line, column, node.value, kind)
         if isinstance(node, yaml.SequenceNode):
             items = tuple(self.build(item, depth + 1) for item in node.value)
-            return Items(line=line, column=column, items=items)
+            return Items(line, column, items)
         entries = tuple(self._entries(node, depth))
-        return Mapping(line=line, column=column, entries=entries)
+        return Mapping(line, column, entries)
 
     def _entries(self, node: Any, depth: int) -> Iterator[tuple[Scalar, Node]]:  # noqa: ANN401
         first_lines: dict[str, int] = {}
