@@ -1,6 +1,6 @@
 """The one place that names concrete parts together."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -46,7 +46,7 @@ def shipped_policies() -> tuple[str, ...]:
 def shipped_rules() -> dict[str, Rule]:
     """Return every rule that ships, by id; as the baseline has it, where several do."""
     names = ("baseline", *shipped_policies())
-    policies = [policy for name in names for policy in load_policies([name])]
+    policies = read_policies(names)
     return {rule.text.id: rule for policy in reversed(policies) for rule in policy.rules}
 
 
@@ -103,8 +103,11 @@ def _load_policy(name_or_file: str, through: tuple[str, ...] = ()) -> Policy:
     return parse_policy(text, shown, extend)
 
 
-def load_policies(names_or_files: Iterable[str]) -> tuple[Policy, ...]:
-    """Read policies; raise PolicyError with every mistake of every file, UsageError for no file."""
+def read_policies(names_or_files: Iterable[str]) -> tuple[Policy, ...]:
+    """Read policies, each by itself; raise PolicyError with every mistake of every file.
+
+    Raise UsageError for what is no policy's name or file.
+    """
     policies: list[Policy] = []
     problems: list[Problem] = []
     for name in names_or_files:
@@ -112,20 +115,26 @@ def load_policies(names_or_files: Iterable[str]) -> tuple[Policy, ...]:
             policies.append(_load_policy(name))
         except PolicyError as error:
             problems.extend(error.problems)
-            continue
-        if _is_file(name) and policies[-1].name in shipped_policies():
-            raise UsageError(
-                f"{name} calls itself '{policies[-1].name}', as a shipped policy does.",
-                help="Give it a name of its own, so that reports tell the two apart.",
-            )
     if problems:
         raise PolicyError(tuple(problems))
+    return tuple(policies)
+
+
+def load_policies(names_or_files: Sequence[str]) -> tuple[Policy, ...]:
+    """Read the policies to scan by; raise as `read_policies` does, and for those that clash."""
+    policies = read_policies(names_or_files)
+    for name, policy in zip(names_or_files, policies, strict=True):
+        if _is_file(name) and policy.name in shipped_policies():
+            raise UsageError(
+                f"{name} calls itself '{policy.name}', as a shipped policy does.",
+                help="Give it a name of its own, so that reports tell the two apart.",
+            )
     return tuple(_each_rule_once(policies))
 
 
 def try_examples(name_or_file: str) -> Policy:
     """Read a policy and try its examples; raise PolicyError with each that fails."""
-    (policy,) = load_policies([name_or_file])
+    (policy,) = read_policies([name_or_file])
     _, shown = policy_text(name_or_file)
     failed = tuple(failed_examples(policy, shown))
     if failed:

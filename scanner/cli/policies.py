@@ -14,7 +14,7 @@ from scanner.policy.explain import GROUPS, explain_fact, explain_operator, expla
 from scanner.policy.facts import FACTS
 from scanner.policy.problems import did_you_mean
 from scanner.policy.schema import policy_schema
-from scanner.wiring import load_policies, policy_text, shipped_policies, shipped_rules, try_examples
+from scanner.wiring import policy_text, read_policies, shipped_policies, shipped_rules, try_examples
 
 app = typer.Typer(no_args_is_help=True, help="The policies that ship, and your own.")
 
@@ -27,7 +27,7 @@ def list_() -> None:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for heading in ("Policy", "Rules", "Description"):
         table.add_column(heading)
-    for policy in (policy for name in shipped_policies() for policy in load_policies([name])):
+    for policy in read_policies(shipped_policies()):
         table.add_row(policy.name, str(len(policy.rules)), inert(policy.description))
     out.print(table)
 
@@ -35,7 +35,7 @@ def list_() -> None:
 @app.command()
 def show(policy: _NameOrFile) -> None:
     """Print a policy as it is written, after checking it."""
-    load_policies([policy])
+    read_policies([policy])
     text, _ = policy_text(policy)
     for line in text.splitlines():
         out.print(inert(line), soft_wrap=True)
@@ -62,7 +62,7 @@ def explain(
         if word in GROUPS:
             _print_explained(f"{word}, of conditions", [("meaning", GROUPS[word])])
     else:
-        named = (rule for read in load_policies(policy or []) for rule in read.rules)
+        named = (rule for read in read_policies(policy or []) for rule in read.rules)
         rules = {rule.text.id: rule for rule in named} if policy else shipped_rules()
         if word not in rules:
             hint = did_you_mean(word, [*FACTS, *Operator, *GROUPS, *rules])
@@ -108,7 +108,7 @@ def test_(policies: Annotated[list[str], typer.Argument(metavar="NAME|FILE...")]
 @app.command()
 def validate(policies: Annotated[list[str], typer.Argument(metavar="NAME|FILE...")]) -> None:
     """Check policies without credentials or network: every mistake at its line, or their rules."""
-    for policy in load_policies(policies):
+    for policy in read_policies(policies):
         rules = len(policy.rules)
         out.print(inert(f"{policy.name}: valid, {rules} rule{'' if rules == 1 else 's'}"))
         for rule_id, reason in policy.disabled.items():

@@ -22,6 +22,16 @@ def _of_project(subject: Subject, read: Callable[[Project], Value]) -> Value:
     return subject.key.kind if isinstance(subject.key.kind, Unknown) else None
 
 
+def _count_in_project(subject: Subject, count: Callable[[Project], int]) -> Value:
+    """Count keys of the key's project: unknown unless all were listed."""
+
+    def counted(project: Project) -> Value:
+        reason = subject.directory.why_unseen(Collection.PROJECT_KEYS, project.id)
+        return count(project) if reason is None else Unknown(reason=reason)
+
+    return _of_project(subject, counted)
+
+
 @fact("key.id", FactType.TEXT, meaning="The key's id.", source="key.id")
 def _key_id(subject: Subject) -> Value:
     return subject.key.id
@@ -165,16 +175,11 @@ def _owner_keys(subject: Subject) -> Value:
     source="the project's keys",
 )
 def _owner_project_keys(subject: Subject) -> Value:
-    def count(project: Project) -> Value:
-        owner_id = subject.key.owner.id
-        if isinstance(owner_id, Unknown):
-            return owner_id
-        reason = subject.directory.why_unseen(Collection.PROJECT_KEYS, project.id)
-        if reason is not None:
-            return Unknown(reason=reason)
-        return subject.directory.keys_of_member[project.id, owner_id]
-
-    return _of_project(subject, count)
+    owner_id = subject.key.owner.id
+    if isinstance(owner_id, Unknown) and subject.project is not None:
+        return owner_id
+    counts = subject.directory.keys_of_member
+    return _count_in_project(subject, lambda project: counts[project.id, owner_id])
 
 
 @fact(
@@ -224,10 +229,5 @@ def _project_age(subject: Subject) -> Value:
     source="the project's keys",
 )
 def _project_keys(subject: Subject) -> Value:
-    def count(project: Project) -> Value:
-        reason = subject.directory.why_unseen(Collection.PROJECT_KEYS, project.id)
-        if reason is not None:
-            return Unknown(reason=reason)
-        return subject.directory.keys_of_project[project.id]
-
-    return _of_project(subject, count)
+    counts = subject.directory.keys_of_project
+    return _count_in_project(subject, lambda project: counts[project.id])

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.cli.running import keyvigil
 
@@ -68,3 +69,20 @@ def test_what_ships_comes_out_as_its_examples_say() -> None:
 def test_the_schema_is_printed() -> None:
     ran = keyvigil("policies", "schema")
     assert ran.out == (Path(__file__).parents[2] / "docs" / "policy.schema.json").read_text()
+
+
+def test_files_are_checked_each_by_itself(tmp_path: Path) -> None:
+    for name, severity in (("a", "low"), ("b", "high")):
+        (tmp_path / f"{name}.yaml").write_text(
+            f"policy: {name}\nextends: baseline\n"
+            f"rules: [{{ id: key-unused, severity: {severity} }}]\n"
+        )
+    ran = keyvigil("policies", "validate", tmp_path / "a.yaml", tmp_path / "b.yaml")
+    assert (ran.code, ran.out) == (0, "a: valid, 10 rules\nb: valid, 10 rules\n")
+
+
+def test_the_hook_for_pre_commit_runs_a_command_that_there_is() -> None:
+    (hook,) = yaml.safe_load((Path(__file__).parents[2] / ".pre-commit-hooks.yaml").read_text())
+    program, *command = hook["entry"].split()
+    assert (program, hook["language"]) == ("keyvigil", "python")
+    assert keyvigil(*command, Path(__file__).parents[2] / "policies" / "strict.yaml").code == 0
