@@ -2,14 +2,18 @@
 
 import json
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
 from scanner.cli.console import inert, out
+from scanner.cli.run import judge_snapshot
 from scanner.errors import UsageError
+from scanner.finding import Judgement
 from scanner.policy.conditions import Operator
+from scanner.policy.difference import Change, compare
 from scanner.policy.explain import GROUPS, explain_fact, explain_operator, explain_rule
 from scanner.policy.facts import FACTS
 from scanner.policy.problems import did_you_mean
@@ -106,10 +110,57 @@ def test_(policies: Annotated[list[str], typer.Argument(metavar="NAME|FILE...")]
 
 
 @app.command()
-def validate(policies: Annotated[list[str], typer.Argument(metavar="NAME|FILE...")]) -> None:
+def validate(
+    policies: Annotated[list[str], typer.Argument(metavar="NAME|FILE...")],
+    against: Annotated[
+        Path | None,
+        typer.Option(metavar="SNAPSHOT", help="Tell what they find in a snapshot, too."),
+    ] = None,
+) -> None:
     """Check policies without credentials or network: every mistake at its line, or their rules."""
     for policy in read_policies(policies):
         rules = len(policy.rules)
         out.print(inert(f"{policy.name}: valid, {rules} rule{'' if rules == 1 else 's'}"))
         for rule_id, reason in policy.disabled.items():
             out.print(inert(f"  without {rule_id}: {reason}"), soft_wrap=True)
+        if against is not None:
+            _print_tallies(judge_snapshot(against, policy))
+
+
+@app.command()
+def diff(
+    before: _NameOrFile,
+    after: _NameOrFile,
+    on: Annotated[Path, typer.Option(metavar="SNAPSHOT", help="From keyvigil scan --snapshot.")],
+) -> None:
+    """Tell what a scan would find otherwise by the second policy than by the first."""
+    policies = read_policies([before, after])
+    changes = compare(*(judge_snapshot(on, policy).findings for policy in policies))
+    rows = [_row(change) for change in changes]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+        out.print(inert("  ".join(cells).rstrip()), soft_wrap=True)
+    count = len(changes)
+    out.print(f"{count:,} finding{'' if count == 1 else 's'} would come out otherwise.")
+
+
+def _row(change: Change) -> tuple[str, ...]:
+    finding = change.finding
+    project = finding.project
+    where = (project.name or project.id) if project else "organization"
+    turn = f"{change.before or 'nothing'} -> {change.after or 'nothing'}"
+    return turn, finding.rule.id, finding.key.id, where, finding.key.name or "unnamed"
+
+
+def _print_tallies(judgement: Judgement) -> None:
+    table = Table(box=None, padding=(0, 2, 0, 2), header_style="dim")
+    for heading in ("Rule", "Severity"):
+        table.add_column(heading)
+    for heading in ("Applied to", "Violated by", "Excepted", "Undetermined"):
+        table.add_column(heading, justify="right")
+    for tally in judgement.rules:
+        counts = (tally.applied, tally.violated, tally.excepted, tally.undetermined)
+        row = (tally.rule.id, tally.rule.severity.value, *(f"{count:,}" for count in counts))
+        table.add_row(*row)
+    out.print(table)

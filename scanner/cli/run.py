@@ -11,12 +11,13 @@ from scanner.cli.stopping import run_until_told
 from scanner.cli.summary import print_summary
 from scanner.cli.watching import watching
 from scanner.errors import OutputError
-from scanner.finding import ScanResult, Severity
+from scanner.finding import Judgement, ScanResult, Severity
 from scanner.formats.files import write_whole
 from scanner.formats.registry import FORMATS
 from scanner.formats.snapshot import Snapshot, read_snapshot, render_snapshot
 from scanner.inventory import Inventory
-from scanner.plan import Plan, with_gaps
+from scanner.judge import judge
+from scanner.plan import Plan, make_plan, with_gaps
 from scanner.policy.model import Policy
 from scanner.ports import Clock, Collector
 from scanner.scan import scan
@@ -48,6 +49,12 @@ def stored(path: Path, plan: Plan) -> Source:
     snapshot = read_snapshot(path)
     inventory = with_gaps(snapshot.inventory, plan)
     return Source(collect=lambda: inventory, clock=lambda: snapshot.taken_at)
+
+
+def judge_snapshot(path: Path, policy: Policy) -> Judgement:
+    """Judge a snapshot by one policy, as of its own moment; raise UsageError if it is none."""
+    source = stored(path, make_plan([policy]))
+    return judge(source.collect(), [policy], source.clock())
 
 
 def scan_and_report(

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.cli.running import keyvigil
+from tests.cli.running import keyvigil, sandbox
 
 pytestmark = pytest.mark.slow
 
@@ -86,3 +86,19 @@ def test_the_hook_for_pre_commit_runs_a_command_that_there_is() -> None:
     program, *command = hook["entry"].split()
     assert (program, hook["language"]) == ("keyvigil", "python")
     assert keyvigil(*command, Path(__file__).parents[2] / "policies" / "strict.yaml").code == 0
+
+
+def test_a_policy_is_tried_on_a_snapshot_and_held_against_another(tmp_path: Path) -> None:
+    snapshot = tmp_path / "night.json.gz"
+    with sandbox("--projects", "2", "--keys-per-project", "5") as settings:
+        assert keyvigil("scan", "--snapshot", snapshot, env=settings).code == 0
+    ran = keyvigil("policies", "validate", "strict", "--against", snapshot)
+    assert (ran.code, ran.err) == (0, "")
+    (row,) = (line for line in ran.out.splitlines() if "key-without-expiry" in line)
+    applied, violated, excepted, undetermined = map(int, row.split()[2:])
+    assert (applied, excepted, undetermined) == (15, 0, 0)
+    ran = keyvigil("policies", "diff", "baseline", "strict", "--on", snapshot)
+    assert ran.out.count("low -> high  ") == violated
+    assert ran.out.endswith(" findings would come out otherwise.\n")
+    same = keyvigil("policies", "diff", "baseline", "baseline", "--on", snapshot)
+    assert same.out == "0 findings would come out otherwise.\n"
