@@ -7,7 +7,9 @@ from datetime import timedelta
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from types import MappingProxyType
-from typing import ClassVar, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol
+
+import re2
 
 from scanner.finding import Evidence, describe
 from scanner.inventory import Collection, Unknown
@@ -30,6 +32,7 @@ class Operator(StrEnum):
     AT_MOST = "at_most"
     LIKE = "like"
     UNLIKE = "unlike"
+    MATCHES = "matches"
     KNOWN = "known"
 
 
@@ -46,12 +49,15 @@ MEANINGS: Final[Mapping[Operator, str]] = MappingProxyType(
         Operator.LIKE: "The text fits the pattern: * any run of characters, ? one, [ab] one of;"
         " case counts.",
         Operator.UNLIKE: "The text does not fit the pattern, or there is none.",
+        Operator.MATCHES: "The regular expression is found somewhere in the text; ^ and $ stand for"
+        " its ends, case counts.",
         Operator.KNOWN: "true: there is a value; false: it is absent or could not be seen.",
     }
 )
 
 ORDER: Final = frozenset({Operator.OVER, Operator.UNDER, Operator.AT_LEAST, Operator.AT_MOST})
 GLOB: Final = frozenset({Operator.LIKE, Operator.UNLIKE})
+PATTERN: Final = GLOB | {Operator.MATCHES}
 MANY: Final = frozenset({Operator.ONE_OF, Operator.NONE_OF})
 _EQUALITY: Final = frozenset({Operator.IS, Operator.NOT, Operator.KNOWN}) | MANY
 
@@ -61,7 +67,7 @@ OPERATORS: Final[Mapping[FactType, frozenset[Operator]]] = MappingProxyType(
         FactType.CHOICE: _EQUALITY,
         FactType.DURATION: ORDER | {Operator.KNOWN},
         FactType.NUMBER: _EQUALITY | ORDER,
-        FactType.TEXT: _EQUALITY | GLOB,
+        FactType.TEXT: _EQUALITY | PATTERN,
     }
 )
 
@@ -206,7 +212,7 @@ class Not:
 def _leaf_test(name: str, op: Operator, limit: Limit) -> Test:
     if op is Operator.KNOWN:
         return lambda values: (not isinstance(values[name], Unknown | None)) is limit
-    compare, absent = _COMPARISONS[op], op in _ABSENT_HOLDS
+    compare, absent = _comparison(op, limit), op in _ABSENT_HOLDS
 
     def test(values: Values) -> bool | None:
         value = values[name]
@@ -217,6 +223,27 @@ def _leaf_test(name: str, op: Operator, limit: Limit) -> Test:
         return compare(value, limit)
 
     return test
+
+
+def _comparison(op: Operator, limit: Limit) -> Callable[..., bool]:
+    if op is not Operator.MATCHES:
+        return _COMPARISONS[op]
+    expression = compile_expression(str(limit))
+    return lambda value, _limit: expression.search(value) is not None
+
+
+def compile_expression(text: str) -> Any:  # noqa: ANN401 - re2 ships no types
+    """Compile a regular expression; raise ValueError saying what is wrong with it.
+
+    RE2 takes time in proportion to the text: names come from strangers.
+    """
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        return re2.compile(text, options)
+    except re2.error as error:
+        reason = error.args[0]
+        raise ValueError(reason.decode() if isinstance(reason, bytes) else str(reason)) from None
 
 
 def _of_possible(unknown: Unknown, compare: Callable[..., bool], limit: Limit) -> bool | None:

@@ -114,6 +114,8 @@ def example(fact: Fact) -> str:
 
 def _with_operator(fact: Fact, op: Operator) -> str:
     limit = "true" if op is Operator.KNOWN else _limit(fact)
+    if op is Operator.MATCHES:
+        limit = '"^prod-[0-9]+$"'
     if op in (Operator.ONE_OF, Operator.NONE_OF):
         limit = f"[{', '.join(fact.choices[:2])}]"
     return f"{{ {fact.name}: {{ {op}: {limit} }} }}"

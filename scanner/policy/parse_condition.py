@@ -6,10 +6,10 @@ from typing import Final
 from scanner.durations import parse_duration
 from scanner.policy import document
 from scanner.policy.conditions import (
-    GLOB,
     MANY,
     OPERATORS,
     ORDER,
+    PATTERN,
     AllOf,
     AnyOf,
     Condition,
@@ -18,6 +18,7 @@ from scanner.policy.conditions import (
     Not,
     Operator,
     Scalar,
+    compile_expression,
     operators_of,
 )
 from scanner.policy.document import Items, Mapping, Node
@@ -161,7 +162,13 @@ def _text(fact: Fact, op: Operator, node: document.Scalar, problems: Problems) -
         problems.add(node, f"'{fact.name}' is compared with nothing; write {{ known: false }}")
         return None
     text = problems.text(node, f"'{fact.name}'")
-    if "*" in text and op not in GLOB | {Operator.KNOWN}:
+    if op is Operator.MATCHES and text:
+        try:
+            compile_expression(text)
+        except ValueError as error:
+            problems.add(node, f"'{text}' is no regular expression: {error}")
+            return None
+    if "*" in text and op not in PATTERN | {Operator.KNOWN}:
         problems.add(node, f"'{op}' takes '*' as it is; write {{ like: \"{text}\" }} for a pattern")
         return None
     return text or None

@@ -112,6 +112,10 @@ rules:
         ("{ key.name: }", "'key.name' is compared with nothing; write { known: false }"),
         ("{ key.name: { one_of: a } }", "'one_of' takes a list of values"),
         ("{ key.name: [] }", "'one_of' takes a list of values"),
+        (
+            "{ key.name: { matches: 'prod-(' } }",
+            "'prod-(' is no regular expression: missing ): prod-(",
+        ),
         ("{ any: { used: true } }", "'any' takes a list of conditions"),
         ("{ any: [] }", "an empty 'any' decides nothing"),
         ("[ { used: true } ]", "a condition is a mapping of facts"),
@@ -134,6 +138,7 @@ def test_a_condition_that_does_not_fit_its_fact_is_refused(when: str, mistake: s
         "{ any: [ { used: false }, { all: [ { used: true }, { owner.keys: { over: 3 } } ] } ] }",
         "{ expires_in: { under: 0d } }",
         '{ key.name: "no" }',
+        "{ key.name: { matches: '^prod-.*[0-9]$' } }",
     ],
 )
 def test_the_grammar(when: str) -> None:
