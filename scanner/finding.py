@@ -103,6 +103,15 @@ class RuleText:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DisabledRule:
+    """A rule that a policy leaves out of those it builds on, and why."""
+
+    id: str
+    policy: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExceptionText:
     """What a reader needs to know of an exception: for which rules, why, until when, who answers.
 
@@ -215,6 +224,7 @@ class ScanResult:
     findings: tuple[Finding, ...]
     coverage: tuple[Coverage, ...]
     exceptions: tuple[ExceptionTally, ...] = ()
+    disabled: tuple[DisabledRule, ...] = ()
 
     @property
     def complete(self) -> bool:

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime
 
-from scanner.finding import ScanResult
+from scanner.finding import DisabledRule, ScanResult
 from scanner.judge import judge
 from scanner.policy.model import Policy
 from scanner.ports import Clock, Collector
@@ -31,4 +31,9 @@ def scan(
         findings=judgement.findings,
         coverage=inventory.coverage,
         exceptions=judgement.exceptions,
+        disabled=tuple(
+            DisabledRule(id=rule_id, policy=policy.name, reason=reason)
+            for policy in policies
+            for rule_id, reason in policy.disabled.items()
+        ),
     )

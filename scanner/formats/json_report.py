@@ -6,6 +6,7 @@ from typing import Any
 from scanner.finding import Evidence, ExceptionTally, Finding, RuleTally, ScanResult
 from scanner.formats.report_rows import (
     CoverageRow,
+    DisabledRow,
     EvidenceRow,
     ExceptionRow,
     ExemptRow,
@@ -68,6 +69,10 @@ def _report(result: ScanResult) -> Report:
             undetermined=totals.undetermined,
         ),
         rules=[_rule(tally) for tally in result.rules],
+        disabled_rules=[
+            DisabledRow(id=rule.id, policy=rule.policy, reason=rule.reason)
+            for rule in result.disabled
+        ],
         exceptions=[_exception(tally) for tally in result.exceptions],
         findings=[_finding(finding) for finding in result.findings],
     )

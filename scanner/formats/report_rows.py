@@ -82,6 +82,14 @@ class RuleRow(_Row):
     undetermined: int
 
 
+class DisabledRow(_Row):
+    """A rule that a policy leaves out of those it builds on."""
+
+    id: str
+    policy: str
+    reason: str
+
+
 class KeyRow(_Row):
     """The key; `unknown` names the fields that are null because the API did not tell.
 
@@ -163,6 +171,7 @@ class Report(_Row):
     scan: ScanRow
     totals: TotalsRow
     rules: list[RuleRow]
+    disabled_rules: list[DisabledRow]
     exceptions: list[ExceptionRow]
     findings: list[FindingRow]
 
