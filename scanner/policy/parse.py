@@ -43,7 +43,12 @@ def parse_policy(text: str, file: str, extend: Extend | None = None) -> Policy:
         description=problems.prose(fields.get("description"), "'description'"),
         rules=tuple(rules.values()),
         exemptions=(*(e for base in bases for e in base.exemptions), *exemptions),
-        disabled={**{k: v for base in bases for k, v in base.disabled.items()}, **disabled},
+        disabled={
+            rule_id: reason
+            for group in (*(base.disabled for base in bases), disabled)
+            for rule_id, reason in group.items()
+            if rule_id not in rules
+        },
     )
     problems.raise_if_any()
     return policy

@@ -70,6 +70,22 @@ def test_a_rule_is_disabled_for_a_reason(base: Path) -> None:
     assert policy.disabled == {"unused": "Ours are made in advance"}
 
 
+def test_a_disabled_rule_stays_so_for_who_builds_on_it_until_it_is_written_anew(
+    base: Path,
+) -> None:
+    (base / "less.yaml").write_text(
+        "policy: less\nextends: base.yaml\nrules: [{ id: unused, disabled: true, reason: r }]\n"
+    )
+    assert read(base, "policy: mine\nextends: less.yaml\n").disabled == {"unused": "r"}
+    anew = read(
+        base,
+        "policy: mine\nextends: less.yaml\nrules:\n  - { id: unused, title: t, severity: low,"
+        " violated_when: { used: false }, why: w, fix: f }\n",
+    )
+    assert [rule.text.id for rule in anew.rules] == ["old", "unused"]
+    assert anew.disabled == {}
+
+
 @pytest.mark.parametrize(
     ("rest", "mistake"),
     [
