@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from scanner.cli import policies, sandbox
-from scanner.cli.console import ExitCode, out, say, show_error
+from scanner.cli.console import ExitCode, close_quietly, out, say, show_error
 from scanner.cli.demo import demo
 from scanner.cli.scan import scan
 from scanner.errors import KeyVigilError, OutputError
@@ -60,6 +60,8 @@ def main() -> NoReturn:
         sys.exit(show_error(error))
     except OSError as error:
         show_error(OutputError(f"The system refused: {error.strerror or error}."))
+        if sys.stdout is not None:
+            close_quietly()  # else Python tries once more on its way out, and ends with 120
         sys.exit(ExitCode.INCOMPLETE)
     except Exception as error:  # noqa: BLE001 - the last line of defence: a bug, said plainly
         if _was_interrupted(error):

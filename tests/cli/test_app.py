@@ -100,7 +100,7 @@ def test_an_output_that_is_full_is_one_clear_error(tmp_path: Path) -> None:
         done = subprocess.run(  # noqa: S603 - our own command
             [*COMMAND, "policies", "show", "baseline"],
             cwd=tmp_path,
-            env=environment({"PYTHONPATH": str(ROOT)}),
+            env=environment({"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": ""}),
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
