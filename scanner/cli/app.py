@@ -60,8 +60,7 @@ def main() -> NoReturn:
         sys.exit(show_error(error))
     except OSError as error:
         show_error(OutputError(f"The system refused: {error.strerror or error}."))
-        if sys.stdout is not None:
-            close_quietly()  # else Python tries once more on its way out, and ends with 120
+        close_quietly()  # else Python tries once more on its way out, and ends with 120
         sys.exit(ExitCode.INCOMPLETE)
     except Exception as error:  # noqa: BLE001 - the last line of defence: a bug, said plainly
         if _was_interrupted(error):

@@ -36,7 +36,8 @@ class _Console(Console):
 
 def close_quietly() -> None:
     """Send what is still to be written on stdout nowhere: nobody reads it any more."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def write_document(document: bytes) -> None:
