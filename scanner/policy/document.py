@@ -11,12 +11,6 @@ MAX_CHARACTERS: Final = 1_000_000
 MAX_DEPTH: Final = 32
 MAX_NODES: Final = 100_000
 
-_STEPS: Final = {
-    yaml.MappingStartEvent: 1,
-    yaml.SequenceStartEvent: 1,
-    yaml.MappingEndEvent: -1,
-    yaml.SequenceEndEvent: -1,
-}
 _Loader: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -53,9 +47,9 @@ def read_document(text: str, file: str) -> Node:
     """Parse one YAML document; raise PolicyError with every place that is not plain, safe YAML."""
     if len(text) > MAX_CHARACTERS:
         raise _refused(file, 1, 1, f"the file is larger than {MAX_CHARACTERS:,} characters")
+    builder = _Builder(text, file)
     try:
-        _check_depth(text, file)
-        root = yaml.compose(text, Loader=_Loader)
+        tree = builder.document()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
@@ -65,53 +59,68 @@ def read_document(text: str, file: str) -> Node:
         raise _refused(file, line, column, f"not YAML: {error.reason}") from None
     except yaml.YAMLError as error:
         raise _refused(file, 1, 1, f"not YAML: {error}") from None
-    if root is None:
-        raise _refused(file, 1, 1, "the file is empty")
-    builder = _Builder(file)
-    tree = builder.build(root, depth=0)
     if builder.problems:
         raise PolicyError(tuple(builder.problems))
     return tree
 
 
-def _check_depth(text: str, file: str) -> None:
-    """Refuse deep nesting before anything recurses into it."""
-    depth = 0
-    for event in yaml.parse(text, Loader=_Loader):
-        depth += _STEPS.get(event.__class__, 0)
-        if depth > MAX_DEPTH:
-            line = event.start_mark.line + 1 if event.start_mark else 1
-            raise _refused(file, line, 1, f"nested more than {MAX_DEPTH} deep")
-
-
 class _Builder:
-    """Turns PyYAML's nodes into ours and notes duplicate and non-text keys."""
+    """Turns PyYAML's events into the tree and notes duplicate and non-text keys.
 
-    def __init__(self, file: str) -> None:
-        self.file = file
+    An alias stands for the very node it names, and counts as all that it repeats.
+    """
+
+    def __init__(self, text: str, file: str) -> None:
         self.problems: list[Problem] = []
+        self._loader = _Loader(text)
+        self._file = file
+        self._anchors: dict[str, Node] = {}
         self._nodes = 0
 
-    def build(self, node: Any, depth: int) -> Node:  # noqa: ANN401 - PyYAML's nodes are untyped
-        mark = node.start_mark
-        line, column = mark.line + 1, mark.column + 1
-        self._nodes += 1
-        if self._nodes > MAX_NODES or depth > MAX_DEPTH:
-            raise _refused(self.file, line, column, "aliases expand to more than a policy can hold")
-        if node.__class__ is yaml.ScalarNode:
-            kind = node.tag.rpartition(":")[2]
-            return Scalar(line, column, node.value, kind)
-        if isinstance(node, yaml.SequenceNode):
-            items = tuple(self.build(item, depth + 1) for item in node.value)
-            return Items(line, column, items)
-        entries = tuple(self._entries(node, depth))
-        return Mapping(line, column, entries)
+    def document(self) -> Node:
+        """Return the root of the only document."""
+        start, first = self._loader.get_event(), self._loader.get_event()
+        if first.__class__ is yaml.StreamEndEvent:
+            raise self._refused(start, "the file is empty")
+        root = self._build(self._loader.get_event(), 0)
+        _end, after = self._loader.get_event(), self._loader.get_event()
+        if after.__class__ is not yaml.StreamEndEvent:
+            raise self._refused(after, "a file holds one document, and here a second begins")
+        return root
 
-    def _entries(self, node: Any, depth: int) -> Iterator[tuple[Scalar, Node]]:  # noqa: ANN401
+    def _build(self, event: Any, depth: int) -> Node:  # noqa: ANN401 - PyYAML's events are untyped
+        if event.__class__ is yaml.AliasEvent:
+            return self._repeated(event, depth)
+        self._count(event, 1, depth)
+        if event.anchor is None:
+            return self._fresh(event, depth)
+        if event.anchor in self._anchors:
+            raise self._refused(event, f"the anchor '&{event.anchor}' stands twice")
+        node = self._anchors[event.anchor] = self._fresh(event, depth)
+        return node
+
+    def _fresh(self, event: Any, depth: int) -> Node:  # noqa: ANN401
+        mark, made = event.start_mark, event.__class__
+        if made is yaml.ScalarEvent:
+            tag = event.tag
+            if tag is None or tag == "!":
+                tag = self._loader.resolve(yaml.ScalarNode, event.value, event.implicit)
+            return Scalar(mark.line + 1, mark.column + 1, event.value, tag.rpartition(":")[2])
+        if made is yaml.SequenceStartEvent:
+            items = tuple(self._items(depth + 1))
+            return Items(mark.line + 1, mark.column + 1, items)
+        entries = tuple(self._entries(depth + 1))
+        return Mapping(mark.line + 1, mark.column + 1, entries)
+
+    def _items(self, depth: int) -> Iterator[Node]:
+        while (event := self._loader.get_event()).__class__ is not yaml.SequenceEndEvent:
+            yield self._build(event, depth)
+
+    def _entries(self, depth: int) -> Iterator[tuple[Scalar, Node]]:
         first_lines: dict[str, int] = {}
-        for key_node, value_node in node.value:
-            key = self.build(key_node, depth + 1)
-            value = self.build(value_node, depth + 1)
+        while (event := self._loader.get_event()).__class__ is not yaml.MappingEndEvent:
+            key = self._build(event, depth)
+            value = self._build(self._loader.get_event(), depth)
             if not isinstance(key, Scalar):
                 self._note(key, "a key must be plain text")
             elif key.text in first_lines:
@@ -121,10 +130,39 @@ class _Builder:
                 first_lines[key.text] = key.line
                 yield key, value
 
+    def _repeated(self, alias: Any, depth: int) -> Node:  # noqa: ANN401
+        node = self._anchors.get(alias.anchor)
+        if node is None:
+            raise self._refused(alias, f"the alias '*{alias.anchor}' names nothing that ends above")
+        nodes, levels = _measure(node)
+        self._count(alias, nodes, depth + levels)
+        return node
+
+    def _count(self, event: Any, nodes: int, depth: int) -> None:  # noqa: ANN401
+        self._nodes += nodes
+        if depth > MAX_DEPTH:
+            raise self._refused(event, f"nested more than {MAX_DEPTH} deep")
+        if self._nodes > MAX_NODES:
+            raise self._refused(event, f"more than {MAX_NODES:,} values, aliases expanded")
+
+    def _refused(self, event: Any, message: str) -> PolicyError:  # noqa: ANN401
+        mark = event.start_mark
+        return _refused(self._file, mark.line + 1, mark.column + 1, message)
+
     def _note(self, node: Node, message: str) -> None:
         self.problems.append(
-            Problem(file=self.file, line=node.line, column=node.column, message=message)
+            Problem(file=self._file, line=node.line, column=node.column, message=message)
         )
+
+
+def _measure(node: Node) -> tuple[int, int]:
+    """Return how many nodes a tree has, itself included, and how many levels lie below it."""
+    if isinstance(node, Scalar):
+        return 1, 0
+    parts = node.items if isinstance(node, Items) else [p for entry in node.entries for p in entry]
+    below = [_measure(part) for part in parts]
+    nodes = 1 + sum(count for count, _ in below)
+    return nodes, max((levels + 1 for _, levels in below), default=0)
 
 
 def _refused(file: str, line: int, column: int, message: str) -> PolicyError:

@@ -159,11 +159,16 @@ def test_the_grammar(when: str) -> None:
         ("policy: [a\n", "p.yaml:2:1: not YAML: "),
         ("policy:\ta\n\tb: c\n", "p.yaml:2:1: not YAML: "),
         ("policy: a\x00b", "p.yaml:1:10: not YAML: "),
-        ("a: b\n---\nc: d\n", "p.yaml:2:1: not YAML: "),
-        ("policy: *x\n", "p.yaml:1:9: not YAML: "),
+        ("a: b\n---\nc: d\n", "p.yaml:2:1: a file holds one document, and here a second begins"),
+        ("policy: *x\n", "p.yaml:1:9: the alias '*x' names nothing that ends above"),
         ("policy: !!python/object/apply:os.system [x]\n", "p.yaml:1:1: the policy lacks 'rules'"),
-        ("[" * 40, "p.yaml:1:1: nested more than 32 deep"),
-        ("a: &a [*a]\n", "p.yaml:1:4: aliases expand to more than a policy can hold"),
+        ("[" * 40, "p.yaml:1:34: nested more than 32 deep"),
+        (
+            f"a: &a {'[' * 30}{']' * 30}\nb: [[[*a]]]\n",
+            "p.yaml:2:7: nested more than 32 deep",
+        ),
+        ("a: &a [*a]\n", "p.yaml:1:8: the alias '*a' names nothing that ends above"),
+        ("a: &a [1]\nb: &a [2]\n", "p.yaml:2:4: the anchor '&a' stands twice"),
         ("#" * 1_000_001, "p.yaml:1:1: the file is larger than 1,000,000 characters"),
     ],
 )
@@ -184,7 +189,7 @@ def test_text_to_compare_with_is_taken_as_written_and_prose_is_put_on_one_line()
 def test_aliases_that_multiply_are_refused_before_they_fill_the_memory() -> None:
     levels = [f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 10)}]" for n in range(1, 9)]
     assert mistakes("l0: &l0 [x]\n" + "\n".join(levels))[0].endswith(
-        "aliases expand to more than a policy can hold"
+        "more than 100,000 values, aliases expanded"
     )
 
 
