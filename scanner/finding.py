@@ -138,8 +138,7 @@ class ExceptionTally:
     excepted: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(NamedTuple):
     """One rule that one key violates, or that could not be decided for it.
 
     `severity` is the rule's, or what it rises to for this key. `exception` is why an EXCEPTED one

@@ -145,7 +145,7 @@ class Leaf:
         """Return what was observed and the limit."""
         name = self.fact.name
         source = values.source(name) if self.fact.note else ""
-        return (Evidence(fact=name, value=values[name], limit=self._limit, source=source),)
+        return (Evidence(name, values[name], self._limit, source),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

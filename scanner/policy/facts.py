@@ -162,7 +162,7 @@ def _owner_org_role(subject: Subject) -> Value:
 def _owner_keys(subject: Subject) -> Value:
     if isinstance(subject.key.owner.id, Unknown):
         return subject.key.owner.id
-    reason = subject.directory.why_keys_unseen()
+    reason = subject.directory.why_keys_unseen
     if reason is not None:
         return Unknown(reason=reason)
     return subject.directory.keys_of_owner[subject.key.owner.id]

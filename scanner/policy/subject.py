@@ -41,7 +41,8 @@ _SERVICE_ACCOUNT_STATES = frozenset(
 class Directory:
     """The inventory, indexed once for all keys.
 
-    `knows_usage`: the usage of all keys was seen.
+    `knows_usage`: the usage of all keys was seen. `why_keys_unseen`: why some keys of the
+    organization may not have been, or None.
     """
 
     def __init__(self, inventory: Inventory) -> None:
@@ -59,25 +60,18 @@ class Directory:
         for event in sorted(inventory.events, key=lambda event: event.at):
             self.events[event.subject_id].append(event)
         self._key_ids = {key.id for key in inventory.keys}
-        self._gaps: defaultdict[Collection, list[Coverage]] = defaultdict(list)
-        self._seen: set[tuple[Collection, str | None]] = set()
+        self._listed: defaultdict[Collection, dict[str | None, str | None]] = defaultdict(dict)
         for listing in inventory.coverage:
-            if listing.state is CoverageState.COMPLETE:
-                self._seen.add((listing.collection, listing.project_id))
-            else:
-                self._gaps[listing.collection].append(listing)
+            listed = self._listed[listing.collection]
+            if listed.get(listing.project_id) is None:  # of several, a gap counts
+                listed[listing.project_id] = _gap(listing)
         self.knows_usage = self.why_activity_unseen(Collection.USAGE) is None
+        self.why_keys_unseen = self._why_keys_unseen()
 
     def why_unseen(self, collection: Collection, project_id: str | None = None) -> str | None:
         """Return why that listing was not seen to its end, or None if it was."""
-        for gap in self._gaps[collection]:
-            if gap.project_id == project_id and project_id is not None:
-                return f"the project's {collection} could not be listed"  # coverage says why
-            if gap.project_id == project_id:
-                return f"{collection} could not be listed: {gap.reason}"
-        if (collection, project_id) in self._seen:
-            return None
-        return f"{collection} were not asked for"
+        listed = self._listed[collection]
+        return listed[project_id] if project_id in listed else f"{collection} were not asked for"
 
     def why_activity_unseen(self, collection: Collection) -> str | None:
         """Return why usage, costs or the audit log cannot be relied on, or None if they can.
@@ -92,12 +86,20 @@ class Directory:
             return f"the ids that {collection} speak of are those of no key"
         return None
 
-    def why_keys_unseen(self) -> str | None:
-        """Return why some keys of the organization may not have been seen, or None."""
+    def _why_keys_unseen(self) -> str | None:
         for collection in (Collection.PROJECTS, Collection.PROJECT_KEYS, Collection.ADMIN_KEYS):
-            if self._gaps[collection]:
+            if any(self._listed[collection].values()):
                 return f"not all {collection} of the organization could be listed"
         return None
+
+
+def _gap(listing: Coverage) -> str | None:
+    """Say what a listing leaves unknown; a project's says why where its coverage is shown."""
+    if listing.state is CoverageState.COMPLETE:
+        return None
+    if listing.project_id is not None:
+        return f"the project's {listing.collection} could not be listed"
+    return f"{listing.collection} could not be listed: {listing.reason}"
 
 
 class LastUse(NamedTuple):
