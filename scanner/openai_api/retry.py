@@ -66,4 +66,4 @@ def _number(text: str | None) -> float | None:
     """Read a plain non-negative decimal: not `nan`, `inf` or `1e9`."""
     if text is None or len(text) > 12 or not text.strip().replace(".", "", 1).isdecimal():  # noqa: PLR2004 - longer is no wait
         return None
-    return float(text)
+    return float(text.strip())

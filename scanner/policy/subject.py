@@ -71,7 +71,7 @@ class Directory:
     def why_unseen(self, collection: Collection, project_id: str | None = None) -> str | None:
         """Return why that listing was not seen to its end, or None if it was."""
         listed = self._listed[collection]
-        return listed[project_id] if project_id in listed else f"{collection} were not asked for"
+        return listed.get(project_id, f"{collection} were not asked for")
 
     def why_activity_unseen(self, collection: Collection) -> str | None:
         """Return why usage, costs or the audit log cannot be relied on, or None if they can.

@@ -32,6 +32,7 @@ def test_these_are_not_unless_the_api_says_so(status: int) -> None:
         ({"retry-after": "Wed, 01 Jul 2026 03:00:20 GMT"}, 20.0),
         ({"retry-after": "Wed, 01 Jul 2026 02:00:00 GMT"}, 0.0),
         ({"retry-after": "Wed, 01 Jul 2026 03:00:20"}, None),
+        ({"retry-after": "7\x1f"}, 7.0),
         ({"retry-after": "-3"}, None),
         ({"retry-after": "inf"}, None),
         ({"retry-after": "nan"}, None),
