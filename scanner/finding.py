@@ -1,15 +1,13 @@
-"""What a scan concludes: findings with their evidence, and the result that every output renders."""
+"""What is found: violations with their evidence, and what a judgement is made of."""
 
 import hashlib
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
 from scanner.durations import format_duration
-from scanner.inventory import Coverage, Key, Project, Unknown, is_complete
+from scanner.inventory import Key, Project, Unknown
 
 Value = bool | int | str | timedelta | Unknown | None
 """What a fact can be. None: the key has no such thing. Unknown: it could not be seen."""
@@ -103,15 +101,6 @@ class RuleText:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DisabledRule:
-    """A rule that a policy leaves out of those it builds on, and why."""
-
-    id: str
-    policy: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ExceptionText:
     """What a reader needs to know of an exception: for which rules, why, until when, who answers.
 
@@ -184,97 +173,3 @@ class Judgement:
     findings: tuple[Finding, ...]
     rules: tuple[RuleTally, ...]
     exceptions: tuple[ExceptionTally, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleGroup:
-    """The findings of one rule and severity; those not decided are grouped by their reason too."""
-
-    rule: RuleText
-    severity: Severity
-    findings: tuple[Finding, ...]
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Totals:
-    """The figures of one scan; `by_severity` counts violations, `keys_violating` each key once."""
-
-    projects: int
-    keys: int
-    keys_violating: int
-    by_severity: dict[Severity, int]
-    excepted: int
-    undetermined: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScanResult:
-    """One scan from start to end; findings stand worst first."""
-
-    id: str
-    started_at: datetime
-    finished_at: datetime
-    organization: str | None
-    policies: tuple[str, ...]
-    rules: tuple[RuleTally, ...]
-    projects: int
-    keys: int
-    findings: tuple[Finding, ...]
-    coverage: tuple[Coverage, ...]
-    exceptions: tuple[ExceptionTally, ...] = ()
-    disabled: tuple[DisabledRule, ...] = ()
-
-    @property
-    def complete(self) -> bool:
-        """Whether everything that was asked for was seen."""
-        return is_complete(self.coverage)
-
-    @property
-    def violations(self) -> tuple[Finding, ...]:
-        """The findings that are violations."""
-        return tuple(f for f in self.findings if f.outcome is Outcome.VIOLATED)
-
-    @property
-    def excepted(self) -> tuple[Finding, ...]:
-        """The findings that an exception lets be."""
-        return tuple(f for f in self.findings if f.outcome is Outcome.EXCEPTED)
-
-    @property
-    def undetermined(self) -> tuple[Finding, ...]:
-        """The findings that could not be decided."""
-        return tuple(f for f in self.findings if f.outcome is Outcome.UNDETERMINED)
-
-    def totals(self) -> Totals:
-        """Count once, so that every output shows the same figures."""
-        violations = self.violations
-        counts = Counter(finding.severity for finding in violations)
-        outcomes = Counter(finding.outcome for finding in self.findings)
-        return Totals(
-            projects=self.projects,
-            keys=self.keys,
-            keys_violating=len({finding.key.id for finding in violations}),
-            by_severity={severity: counts[severity] for severity in Severity},
-            excepted=outcomes[Outcome.EXCEPTED],
-            undetermined=outcomes[Outcome.UNDETERMINED],
-        )
-
-
-def grouped(findings: Iterable[Finding]) -> list[RuleGroup]:
-    """Group findings by rule and severity, in the order they come."""
-    return _groups(findings, lambda _finding: "")
-
-
-def undecided(findings: Iterable[Finding]) -> list[RuleGroup]:
-    """Group undetermined findings by rule, severity and reason, in the order they come."""
-    return _groups(findings, lambda finding: finding.reason)
-
-
-def _groups(findings: Iterable[Finding], reason_of: Callable[[Finding], str]) -> list[RuleGroup]:
-    groups: defaultdict[tuple[RuleText, Severity, str], list[Finding]] = defaultdict(list)
-    for finding in findings:
-        groups[finding.rule, finding.severity, reason_of(finding)].append(finding)
-    return [
-        RuleGroup(rule=rule, severity=severity, reason=reason, findings=tuple(found))
-        for (rule, severity, reason), found in groups.items()
-    ]

@@ -4,8 +4,8 @@ from datetime import datetime
 from typing import Protocol
 
 from scanner.errors import ApiError
-from scanner.finding import ScanResult
 from scanner.inventory import Inventory
+from scanner.result import ScanResult
 
 
 class Clock(Protocol):

@@ -4,10 +4,10 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime
 
-from scanner.finding import DisabledRule, ScanResult
 from scanner.judge import judge
 from scanner.policy.model import Policy
 from scanner.ports import Clock, Collector
+from scanner.result import DisabledRule, ScanResult
 
 
 def scan(

@@ -4,7 +4,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from scanner.finding import ScanResult
 from scanner.inventory import (
     Collection,
     Coverage,
@@ -24,6 +23,7 @@ from scanner.inventory import (
 from scanner.judge import judge
 from scanner.plan import make_plan
 from scanner.policy.subject import Subject, subjects
+from scanner.result import ScanResult
 from scanner.wiring import load_policies
 
 EVERYTHING = make_plan(everything=True)

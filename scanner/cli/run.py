@@ -11,7 +11,7 @@ from scanner.cli.stopping import run_until_told
 from scanner.cli.summary import print_summary
 from scanner.cli.watching import watching
 from scanner.errors import OutputError
-from scanner.finding import Judgement, ScanResult, Severity
+from scanner.finding import Judgement, Severity
 from scanner.formats.files import write_whole
 from scanner.formats.registry import FORMATS
 from scanner.formats.snapshot import Snapshot, read_snapshot, render_snapshot
@@ -20,6 +20,7 @@ from scanner.judge import judge
 from scanner.plan import Plan, make_plan, with_gaps
 from scanner.policy.model import Policy
 from scanner.ports import Clock, Collector
+from scanner.result import ScanResult
 from scanner.scan import scan
 from scanner.settings import Settings
 from scanner.wiring import collect_inventory, now

@@ -7,8 +7,9 @@ from rich.table import Table
 from rich.text import Text
 
 from scanner.cli.console import inert, tell
-from scanner.finding import Finding, RuleGroup, ScanResult, Severity, grouped, undecided
+from scanner.finding import Finding, Severity
 from scanner.inventory import by_collection, is_complete
+from scanner.result import RuleGroup, ScanResult, grouped, undecided
 
 _KEYS_SHOWN: Final = 4
 _WIDEST: Final = 160

@@ -12,8 +12,9 @@ from markupsafe import Markup
 
 from scanner.bundled import bundled
 from scanner.display import visible
-from scanner.finding import RuleGroup, ScanResult, Severity, grouped, undecided
+from scanner.finding import Severity
 from scanner.inventory import Project, Unknown, by_collection
+from scanner.result import RuleGroup, ScanResult, grouped, undecided
 
 _OWNER_STATES: Final = {
     "active": "active",

@@ -3,7 +3,7 @@
 from importlib.metadata import version
 from typing import Any
 
-from scanner.finding import Evidence, ExceptionTally, Finding, RuleTally, ScanResult
+from scanner.finding import Evidence, ExceptionTally, Finding, RuleTally
 from scanner.formats.report_rows import (
     CoverageRow,
     DisabledRow,
@@ -22,6 +22,7 @@ from scanner.formats.report_rows import (
     TotalsRow,
 )
 from scanner.inventory import Coverage, Key, Project, Unknown, by_collection
+from scanner.result import ScanResult
 
 
 def render_json(result: ScanResult) -> str:

@@ -10,10 +10,10 @@ from jsonschema import Draft202012Validator
 from rich.console import Console
 
 from scanner.cli.summary import print_summary
-from scanner.finding import ScanResult
 from scanner.formats.html_report import render_html
 from scanner.formats.json_report import render_json, report_schema
 from scanner.inventory import Collection
+from scanner.result import ScanResult
 from scanner.scan import scan
 from scanner.wiring import load_policies
 from tests.factories import NOW, a_key, a_listing, ago, an_inventory, full_coverage
