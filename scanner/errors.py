@@ -5,6 +5,8 @@ KeyVigilError
 │   ├── CredentialError     no admin key, or a key that cannot be one
 │   └── PolicyError         a policy file is wrong; carries every mistake found
 ├── OutputError             a report could not be written
+├── StoreError              the history could not be read or written
+│   └── StoreLocked         another scan of the organization is running
 └── ApiError                the Administration API did not give what was asked
     ├── ApiUnreachable      no answer: refused, timed out, name not found, TLS
     ├── ApiRejected         401: the key is not accepted
@@ -37,6 +39,14 @@ class CredentialError(UsageError):
 
 class OutputError(KeyVigilError):
     """A report could not be written to the place asked for."""
+
+
+class StoreError(KeyVigilError):
+    """The history could not be read or written."""
+
+
+class StoreLocked(StoreError):  # noqa: N818 - the tree above reads as outcomes
+    """Another scan of the same organization is running."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -76,7 +86,7 @@ class ApiError(KeyVigilError):
         self.request_id = request_id
 
 
-class ApiUnreachable(ApiError):  # noqa: N818 - the tree above reads as outcomes
+class ApiUnreachable(ApiError):  # noqa: N818
     """No answer came: refused, timed out, name not found, TLS."""
 
 

@@ -1,10 +1,14 @@
 """The outside world as the core sees it: small Protocols that the edges implement."""
 
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from scanner.errors import ApiError
 from scanner.inventory import Inventory
+from scanner.lifecycle import Case, History, Night
 from scanner.result import ScanResult
 
 
@@ -36,6 +40,38 @@ class Progress(Protocol):
 
     def asks_again(self, error: ApiError, seconds: float) -> None:
         """Take note that a request failed so, and is asked again after that time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The right to record a scan of an organization; a later one has a larger token."""
+
+    organization: str
+    holder: str
+    token: int
+
+
+class Store(Protocol):
+    """Remembers. Every method raises StoreError if it cannot."""
+
+    def hold(self, organization: str) -> AbstractContextManager[Lease]:
+        """Keep others from scanning the organization while the context lasts.
+
+        Raise StoreLocked, saying who scans it, if somebody does.
+        """
+        ...
+
+    def cases(self, organization: str, fingerprints: Iterable[str]) -> tuple[Case, ...]:
+        """Return the open cases, and of the closed ones those named."""
+        ...
+
+    def nights(self, organization: str, limit: int) -> tuple[Night, ...]:
+        """Return the latest recorded scans, oldest first."""
+        ...
+
+    def record(self, lease: Lease, history: History, snapshot: bytes) -> None:
+        """Record tonight, whole or not at all; refuse if another scan has taken over."""
         ...
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from scanner.finding import ExceptionTally, Finding, Outcome, RuleTally, RuleText, Severity
 from scanner.inventory import Coverage, is_complete
+from scanner.lifecycle import History
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +43,7 @@ class Totals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanResult:
-    """One scan from start to end; findings stand worst first."""
+    """One scan from start to end; findings stand worst first. `history`: None if none is kept."""
 
     id: str
     started_at: datetime
@@ -56,6 +57,7 @@ class ScanResult:
     coverage: tuple[Coverage, ...]
     exceptions: tuple[ExceptionTally, ...] = ()
     disabled: tuple[DisabledRule, ...] = ()
+    history: History | None = None
 
     @property
     def complete(self) -> bool:

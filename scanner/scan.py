@@ -1,25 +1,43 @@
-"""One scan from start to end: collect, judge, conclude."""
+"""One scan from start to end: collect, judge, conclude, remember."""
 
 import secrets
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
 
+from scanner.compare import compare
+from scanner.finding import Judgement
+from scanner.inventory import Inventory
 from scanner.judge import judge
+from scanner.lifecycle import History, Night, Standing, State
 from scanner.policy.model import Policy
-from scanner.ports import Clock, Collector
+from scanner.ports import Clock, Collector, Lease, Store
 from scanner.result import DisabledRule, ScanResult
+
+_NIGHTS_SHOWN: Final = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scanned:
+    """A finished scan, with what it takes to compare it with others."""
+
+    result: ScanResult
+    inventory: Inventory
+    judgement: Judgement
+    policies: tuple[Policy, ...]
 
 
 def scan(
     collect: Collector, policies: Sequence[Policy], started_at: datetime, clock: Clock
-) -> ScanResult:
+) -> Scanned:
     """Walk the organization and judge it as of `started_at`, the moment the walk began.
 
     Raise ApiError if the projects cannot be listed; what else could not be seen is in the result.
     """
     inventory = collect()
     judgement = judge(inventory, policies, started_at)
-    return ScanResult(
+    result = ScanResult(
         id=f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
         started_at=started_at,
         finished_at=clock(),
@@ -36,4 +54,57 @@ def scan(
             for policy in policies
             for rule_id, reason in policy.disabled.items()
         ),
+    )
+    return Scanned(
+        result=result, inventory=inventory, judgement=judgement, policies=tuple(policies)
+    )
+
+
+def compared(scanned: Scanned, store: Store, organization: str) -> ScanResult:
+    """Return the result with its history: compared with the nights before. Raise StoreError."""
+    result = scanned.result
+    definitions = {
+        rule.text.id: rule.definition for policy in scanned.policies for rule in policy.rules
+    }
+    violated = [finding.fingerprint for finding in result.violations]
+    standings = compare(
+        store.cases(organization, violated),
+        scanned.inventory,
+        scanned.judgement,
+        definitions,
+        result.started_at,
+    )
+    nights = store.nights(organization, _NIGHTS_SHOWN - 1)
+    tonight = _night(result, organization, standings)
+    return replace(result, history=History(standings=standings, nights=(*nights, tonight)))
+
+
+def remember(result: ScanResult, store: Store, lease: Lease, snapshot: bytes) -> None:
+    """Record a compared result, with the snapshot it rests on; raise StoreError if it cannot be."""
+    if result.history is not None:
+        store.record(lease, result.history, snapshot)
+
+
+def _night(result: ScanResult, organization: str, standings: Sequence[Standing]) -> Night:
+    totals = result.totals()
+    resolved = [standing.case for standing in standings if standing.state is State.RESOLVED]
+    remedied = [case for case in resolved if case.resolution and case.resolution.is_remedy]
+    took = (max(result.started_at - case.opened_at, timedelta()) for case in remedied)
+    return Night(
+        scan_id=result.id,
+        organization=organization,
+        started_at=result.started_at,
+        finished_at=result.finished_at,
+        policies=result.policies,
+        complete=result.complete,
+        projects=totals.projects,
+        keys=totals.keys,
+        by_severity=totals.by_severity,
+        excepted=totals.excepted,
+        undetermined=totals.undetermined,
+        opened=sum(s.state in (State.NEW, State.REOPENED) for s in standings),
+        resolved=len(resolved),
+        unverified=sum(standing.state is State.UNVERIFIED for standing in standings),
+        remedied=len(remedied),
+        remedy_time=sum(took, timedelta()),
     )

@@ -4,24 +4,34 @@ import difflib
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
+import platformdirs
+
+from scanner.durations import parse_duration
 from scanner.errors import CredentialError, UsageError
 from scanner.secret import Secret
 
 DEFAULT_BASE_URL: Final = "https://api.openai.com/v1"
 DEFAULT_CONCURRENCY: Final = 32
 MAX_CONCURRENCY: Final = 128
+_LARGEST: Final = 100_000
 _OURS: Final = (
     "KEYVIGIL_COLLECT",
     "KEYVIGIL_CONCURRENCY",
     "KEYVIGIL_DEADLINE",
     "KEYVIGIL_DEBUG",
     "KEYVIGIL_FAIL_ON",
+    "KEYVIGIL_KEEP",
+    "KEYVIGIL_KEEP_SNAPSHOTS",
+    "KEYVIGIL_LEASE",
+    "KEYVIGIL_ORGANIZATION",
     "KEYVIGIL_OUTPUT",
     "KEYVIGIL_POLICY",
     "KEYVIGIL_SKIP",
+    "KEYVIGIL_STORE",
 )
 
 _MAKE_ONE: Final = (
@@ -48,6 +58,19 @@ class Settings:
     deadline: float | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreSettings:
+    """Where the history is kept, how long, and the seconds after which a dead scan's lock is free.
+
+    `place` is a Secret, as a database's address can hold a password.
+    """
+
+    place: Secret
+    keep: timedelta = timedelta(days=400)
+    keep_snapshots: int = 30
+    lease: float = 30.0
+
+
 def read_settings(
     environment: Mapping[str, str],
     *,
@@ -65,6 +88,35 @@ def read_settings(
         concurrency=concurrency,
         deadline=deadline,
     )
+
+
+def read_store_settings(environment: Mapping[str, str], place: str | None) -> StoreSettings | None:
+    """Read KEYVIGIL_KEEP, KEYVIGIL_KEEP_SNAPSHOTS and KEYVIGIL_LEASE; None if `place` is `none`.
+
+    Raise UsageError on what cannot work.
+    """
+    if place == "none":
+        return None
+    default = platformdirs.user_state_path("keyvigil") / "history.db"
+    keep = parse_duration(environment.get("KEYVIGIL_KEEP") or "400d")
+    if keep is None or not timedelta(days=1) <= keep <= timedelta(days=36_500):
+        raise UsageError(
+            "KEYVIGIL_KEEP is no duration from a day to a hundred years.",
+            help="For example 400d or 52w.",
+        )
+    return StoreSettings(
+        place=Secret(place or str(default)),
+        keep=keep,
+        keep_snapshots=_whole_number(environment, "KEYVIGIL_KEEP_SNAPSHOTS", 30, least=0),
+        lease=_whole_number(environment, "KEYVIGIL_LEASE", 30, least=1),
+    )
+
+
+def _whole_number(environment: Mapping[str, str], name: str, default: int, *, least: int) -> int:
+    text = environment.get(name) or str(default)
+    if not text.isascii() or not text.isdecimal() or not least <= int(text) <= _LARGEST:
+        raise UsageError(f"{name} takes a whole number from {least} to {_LARGEST:,}.")
+    return int(text)
 
 
 def _refuse_misspelt(environment: Mapping[str, str]) -> None:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from scanner.bundled import bundled
 from scanner.errors import PolicyError, Problem, UsageError
@@ -26,7 +26,10 @@ from scanner.sandbox.seeded import seeded_organization
 from scanner.sandbox.server import serving
 from scanner.sandbox.stories import demo_organization
 from scanner.secret import Secret
-from scanner.settings import Settings
+from scanner.settings import Settings, StoreSettings
+
+if TYPE_CHECKING:
+    from scanner.store.history import SqlStore
 
 _SUFFIX: Final = ".yaml"
 _POLICY_BYTES: Final = 4_000_000
@@ -178,6 +181,37 @@ async def collect_inventory(settings: Settings, plan: Plan, progress: Progress) 
     )
     async with client:
         return await ApiCollector(client, plan, progress).collect()
+
+
+async def name_organization(settings: Settings, progress: Progress) -> str:
+    """Ask whose the admin key is: the name that the history is kept under.
+
+    Raise UsageError if the API does not say, ApiError if it does not answer.
+    """
+    client = AdminClient(
+        settings.admin_key,
+        base_url=settings.base_url,
+        pace=Pace(settings.concurrency, deadline=settings.deadline),
+        asks_again=progress.asks_again,
+    )
+    async with client:
+        answer = await client.get("/organization/projects", {"limit": 1}, len)
+    if not answer.organization:
+        raise UsageError(
+            "The API did not say which organization the admin key belongs to.",
+            help="Name it yourself with --organization, or keep no history: --store none.",
+        )
+    return answer.organization
+
+
+def open_store(settings: StoreSettings) -> "SqlStore":
+    """Open the history, making and migrating what has to be; raise StoreError or UsageError."""
+    from scanner.store.database import open_database  # noqa: PLC0415 - SQLAlchemy takes its time
+    from scanner.store.history import Keeping, SqlStore  # noqa: PLC0415
+
+    keeping = Keeping(scans=settings.keep, snapshots=settings.keep_snapshots)
+    database = open_database(settings.place.reveal())
+    return SqlStore(database, keeping=keeping, lease=settings.lease)
 
 
 @contextmanager

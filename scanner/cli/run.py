@@ -10,7 +10,7 @@ from scanner.cli.console import ExitCode, err, out, say, show_error, write_docum
 from scanner.cli.stopping import run_until_told
 from scanner.cli.summary import print_summary
 from scanner.cli.watching import watching
-from scanner.errors import OutputError
+from scanner.errors import KeyVigilError, OutputError, StoreError
 from scanner.finding import Judgement, Severity
 from scanner.formats.files import write_whole
 from scanner.formats.registry import FORMATS
@@ -19,14 +19,23 @@ from scanner.inventory import Inventory
 from scanner.judge import judge
 from scanner.plan import Plan, make_plan, with_gaps
 from scanner.policy.model import Policy
-from scanner.ports import Clock, Collector
+from scanner.ports import Clock, Collector, Lease, Store
 from scanner.result import ScanResult
-from scanner.scan import scan
+from scanner.scan import Scanned, compared, remember, scan
 from scanner.settings import Settings
 from scanner.wiring import collect_inventory, now
 
 Output = tuple[str, Path | None]
 """A format's name and the file to write; None is stdout."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """The nights before, to compare with; `lease` is None if tonight is not to be recorded."""
+
+    store: Store
+    organization: str
+    lease: Lease | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,19 +51,18 @@ def live(settings: Settings, plan: Plan, *, is_verbose: bool = False) -> Source:
     return Source(collect=lambda: _collect(settings, plan, is_verbose=is_verbose), clock=now)
 
 
-def stored(path: Path, plan: Plan) -> Source:
-    """Take a snapshot's inventory as of its own moment; raise UsageError if it is none.
+def stored(snapshot: Snapshot, plan: Plan) -> Source:
+    """Take a snapshot's inventory as of its own moment.
 
     What the plan asks for and the snapshot lacks is a gap.
     """
-    snapshot = read_snapshot(path)
     inventory = with_gaps(snapshot.inventory, plan)
     return Source(collect=lambda: inventory, clock=lambda: snapshot.taken_at)
 
 
 def judge_snapshot(path: Path, policy: Policy) -> Judgement:
     """Judge a snapshot by one policy, as of its own moment; raise UsageError if it is none."""
-    source = stored(path, make_plan([policy]))
+    source = stored(read_snapshot(path), make_plan([policy]))
     return judge(source.collect(), [policy], source.clock())
 
 
@@ -63,9 +71,13 @@ def scan_and_report(
     policies: tuple[Policy, ...],
     outputs: tuple[Output, ...],
     snapshot: Path | None = None,
+    memory: Memory | None = None,
 ) -> ScanResult:
-    """Scan, write every output, print the summary; exit 130 or 143 if told to stop before."""
-    failures: list[OutputError] = []
+    """Scan, remember, write every output, print the summary.
+
+    Exit 130 or 143 if told to stop before. What failed is raised when all else is done.
+    """
+    failures: list[KeyVigilError] = []
     started_at = source.clock()
 
     def collect() -> Inventory:
@@ -76,7 +88,9 @@ def scan_and_report(
         return inventory
 
     try:
-        result = scan(collect, policies, started_at, source.clock)
+        scanned = scan(collect, policies, started_at, source.clock)
+        result, forgot = _remembered(scanned, memory)
+        failures.extend(forgot)
         documents = [(FORMATS[name](result).encode(), path) for name, path in outputs]
         for document, path in documents:
             failures.extend(_deliver(document, path))
@@ -91,6 +105,24 @@ def scan_and_report(
             show_error(failure)
         raise failures[-1]
     return result
+
+
+def _remembered(scanned: Scanned, memory: Memory | None) -> tuple[ScanResult, list[KeyVigilError]]:
+    """Compare with the nights before and record tonight; return what went wrong beside it.
+
+    What was found is reported all the same.
+    """
+    result = scanned.result
+    if memory is None:
+        return result, []
+    try:
+        result = compared(scanned, memory.store, memory.organization)
+        if memory.lease is not None:
+            taken = Snapshot(taken_at=result.started_at, inventory=scanned.inventory)
+            remember(result, memory.store, memory.lease, render_snapshot(taken))
+    except StoreError as error:
+        return result, [error]
+    return result, []
 
 
 def _deliver(document: bytes, path: Path | None) -> list[OutputError]:

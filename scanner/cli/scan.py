@@ -1,24 +1,35 @@
 """`keyvigil scan`: one scan now."""
 
 import os
+import re
 import sys
+from io import BytesIO
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
 import typer
 
+from scanner.cli.memory import OrganizationOption, StoreOption, remembering
 from scanner.cli.run import Output, exit_code, live, scan_and_report, stored
 from scanner.errors import UsageError
 from scanner.finding import Severity
 from scanner.formats.files import check_writable
 from scanner.formats.registry import FORMATS
+from scanner.formats.snapshot import Snapshot, parse_snapshot, read_snapshot
 from scanner.inventory import Collection
 from scanner.plan import OPTIONAL, make_plan
 from scanner.policy.problems import did_you_mean
-from scanner.settings import DEFAULT_CONCURRENCY, MAX_CONCURRENCY, read_settings
-from scanner.wiring import load_policies
+from scanner.settings import (
+    DEFAULT_CONCURRENCY,
+    MAX_CONCURRENCY,
+    StoreSettings,
+    read_settings,
+    read_store_settings,
+)
+from scanner.wiring import load_policies, open_store
 
 _STDOUT: Final = "-"
+_SCAN: Final = re.compile(r"latest|previous|[0-9]{8}T[0-9]{6}Z(-[0-9a-f]{0,8})?")
 _MINUTE: Final = 60.0
 
 
@@ -74,12 +85,16 @@ _Snapshot = Annotated[
     ),
 ]
 _From = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--from",
-        metavar="SNAPSHOT",
-        help="Judge a snapshot, as of its own moment; needs no key and no network.",
+        metavar="SNAPSHOT|SCAN",
+        help="Judge what a snapshot, or a scan of the history, saw; as of its own moment."
+        " Needs no key and no network, and is not recorded.",
     ),
+]
+_DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Compare with the history, and record nothing.")
 ]
 
 
@@ -114,6 +129,9 @@ def scan(
     from_: _From = None,
     collect: _Collect = "needed",
     skip: _Skip = None,
+    store: StoreOption = None,
+    organization: OrganizationOption = None,
+    dry_run: _DryRun = False,
     verbose: _Verbose = False,
 ) -> None:
     """Scan the organization of OPENAI_ADMIN_KEY now. Reads only; changes nothing.
@@ -133,20 +151,33 @@ def scan(
     policies = load_policies(policy or ["baseline"])
     outputs = _outputs(output or [], snapshot)
     switched_off = [_optional(name) for name in skip or []]
+    settings_of_store = read_store_settings(os.environ, store)
     if from_ is not None:
-        source = stored(from_, make_plan(policies, skip=switched_off))
-    else:
-        plan = make_plan(
-            policies,
-            everything=collect == "all",
-            for_later=snapshot is not None,
-            skip=switched_off,
-        )
-        seconds = None if deadline is None else deadline * _MINUTE
-        settings = read_settings(os.environ, concurrency=concurrency, deadline=seconds)
-        source = live(settings, plan, is_verbose=verbose)
-    result = scan_and_report(source, policies, outputs, snapshot)
+        saw = _what_was_seen(from_, settings_of_store)
+        source = stored(saw, make_plan(policies, skip=switched_off))
+        result = scan_and_report(source, policies, outputs, snapshot)
+        raise typer.Exit(exit_code(result, fail_on))
+    plan = make_plan(
+        policies,
+        everything=collect == "all",
+        for_later=snapshot is not None,
+        skip=switched_off,
+    )
+    seconds = None if deadline is None else deadline * _MINUTE
+    settings = read_settings(os.environ, concurrency=concurrency, deadline=seconds)
+    source = live(settings, plan, is_verbose=verbose)
+    with remembering(settings, settings_of_store, organization, is_dry=dry_run) as memory:
+        result = scan_and_report(source, policies, outputs, snapshot, memory)
     raise typer.Exit(exit_code(result, fail_on))
+
+
+def _what_was_seen(name: str, settings: StoreSettings | None) -> Snapshot:
+    """Return the snapshot in a file, or that of a scan of the history; raise UsageError."""
+    if settings is None or Path(name).exists() or not _SCAN.fullmatch(name):
+        return read_snapshot(Path(name).expanduser())
+    history = open_store(settings)
+    night = history.find(name)
+    return parse_snapshot(BytesIO(history.snapshot(night.scan_id)), f"the scan {night.scan_id}")
 
 
 def _optional(name: str) -> Collection:

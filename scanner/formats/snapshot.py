@@ -8,7 +8,7 @@ import zlib
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final, Literal
+from typing import BinaryIO, Final, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -39,26 +39,33 @@ def render_snapshot(snapshot: Snapshot) -> bytes:
 def read_snapshot(path: Path) -> Snapshot:
     """Read a snapshot's file; raise UsageError for anything else."""
     try:
-        with gzip.open(path) as file:
+        with path.open("rb") as file:
+            return parse_snapshot(file, str(path))
+    except OSError as error:
+        raise _no_snapshot(str(path), error.strerror or str(error)) from None
+
+
+def parse_snapshot(packed: BinaryIO, name: str) -> Snapshot:
+    """Read a snapshot; raise UsageError, calling it by `name`, for anything else."""
+    try:
+        with gzip.open(packed) as file:
             content = file.read(_MAX_BYTES + 1)
     except gzip.BadGzipFile:
-        raise _no_snapshot(path, "it is not gzipped") from None
+        raise _no_snapshot(name, "it is not gzipped") from None
     except (EOFError, zlib.error):
-        raise _no_snapshot(path, "it is cut off or damaged") from None
-    except OSError as error:
-        raise _no_snapshot(path, error.strerror or str(error)) from None
+        raise _no_snapshot(name, "it is cut off or damaged") from None
     if len(content) > _MAX_BYTES:
-        raise _no_snapshot(path, f"it holds more than {_MAX_BYTES:,} bytes")
+        raise _no_snapshot(name, f"it holds more than {_MAX_BYTES:,} bytes")
     try:
         return _ADAPTER.validate_json(content)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise _no_snapshot(path, f"{place}: {first['msg']}" if place else first["msg"]) from None
+        raise _no_snapshot(name, f"{place}: {first['msg']}" if place else first["msg"]) from None
 
 
-def _no_snapshot(path: Path, why: str) -> UsageError:
+def _no_snapshot(name: str, why: str) -> UsageError:
     return UsageError(
-        f"{path} is no {SCHEMA} that can be read: {why}.",
+        f"{name} is no {SCHEMA} that can be read: {why}.",
         help="Name a file that keyvigil scan --snapshot wrote.",
     )

@@ -155,6 +155,11 @@ class _Group:
     parts: tuple[Condition, ...]
     test: Test = field(init=False, compare=False, repr=False)
     decisive: ClassVar[bool]
+    word: ClassVar[str]
+
+    def __str__(self) -> str:
+        """Spell it: `(age over 90d and used is no)`."""
+        return f"({f' {self.word} '.join(map(str, self.parts))})"
 
     def __post_init__(self) -> None:
         """Make the test, once for all keys."""
@@ -178,6 +183,7 @@ class AllOf(_Group):
 
     __slots__ = ()
     decisive = False
+    word = "and"
 
 
 class AnyOf(_Group):
@@ -185,6 +191,7 @@ class AnyOf(_Group):
 
     __slots__ = ()
     decisive = True
+    word = "or"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +200,10 @@ class Not:
 
     part: Condition
     test: Test = field(init=False, compare=False, repr=False)
+
+    def __str__(self) -> str:
+        """Spell it: `not age over 90d`."""
+        return f"not {self.part}"
 
     def __post_init__(self) -> None:
         """Make the test, once for all keys."""

@@ -1,5 +1,6 @@
 """What a policy file says, read and checked."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -64,6 +65,12 @@ class Rule:
         """The collections that its facts come from, beyond projects and keys."""
         scope = self.applies_to.needs if self.applies_to else frozenset[Collection]()
         return scope.union(self.violated_when.needs, *(step.when.needs for step in self.steps))
+
+    @property
+    def definition(self) -> str:
+        """Return a digest of what it tests, whatever it says about it: 16 hexadecimal digits."""
+        tested = f"{self.applies_to} | {self.violated_when}"
+        return hashlib.sha256(tested.encode()).hexdigest()[:16]
 
     def decide(self, values: Values) -> bool | None:
         """Tell whether one key violates it: Kleene's `applies_to and violated_when`."""

@@ -21,9 +21,11 @@ class Ran:
 
 
 def environment(extra: Mapping[str, str]) -> dict[str, str]:
-    """This process's environment without credentials, and `extra`."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")}
-    return {**kept, "OPENAI_BASE_URL": "http://127.0.0.1:9/v1", **extra}
+    """This process's environment without credentials and history, and `extra`."""
+    ours = ("OPENAI_", "KEYVIGIL_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    nowhere = {"OPENAI_BASE_URL": "http://127.0.0.1:9/v1", "KEYVIGIL_STORE": "none"}
+    return {**kept, **nowhere, **extra}
 
 
 def keyvigil(

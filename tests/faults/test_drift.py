@@ -109,10 +109,10 @@ def test_what_answers_leave_out_opens_questions_and_makes_no_violation(
     organization: SandboxOrganization,
 ) -> None:
     policies = load_policies(["baseline"])
-    truth = scan(lambda: walk(organization), policies, NOW, lambda: NOW)
+    truth = scan(lambda: walk(organization), policies, NOW, lambda: NOW).result
     organization.quirks = frozenset({Quirk.SPARSE})
     sparse = walk(organization)
-    found = scan(lambda: sparse, policies, NOW, lambda: NOW)
+    found = scan(lambda: sparse, policies, NOW, lambda: NOW).result
     assert is_complete(sparse.coverage)
     assert len(sparse.keys) == organization.key_count()
     assert found.violations

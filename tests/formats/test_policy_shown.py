@@ -48,7 +48,7 @@ def result(tmp_path: Path) -> ScanResult:
         coverage=(*full_coverage("proj_1"), *(a_listing(collection) for collection in usage)),
     )
     policies = load_policies([str(tmp_path / "mine.yaml")])
-    return scan(lambda: inventory, policies, NOW, lambda: NOW)
+    return scan(lambda: inventory, policies, NOW, lambda: NOW).result
 
 
 def test_the_page_shows_them_and_no_id_stands_twice(result: ScanResult) -> None:

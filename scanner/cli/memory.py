@@ -1,0 +1,53 @@
+"""The history as commands use it: where it is, and whose."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+from scanner.cli.run import Memory
+from scanner.cli.stopping import run_until_told
+from scanner.cli.watching import watching
+from scanner.settings import Settings, StoreSettings
+from scanner.wiring import name_organization, open_store
+
+StoreOption = Annotated[
+    str | None,
+    typer.Option(
+        envvar="KEYVIGIL_STORE",
+        metavar="FILE|URL|none",
+        help="Where the history is kept: a SQLite file, or postgresql://... Default: your state"
+        " folder.",
+    ),
+]
+OrganizationOption = Annotated[
+    str | None,
+    typer.Option(
+        envvar="KEYVIGIL_ORGANIZATION",
+        metavar="NAME",
+        help="The name that the history is kept under. Default: as the API calls it.",
+    ),
+]
+
+
+@contextmanager
+def remembering(
+    settings: Settings, store: StoreSettings | None, organization: str | None, *, is_dry: bool
+) -> Iterator[Memory | None]:
+    """Hold the organization's lock, unless `is_dry`, while the context lasts; None: no history.
+
+    Raise StoreLocked if another scan runs.
+    """
+    if store is None:
+        yield None
+        return
+    history = open_store(store)
+    if organization is None:
+        with watching(is_verbose=False) as progress:
+            organization = run_until_told(name_organization(settings, progress))
+    if is_dry:
+        yield Memory(store=history, organization=organization, lease=None)
+        return
+    with history.hold(organization) as lease:
+        yield Memory(store=history, organization=organization, lease=lease)

@@ -1,0 +1,155 @@
+"""What becomes of findings from night to night."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import NamedTuple
+
+from scanner.finding import Severity
+
+
+class State(StrEnum):
+    """Where a violation stands after a scan, compared with the scan before.
+
+    UNVERIFIED: open, and not seen well enough tonight to say more.
+    """
+
+    NEW = "new"
+    REOPENED = "reopened"
+    ESCALATED = "escalated"
+    LOWERED = "lowered"
+    PERSISTING = "persisting"
+    UNVERIFIED = "unverified"
+    RESOLVED = "resolved"
+
+
+class Resolution(StrEnum):
+    """Why a violation is none any more. MENDED: the key meets the rule now."""
+
+    KEY_DELETED = "key_deleted"
+    KEY_ROTATED = "key_rotated"
+    OWNER_BACK = "owner_back"
+    MENDED = "mended"
+    EXCEPTED = "excepted"
+    POLICY_CHANGED = "policy_changed"
+
+    @property
+    def is_remedy(self) -> bool:
+        """Whether something was done about the key, and not about the policy."""
+        return self not in (Resolution.EXCEPTED, Resolution.POLICY_CHANGED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One fingerprint through all nights, with the key as it was last seen in violation.
+
+    `definition` is the rule's, `facts` are those that decided. `first_seen` never moves;
+    `opened_at` is when it was last found anew, for the `openings`-th time. Open while
+    `resolved_at` is None.
+    """
+
+    fingerprint: str
+    rule: str
+    policy: str
+    title: str
+    severity: Severity
+    definition: str
+    facts: tuple[str, ...]
+    key_id: str
+    key_name: str | None
+    redacted_value: str
+    project_id: str | None
+    project_name: str | None
+    owner_id: str | None
+    owner_name: str | None
+    owner_email: str | None
+    first_seen: datetime
+    opened_at: datetime
+    last_seen: datetime
+    openings: int = 1
+    resolved_at: datetime | None = None
+    resolution: Resolution | None = None
+
+
+class Standing(NamedTuple):
+    """A case after a scan; `before` is its severity if that changed, `reason` why unverified."""
+
+    state: State
+    case: Case
+    before: Severity | None = None
+    reason: str = ""
+
+
+class Event(NamedTuple):
+    """Something that happened to a case in a scan: what the store keeps of each night."""
+
+    fingerprint: str
+    at: datetime
+    scan_id: str
+    state: State
+    severity: Severity
+    resolution: Resolution | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Night:
+    """One recorded scan in figures. `remedied` of the `resolved` took `remedy_time` together."""
+
+    scan_id: str
+    organization: str
+    started_at: datetime
+    finished_at: datetime
+    policies: tuple[str, ...]
+    complete: bool
+    projects: int
+    keys: int
+    by_severity: dict[Severity, int]
+    excepted: int
+    undetermined: int
+    opened: int
+    resolved: int
+    unverified: int
+    remedied: int
+    remedy_time: timedelta
+
+    @property
+    def violations(self) -> int:
+        """How many violations it found."""
+        return sum(self.by_severity.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """Tonight beside the nights before: where every case stands, worst first, and the trend.
+
+    `nights` are the latest, oldest first, and end with tonight.
+    """
+
+    standings: tuple[Standing, ...]
+    nights: tuple[Night, ...]
+
+    @property
+    def previous(self) -> Night | None:
+        """The night before, if there was one."""
+        return self.nights[-2] if len(self.nights) > 1 else None
+
+    def of(self, *states: State) -> tuple[Standing, ...]:
+        """Return what stands so."""
+        return tuple(standing for standing in self.standings if standing.state in states)
+
+    @property
+    def oldest_open(self) -> Case | None:
+        """The open case that was found longest ago, since it was last found anew."""
+        cases = (standing.case for standing in self.standings)
+        return min(
+            (case for case in cases if case.resolved_at is None),
+            key=lambda case: (case.opened_at, case.severity.rank, case.fingerprint),
+            default=None,
+        )
+
+    @property
+    def mean_time_to_remedy(self) -> timedelta | None:
+        """How long it took to mend what was mended in these nights; None if nothing was."""
+        count = sum(night.remedied for night in self.nights)
+        total = sum((night.remedy_time for night in self.nights), timedelta())
+        return total / count if count else None

@@ -1,0 +1,181 @@
+"""One database: opened, brought up to date, and spoken with in transactions."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from scanner.errors import StoreError, UsageError
+from scanner.secret import redact
+
+_BUSY: Final = 30.0
+"""Seconds to wait for another process's transaction."""
+_MIGRATIONS: Final = Path(__file__).parent / "migrations"
+_VERSION_TABLE: Final = "keyvigil_version"
+_MIGRATION_LOCK: Final = 0x6B657976
+"""Advisory; any number that others are unlikely to take."""
+_WRITES: Final = "keyvigil_writes"
+
+
+class Database:
+    """A SQLite file or a PostgreSQL database with our tables in it."""
+
+    def __init__(self, engine: Engine, place: str) -> None:
+        self.place = place
+        self._engine = engine
+        self._writing_engine = engine.execution_options(**{_WRITES: True})
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._engine.dialect.name
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Yield a connection in one transaction; raise StoreError for what goes wrong."""
+        with self._explained(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Yield a connection in one transaction that nobody else writes beside, on SQLite."""
+        with self._explained(), self._writing_engine.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except SQLAlchemyError as error:
+            raise StoreError(
+                f"The history in {self.place} failed: {_reason(error)}",
+                help="Check that the database is reachable and its disk is not full.",
+            ) from None
+
+
+def upserting(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """Return an INSERT that can say what to do about rows that are there already."""
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(table)
+    return postgresql.insert(table)
+
+
+def open_database(place: str) -> Database:
+    """Open the file or PostgreSQL URL `place`, making and migrating what has to be.
+
+    Raise UsageError for a place that cannot be one, StoreError if it cannot be reached.
+    """
+    url, shown = _address(place)
+    engine = _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url)
+    database = Database(engine, shown)
+    try:
+        _bring_up_to_date(database)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _address(place: str) -> tuple[URL, str]:
+    """Return the URL, and how to name it to people: without its password."""
+    if "://" not in place:
+        path = Path(place).expanduser().absolute()
+        return URL.create("sqlite", database=str(path)), str(path)
+    try:
+        url = make_url(place)
+    except (ArgumentError, ValueError):
+        raise _no_place("is no address of a database") from None
+    if url.get_backend_name() not in ("postgresql", "postgres"):
+        raise _no_place(f"leads to {url.get_backend_name()}, and history is kept elsewhere")
+    shown = url.set(drivername="postgresql", query={}).render_as_string(hide_password=True)
+    return url.set(drivername="postgresql+psycopg"), shown
+
+
+def _no_place(why: str) -> UsageError:
+    return UsageError(
+        f"The place of the history {why}.",
+        help="Name a file, or postgresql://user:password@host/database; none keeps no history.",
+    )
+
+
+def _sqlite(url: URL) -> Engine:
+    path = Path(str(url.database))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise UsageError(
+            f"The history cannot be kept in {path}: {error.strerror}.",
+            help="Name another file with --store, or --store none to keep no history.",
+        ) from None
+    engine = create_engine(url, connect_args={"timeout": _BUSY})
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own
+        connection.isolation_level = None  # transactions begin where `_begin` says
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get(_WRITES)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _postgresql(url: URL) -> Engine:
+    try:
+        return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+    except ImportError:
+        raise UsageError(
+            "History in PostgreSQL needs the package psycopg.",
+            help="Install keyvigil with its extra: pip install 'keyvigil[postgres]'",
+        ) from None
+
+
+def _bring_up_to_date(database: Database) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    scripts = ScriptDirectory.from_config(config)
+    with database.reading() as connection:
+        if _version(connection) == scripts.get_current_head():
+            return
+    with database.writing() as connection:
+        if database.dialect == "postgresql":
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
+        version = _version(connection)
+        known = {script.revision for script in scripts.walk_revisions()}
+        if version is not None and version not in known:
+            raise UsageError(
+                f"The history in {database.place} was written by a newer KeyVigil"
+                f" (its schema is {version}, this one knows {scripts.get_current_head()}).",
+                help="Use that version, or another place with --store.",
+            )
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _version(connection: Connection) -> str | None:
+    options = {"version_table": _VERSION_TABLE}
+    return MigrationContext.configure(connection, opts=options).get_current_revision()
+
+
+def _reason(error: SQLAlchemyError) -> str:
+    """Return what the database said, on one line, without the statement and its values."""
+    said = str(getattr(error, "orig", None) or error)
+    return redact(" ".join(said.split())).rstrip(".") + "."

@@ -1,0 +1,200 @@
+"""The port Store on a database: what is remembered of each night, and read again."""
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Connection, Table, delete, insert, select
+
+from scanner.errors import StoreError, UsageError
+from scanner.lifecycle import Case, Event, History, Night, State
+from scanner.ports import Lease
+from scanner.store.database import Database, upserting
+from scanner.store.locks import extend, holding
+from scanner.store.rows import case_of, event_of, night_of, row_of_case, row_of_event, row_of_night
+from scanner.store.schema import cases, events, scans, snapshots
+
+_IN_ONE_QUERY: Final = 500
+_NO_EVENT: Final = (State.PERSISTING, State.UNVERIFIED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeping:
+    """How long scans are kept, and how many snapshots of each organization."""
+
+    scans: timedelta = timedelta(days=400)
+    snapshots: int = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruned:
+    """How much was forgotten."""
+
+    scans: int
+    snapshots: int
+    cases: int
+
+
+class SqlStore:
+    """Implements the port Store, and answers what the commands ask of the past."""
+
+    def __init__(self, database: Database, *, keeping: Keeping, lease: float) -> None:
+        """Take leases of `lease` seconds; forget with each recorded scan what is not kept."""
+        self._database = database
+        self._keeping = keeping
+        self._lease = lease
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people."""
+        return self._database.place
+
+    def hold(self, organization: str) -> AbstractContextManager[Lease]:
+        """Keep others from scanning the organization while the context lasts."""
+        return holding(self._database, organization, self._lease)
+
+    def cases(self, organization: str, fingerprints: Iterable[str]) -> tuple[Case, ...]:
+        """Return the open cases, and of the closed ones those named."""
+        ours = select(cases).where(cases.c.organization == organization)
+        with self._database.reading() as connection:
+            rows = connection.execute(ours.where(cases.c.resolved_at.is_(None)))
+            found = [case_of(row) for row in rows]
+            others = sorted(set(fingerprints).difference(case.fingerprint for case in found))
+            for start in range(0, len(others), _IN_ONE_QUERY):
+                some = others[start : start + _IN_ONE_QUERY]
+                rows = connection.execute(ours.where(cases.c.fingerprint.in_(some)))
+                found += [case_of(row) for row in rows]
+        return tuple(found)
+
+    def nights(self, organization: str | None, limit: int) -> tuple[Night, ...]:
+        """Return the latest recorded scans, of one organization or of all, oldest first."""
+        query = select(scans).order_by(scans.c.started_at.desc(), scans.c.scan_id).limit(limit)
+        if organization is not None:
+            query = query.where(scans.c.organization == organization)
+        with self._database.reading() as connection:
+            return tuple(night_of(row) for row in connection.execute(query))[::-1]
+
+    def record(self, lease: Lease, history: History, snapshot: bytes) -> None:
+        """Record tonight, whole or not at all; raise StoreError if another scan has taken over."""
+        night = history.nights[-1]
+        changed = [
+            row_of_case(standing.case, lease.organization)
+            for standing in history.standings
+            if standing.state is not State.UNVERIFIED
+        ]
+        happened = [
+            row_of_event(standing, night)
+            for standing in history.standings
+            if standing.state not in _NO_EVENT
+        ]
+        with self._database.writing() as connection:
+            if not extend(connection, lease, self._lease):
+                raise StoreError(
+                    f"Another scan of {lease.organization} took over while this one slept, so"
+                    " that this one was not recorded.",
+                    help="Nothing is wrong with the history; the other scan is in it.",
+                )
+            connection.execute(insert(scans), row_of_night(night))
+            connection.execute(insert(snapshots), {"scan_id": night.scan_id, "content": snapshot})
+            if changed:
+                connection.execute(_upsert_cases(connection), changed)
+            if happened:
+                connection.execute(insert(events), happened)
+            _forget(connection, lease.organization, self._keeping, night.started_at)
+
+    def find(self, name: str, organization: str | None = None) -> Night:
+        """Return the scan with that id or beginning of an id; or the `latest`, or the `previous`.
+
+        Raise UsageError if there is none, or more than one.
+        """
+        places = {"latest": -1, "previous": -2}
+        if name in places:
+            nights = self.nights(organization, 2)
+            if len(nights) >= -places[name]:
+                return nights[places[name]]
+            raise self._no_scan(f"There is no {name} scan")
+        query = select(scans).where(scans.c.scan_id.startswith(name, autoescape=True))
+        if organization is not None:
+            query = query.where(scans.c.organization == organization)
+        with self._database.reading() as connection:
+            found = [night_of(row) for row in connection.execute(query.limit(2))]
+        if len(found) == 1:
+            return found[0]
+        what = "More than one scan begins" if found else "There is no scan whose id begins"
+        raise self._no_scan(f"{what} with '{name}'")
+
+    def snapshot(self, scan_id: str) -> bytes:
+        """Return what a scan saw; raise UsageError if that was forgotten."""
+        query = select(snapshots.c.content).where(snapshots.c.scan_id == scan_id)
+        with self._database.reading() as connection:
+            content = connection.execute(query).scalar()
+        if content is None:
+            raise UsageError(
+                f"What the scan {scan_id} saw is kept no more.",
+                help="The latest are kept: KEYVIGIL_KEEP_SNAPSHOTS says how many.",
+            )
+        return bytes(content)
+
+    def events(self, organization: str, until: datetime) -> tuple[Event, ...]:
+        """Return all that happened up to a moment, in order."""
+        query = (
+            select(events)
+            .where(events.c.organization == organization, events.c.at <= until)
+            .order_by(events.c.at)
+        )
+        with self._database.reading() as connection:
+            return tuple(event_of(row) for row in connection.execute(query))
+
+    def prune(self, organization: str, now: datetime, keeping: Keeping) -> Pruned:
+        """Forget what is not to be kept."""
+        with self._database.writing() as connection:
+            return _forget(connection, organization, keeping, now)
+
+    def organizations(self) -> tuple[str, ...]:
+        """Return those whose scans are recorded."""
+        query = select(scans.c.organization).distinct().order_by(scans.c.organization)
+        with self._database.reading() as connection:
+            return tuple(connection.execute(query).scalars())
+
+    def _no_scan(self, what: str) -> UsageError:
+        return UsageError(
+            f"{what} in the history in {self.place}.", help="keyvigil history lists the scans."
+        )
+
+
+def _upsert_cases(connection: Connection) -> Any:  # noqa: ANN401 - one class for each database
+    new = upserting(connection, cases)
+    keys = ("organization", "fingerprint")
+    rest = {column.name: new.excluded[column.name] for column in cases.c if column.name not in keys}
+    return new.on_conflict_do_update(index_elements=keys, set_=rest)
+
+
+def _forget(connection: Connection, organization: str, keeping: Keeping, now: datetime) -> Pruned:
+    """Forget old scans, closed cases as old with all their events, and all but some snapshots.
+
+    An open case keeps its events, however old: when it was first seen is not forgotten.
+    """
+    before = now - keeping.scans
+    ours = select(scans.c.scan_id).where(scans.c.organization == organization)
+    kept = ours.order_by(scans.c.started_at.desc(), scans.c.scan_id).limit(keeping.snapshots)
+    old = ours.where(scans.c.started_at < before)
+    closed = select(cases.c.fingerprint).where(
+        cases.c.organization == organization, cases.c.resolved_at < before
+    )
+
+    def drop(table: Table, *which: Any) -> int:  # noqa: ANN401 - SQLAlchemy's conditions
+        return connection.execute(delete(table).where(*which)).rowcount
+
+    forgotten = drop(
+        snapshots,
+        snapshots.c.scan_id.in_(ours),
+        snapshots.c.scan_id.not_in(kept) | snapshots.c.scan_id.in_(old),
+    )
+    drop(events, events.c.organization == organization, events.c.fingerprint.in_(closed))
+    return Pruned(
+        snapshots=forgotten,
+        cases=drop(cases, cases.c.organization == organization, cases.c.resolved_at < before),
+        scans=drop(scans, scans.c.organization == organization, scans.c.started_at < before),
+    )

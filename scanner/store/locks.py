@@ -1,0 +1,116 @@
+"""One scan of an organization at a time, on any number of machines.
+
+A lease that its holder renews; who no longer does loses it. Each acquisition has a larger token,
+and nothing is recorded under a token that is not the latest: a sleeper that wakes cannot write.
+"""
+
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, Float, select, update
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+from scanner.errors import StoreError, StoreLocked
+from scanner.ports import Lease
+from scanner.store.database import Database, upserting
+from scanner.store.schema import locks
+
+_BEATS: Final = 3
+"""Renewals in the time of one lease."""
+
+
+class database_clock(FunctionElement[float]):  # noqa: N801 - named as SQL's functions are
+    """The database's own clock, in Unix seconds."""
+
+    type = Float()
+    inherit_cache = True
+
+
+@compiles(database_clock, "sqlite")
+def _on_sqlite(_element: Any, _compiler: Any, **_options: Any) -> str:  # noqa: ANN401 - SQLAlchemy's
+    return "((julianday('now') - 2440587.5) * 86400.0)"
+
+
+@compiles(database_clock, "postgresql")
+def _on_postgresql(_element: Any, _compiler: Any, **_options: Any) -> str:  # noqa: ANN401
+    return "extract(epoch FROM clock_timestamp())::float8"
+
+
+@contextmanager
+def holding(database: Database, organization: str, seconds: float) -> Iterator[Lease]:
+    """Hold the organization's lock while the context lasts, renewing a lease of `seconds`.
+
+    Raise StoreLocked, saying who holds it, if somebody does.
+    """
+    lease = _acquire(database, organization, seconds)
+    done = threading.Event()
+
+    def renew() -> None:
+        while not done.wait(seconds / _BEATS):
+            with suppress(StoreError), database.writing() as connection:
+                if not extend(connection, lease, seconds):
+                    return
+
+    beating = threading.Thread(target=renew, name="keyvigil-lease", daemon=True)
+    beating.start()
+    try:
+        yield lease
+    finally:
+        done.set()
+        beating.join()
+        with suppress(StoreError), database.writing() as connection:  # else the lease runs out
+            extend(connection, lease, 0)
+
+
+def extend(connection: Connection, lease: Lease, seconds: float) -> bool:
+    """Renew a lease; return whether it is still the latest.
+
+    The row stays locked until the transaction ends.
+    """
+    renewed = connection.execute(
+        update(locks)
+        .where(locks.c.organization == lease.organization, locks.c.token == lease.token)
+        .values(expires_at=database_clock() + seconds)
+    )
+    return renewed.rowcount == 1
+
+
+def _acquire(database: Database, organization: str, seconds: float) -> Lease:
+    holder = f"{socket.gethostname()}, process {os.getpid()}, {secrets.token_hex(4)}"
+    values: dict[str, Any] = {
+        "holder": holder,
+        "acquired_at": database_clock(),
+        "expires_at": database_clock() + seconds,
+    }
+    with database.writing() as connection:
+        token = connection.execute(
+            update(locks)
+            .where(locks.c.organization == organization, locks.c.expires_at <= database_clock())
+            .values(token=locks.c.token + 1, **values)
+            .returning(locks.c.token)
+        ).scalar()
+        if token is None:
+            values |= {"organization": organization, "token": 1}
+            first = upserting(connection, locks).values(values).on_conflict_do_nothing()
+            token = connection.execute(first.returning(locks.c.token)).scalar()
+        if token is None:
+            raise _locked(connection, organization)
+    return Lease(organization=organization, holder=holder, token=token)
+
+
+def _locked(connection: Connection, organization: str) -> StoreLocked:
+    held = connection.execute(select(locks).where(locks.c.organization == organization)).one()
+    since, until = (
+        f"{datetime.fromtimestamp(at, UTC):%H:%M:%S}" for at in (held.acquired_at, held.expires_at)
+    )
+    return StoreLocked(
+        f"Another scan of {organization} is running: {held.holder}, since {since} UTC.",
+        help=f"Wait until it ends. If it died, its lock frees itself at {until} UTC.",
+    )

@@ -1,0 +1,80 @@
+"""Rows of the tables <-> what the core knows of nights, cases and events."""
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Row
+
+from scanner.finding import Severity
+from scanner.lifecycle import Case, Event, Night, Resolution, Standing, State
+from scanner.store.schema import cases, scans
+
+_CASE = tuple(column.name for column in cases.c if column.name != "organization")
+_NIGHT = tuple(
+    column.name
+    for column in scans.c
+    if column.name not in ("policies", "by_severity", "remedy_seconds")
+)
+
+
+def case_of(row: Row[Any]) -> Case:
+    """Read a row of `cases`."""
+    values = {name: getattr(row, name) for name in _CASE}
+    values["facts"] = tuple(row.facts)
+    values["severity"] = Severity(row.severity)
+    values["resolution"] = None if row.resolution is None else Resolution(row.resolution)
+    return Case(**values)
+
+
+def row_of_case(case: Case, organization: str) -> dict[str, Any]:
+    """Return the row of `cases`."""
+    values = {name: getattr(case, name) for name in _CASE}
+    return {**values, "facts": list(case.facts), "organization": organization}
+
+
+def night_of(row: Row[Any]) -> Night:
+    """Read a row of `scans`."""
+    values = {name: getattr(row, name) for name in _NIGHT}
+    return Night(
+        **values,
+        policies=tuple(row.policies),
+        by_severity={severity: row.by_severity.get(severity, 0) for severity in Severity},
+        remedy_time=timedelta(seconds=row.remedy_seconds),
+    )
+
+
+def row_of_night(night: Night) -> dict[str, Any]:
+    """Return the row of `scans`."""
+    values = {name: getattr(night, name) for name in _NIGHT}
+    return {
+        **values,
+        "policies": list(night.policies),
+        "by_severity": {severity.value: count for severity, count in night.by_severity.items()},
+        "remedy_seconds": night.remedy_time.total_seconds(),
+    }
+
+
+def event_of(row: Row[Any]) -> Event:
+    """Read a row of `events`."""
+    return Event(
+        fingerprint=row.fingerprint,
+        at=row.at,
+        scan_id=row.scan_id,
+        state=State(row.state),
+        severity=Severity(row.severity),
+        resolution=None if row.resolution is None else Resolution(row.resolution),
+    )
+
+
+def row_of_event(standing: Standing, night: Night) -> dict[str, Any]:
+    """Return the row of `events`."""
+    case = standing.case
+    return {
+        "scan_id": night.scan_id,
+        "fingerprint": case.fingerprint,
+        "organization": night.organization,
+        "at": night.started_at,
+        "state": standing.state,
+        "severity": case.severity,
+        "resolution": case.resolution,
+    }

@@ -1,0 +1,178 @@
+"""The tables. What is written here and what the migrations make is the same; a test compares."""
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+)
+
+metadata: Final = MetaData()
+
+
+class Moment(TypeDecorator[datetime]):
+    """A moment in UTC, time-zone aware on our side also where the database knows no zones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - as the base class has it
+        """Store it in UTC."""
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - as the base class has it
+        """Read it as UTC."""
+        if value is None:
+            return None
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def _text(name: str, *, null: bool = False, key: bool = False) -> Column[Any]:
+    return Column(name, Text, nullable=null, primary_key=key)
+
+
+def _count(name: str) -> Column[Any]:
+    return Column(name, Integer, nullable=False)
+
+
+def _moment(name: str, *, null: bool = False) -> Column[Any]:
+    return Column(name, Moment, nullable=null)
+
+
+scans = Table(
+    "scans",
+    metadata,
+    _text("scan_id", key=True),
+    _text("organization"),
+    _moment("started_at"),
+    _moment("finished_at"),
+    Column("policies", JSON, nullable=False),
+    Column("complete", Boolean, nullable=False),
+    _count("projects"),
+    _count("keys"),
+    Column("by_severity", JSON, nullable=False),
+    _count("excepted"),
+    _count("undetermined"),
+    _count("opened"),
+    _count("resolved"),
+    _count("unverified"),
+    _count("remedied"),
+    Column("remedy_seconds", Float(53), nullable=False),
+    Index("scans_by_night", "organization", "started_at"),
+)
+
+cases = Table(
+    "cases",
+    metadata,
+    _text("organization", key=True),
+    _text("fingerprint", key=True),
+    _text("rule"),
+    _text("policy"),
+    _text("title"),
+    _text("severity"),
+    _text("definition"),
+    Column("facts", JSON, nullable=False),
+    _text("key_id"),
+    _text("key_name", null=True),
+    _text("redacted_value"),
+    _text("project_id", null=True),
+    _text("project_name", null=True),
+    _text("owner_id", null=True),
+    _text("owner_name", null=True),
+    _text("owner_email", null=True),
+    _moment("first_seen"),
+    _moment("opened_at"),
+    _moment("last_seen"),
+    _count("openings"),
+    _moment("resolved_at", null=True),
+    _text("resolution", null=True),
+    Index("cases_open", "organization", "resolved_at"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    _text("scan_id", key=True),
+    _text("fingerprint", key=True),
+    _text("organization"),
+    _moment("at"),
+    _text("state"),
+    _text("severity"),
+    _text("resolution", null=True),
+    Index("events_by_case", "organization", "fingerprint"),
+    Index("events_by_night", "organization", "at"),
+)
+
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("scan_id", Text, ForeignKey("scans.scan_id"), primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+)
+
+locks = Table(
+    "locks",
+    metadata,
+    _text("organization", key=True),
+    _text("holder"),
+    Column("token", BigInteger, nullable=False),
+    Column("acquired_at", Float(53), nullable=False),
+    Column("expires_at", Float(53), nullable=False),
+)
+"""Times here are the database's own clock, in Unix seconds: machines disagree about the time."""
+
+plans = Table(
+    "plans",
+    metadata,
+    _text("plan_id", key=True),
+    _text("scan_id"),
+    _text("organization"),
+    _moment("made_at"),
+    Column("content", JSON, nullable=False),
+    Index("plans_by_night", "organization", "made_at"),
+)
+
+receipts = Table(
+    "receipts",
+    metadata,
+    _text("receipt_id", key=True),
+    Column("plan_id", Text, ForeignKey("plans.plan_id"), nullable=False),
+    _text("organization"),
+    _text("key_id"),
+    _text("method"),
+    _text("state"),
+    _moment("at"),
+    Column("content", JSON, nullable=False),
+    Index("receipts_by_key", "organization", "key_id"),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    _text("delivery_id", key=True),
+    _text("scan_id"),
+    _text("organization"),
+    _text("sink"),
+    _text("route"),
+    _text("state"),
+    _count("attempts"),
+    _moment("made_at"),
+    _moment("delivered_at", null=True),
+    Column("content", JSON, nullable=False),
+    Column("receipt", JSON, nullable=True),
+    Index("deliveries_by_state", "organization", "state"),
+)
