@@ -13,6 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from scanner.errors import StoreError, UsageError
 from scanner.secret import redact
@@ -27,7 +28,10 @@ _WRITES: Final = "keyvigil_writes"
 
 
 class Database:
-    """A SQLite file or a PostgreSQL database with our tables in it."""
+    """A SQLite file or a PostgreSQL database with our tables in it.
+
+    Each transaction has a connection of its own: a scan needs a dozen in an hour.
+    """
 
     def __init__(self, engine: Engine, place: str) -> None:
         self.place = place
@@ -50,10 +54,6 @@ class Database:
         """Yield a connection in one transaction that nobody else writes beside, on SQLite."""
         with self._explained(), self._writing_engine.begin() as connection:
             yield connection
-
-    def close(self) -> None:
-        """Close all connections."""
-        self._engine.dispose()
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -81,11 +81,7 @@ def open_database(place: str) -> Database:
     url, shown = _address(place)
     engine = _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url)
     database = Database(engine, shown)
-    try:
-        _bring_up_to_date(database)
-    except BaseException:
-        database.close()
-        raise
+    _bring_up_to_date(database)
     return database
 
 
@@ -121,7 +117,7 @@ def _sqlite(url: URL) -> Engine:
             f"The history cannot be kept in {path}: {error.strerror}.",
             help="Name another file with --store, or --store none to keep no history.",
         ) from None
-    engine = create_engine(url, connect_args={"timeout": _BUSY})
+    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": _BUSY})
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own
@@ -140,7 +136,7 @@ def _sqlite(url: URL) -> Engine:
 
 def _postgresql(url: URL) -> Engine:
     try:
-        return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+        return create_engine(url, poolclass=NullPool, connect_args={"connect_timeout": 10})
     except ImportError:
         raise UsageError(
             "History in PostgreSQL needs the package psycopg.",

@@ -49,7 +49,7 @@ def holding(database: Database, organization: str, seconds: float) -> Iterator[L
 
     Raise StoreLocked, saying who holds it, if somebody does.
     """
-    lease = _acquire(database, organization, seconds)
+    lease = acquire(database, organization, seconds)
     done = threading.Event()
 
     def renew() -> None:
@@ -82,7 +82,8 @@ def extend(connection: Connection, lease: Lease, seconds: float) -> bool:
     return renewed.rowcount == 1
 
 
-def _acquire(database: Database, organization: str, seconds: float) -> Lease:
+def acquire(database: Database, organization: str, seconds: float) -> Lease:
+    """Take the lock for so many seconds; raise StoreLocked if somebody has it."""
     holder = f"{socket.gethostname()}, process {os.getpid()}, {secrets.token_hex(4)}"
     values: dict[str, Any] = {
         "holder": holder,

@@ -1,0 +1,85 @@
+"""Nights, cases and histories for tests."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from scanner.finding import Severity
+from scanner.lifecycle import Case, History, Night, Resolution, Standing, State
+from scanner.ports import Lease
+from scanner.store.database import open_database
+from scanner.store.history import Keeping, SqlStore
+from tests.factories import NOW
+
+ACME = "Acme"
+
+
+def a_store(place: str, *, lease: float = 30, **keeping: Any) -> SqlStore:
+    return SqlStore(open_database(place), keeping=Keeping(**keeping), lease=lease)
+
+
+def a_case(fingerprint: str = "f1", **changes: Any) -> Case:
+    case = Case(
+        fingerprint=fingerprint,
+        rule="key-too-old",
+        policy="baseline",
+        title="Keys are replaced within 90 days",
+        severity=Severity.HIGH,
+        definition="0123456789abcdef",
+        facts=("age",),
+        key_id="key_1",
+        key_name="a key\N{RIGHT-TO-LEFT OVERRIDE} 'quoted'",
+        redacted_value="sk-proj-abcd...wxyz",
+        project_id="proj_1",
+        project_name=None,
+        owner_id="user-1",
+        owner_name="Ada Ito",
+        owner_email="ada@example.com",
+        first_seen=NOW,
+        opened_at=NOW,
+        last_seen=NOW,
+    )
+    return replace(case, **changes)
+
+
+def night(at: datetime, number: int = 0, **changes: Any) -> Night:
+    made = Night(
+        scan_id=f"{at:%Y%m%dT%H%M%SZ}-{number:08x}",
+        organization=ACME,
+        started_at=at,
+        finished_at=at + timedelta(seconds=2, microseconds=5),
+        policies=("baseline", "mine"),
+        complete=True,
+        projects=3,
+        keys=40,
+        by_severity={severity: severity.rank for severity in Severity},
+        excepted=1,
+        undetermined=2,
+        opened=3,
+        resolved=4,
+        unverified=5,
+        remedied=3,
+        remedy_time=timedelta(days=3, seconds=0.25),
+    )
+    return replace(made, **changes)
+
+
+def a_history(at: datetime, *standings: Standing, **changes: Any) -> History:
+    return History(standings=standings, nights=(night(at, **changes),))
+
+
+def record(
+    store: SqlStore, at: datetime, standings: Iterable[Standing] = (), **changes: Any
+) -> None:
+    with store.hold(ACME) as lease:
+        store.record(lease, a_history(at, *standings, **changes), b"seen")
+
+
+def resolved(case: Case, at: datetime, how: Resolution = Resolution.KEY_DELETED) -> Standing:
+    return Standing(State.RESOLVED, replace(case, resolved_at=at, resolution=how))
+
+
+def stale(lease: Lease) -> Lease:
+    """The lease of whoever held the lock before."""
+    return replace(lease, token=lease.token - 1)

@@ -1,0 +1,191 @@
+"""Opening: a place is made, migrated, or refused with a reason."""
+
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+
+import scanner.store.database as opening
+from scanner.errors import StoreError, UsageError
+from scanner.lifecycle import Resolution
+from scanner.store.database import Database, open_database
+from scanner.store.schema import metadata
+from tests.factories import NOW
+from tests.store.making import ACME, a_case, a_store, night, record
+
+FIRST = "0001"
+
+
+def of_first_version(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make a database as the first schema had it, with a night of history in plain SQL."""
+    upgrade = command.upgrade
+
+    def to_first(config: Config, _revision: str) -> None:
+        upgrade(config, FIRST)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(command, "upgrade", to_first)
+        database = open_database(place)
+    made, case = night(NOW), a_case(resolved_at=NOW, resolution=Resolution.MENDED)
+    at = NOW.isoformat(sep=" ") if database.dialect == "postgresql" else f"{NOW:%Y-%m-%d %H:%M:%S}"
+    end = at.replace("03:00:00", "03:00:02.000005")
+    scan = {
+        "scan_id": made.scan_id,
+        "organization": ACME,
+        "started_at": at,
+        "finished_at": end,
+        "policies": json.dumps(made.policies),
+        "complete": True,
+        "projects": made.projects,
+        "keys": made.keys,
+        "by_severity": json.dumps(made.by_severity),
+        "excepted": made.excepted,
+        "undetermined": made.undetermined,
+        "opened": made.opened,
+        "resolved": made.resolved,
+        "unverified": made.unverified,
+        "remedied": made.remedied,
+        "remedy_seconds": made.remedy_time.total_seconds(),
+    }
+    names = (name for name in case.__slots__ if name != "facts")
+    dates = ("first_seen", "opened_at", "last_seen", "resolved_at")
+    row = {name: at if name in dates else getattr(case, name) for name in names}
+    row |= {"organization": ACME, "facts": '["age"]'}
+    with database.writing() as connection:
+        for table, values in (("scans", scan), ("cases", row)):
+            places = ", ".join(f":{name}" for name in values)
+            sql = f"INSERT INTO {table} ({', '.join(values)}) VALUES ({places})"  # noqa: S608 - our own names
+            connection.execute(text(sql), values)
+        connection.execute(
+            text("INSERT INTO snapshots VALUES (:scan_id, :content)"),
+            {"scan_id": made.scan_id, "content": b"seen"},
+        )
+
+
+def version(database: Database) -> Any:
+    with database.reading() as connection:
+        return connection.execute(text("SELECT version_num FROM keyvigil_version")).scalar()
+
+
+def test_the_migrations_make_the_schema_that_the_code_speaks_of(place: str) -> None:
+    database = open_database(place)
+    with database.reading() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"version_table": "keyvigil_version", "compare_type": True}
+        )
+        assert compare_metadata(context, metadata) == []
+
+
+def test_a_history_of_the_first_schema_version_is_kept(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_first_version(place, monkeypatch)
+    store = a_store(place)
+    assert store.nights(ACME, 10) == (night(NOW),)
+    closed = a_case(resolved_at=NOW, resolution=Resolution.MENDED)
+    assert store.cases(ACME, ["f1"]) == (closed,)
+    assert store.snapshot(night(NOW).scan_id) == b"seen"
+    database = open_database(place)
+    assert version(database) != FIRST
+    with database.reading() as connection:
+        assert connection.execute(text("SELECT count(*) FROM deliveries")).scalar() == 0
+
+
+def test_a_history_of_a_newer_version_is_refused_and_left_alone(place: str) -> None:
+    database = open_database(place)
+    with database.writing() as connection:
+        connection.execute(text("UPDATE keyvigil_version SET version_num = '9999'"))
+    with pytest.raises(UsageError, match="newer KeyVigil") as caught:
+        open_database(place)
+    assert "9999" in str(caught.value)
+    assert version(database) == "9999"
+
+
+def test_many_may_open_a_new_history_at_once(place: str) -> None:
+    opened: list[Database] = []
+    barrier = threading.Barrier(6)
+
+    def begin() -> None:
+        barrier.wait()
+        opened.append(open_database(place))
+
+    threads = [threading.Thread(target=begin) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({version(database) for database in opened}) == 1
+    assert len(opened) == 6
+
+
+def test_a_migration_that_fails_changes_nothing(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upgrade = command.upgrade
+
+    def breaks(config: Config, revision: str) -> None:
+        upgrade(config, revision)
+        raise OSError("the power went")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(command, "upgrade", breaks)
+        with pytest.raises(OSError, match="power"):
+            open_database(place)
+    record(a_store(place), NOW)
+
+
+def test_a_new_file_is_for_its_owner_only(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "history.db"
+    database = open_database(str(path))
+    with database.writing() as connection:
+        connection.execute(text("DELETE FROM locks"))
+        modes = {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
+    assert set(modes) == {"history.db", "history.db-wal", "history.db-shm"}
+    assert set(modes.values()) == {0o600}
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize(
+    ("place", "says"),
+    [
+        ("mysql://root:geheim@localhost/x", "leads to mysql"),
+        ("http://localhost:port/x", "is no address of a database"),
+        ("/proc/none/history.db", "cannot be kept in /proc/none/history.db"),
+    ],
+)
+def test_a_place_that_cannot_be_one_is_refused(place: str, says: str) -> None:
+    with pytest.raises(UsageError, match=says) as caught:
+        open_database(place)
+    assert "geheim" not in str(caught.value)
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("my notes " * 1000)
+    with pytest.raises(StoreError, match="file is not a database"):
+        open_database(str(path))
+    assert path.read_text() == "my notes " * 1000
+
+
+def test_a_database_that_does_not_answer_is_named_without_its_password() -> None:
+    with pytest.raises(StoreError, match="refused") as caught:
+        open_database("postgresql://scanner:geheim@127.0.0.1:9/history")
+    assert "scanner:***@127.0.0.1:9/history" in str(caught.value)
+    assert "geheim" not in str(caught.value)
+
+
+def test_without_the_driver_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_arguments: object, **_options: object) -> None:
+        raise ImportError("No module named 'psycopg'")
+
+    monkeypatch.setattr(opening, "create_engine", missing)
+    with pytest.raises(UsageError) as caught:
+        open_database("postgresql://localhost/history")
+    assert "keyvigil[postgres]" in str(caught.value.help)

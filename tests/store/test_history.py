@@ -1,0 +1,142 @@
+"""What any database remembers: the contract of the store, on SQLite and on PostgreSQL."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from scanner.errors import StoreError, UsageError
+from scanner.finding import Severity
+from scanner.lifecycle import Event, Resolution, Standing, State
+from scanner.store.history import Keeping, Pruned
+from tests.factories import NOW, ago
+from tests.store.making import ACME, a_case, a_history, a_store, night, record, resolved, stale
+
+TOMORROW = NOW + timedelta(days=1)
+
+
+def test_what_was_recorded_is_read_again_as_it_was(place: str) -> None:
+    store = a_store(place)
+    case = a_case()
+    record(store, NOW, [Standing(State.NEW, case)])
+    again = a_store(place)
+    assert again.cases(ACME, []) == (case,)
+    assert again.nights(ACME, 10) == (night(NOW),)
+    assert again.snapshot(night(NOW).scan_id) == b"seen"
+    assert again.organizations() == (ACME,)
+    assert again.events(ACME, NOW) == (
+        Event("f1", NOW, night(NOW).scan_id, State.NEW, Severity.HIGH),
+    )
+
+
+def test_organizations_know_nothing_of_each_other(place: str) -> None:
+    store = a_store(place)
+    record(store, NOW, [Standing(State.NEW, a_case())])
+    assert store.cases("Other", ["f1"]) == ()
+    assert store.nights("Other", 10) == ()
+    assert store.events("Other", TOMORROW) == ()
+    assert store.prune("Other", NOW + timedelta(days=4000), Keeping(snapshots=0)) == Pruned(
+        scans=0, snapshots=0, cases=0
+    )
+    assert store.nights(None, 10) == (night(NOW),)
+
+
+def test_open_cases_come_always_and_closed_ones_when_named(place: str) -> None:
+    store = a_store(place)
+    closed = [a_case(f"closed-{n:04}") for n in range(1200)]
+    opened = a_case("open")
+    record(store, NOW, [Standing(State.NEW, case) for case in (*closed, opened)])
+    record(store, TOMORROW, [resolved(case, TOMORROW) for case in closed])
+    assert store.cases(ACME, []) == (opened,)
+    named = [case.fingerprint for case in closed[:1100]]
+    assert len(store.cases(ACME, [*named, "open", "never seen"])) == 1101
+
+
+def test_a_case_changes_in_place_and_its_events_add_up(place: str) -> None:
+    store = a_store(place)
+    case = a_case()
+    worse = replace(case, severity=Severity.CRITICAL, last_seen=TOMORROW)
+    record(store, NOW, [Standing(State.NEW, case)])
+    record(store, TOMORROW, [Standing(State.ESCALATED, worse, before=Severity.HIGH)])
+    third, fourth = (NOW + timedelta(days=n) for n in (2, 3))
+    still = replace(worse, last_seen=third)
+    record(store, third, [Standing(State.PERSISTING, still)])
+    record(store, fourth, [resolved(still, fourth, Resolution.KEY_ROTATED)])
+    (read,) = store.cases(ACME, ["f1"])
+    assert (read.first_seen, read.last_seen, read.resolved_at) == (NOW, third, fourth)
+    told = [(e.at, e.state, e.severity, e.resolution) for e in store.events(ACME, fourth)]
+    assert told == [
+        (NOW, State.NEW, Severity.HIGH, None),
+        (TOMORROW, State.ESCALATED, Severity.CRITICAL, None),
+        (fourth, State.RESOLVED, Severity.CRITICAL, Resolution.KEY_ROTATED),
+    ]
+    assert len(store.events(ACME, TOMORROW)) == 2
+
+
+def test_what_could_not_be_verified_stays_as_it_was(place: str) -> None:
+    store = a_store(place)
+    record(store, NOW, [Standing(State.NEW, a_case())])
+    unseen = Standing(State.UNVERIFIED, a_case(title="not to be written"), reason="not seen")
+    record(store, TOMORROW, [unseen])
+    assert store.cases(ACME, []) == (a_case(),)
+    assert len(store.events(ACME, TOMORROW)) == 1
+
+
+def test_a_scan_is_recorded_whole_or_not_at_all(place: str) -> None:
+    store = a_store(place)
+    record(store, NOW, [Standing(State.NEW, a_case())])
+    with pytest.raises(StoreError) as caught:  # its id is taken: the last of what is written
+        record(store, NOW, [Standing(State.NEW, a_case("f2")), resolved(a_case(), NOW)])
+    assert "sk-" not in str(caught.value)
+    assert store.cases(ACME, ["f2"]) == (a_case(),)
+    assert store.nights(ACME, 10) == (night(NOW),)
+    record(store, TOMORROW)
+
+
+def test_whoever_lost_the_lock_cannot_write(place: str) -> None:
+    store = a_store(place)
+    record(store, NOW, [Standing(State.NEW, a_case())])
+    with store.hold(ACME) as lease, pytest.raises(StoreError, match="took over"):
+        store.record(stale(lease), a_history(TOMORROW, resolved(a_case(), TOMORROW)), b"")
+    assert store.cases(ACME, []) == (a_case(),)
+    assert store.nights(ACME, 10) == (night(NOW),)
+
+
+def test_nights_are_the_latest_oldest_first(place: str) -> None:
+    store = a_store(place)
+    nights = [night(NOW + timedelta(days=n)) for n in range(5)]
+    for made in nights:
+        record(store, made.started_at)
+    assert store.nights(ACME, 3) == tuple(nights[2:])
+    assert store.find("latest") == nights[-1]
+    assert store.find("previous") == nights[-2]
+    assert store.find(nights[2].scan_id[:8]) == nights[2]
+
+
+@pytest.mark.parametrize("name", ["2026", "nothing", "%", "latest", "previous"])
+def test_a_scan_that_is_none_or_many_is_refused(place: str, name: str) -> None:
+    store = a_store(place)
+    if name == "2026":
+        record(store, NOW)
+        record(store, TOMORROW)
+    with pytest.raises(UsageError, match=name):
+        store.find(name)
+
+
+def test_old_scans_are_forgotten_and_open_cases_keep_their_first_night(place: str) -> None:
+    store = a_store(place, scans=timedelta(days=400), snapshots=2)
+    old, mended = a_case("open"), a_case("mended", opened_at=ago(days=500))
+    record(store, ago(days=500), [Standing(State.NEW, old), Standing(State.NEW, mended)])
+    record(store, ago(days=450), [resolved(mended, ago(days=450))])
+    assert len(store.nights(ACME, 10)) == 2
+    for days in (3, 2, 1):
+        record(store, ago(days=days))
+    assert [n.started_at for n in store.nights(ACME, 10)] == [ago(days=n) for n in (3, 2, 1)]
+    assert store.cases(ACME, ["mended"]) == (old,)
+    assert [event.fingerprint for event in store.events(ACME, NOW)] == ["open"]
+    assert store.snapshot(night(ago(days=2)).scan_id) == b"seen"
+    with pytest.raises(UsageError, match="kept no more"):
+        store.snapshot(night(ago(days=3)).scan_id)
+    assert store.prune(ACME, NOW, Keeping(scans=timedelta(days=2), snapshots=1)) == Pruned(
+        scans=1, snapshots=1, cases=0
+    )

@@ -1,0 +1,71 @@
+"""One scan of an organization at a time: the lock's contract, on SQLite and on PostgreSQL."""
+
+import threading
+import time
+
+import pytest
+
+from scanner.errors import StoreLocked
+from scanner.ports import Lease
+from scanner.store.database import open_database
+from scanner.store.locks import acquire
+from tests.store.making import ACME, a_store
+
+SHORT = 0.6
+
+
+def test_the_second_is_told_who_holds_the_lock(place: str) -> None:
+    store, other = a_store(place), a_store(place)
+    with store.hold(ACME) as lease:
+        with pytest.raises(StoreLocked) as caught, other.hold(ACME):
+            pass
+        assert lease.holder in str(caught.value)
+        assert "its lock frees itself at" in str(caught.value.help)
+        with other.hold("Another"):
+            pass
+    with other.hold(ACME) as after:
+        assert after.token == lease.token + 1
+
+
+def test_a_lease_is_renewed_as_long_as_its_holder_lives(place: str) -> None:
+    store = a_store(place, lease=SHORT)
+    with store.hold(ACME):
+        time.sleep(3 * SHORT)
+        with pytest.raises(StoreLocked), a_store(place).hold(ACME):
+            pass
+
+
+def test_a_dead_holder_frees_the_lock_after_the_lease(place: str) -> None:
+    dead = acquire(open_database(place), ACME, SHORT)  # and nobody renews it
+    store = a_store(place, lease=SHORT)
+    with pytest.raises(StoreLocked), store.hold(ACME):
+        pass
+    time.sleep(1.5 * SHORT)
+    with store.hold(ACME) as lease:
+        assert lease.token == dead.token + 1
+
+
+def test_of_many_at_once_one_gets_the_lock(place: str) -> None:
+    store = a_store(place)
+    held: list[Lease] = []
+    refused: list[str] = []
+    ready, asked = threading.Barrier(8), threading.Barrier(8)
+
+    def want() -> None:
+        ready.wait()
+        try:
+            with store.hold(ACME) as lease:
+                held.append(lease)
+                asked.wait()
+        except StoreLocked as error:
+            refused.append(str(error))
+            asked.wait()
+
+    threads = [threading.Thread(target=want) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(held) == 1
+    assert len(refused) == 7
+    assert all(held[0].holder in text for text in refused)
