@@ -8,9 +8,9 @@ from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 
-from scanner.finding import Finding, Judgement, Outcome, OwnerState
+from scanner.finding import Finding, Judgement, Outcome, OwnerState, Severity
 from scanner.inventory import Collection, CoverageState, Inventory, Unknown
-from scanner.lifecycle import Case, Resolution, Standing, State
+from scanner.lifecycle import Case, Event, Resolution, Standing, State, Turn
 from scanner.policy.subject import subjects
 
 _OWNER_STATE = "owner.state"
@@ -35,6 +35,30 @@ def compare(
         eyes.stands(case) for case in known.values() if case.resolved_at is None
     ]  # what was found tonight is no longer among them
     return tuple(sorted(standings, key=_worst_first))
+
+
+def between(events: Iterable[Event], moment: datetime) -> tuple[Turn, ...]:
+    """Tell what is otherwise after all `events`, which stand in order, than at `moment`."""
+    before: dict[str, Severity] = {}
+    after: dict[str, Event] = {}
+    for event in events:
+        after[event.fingerprint] = event
+        if event.at > moment:
+            continue
+        if event.state is State.RESOLVED:
+            before.pop(event.fingerprint, None)
+        else:
+            before[event.fingerprint] = event.severity
+    turns = (
+        Turn(
+            fingerprint=fingerprint,
+            before=before.get(fingerprint),
+            after=None if last.state is State.RESOLVED else last.severity,
+            resolution=last.resolution,
+        )
+        for fingerprint, last in after.items()
+    )
+    return tuple(turn for turn in turns if turn.before != turn.after)
 
 
 def _found(

@@ -38,6 +38,11 @@ class Resolution(StrEnum):
         """Whether something was done about the key, and not about the policy."""
         return self not in (Resolution.EXCEPTED, Resolution.POLICY_CHANGED)
 
+    @property
+    def words(self) -> str:
+        """Spell it for people: `key deleted`."""
+        return self.value.replace("_", " ")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
@@ -91,6 +96,28 @@ class Event(NamedTuple):
     resolution: Resolution | None = None
 
 
+class Turn(NamedTuple):
+    """What became of a case between two scans; a severity is None while it is not open.
+
+    `resolution` is the latest one.
+    """
+
+    fingerprint: str
+    before: Severity | None
+    after: Severity | None
+    resolution: Resolution | None
+
+    @property
+    def words(self) -> str:
+        """Spell it for people: `resolved, key deleted`."""
+        if self.before is None:
+            return "opened"
+        if self.after is None:
+            how = f", {self.resolution.words}" if self.resolution else ""
+            return f"resolved{how}"
+        return "escalated" if self.after.rank < self.before.rank else "lowered"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Night:
     """One recorded scan in figures. `remedied` of the `resolved` took `remedy_time` together."""
@@ -136,6 +163,10 @@ class History:
     def of(self, *states: State) -> tuple[Standing, ...]:
         """Return what stands so."""
         return tuple(standing for standing in self.standings if standing.state in states)
+
+    def by_fingerprint(self) -> dict[str, Standing]:
+        """Return where each case stands, by its fingerprint."""
+        return {standing.case.fingerprint: standing for standing in self.standings}
 
     @property
     def oldest_open(self) -> Case | None:

@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from scanner.cli import policies, sandbox
+from scanner.cli import history, policies, sandbox
 from scanner.cli.console import ExitCode, close_quietly, out, say, show_error
 from scanner.cli.demo import demo
 from scanner.cli.scan import scan
@@ -26,6 +26,8 @@ app = typer.Typer(
 )
 app.command()(scan)
 app.command()(demo)
+app.add_typer(history.app, name="history")
+app.command()(history.diff)
 app.add_typer(policies.app, name="policies")
 app.add_typer(sandbox.app, name="sandbox")
 

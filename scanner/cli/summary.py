@@ -1,5 +1,6 @@
 """A scan result on the terminal: rule by rule, the worst first, a few keys of each."""
 
+from collections import Counter
 from typing import Final
 
 from rich.console import Console
@@ -7,11 +8,14 @@ from rich.table import Table
 from rich.text import Text
 
 from scanner.cli.console import inert, tell
+from scanner.durations import format_duration
 from scanner.finding import Finding, Severity
 from scanner.inventory import by_collection, is_complete
+from scanner.lifecycle import History, State
 from scanner.result import RuleGroup, ScanResult, grouped, undecided
 
 _KEYS_SHOWN: Final = 4
+_CHANGES: Final = (State.NEW, State.REOPENED, State.ESCALATED, State.LOWERED)
 _WIDEST: Final = 160
 _STYLES: Final = {
     Severity.CRITICAL: "bold red",
@@ -37,6 +41,8 @@ def print_summary(result: ScanResult, console: Console, *, shows_all: bool) -> N
     if is_cut and not shows_all:
         console.print("Every key: keyvigil scan --output html=report.html", style="dim")
     _print_totals(result, console)
+    if result.history:
+        _print_history(result.history, console)
     _print_exceptions(result, console)
     _print_undetermined(result, console)
     _print_coverage(result, console)
@@ -103,6 +109,30 @@ def _print_totals(result: ScanResult, console: Console) -> None:
     idle = [tally.rule.id for tally in result.rules if not tally.applied]
     if idle and result.keys:
         console.print(f"Applied to no key: {', '.join(idle)}.", style="yellow")
+
+
+def _print_history(history: History, console: Console) -> None:
+    """Print what changed since the night before, and how long things take to be mended."""
+    if history.previous is None:
+        console.print("The first scan of its history.")
+        return
+    counts = Counter(standing.state for standing in history.standings)
+    changes = [f"{counts[state]:,} {state.value}" for state in _CHANGES if counts[state]]
+    ways = Counter(s.case.resolution.words for s in history.of(State.RESOLVED) if s.case.resolution)
+    if ways:
+        how = ", ".join(f"{count:,} {way}" for way, count in ways.most_common())
+        changes.append(f"{counts[State.RESOLVED]:,} resolved ({how})")
+    since = f"Since {history.previous.started_at:%Y-%m-%d %H:%M} UTC"
+    tell(console, inert(f"{since}: {', '.join(changes) or 'nothing changed'}."))
+    if counts[State.UNVERIFIED]:
+        reasons = Counter(standing.reason for standing in history.of(State.UNVERIFIED))
+        why = "; ".join(f"{count:,}: {reason}" for reason, count in reasons.most_common(3))
+        count = _count(counts[State.UNVERIFIED], "finding")
+        tell(console, inert(f"Carried over unverified: {count} ({why}).", "magenta"))
+    mean = history.mean_time_to_remedy
+    if mean is not None:
+        count = _count(len(history.nights), "scan")
+        console.print(f"Mended within {format_duration(mean)} on average, over {count}.")
 
 
 def _print_exceptions(result: ScanResult, console: Console) -> None:

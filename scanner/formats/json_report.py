@@ -3,7 +3,8 @@
 from importlib.metadata import version
 from typing import Any
 
-from scanner.finding import Evidence, ExceptionTally, Finding, RuleTally
+from scanner.finding import Evidence, ExceptionTally, Finding, Outcome, RuleTally
+from scanner.formats.history_rows import history_row
 from scanner.formats.report_rows import (
     CoverageRow,
     DisabledRow,
@@ -22,6 +23,7 @@ from scanner.formats.report_rows import (
     TotalsRow,
 )
 from scanner.inventory import Coverage, Key, Project, Unknown, by_collection
+from scanner.lifecycle import Standing
 from scanner.result import ScanResult
 
 
@@ -39,6 +41,7 @@ def report_schema() -> dict[str, Any]:
 
 def _report(result: ScanResult) -> Report:
     totals = result.totals()
+    standings = result.history.by_fingerprint() if result.history else {}
     return Report(
         schema_="keyvigil.report/1",
         tool=ToolRow(version=version("keyvigil")),
@@ -75,7 +78,8 @@ def _report(result: ScanResult) -> Report:
             for rule in result.disabled
         ],
         exceptions=[_exception(tally) for tally in result.exceptions],
-        findings=[_finding(finding) for finding in result.findings],
+        findings=[_finding(f, standings.get(f.fingerprint)) for f in result.findings],
+        history=history_row(result.history) if result.history else None,
     )
 
 
@@ -120,9 +124,13 @@ def _gap(gap: Coverage) -> GapRow:
     )
 
 
-def _finding(finding: Finding) -> FindingRow:
+def _finding(finding: Finding, standing: Standing | None) -> FindingRow:
+    if finding.outcome is not Outcome.VIOLATED:
+        standing = None
     return FindingRow(
         fingerprint=finding.fingerprint,
+        state=standing.state if standing else None,
+        first_seen=standing.case.first_seen if standing else None,
         rule=finding.rule.id,
         severity=finding.severity,
         outcome=finding.outcome.value,

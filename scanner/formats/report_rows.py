@@ -8,6 +8,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from scanner.lifecycle import Resolution, State
+
 
 class _Row(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -149,10 +151,73 @@ class ExceptionRow(ExemptRow):
     excepted: int
 
 
-class FindingRow(_Row):
-    """One rule and one key; `project` is null for admin keys."""
+class CaseRow(_Row):
+    """A finding of nights before, with the key as it was last seen in violation."""
 
     fingerprint: str
+    rule: str
+    title: str
+    severity: str
+    key_id: str
+    key_name: str | None
+    redacted_value: str
+    project_id: str | None
+    project_name: str | None
+    owner_name: str | None
+    owner_email: str | None
+    first_seen: datetime
+    last_seen: datetime
+
+
+class ResolvedRow(CaseRow):
+    """A finding that is none any more, and how that came about."""
+
+    resolution: Resolution
+
+
+class UnverifiedRow(CaseRow):
+    """A finding that is still open, as tonight could not tell; `reason` says why."""
+
+    reason: str
+
+
+class NightRow(_Row):
+    """One recorded scan in figures; `opened` counts new and reopened findings."""
+
+    scan: str
+    started_at: datetime
+    complete: bool
+    keys: int
+    by_severity: dict[str, int]
+    opened: int
+    resolved: int
+    unverified: int
+
+
+class HistoryRow(_Row):
+    """What changed since `previous`, null on the first night; `states` counts the findings in each.
+
+    `nights` are the latest, oldest first, and end with this scan. Times to remedy are in seconds.
+    """
+
+    previous: str | None
+    states: dict[str, int]
+    resolved: list[ResolvedRow]
+    unverified: list[UnverifiedRow]
+    nights: list[NightRow]
+    mean_time_to_remedy: float | None
+    oldest_open: CaseRow | None
+
+
+class FindingRow(_Row):
+    """One rule and one key; `project` is null for admin keys.
+
+    `state` and `first_seen` are null without a history, and where the outcome is not `violated`.
+    """
+
+    fingerprint: str
+    state: State | None
+    first_seen: datetime | None
     rule: str
     severity: str
     outcome: Literal["violated", "excepted", "undetermined"]
@@ -174,6 +239,7 @@ class Report(_Row):
     disabled_rules: list[DisabledRow]
     exceptions: list[ExceptionRow]
     findings: list[FindingRow]
+    history: HistoryRow | None
 
     model_config = ConfigDict(
         frozen=True,

@@ -147,10 +147,10 @@ class SqlStore:
         with self._database.reading() as connection:
             return tuple(event_of(row) for row in connection.execute(query))
 
-    def prune(self, organization: str, now: datetime, keeping: Keeping) -> Pruned:
+    def prune(self, organization: str, now: datetime) -> Pruned:
         """Forget what is not to be kept."""
         with self._database.writing() as connection:
-            return _forget(connection, organization, keeping, now)
+            return _forget(connection, organization, self._keeping, now)
 
     def organizations(self) -> tuple[str, ...]:
         """Return those whose scans are recorded."""

@@ -8,7 +8,7 @@ import pytest
 from scanner.errors import StoreError, UsageError
 from scanner.finding import Severity
 from scanner.lifecycle import Event, Resolution, Standing, State
-from scanner.store.history import Keeping, Pruned
+from scanner.store.history import Pruned
 from tests.factories import NOW, ago
 from tests.store.making import ACME, a_case, a_history, a_store, night, record, resolved, stale
 
@@ -35,9 +35,8 @@ def test_organizations_know_nothing_of_each_other(place: str) -> None:
     assert store.cases("Other", ["f1"]) == ()
     assert store.nights("Other", 10) == ()
     assert store.events("Other", TOMORROW) == ()
-    assert store.prune("Other", NOW + timedelta(days=4000), Keeping(snapshots=0)) == Pruned(
-        scans=0, snapshots=0, cases=0
-    )
+    nothing = Pruned(scans=0, snapshots=0, cases=0)
+    assert a_store(place, snapshots=0).prune("Other", NOW + timedelta(days=4000)) == nothing
     assert store.nights(None, 10) == (night(NOW),)
 
 
@@ -137,6 +136,5 @@ def test_old_scans_are_forgotten_and_open_cases_keep_their_first_night(place: st
     assert store.snapshot(night(ago(days=2)).scan_id) == b"seen"
     with pytest.raises(UsageError, match="kept no more"):
         store.snapshot(night(ago(days=3)).scan_id)
-    assert store.prune(ACME, NOW, Keeping(scans=timedelta(days=2), snapshots=1)) == Pruned(
-        scans=1, snapshots=1, cases=0
-    )
+    stricter = a_store(place, scans=timedelta(days=2), snapshots=1)
+    assert stricter.prune(ACME, NOW) == Pruned(scans=1, snapshots=1, cases=0)

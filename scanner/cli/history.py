@@ -1,0 +1,175 @@
+"""`keyvigil history` and `keyvigil diff`: the recorded scans, and what changed between them."""
+
+import json
+import os
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Annotated, Final
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from scanner.cli.console import inert, out, say
+from scanner.cli.memory import OrganizationOption, StoreOption
+from scanner.compare import between
+from scanner.durations import format_duration
+from scanner.errors import UsageError
+from scanner.finding import Severity
+from scanner.formats.history_rows import night_row
+from scanner.lifecycle import Case, Night, Turn
+from scanner.settings import StoreSettings, read_store_settings
+from scanner.wiring import now, open_store
+
+app = typer.Typer(invoke_without_command=True, help="The scans that were recorded.")
+_SHOWN: Final = 30
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.callback()
+def history(
+    context: typer.Context,
+    store: StoreOption = None,
+    organization: OrganizationOption = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many.")] = _SHOWN,
+    as_json: _Json = False,
+) -> None:
+    """List the scans that were recorded, oldest first, and how it goes."""
+    context.obj = store, organization
+    if context.invoked_subcommand is not None:
+        return
+    nights = open_store(_settings(store)).nights(organization, limit)
+    if as_json:
+        rows = [
+            {"organization": night.organization, **night_row(night).model_dump(mode="json")}
+            for night in nights
+        ]
+        typer.echo(json.dumps(rows, indent=2))
+    elif not nights:
+        out.print("No scan is recorded yet.")
+    else:
+        _print_nights(nights)
+
+
+@app.command()
+def prune(context: typer.Context) -> None:
+    """Forget now what is not to be kept: KEYVIGIL_KEEP, KEYVIGIL_KEEP_SNAPSHOTS."""
+    place, organization = context.obj
+    settings = _settings(place)
+    store = open_store(settings)
+    for name in [organization] if organization else store.organizations():
+        gone = store.prune(name, now())
+        out.print(
+            inert(
+                f"{name}: forgot {gone.scans:,} scans, {gone.snapshots:,} snapshots and"
+                f" {gone.cases:,} resolved findings."
+            )
+        )
+
+
+def diff(
+    before: Annotated[str, typer.Argument(metavar="A", show_default=False)],
+    after: Annotated[str, typer.Argument(metavar="B", show_default=False)],
+    store: StoreOption = None,
+    organization: OrganizationOption = None,
+    as_json: _Json = False,
+) -> None:
+    """Tell what changed between two recorded scans: ids, beginnings of ids, latest, previous."""
+    history = open_store(_settings(store))
+    first, second = history.find(before, organization), history.find(after, organization)
+    if first.organization != second.organization:
+        raise UsageError(
+            f"{first.scan_id} is a scan of {first.organization}, and {second.scan_id} one of"
+            f" {second.organization}.",
+            help="Name two scans of the same organization.",
+        )
+    if first.started_at > second.started_at:
+        first, second = second, first
+        say(f"{first.scan_id} is the earlier scan: told from there.")
+    turns = between(history.events(first.organization, second.started_at), first.started_at)
+    named = history.cases(first.organization, [turn.fingerprint for turn in turns])
+    cases = {case.fingerprint: case for case in named}
+    changed = sorted(((cases[turn.fingerprint], turn) for turn in turns), key=_reading_order)
+    if as_json:
+        typer.echo(json.dumps([_as_row(case, turn) for case, turn in changed], indent=2))
+        return
+    _print_turns(changed)
+    count = len(changed)
+    out.print(
+        f"{count:,} finding{'' if count == 1 else 's'} changed from {first.scan_id}"
+        f" to {second.scan_id}.",
+        soft_wrap=True,
+    )
+
+
+def _settings(store: str | None) -> StoreSettings:
+    settings = read_store_settings(os.environ, store)
+    if settings is None:
+        raise UsageError("There is no history: --store is none.", help="Name where it is kept.")
+    return settings
+
+
+def _reading_order(changed: tuple[Case, Turn]) -> tuple[bool, int, str, str]:
+    """Put what is open first, the worst on top."""
+    case, turn = changed
+    severity = turn.after or turn.before or case.severity
+    return turn.after is None, severity.rank, case.rule, case.key_id
+
+
+def _as_row(case: Case, turn: Turn) -> dict[str, str | None]:
+    return {
+        "fingerprint": case.fingerprint,
+        "change": turn.words.partition(",")[0],
+        "before": turn.before,
+        "after": turn.after,
+        "resolution": turn.resolution if turn.after is None else None,
+        "rule": case.rule,
+        "key_id": case.key_id,
+        "key_name": case.key_name,
+        "project_id": case.project_id,
+        "owner_email": case.owner_email,
+    }
+
+
+def _print_turns(changed: Sequence[tuple[Case, Turn]]) -> None:
+    rows = [
+        (
+            turn.words,
+            (turn.after or turn.before or case.severity).value,
+            case.rule,
+            case.key_id,
+            case.project_name or case.project_id or "organization",
+            case.key_name or "unnamed",
+        )
+        for case, turn in changed
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+        out.print(inert("  ".join(cells).rstrip()), soft_wrap=True)
+
+
+def _print_nights(nights: Sequence[Night]) -> None:
+    """Print a row for each scan, and what they tell together."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    several = len({night.organization for night in nights}) > 1
+    headings = ("Scan", *(("Organization",) if several else ()), "Coverage")
+    counted = ("Keys", "Violations", *(s.value.title() for s in Severity), "Opened", "Resolved")
+    for heading in headings:
+        table.add_column(heading, no_wrap=heading == "Scan")
+    for heading in counted:
+        table.add_column(heading, justify="right")
+    for night in nights:
+        figures = (night.keys, night.violations, *night.by_severity.values())
+        table.add_row(
+            night.scan_id,
+            *((inert(night.organization),) if several else ()),
+            "complete" if night.complete else Text("incomplete", style="bold red"),
+            *(f"{figure:,}" for figure in (*figures, night.opened, night.resolved)),
+        )
+    out.print(table)
+    remedied = sum(night.remedied for night in nights)
+    if remedied:
+        total = sum((night.remedy_time for night in nights), timedelta())
+        mean = format_duration(total / remedied)
+        out.print(f"{remedied:,} mended within {mean} on average.")
