@@ -1,0 +1,438 @@
+"""Where findings stand from night to night: by example, and over random sequences of nights."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scanner.compare import between, compare
+from scanner.finding import Judgement, Outcome, Severity
+from scanner.inventory import (
+    Collection,
+    CoverageState,
+    Inventory,
+    Key,
+    KeyKind,
+    ProjectAccess,
+)
+from scanner.judge import judge
+from scanner.lifecycle import Case, Event, Resolution, Standing, State
+from scanner.policy.model import Policy
+from scanner.policy.parse import parse_policy
+from tests.factories import (
+    NOW,
+    a_gap,
+    a_key,
+    a_listing,
+    a_project,
+    a_user,
+    ago,
+    an_admin_key,
+    an_inventory,
+    an_owner,
+    full_coverage,
+)
+
+HEAD = "policy: mine\nrules:"
+RULE = """
+  - id: {id}
+    title: T
+    severity: {severity}
+    violated_when: {when}
+    why: W
+    fix: F
+"""
+AGE = RULE.format(id="old", severity="high", when="{ age: { over: 90d } }")
+STRICTER = RULE.format(id="old", severity="high", when="{ age: { over: 30d } }")
+WORSE = RULE.format(id="old", severity="critical", when="{ age: { over: 90d } }")
+OWNER = RULE.format(id="left", severity="critical", when="{ owner.state: left_org }")
+UNUSED = RULE.format(id="unused", severity="low", when="{ used: false }")
+EXCEPTED = """
+exceptions:
+  - rule: old
+    when: { key.id: key_1 }
+    reason: R
+    owner: me@example.com
+    expires: 2030-01-01
+"""
+
+
+def policy(*parts: str) -> Policy:
+    return parse_policy(HEAD + "".join(parts), "mine.yaml")
+
+
+@dataclass
+class Memory:
+    """What a store keeps, without a database."""
+
+    cases: dict[str, Case] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+
+    def night(
+        self, inventory: Inventory, policies: Sequence[Policy], now: datetime
+    ) -> tuple[Judgement, tuple[Standing, ...]]:
+        judgement = judge(inventory, policies, now)
+        definitions = {r.text.id: r.definition for p in policies for r in p.rules}
+        standings = compare(self.cases.values(), inventory, judgement, definitions, now)
+        for state, case, _, _ in standings:
+            if state is not State.UNVERIFIED:
+                self.cases[case.fingerprint] = case
+            if state not in (State.PERSISTING, State.UNVERIFIED):
+                event = Event(case.fingerprint, now, "scan", state, case.severity, case.resolution)
+                self.events.append(event)
+        return judgement, standings
+
+
+OLD = a_key(created_at=ago(days=100))
+LATER = NOW + timedelta(days=1)
+
+
+def after(first: Inventory, second: Inventory, before: Policy, later: Policy) -> Standing:
+    """Return the only standing after two nights."""
+    memory = Memory()
+    memory.night(first, [before], NOW)
+    _, standings = memory.night(second, [later], LATER)
+    (standing,) = standings
+    return standing
+
+
+def without_keys(**changes: Any) -> Inventory:
+    return an_inventory(keys=(), **changes)
+
+
+@pytest.mark.parametrize(
+    ("second", "how"),
+    [
+        (without_keys(), Resolution.KEY_DELETED),
+        (without_keys(projects=()), Resolution.KEY_DELETED),
+        (
+            an_inventory(keys=(a_key(id="key_2", created_at=NOW + timedelta(hours=1)),)),
+            Resolution.KEY_ROTATED,
+        ),
+        (an_inventory(keys=(a_key(id="key_2", created_at=ago(days=1)),)), Resolution.KEY_DELETED),
+        (
+            an_inventory(
+                keys=(
+                    a_key(
+                        id="key_2",
+                        created_at=NOW + timedelta(hours=1),
+                        owner=an_owner(id="user-2"),
+                    ),
+                )
+            ),
+            Resolution.KEY_DELETED,
+        ),
+        (an_inventory(keys=(a_key(created_at=ago(days=80)),)), Resolution.MENDED),
+    ],
+)
+def test_a_finding_is_resolved_by_what_was_seen(second: Inventory, how: Resolution) -> None:
+    state, case, _, _ = after(an_inventory(keys=(OLD,)), second, policy(AGE), policy(AGE))
+    assert (state, case.resolution, case.resolved_at) == (State.RESOLVED, how, LATER)
+    assert (case.first_seen, case.last_seen) == (NOW, NOW)
+
+
+@pytest.mark.parametrize("state", [CoverageState.PARTIAL, CoverageState.UNAVAILABLE])
+@pytest.mark.parametrize("missing", [Collection.PROJECT_KEYS, Collection.PROJECTS])
+def test_a_key_that_was_not_looked_for_is_carried_over(
+    state: CoverageState, missing: Collection
+) -> None:
+    project_id = "proj_1" if missing is Collection.PROJECT_KEYS else None
+    projects = (a_project(),) if project_id else ()
+    coverage = [
+        row
+        for row in full_coverage("proj_1")
+        if (row.collection, row.project_id) != (missing, project_id)
+    ]
+    gap = a_gap(missing, project_id=project_id, state=state)
+    second = without_keys(projects=projects, coverage=(*coverage, gap))
+    before = an_inventory(keys=(OLD,))
+    standing = after(before, second, policy(AGE), policy(AGE))
+    assert standing.state is State.UNVERIFIED
+    assert standing.case.resolved_at is None
+    assert standing.case.last_seen == NOW
+    assert f"{missing.value} could not be listed" in standing.reason
+
+
+def test_a_project_that_is_gone_took_its_keys_with_it() -> None:
+    gone = a_listing(
+        Collection.PROJECT_KEYS, project_id="proj_1", state=CoverageState.GONE, reason="404"
+    )
+    coverage = [r for r in full_coverage("proj_1") if r.collection is not Collection.PROJECT_KEYS]
+    second = without_keys(coverage=(*coverage, gone))
+    standing = after(an_inventory(keys=(OLD,)), second, policy(AGE), policy(AGE))
+    assert standing.case.resolution is Resolution.KEY_DELETED
+
+
+def test_an_admin_key_is_looked_for_among_the_admin_keys() -> None:
+    before = an_inventory(keys=(an_admin_key(created_at=ago(days=100)),))
+    gap = a_gap(Collection.ADMIN_KEYS)
+    coverage = [r for r in full_coverage("proj_1") if r.collection is not Collection.ADMIN_KEYS]
+    unseen = without_keys(coverage=(*coverage, gap))
+    assert after(before, unseen, policy(AGE), policy(AGE)).state is State.UNVERIFIED
+    seen = after(before, without_keys(), policy(AGE), policy(AGE))
+    assert seen.case.resolution is Resolution.KEY_DELETED
+
+
+@pytest.mark.parametrize(
+    ("later", "how"),
+    [
+        (policy(UNUSED), Resolution.POLICY_CHANGED),
+        (policy(AGE, EXCEPTED), Resolution.EXCEPTED),
+    ],
+)
+def test_a_policy_can_resolve_a_finding_and_that_is_no_remedy(
+    later: Policy, how: Resolution
+) -> None:
+    before = an_inventory(keys=(OLD,))
+    standing = after(before, before, policy(AGE), later)
+    assert (standing.state, standing.case.resolution) == (State.RESOLVED, how)
+    assert not how.is_remedy
+
+
+def test_a_rule_that_asks_for_less_resolves_by_the_policy_not_by_a_remedy() -> None:
+    before = an_inventory(keys=(a_key(created_at=ago(days=40)),))
+    standing = after(before, before, policy(STRICTER), policy(AGE))
+    assert standing.case.resolution is Resolution.POLICY_CHANGED
+
+
+def left(**changes: Any) -> Inventory:
+    """A key whose owner has left; `changes` bring something back."""
+    key = a_key(project_access=ProjectAccess.INACTIVE)
+    return an_inventory(**{"keys": (key,), "users": (a_user(id="user-2"),), **changes})
+
+
+def test_an_owner_who_is_back_resolves_what_rested_on_the_owner() -> None:
+    back = after(left(), an_inventory(), policy(OWNER), policy(OWNER))
+    assert back.case.resolution is Resolution.OWNER_BACK
+    halfway = after(left(), left(users=(a_user(),)), policy(OWNER), policy(OWNER))
+    assert halfway.case.resolution is Resolution.MENDED
+
+
+def test_an_owner_nobody_could_look_up_leaves_the_finding_open() -> None:
+    coverage = [r for r in full_coverage("proj_1") if r.collection is not Collection.USERS]
+    unseen = left(users=(), coverage=(*coverage, a_gap(Collection.USERS)))
+    standing = after(left(), unseen, policy(OWNER), policy(OWNER))
+    assert standing.state is State.UNVERIFIED
+    assert standing.reason.startswith("users could not be listed")
+
+
+@pytest.mark.parametrize(
+    ("before", "later", "state"),
+    [(AGE, WORSE, State.ESCALATED), (WORSE, AGE, State.LOWERED), (AGE, AGE, State.PERSISTING)],
+)
+def test_a_severity_that_changes_is_told(before: str, later: str, state: State) -> None:
+    inventory = an_inventory(keys=(OLD,))
+    standing = after(inventory, inventory, policy(before), policy(later))
+    assert standing.state is state
+    assert (standing.before is None) == (state is State.PERSISTING)
+    assert (standing.case.first_seen, standing.case.last_seen) == (NOW, LATER)
+
+
+def test_what_comes_back_is_reopened_and_keeps_its_first_night() -> None:
+    memory, mine = Memory(), [policy(AGE)]
+    violating, mended = an_inventory(keys=(OLD,)), an_inventory()
+    days = [NOW + timedelta(days=n) for n in range(5)]
+    states = [
+        standing.state
+        for day, seen in zip(days, (violating, mended, mended, violating, violating), strict=True)
+        for standing in memory.night(seen, mine, day)[1]
+    ]
+    assert states == [State.NEW, State.RESOLVED, State.REOPENED, State.PERSISTING]
+    (case,) = memory.cases.values()
+    assert (case.first_seen, case.opened_at, case.last_seen) == (days[0], days[3], days[4])
+    assert (case.openings, case.resolved_at, case.resolution) == (2, None, None)
+
+
+def test_between_two_scans_only_what_is_otherwise_is_told() -> None:
+    def event(fingerprint: str, day: int, state: State, severity: Severity) -> Event:
+        return Event(fingerprint, NOW + timedelta(days=day), f"scan-{day}", state, severity)
+
+    high, critical = Severity.HIGH, Severity.CRITICAL
+    events = [
+        event("opened", 3, State.NEW, high),
+        event("worse", 1, State.NEW, high),
+        event("worse", 3, State.ESCALATED, critical),
+        event("gone", 1, State.NEW, high),
+        event("gone", 3, State.RESOLVED, high),
+        event("back", 1, State.NEW, high),
+        event("back", 2, State.RESOLVED, high),
+        event("back", 4, State.REOPENED, high),
+        event("flicker", 1, State.NEW, high),
+        event("flicker", 3, State.RESOLVED, high),
+        event("flicker", 4, State.REOPENED, high),
+        event("brief", 3, State.NEW, high),
+        event("brief", 4, State.RESOLVED, high),
+    ]
+    events.sort(key=lambda e: e.at)
+    turns = {t.fingerprint: (t.before, t.after) for t in between(events, NOW + timedelta(days=2))}
+    assert turns == {
+        "opened": (None, high),
+        "worse": (high, critical),
+        "gone": (high, None),
+        "back": (None, high),
+    }
+
+
+# Random nights: keys come and go, listings fail, the policy is edited.
+
+POLICIES = tuple(
+    policy(*parts)
+    for parts in (
+        (AGE, OWNER, UNUSED),
+        (STRICTER, OWNER, UNUSED),
+        (WORSE, OWNER),
+        (AGE, UNUSED, EXCEPTED),
+        (OWNER,),
+    )
+)
+KEYS = st.sets(st.integers(0, 5), max_size=6)
+NIGHTS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "there": KEYS,
+            "young": KEYS,
+            "used": KEYS,
+            "members": st.sets(st.integers(0, 1), max_size=2),
+            "gaps": st.sets(st.sampled_from(["projects", "users", "admin", "proj_0", "proj_1"])),
+            "project_1": st.booleans(),
+            "policy": st.sampled_from(POLICIES),
+        }
+    ),
+    min_size=2,
+    max_size=8,
+)
+
+
+def world(night: dict[str, Any], now: datetime) -> tuple[set[str], Inventory]:
+    """Return the ids of all keys that exist, and what a walk with these gaps sees."""
+    gaps = night["gaps"]
+    keys: list[Key] = []
+    for n in night["there"]:
+        project = f"proj_{n % 2}"
+        if n != 5 and project == "proj_1" and not night["project_1"]:
+            continue
+        owner = f"user-{n % 2}"
+        is_member = n % 2 in night["members"]
+        key = a_key(
+            id=f"key_{n}",
+            project_id=None if n == 5 else project,
+            kind=KeyKind.ADMIN if n == 5 else KeyKind.PROJECT,
+            project_access=None
+            if n == 5
+            else ProjectAccess.ACTIVE
+            if is_member
+            else ProjectAccess.INACTIVE,
+            owner=an_owner(id=owner),
+            created_at=now - timedelta(days=10 if n in night["young"] else 100),
+            last_used_at=now if n in night["used"] else None,
+        )
+        keys.append(key)
+    ids = {key.id for key in keys}
+    projects = ["proj_0", *(["proj_1"] if night["project_1"] else [])]
+    listed = [] if "projects" in gaps else projects
+    seen = [
+        key
+        for key in keys
+        if ("admin" not in gaps if key.project_id is None else key.project_id in listed)
+        and key.project_id not in gaps
+    ]
+    of = {
+        "projects": Collection.PROJECTS,
+        "users": Collection.USERS,
+        "admin": Collection.ADMIN_KEYS,
+    }
+    coverage = [a_gap(c) if name in gaps else a_listing(c) for name, c in of.items()]
+    for project in listed:
+        kind = a_gap if project in gaps else a_listing
+        coverage.append(kind(Collection.PROJECT_KEYS, project_id=project))
+        coverage.append(a_listing(Collection.SERVICE_ACCOUNTS, project_id=project))
+    users = () if "users" in gaps else tuple(a_user(id=f"user-{n}") for n in night["members"])
+    return ids, an_inventory(
+        projects=tuple(a_project(id=project) for project in listed),
+        keys=tuple(seen),
+        users=users,
+        coverage=tuple(coverage),
+    )
+
+
+@settings(max_examples=400)
+@given(NIGHTS)
+def test_lifecycles_keep_their_promises_over_any_nights(nights: list[dict[str, Any]]) -> None:
+    memory = Memory()
+    for number, night in enumerate(nights):
+        now = NOW + timedelta(days=number)
+        existing, inventory = world(night, now)
+        before = dict(memory.cases)
+        judgement, standings = memory.night(inventory, [night["policy"]], now)
+        held(
+            before=before,
+            memory=memory,
+            existing=existing,
+            inventory=inventory,
+            judgement=judgement,
+            standings=standings,
+            mine=night["policy"],
+            now=now,
+        )
+
+
+def held(  # noqa: PLR0913 - all that one night is made of
+    *,
+    before: dict[str, Case],
+    memory: Memory,
+    existing: set[str],
+    inventory: Inventory,
+    judgement: Judgement,
+    standings: tuple[Standing, ...],
+    mine: Policy,
+    now: datetime,
+) -> None:
+    """Hold one night against what must always be true."""
+    by_id = {standing.case.fingerprint: standing for standing in standings}
+    assert len(by_id) == len(standings)
+    found = {f.fingerprint: f for f in judgement.findings}
+    violated = {p for p, f in found.items() if f.outcome is Outcome.VIOLATED}
+    was_open = {p for p, case in before.items() if case.resolved_at is None}
+    assert set(by_id) == violated | was_open
+    for fingerprint, (state, case, _, reason) in by_id.items():
+        past = before.get(fingerprint)
+        assert case.first_seen == (past.first_seen if past else now)
+        assert case.opened_at >= case.first_seen
+        if fingerprint in violated:
+            assert state not in (State.UNVERIFIED, State.RESOLVED)
+            assert (state is State.NEW) == (past is None)
+            assert (state is State.REOPENED) == (past is not None and fingerprint not in was_open)
+            assert case.openings == (past.openings if past else 0) + (fingerprint not in was_open)
+            assert case.last_seen == now
+        elif state is State.UNVERIFIED:
+            assert case == past
+            assert reason
+        else:
+            assert state is State.RESOLVED
+            evident(case, existing, inventory, found.get(fingerprint), mine)
+    replayed = {t.fingerprint for t in between(memory.events, NOW - timedelta(days=1))}
+    assert replayed == {p for p, case in memory.cases.items() if case.resolved_at is None}
+
+
+def evident(
+    case: Case, existing: set[str], inventory: Inventory, finding: Any, mine: Policy
+) -> None:
+    """Hold a resolution against the truth: nothing is resolved for want of seeing it."""
+    rules = {rule.text.id: rule for rule in mine.rules}
+    seen = {key.id for key in inventory.keys}
+    match case.resolution:
+        case Resolution.KEY_DELETED | Resolution.KEY_ROTATED:
+            assert case.key_id not in existing
+        case Resolution.MENDED | Resolution.OWNER_BACK:
+            assert case.key_id in seen
+            assert finding is None
+            assert rules[case.rule].definition == case.definition
+        case Resolution.EXCEPTED:
+            assert finding.outcome is Outcome.EXCEPTED
+        case _:
+            changed = case.rule not in rules or rules[case.rule].definition != case.definition
+            assert changed
