@@ -52,15 +52,8 @@ class Lease:
     token: int
 
 
-class Store(Protocol):
-    """Remembers. Every method raises StoreError if it cannot."""
-
-    def hold(self, organization: str) -> AbstractContextManager[Lease]:
-        """Keep others from scanning the organization while the context lasts.
-
-        Raise StoreLocked, saying who scans it, if somebody does.
-        """
-        ...
+class Past(Protocol):
+    """What is remembered of the nights before. Raises StoreError if it cannot be read."""
 
     def cases(self, organization: str, fingerprints: Iterable[str]) -> tuple[Case, ...]:
         """Return the open cases, and of the closed ones those named."""
@@ -68,6 +61,17 @@ class Store(Protocol):
 
     def nights(self, organization: str, limit: int) -> tuple[Night, ...]:
         """Return the latest recorded scans, oldest first."""
+        ...
+
+
+class Store(Past, Protocol):
+    """Remembers. Every method raises StoreError if it cannot."""
+
+    def hold(self, organization: str) -> AbstractContextManager[Lease]:
+        """Keep others from scanning the organization while the context lasts.
+
+        Raise StoreLocked, saying who scans it, if somebody does.
+        """
         ...
 
     def record(self, lease: Lease, history: History, snapshot: bytes) -> None:

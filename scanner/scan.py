@@ -12,7 +12,7 @@ from scanner.inventory import Inventory
 from scanner.judge import judge
 from scanner.lifecycle import History, Night, Standing, State
 from scanner.policy.model import Policy
-from scanner.ports import Clock, Collector, Lease, Store
+from scanner.ports import Clock, Collector, Lease, Past, Store
 from scanner.result import DisabledRule, ScanResult
 
 _NIGHTS_SHOWN: Final = 30
@@ -60,7 +60,7 @@ def scan(
     )
 
 
-def compared(scanned: Scanned, store: Store, organization: str) -> ScanResult:
+def compared(scanned: Scanned, past: Past, organization: str) -> ScanResult:
     """Return the result with its history: compared with the nights before. Raise StoreError."""
     result = scanned.result
     definitions = {
@@ -68,13 +68,13 @@ def compared(scanned: Scanned, store: Store, organization: str) -> ScanResult:
     }
     violated = [finding.fingerprint for finding in result.violations]
     standings = compare(
-        store.cases(organization, violated),
+        past.cases(organization, violated),
         scanned.inventory,
         scanned.judgement,
         definitions,
         result.started_at,
     )
-    nights = store.nights(organization, _NIGHTS_SHOWN - 1)
+    nights = past.nights(organization, _NIGHTS_SHOWN - 1)
     tonight = _night(result, organization, standings)
     return replace(result, history=History(standings=standings, nights=(*nights, tonight)))
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -214,11 +214,16 @@ def open_store(settings: StoreSettings) -> "SqlStore":
     return SqlStore(database, keeping=keeping, lease=settings.lease)
 
 
-@contextmanager
-def demo_settings() -> Iterator[Settings]:
-    """Serve the demo's organization while the context lasts; yields the way to it."""
-    with serve_sandbox(demo_organization(int(now().timestamp()))) as settings:
-        yield settings
+def demo_nights(count: int) -> Iterator[tuple[datetime, Settings]]:
+    """Serve the demo's organization as it was on each of the last nights; yield when, and the way.
+
+    The last of them is now.
+    """
+    today = now()
+    for days_ago in reversed(range(count)):
+        organization = demo_organization(int(today.timestamp()), days_ago)
+        with serve_sandbox(organization) as settings:
+            yield today - timedelta(days=days_ago), settings
 
 
 @contextmanager

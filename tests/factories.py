@@ -1,5 +1,6 @@
 """Values for tests: whole and unremarkable, but for what a test changes."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,9 +22,11 @@ from scanner.inventory import (
     User,
 )
 from scanner.judge import judge
+from scanner.lifecycle import Case, History, Night
 from scanner.plan import make_plan
 from scanner.policy.subject import Subject, subjects
 from scanner.result import ScanResult
+from scanner.scan import compared, scan
 from scanner.wiring import load_policies
 
 EVERYTHING = make_plan(everything=True)
@@ -154,6 +157,50 @@ def a_result(inventory: Inventory | None = None) -> ScanResult:
         coverage=inventory.coverage,
         exceptions=judgement.exceptions,
     )
+
+
+def a_remembered_result() -> ScanResult:
+    """The mixed inventory after a night with other keys: something of every kind has changed."""
+    policies = load_policies(["baseline"])
+    keys = (
+        a_key(id="key_left", created_at=ago(days=200)),
+        a_key(id="key_gone", name="<i>gone", created_at=ago(days=200)),
+        a_key(id="key_unseen", project_id="proj_2", created_at=ago(days=200), expires_at=None),
+    )
+    projects = (a_project(), a_project(id="proj_2", name="old"))
+    coverage = full_coverage("proj_1", "proj_2")
+    first = an_inventory(keys=keys, projects=projects, coverage=coverage)
+    store = Remembered()
+
+    def night(inventory: Inventory, moment: datetime) -> ScanResult:
+        scanned = scan(lambda: inventory, policies, moment, lambda: moment)
+        result = compared(scanned, store, "Acme")
+        assert result.history
+        store.remember(result.history)
+        return result
+
+    night(first, ago(days=2))
+    night(first, ago(days=1))
+    return night(a_mixed_inventory(), NOW)
+
+
+class Remembered:
+    """A store without a database: what it was told, as long as it lives."""
+
+    def __init__(self) -> None:
+        self._cases: dict[str, Case] = {}
+        self._nights: list[Night] = []
+
+    def cases(self, _organization: str, _fingerprints: Iterable[str]) -> tuple[Case, ...]:
+        return tuple(self._cases.values())
+
+    def nights(self, _organization: str, limit: int) -> tuple[Night, ...]:
+        return tuple(self._nights[-limit:])
+
+    def remember(self, history: History) -> None:
+        self._nights.append(history.nights[-1])
+        for standing in history.standings:
+            self._cases[standing.case.fingerprint] = standing.case
 
 
 def a_mixed_inventory() -> Inventory:

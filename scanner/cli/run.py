@@ -89,7 +89,7 @@ def scan_and_report(
 
     try:
         scanned = scan(collect, policies, started_at, source.clock)
-        result, forgot = _remembered(scanned, memory)
+        result, forgot = remembered(scanned, memory)
         failures.extend(forgot)
         documents = [(FORMATS[name](result).encode(), path) for name, path in outputs]
         for document, path in documents:
@@ -107,7 +107,7 @@ def scan_and_report(
     return result
 
 
-def _remembered(scanned: Scanned, memory: Memory | None) -> tuple[ScanResult, list[KeyVigilError]]:
+def remembered(scanned: Scanned, memory: Memory | None) -> tuple[ScanResult, list[KeyVigilError]]:
     """Compare with the nights before and record tonight; return what went wrong beside it.
 
     What was found is reported all the same.

@@ -1,6 +1,7 @@
 """A scan result on the terminal: rule by rule, the worst first, a few keys of each."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Final
 
 from rich.console import Console
@@ -11,7 +12,7 @@ from scanner.cli.console import inert, tell
 from scanner.durations import format_duration
 from scanner.finding import Finding, Severity
 from scanner.inventory import by_collection, is_complete
-from scanner.lifecycle import History, State
+from scanner.lifecycle import History, Standing, State
 from scanner.result import RuleGroup, ScanResult, grouped, undecided
 
 _KEYS_SHOWN: Final = 4
@@ -33,8 +34,10 @@ def print_summary(result: ScanResult, console: Console, *, shows_all: bool) -> N
     """
     _print_head(result, console)
     groups = grouped(result.violations)
+    has_before = result.history is not None and result.history.previous is not None
+    standings = result.history.by_fingerprint() if result.history and has_before else {}
     for group in groups:
-        _print_rule(group, console)
+        _print_rule(group, standings, console)
     if groups:
         console.print()
     is_cut = any(len(group.findings) > _KEYS_SHOWN for group in groups)
@@ -59,8 +62,8 @@ def _print_head(result: ScanResult, console: Console) -> None:
     )
 
 
-def _print_rule(group: RuleGroup, console: Console) -> None:
-    """Print one rule and its first keys, each with what it takes to find it."""
+def _print_rule(group: RuleGroup, standings: Mapping[str, Standing], console: Console) -> None:
+    """Print one rule and its first keys, what changed on top, with what it takes to find them."""
     rule, severity = group.rule, group.severity
     count = _count(len(group.findings), "key")
     console.print()
@@ -72,11 +75,20 @@ def _print_rule(group: RuleGroup, console: Console) -> None:
     table.add_column(no_wrap=True, min_width=20)
     for _ in range(3):
         table.add_column(no_wrap=True, ratio=3)
-    for finding in group.findings[:_KEYS_SHOWN]:
-        table.add_row(*_cells(finding))
+    rows = [(_change_of(finding, standings), finding) for finding in group.findings]
+    rows.sort(key=lambda row: not row[0])
+    if standings:
+        table.add_column(no_wrap=True, width=9, style="bold")
+    for change, finding in rows[:_KEYS_SHOWN]:
+        table.add_row(*_cells(finding), *([change] if standings else ()))
     console.print(table)
     if len(group.findings) > _KEYS_SHOWN:
         console.print(f"  ... and {len(group.findings) - _KEYS_SHOWN:,} more", style="dim")
+
+
+def _change_of(finding: Finding, standings: Mapping[str, Standing]) -> str:
+    standing = standings.get(finding.fingerprint)
+    return standing.state.value if standing and standing.state in _CHANGES else ""
 
 
 def _cells(finding: Finding) -> tuple[Text, ...]:
@@ -116,23 +128,30 @@ def _print_history(history: History, console: Console) -> None:
     if history.previous is None:
         console.print("The first scan of its history.")
         return
-    counts = Counter(standing.state for standing in history.standings)
-    changes = [f"{counts[state]:,} {state.value}" for state in _CHANGES if counts[state]]
-    ways = Counter(s.case.resolution.words for s in history.of(State.RESOLVED) if s.case.resolution)
-    if ways:
-        how = ", ".join(f"{count:,} {way}" for way, count in ways.most_common())
-        changes.append(f"{counts[State.RESOLVED]:,} resolved ({how})")
     since = f"Since {history.previous.started_at:%Y-%m-%d %H:%M} UTC"
-    tell(console, inert(f"{since}: {', '.join(changes) or 'nothing changed'}."))
-    if counts[State.UNVERIFIED]:
-        reasons = Counter(standing.reason for standing in history.of(State.UNVERIFIED))
+    tell(console, inert(f"{since}: {', '.join(changes_of(history)) or 'nothing changed'}."))
+    unverified = history.of(State.UNVERIFIED)
+    if unverified:
+        reasons = Counter(standing.reason for standing in unverified)
         why = "; ".join(f"{count:,}: {reason}" for reason, count in reasons.most_common(3))
-        count = _count(counts[State.UNVERIFIED], "finding")
+        count = _count(len(unverified), "finding")
         tell(console, inert(f"Carried over unverified: {count} ({why}).", "magenta"))
     mean = history.mean_time_to_remedy
     if mean is not None:
         count = _count(len(history.nights), "scan")
         console.print(f"Mended within {format_duration(mean)} on average, over {count}.")
+
+
+def changes_of(history: History) -> list[str]:
+    """Return what changed since the night before: `2 new`, `1 resolved (key deleted)`."""
+    counts = Counter(standing.state for standing in history.standings)
+    changes = [f"{counts[state]:,} {state.value}" for state in _CHANGES if counts[state]]
+    resolutions = (standing.case.resolution for standing in history.of(State.RESOLVED))
+    ways = Counter(resolution.words for resolution in resolutions if resolution)
+    if ways:
+        how = ", ".join(f"{count:,} {way}" for way, count in ways.most_common())
+        changes.append(f"{counts[State.RESOLVED]:,} resolved ({how})")
+    return changes
 
 
 def _print_exceptions(result: ScanResult, console: Console) -> None:

@@ -12,10 +12,20 @@ from markupsafe import Markup
 
 from scanner.bundled import bundled
 from scanner.display import visible
+from scanner.durations import format_duration
 from scanner.finding import Severity
+from scanner.formats.trend import draw
 from scanner.inventory import Project, Unknown, by_collection
+from scanner.lifecycle import History, Standing, State
 from scanner.result import RuleGroup, ScanResult, grouped, undecided
 
+_CHANGES: Final = (
+    State.NEW,
+    State.REOPENED,
+    State.ESCALATED,
+    State.LOWERED,
+    State.RESOLVED,
+)
 _OWNER_STATES: Final = {
     "active": "active",
     "disabled": "disabled",
@@ -49,9 +59,27 @@ def render_html(result: ScanResult) -> str:
             excepted=grouped(result.excepted),
             undecided=undecided(result.undetermined),
             coverage=by_collection(result.coverage),
+            changes=_changes(result.history),
+            standings=_marked(result.history),
+            trend=draw(result.history.nights) if result.history else None,
             version=version("keyvigil"),
         )
     )
+
+
+def _changes(history: History | None) -> dict[str, tuple[Standing, ...]]:
+    """Return what changed since the night before, under the words for it."""
+    if history is None or history.previous is None:
+        return {}
+    changes = {state.value: history.of(state) for state in _CHANGES}
+    return {word: standings for word, standings in changes.items() if standings}
+
+
+def _marked(history: History | None) -> dict[str, Standing]:
+    """Return the standings that a finding is marked with, by fingerprint."""
+    if history is None or history.previous is None:
+        return {}
+    return {s.case.fingerprint: s for s in history.of(*_CHANGES[:-1])}
 
 
 def _by_severity(groups: Iterable[RuleGroup]) -> dict[Severity, list[RuleGroup]]:
@@ -89,6 +117,7 @@ def _environment() -> Environment:
         "collection": lambda name: _COLLECTIONS[name],
         "plural": _plural,
         "number": lambda count: f"{count:,}",
+        "duration": format_duration,
     }
     return environment
 

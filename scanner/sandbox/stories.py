@@ -1,34 +1,67 @@
 """The demo's organization: small, and every key in it tells a story."""
 
 from scanner.sandbox.builder import Builder
-from scanner.sandbox.organization import SandboxOrganization
+from scanner.sandbox.organization import DAY, AdminKey, ProjectKey, SandboxOrganization
 
 
-def demo_organization(now: int) -> SandboxOrganization:
-    """Make "Acme Robotics", whose keys hold one story of each kind. `now` is Unix seconds."""
-    build = Builder("Acme Robotics", seed=2026, now=now)
-    _checkout_assistant(build)
-    _research(build)
-    _hackathon(build)
-    _clean_team(build)
-    return build.organization
+def demo_organization(now: int, days_ago: int = 0) -> SandboxOrganization:
+    """Make "Acme Robotics", whose keys hold one story of each kind, as it was `days_ago`.
+
+    `now` is Unix seconds, today. In the last fortnight people left, somebody was locked out by
+    mistake and let in again, and somebody replaced an old key.
+    """
+    tale = _Tale(Builder("Acme Robotics", seed=2026, now=now), days_ago)
+    _checkout_assistant(tale)
+    _research(tale)
+    _hackathon(tale.build)
+    _clean_team(tale)
+    _forget_later(tale.build.organization, now - days_ago * DAY)
+    return tale.build.organization
 
 
-def _checkout_assistant(build: Builder) -> None:
+class _Tale:
+    """The building of an organization as it was some days ago."""
+
+    def __init__(self, build: Builder, days_ago: int) -> None:
+        self.build = build
+        self._days_ago = days_ago
+
+    def has_passed(self, days: int) -> bool:
+        """Tell whether what happened so many days before today had happened then."""
+        return days >= self._days_ago
+
+
+def _forget_later(organization: SandboxOrganization, moment: int) -> None:
+    """Take back what came after `moment`: later keys, and later uses of keys in daily use."""
+    for holder in organization.projects.values():
+        holder.keys = {i: key for i, key in holder.keys.items() if key.created_at <= moment}
+    admin_keys = organization.admin_keys.items()
+    organization.admin_keys = {i: key for i, key in admin_keys if key.created_at <= moment}
+    keys: list[ProjectKey | AdminKey] = [key for _, key in organization.project_keys()]
+    keys += organization.admin_keys.values()
+    for key in keys:
+        if key.last_used_at is not None:
+            key.last_used_at = min(key.last_used_at, moment)
+
+
+def _checkout_assistant(tale: _Tale) -> None:
     """Add production: a key 400 days old, and one whose service account was deleted."""
+    build = tale.build
     lena = build.member("Lena Fischer", role="owner")
     project = build.project("checkout-assistant", lena, age=620)
     service = build.account(project, "checkout-prod", age=402)
     build.key(project, service, "checkout production", age=400, used=0.02, expires=None)
     retired = build.account(project, "price-sync", age=70)
     build.key(project, retired, "price sync", age=70, used=0.4, expires=20)
-    del project.accounts[retired.id]
+    if tale.has_passed(5):
+        del project.accounts[retired.id]
     build.admin_key(lena, "terraform (2024)", age=571, used=303, expires=None)
     build.admin_key(lena, "keyvigil", age=12, used=0.1, expires=78)
 
 
-def _research(build: Builder) -> None:
+def _research(tale: _Tale) -> None:
     """Add research: keys of a leaver, a disabled person, a mover; unused and never used ones."""
+    build = tale.build
     priya = build.member("Priya Raman")
     omar = build.member("Omar Haddad")
     tom = build.member("Tom Becker")
@@ -38,10 +71,14 @@ def _research(build: Builder) -> None:
     build.key(project, omar, "omar-laptop", age=48, used=9, expires=42)
     build.key(project, tom, "eval runs", age=33, used=2, expires=57)
     build.key(project, grace, "try-out", age=30, used=None, expires=60)
-    build.key(project, grace, "embeddings backfill", age=84, used=67, expires=6)
-    build.leave(priya)
-    omar.enabled = False
-    del project.roles[tom.id]
+    build.key(project, grace, "embeddings backfill", age=84, used=52, expires=6)
+    if tale.has_passed(9):
+        build.leave(priya)
+    if tale.has_passed(4):
+        omar.enabled = False
+    if tale.has_passed(0):
+        del project.roles[tom.id]
+    grace.enabled = tale.has_passed(8) or not tale.has_passed(10)
 
 
 def _hackathon(build: Builder) -> None:
@@ -51,8 +88,12 @@ def _hackathon(build: Builder) -> None:
     build.key(project, yuki, "demo day", age=80, used=44, expires=10)
 
 
-def _clean_team(build: Builder) -> None:
-    """Add a team with nothing to find: young, used, expiring keys of owners who are there."""
+def _clean_team(tale: _Tale) -> None:
+    """Add a team with nothing to find: young, used, expiring keys of owners who are there.
+
+    One of its keys has just replaced another, six days after that was too old.
+    """
+    build = tale.build
     sofia = build.member("Sofia Lindqvist")
     project = build.project("support-copilot", sofia, age=200)
     production = build.account(project, "copilot-prod", age=41)
@@ -60,3 +101,9 @@ def _clean_team(build: Builder) -> None:
     build.key(project, production, "copilot production", age=41, used=0.01, expires=49)
     build.key(project, staging, "copilot staging", age=41, used=0.2, expires=49)
     build.key(project, sofia, "sofia-dev", age=10, used=1, expires=20)
+    ines = build.member("Ines Duarte")
+    project.roles[ines.id] = "member"
+    old = build.key(project, ines, "batch (old)", age=96, used=1, expires=12)
+    build.key(project, ines, "batch", age=4, used=0.3, expires=81)
+    if tale.has_passed(0):
+        del project.keys[old.id]

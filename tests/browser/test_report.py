@@ -8,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from scanner.formats.html_report import render_html
-from tests.factories import a_result, an_inventory
+from tests.factories import a_remembered_result, a_result, an_inventory
 
 pytestmark = pytest.mark.slow
 FLAGS = ["--disable-quic", "--disable-background-networking", "--disable-component-update"]
@@ -27,7 +27,7 @@ def browser(chromium: str) -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("report") / "report.html"
-    path.write_text(render_html(a_result()))
+    path.write_text(render_html(a_remembered_result()))
     return path
 
 

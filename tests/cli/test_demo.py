@@ -36,13 +36,36 @@ def test_the_demo_tells_its_stories_and_no_other(tmp_path: Path) -> None:
     assert report["scan"]["complete"] is True
     clean = [f for f in report["findings"] if (f["project"] or {}).get("name") == "support-copilot"]
     assert clean == []
-    assert report["totals"]["keys"] == 13
+    assert report["totals"]["keys"] == 14
 
 
 def test_a_second_run_replaces_the_report(tmp_path: Path) -> None:
     for _ in range(2):
         assert keyvigil("demo", "--out", tmp_path / "there").code == 0
     assert sorted(entry.name for entry in (tmp_path / "there").iterdir()) == [
+        "demo-history.db",
         "report.html",
         "report.json",
     ]
+
+
+def test_the_demo_tells_what_changed_in_fourteen_nights(tmp_path: Path) -> None:
+    ran = keyvigil("demo", "--out", tmp_path)
+    assert ran.code == 0
+    told = [line.split(" violations")[1].strip() for line in ran.out.splitlines()[:13]]
+    assert [change for change in told if change] == [
+        "7 new",
+        "2 new",
+        "1 new",
+        "2 resolved (2 owner back)",
+        *["1 new"] * 4,
+    ]
+    assert "1 new, 1 resolved (1 key rotated)." in ran.out
+    history = json.loads((tmp_path / "report.json").read_text())["history"]
+    opened = "".join(str(night["opened"]) for night in history["nights"])
+    assert opened == "70021011110001"
+    assert [(r["key_name"], r["resolution"]) for r in history["resolved"]] == [
+        ("batch (old)", "key_rotated")
+    ]
+    listed = keyvigil("history", "--store", tmp_path / "demo-history.db", "--json")
+    assert len(json.loads(listed.out)) == 14
