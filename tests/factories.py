@@ -164,6 +164,7 @@ def a_remembered_result() -> ScanResult:
     policies = load_policies(["baseline"])
     keys = (
         a_key(id="key_left", created_at=ago(days=200)),
+        a_key(id="key_old", created_at=ago(days=412)),
         a_key(id="key_gone", name="<i>gone", created_at=ago(days=200)),
         a_key(id="key_unseen", project_id="proj_2", created_at=ago(days=200), expires_at=None),
     )
