@@ -76,7 +76,8 @@ def compared(scanned: Scanned, past: Past, organization: str) -> ScanResult:
     )
     nights = past.nights(organization, _NIGHTS_SHOWN - 1)
     tonight = _night(result, organization, standings)
-    return replace(result, history=History(standings=standings, nights=(*nights, tonight)))
+    history = History(standings=standings, nights=(*nights, tonight))
+    return replace(result, organization=result.organization or organization, history=history)
 
 
 def remember(result: ScanResult, store: Store, lease: Lease, snapshot: bytes) -> None:

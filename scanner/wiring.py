@@ -183,11 +183,8 @@ async def collect_inventory(settings: Settings, plan: Plan, progress: Progress) 
         return await ApiCollector(client, plan, progress).collect()
 
 
-async def name_organization(settings: Settings, progress: Progress) -> str:
-    """Ask whose the admin key is: the name that the history is kept under.
-
-    Raise UsageError if the API does not say, ApiError if it does not answer.
-    """
+async def name_organization(settings: Settings, progress: Progress) -> str | None:
+    """Ask whose the admin key is; None if the API does not say, ApiError if it does not answer."""
     client = AdminClient(
         settings.admin_key,
         base_url=settings.base_url,
@@ -196,12 +193,7 @@ async def name_organization(settings: Settings, progress: Progress) -> str:
     )
     async with client:
         answer = await client.get("/organization/projects", {"limit": 1}, len)
-    if not answer.organization:
-        raise UsageError(
-            "The API did not say which organization the admin key belongs to.",
-            help="Name it yourself with --organization, or keep no history: --store none.",
-        )
-    return answer.organization
+    return answer.organization or None
 
 
 def open_store(settings: StoreSettings) -> "SqlStore":

@@ -66,6 +66,11 @@ def inert(text: str, style: str = "") -> Text:
     return Text(visible(redact(text)), style=style)
 
 
+def counted(number: int, noun: str) -> str:
+    """Spell a count: `1 key`, `1,200 keys`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def tell(console: Console, text: Text) -> None:
     """Print a sentence: wrapped at words for a person, on one line for a program."""
     console.print(text, soft_wrap=not console.is_terminal)
@@ -82,8 +87,7 @@ def show_error(error: KeyVigilError) -> ExitCode:
     if isinstance(error, PolicyError):
         for problem in error.problems:
             say(str(problem))
-        count = len(error.problems)
-        message = f"{count} mistake{'' if count == 1 else 's'} in the policy; nothing was done."
+        message = f"{counted(len(error.problems), 'mistake')} in the policy; nothing was done."
     tell(err, Text.assemble(("error: ", "bold red"), inert(message)))
     if error.help:
         tell(err, Text.assemble(("help: ", "bold"), inert(error.help)))

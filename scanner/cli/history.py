@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from scanner.cli.console import inert, out, say
+from scanner.cli.console import counted, inert, out, say
 from scanner.cli.memory import OrganizationOption, StoreOption
 from scanner.compare import between
 from scanner.durations import format_duration
@@ -61,8 +61,9 @@ def prune(context: typer.Context) -> None:
         gone = store.prune(name, now())
         out.print(
             inert(
-                f"{name}: forgot {gone.scans:,} scans, {gone.snapshots:,} snapshots and"
-                f" {gone.cases:,} resolved findings."
+                f"{name}: forgot {counted(gone.scans, 'scan')},"
+                f" {counted(gone.snapshots, 'snapshot')} and"
+                f" {counted(gone.cases, 'resolved finding')}."
             )
         )
 
@@ -94,10 +95,8 @@ def diff(
         typer.echo(json.dumps([_as_row(case, turn) for case, turn in changed], indent=2))
         return
     _print_turns(changed)
-    count = len(changed)
     out.print(
-        f"{count:,} finding{'' if count == 1 else 's'} changed from {first.scan_id}"
-        f" to {second.scan_id}.",
+        f"{counted(len(changed), 'finding')} changed from {first.scan_id} to {second.scan_id}.",
         soft_wrap=True,
     )
 

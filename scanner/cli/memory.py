@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from scanner.cli.console import say
 from scanner.cli.run import Memory
 from scanner.cli.stopping import run_until_told
 from scanner.cli.watching import watching
@@ -37,17 +38,28 @@ def remembering(
 ) -> Iterator[Memory | None]:
     """Hold the organization's lock, unless `is_dry`, while the context lasts; None: no history.
 
-    Raise StoreLocked if another scan runs.
+    Raise StoreLocked if another scan runs, ApiError if the API does not answer.
     """
     if store is None:
         yield None
         return
     history = open_store(store)
-    if organization is None:
-        with watching(is_verbose=False) as progress:
-            organization = run_until_told(name_organization(settings, progress))
+    organization = organization or _named(settings)
     if is_dry:
         yield Memory(store=history, organization=organization, lease=None)
         return
     with history.hold(organization) as lease:
         yield Memory(store=history, organization=organization, lease=lease)
+
+
+def _named(settings: Settings) -> str:
+    """Return the organization's name as the API has it, or else one that stands for the key."""
+    with watching(is_verbose=False) as progress:
+        name = run_until_told(name_organization(settings, progress))
+    if name is None:
+        name = f"key-{settings.admin_key.digest()}"
+        say(
+            f"The API does not name the organization: its history is kept under {name}."
+            " Name it with --organization, so that it goes on with another admin key."
+        )
+    return name

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from scanner.cli.console import inert, out
+from scanner.cli.console import counted, inert, out
 from scanner.cli.run import judge_snapshot
 from scanner.errors import UsageError
 from scanner.finding import Judgement
@@ -102,9 +102,9 @@ def test_(policies: Annotated[list[str], typer.Argument(metavar="NAME|FILE...")]
     """Try the examples of each rule: every one that comes out otherwise than it says."""
     for name in policies:
         policy = try_examples(name)
-        count = sum(len(rule.examples) for rule in policy.rules)
+        count = counted(sum(len(rule.examples) for rule in policy.rules), "example")
         bare = [rule.text.id for rule in policy.rules if not rule.examples]
-        said = f"{policy.name}: {count} example{'' if count == 1 else 's'} as expected"
+        said = f"{policy.name}: {count} as expected"
         without = f"; without any: {', '.join(bare)}" if bare else ""
         out.print(inert(f"{said}{without}"), soft_wrap=True)
 
@@ -119,8 +119,7 @@ def validate(
 ) -> None:
     """Check policies without credentials or network: every mistake at its line, or their rules."""
     for policy in read_policies(policies):
-        rules = len(policy.rules)
-        out.print(inert(f"{policy.name}: valid, {rules} rule{'' if rules == 1 else 's'}"))
+        out.print(inert(f"{policy.name}: valid, {counted(len(policy.rules), 'rule')}"))
         for rule_id, reason in policy.disabled.items():
             out.print(inert(f"  without {rule_id}: {reason}"), soft_wrap=True)
         if against is not None:
@@ -141,8 +140,7 @@ def diff(
     for row in rows:
         cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
         out.print(inert("  ".join(cells).rstrip()), soft_wrap=True)
-    count = len(changes)
-    out.print(f"{count:,} finding{'' if count == 1 else 's'} would come out otherwise.")
+    out.print(f"{counted(len(changes), 'finding')} would come out otherwise.")
 
 
 def _row(change: Change) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from scanner.cli.console import inert, tell
+from scanner.cli.console import counted, inert, tell
 from scanner.durations import format_duration
 from scanner.finding import Finding, Severity
 from scanner.inventory import by_collection, is_complete
@@ -56,7 +56,7 @@ def _print_head(result: ScanResult, console: Console) -> None:
     console.print(
         title.append(
             f"  {result.started_at:%Y-%m-%d %H:%M} UTC, policy {', '.join(result.policies)},"
-            f" {_count(result.projects, 'project')}, {_count(result.keys, 'key')}",
+            f" {counted(result.projects, 'project')}, {counted(result.keys, 'key')}",
             "not bold",
         )
     )
@@ -65,7 +65,7 @@ def _print_head(result: ScanResult, console: Console) -> None:
 def _print_rule(group: RuleGroup, standings: Mapping[str, Standing], console: Console) -> None:
     """Print one rule and its first keys, what changed on top, with what it takes to find them."""
     rule, severity = group.rule, group.severity
-    count = _count(len(group.findings), "key")
+    count = counted(len(group.findings), "key")
     console.print()
     heading = Text.assemble((severity.value, _STYLES[severity]), "  ", (rule.id, "bold"))
     console.print(heading.append(f"  {count}"))
@@ -111,8 +111,8 @@ def _print_totals(result: ScanResult, console: Console) -> None:
     )
     if result.violations:
         console.print(
-            f"{totals.keys_violating:,} of {_count(totals.keys, 'key')} break the policy."
-            f" {_count(len(result.violations), 'violation')}: {counts}."
+            f"{totals.keys_violating:,} of {counted(totals.keys, 'key')} break the policy."
+            f" {counted(len(result.violations), 'violation')}: {counts}."
         )
     elif result.complete and not totals.undetermined:
         console.print("Every key keeps the policy.", style="green")
@@ -134,11 +134,11 @@ def _print_history(history: History, console: Console) -> None:
     if unverified:
         reasons = Counter(standing.reason for standing in unverified)
         why = "; ".join(f"{count:,}: {reason}" for reason, count in reasons.most_common(3))
-        count = _count(len(unverified), "finding")
+        count = counted(len(unverified), "finding")
         tell(console, inert(f"Carried over unverified: {count} ({why}).", "magenta"))
     mean = history.mean_time_to_remedy
     if mean is not None:
-        count = _count(len(history.nights), "scan")
+        count = counted(len(history.nights), "scan")
         console.print(f"Mended within {format_duration(mean)} on average, over {count}.")
 
 
@@ -158,7 +158,7 @@ def _print_exceptions(result: ScanResult, console: Console) -> None:
     """Print how many findings are let be, and the exceptions that need a look."""
     excepted = result.totals().excepted
     if excepted:
-        console.print(f"Excepted: {_count(excepted, 'finding')}.")
+        console.print(f"Excepted: {counted(excepted, 'finding')}.")
     for tally in result.exceptions:
         text = tally.exception
         which = f"the exception of {text.owner} from {', '.join(text.rules)}"
@@ -170,7 +170,7 @@ def _print_exceptions(result: ScanResult, console: Console) -> None:
 
 def _print_undetermined(result: ScanResult, console: Console) -> None:
     for group in undecided(result.undetermined):
-        count = _count(len(group.findings), "key")
+        count = counted(len(group.findings), "key")
         tell(
             console,
             inert(
@@ -189,7 +189,3 @@ def _print_coverage(result: ScanResult, console: Console) -> None:
             reason = row.gaps[0].reason or ""
             more = f" (and {len(row.gaps) - 1:,} more)" if len(row.gaps) > 1 else ""
             tell(console, inert(f"  {row.collection.value} {row.state.value}: {reason}{more}"))
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

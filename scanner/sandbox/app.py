@@ -90,9 +90,11 @@ class SandboxApp:
             (b"content-type", b"application/json"),
             (b"content-length", str(len(content)).encode()),
             (b"x-request-id", f"req_sandbox_{next(self._numbers):06d}".encode()),
-            (b"openai-organization", self.organization.name.encode("latin-1", "replace")),
             (b"openai-version", b"2020-10-01"),
         ]
+        if Quirk.NAMELESS not in self.organization.quirks:
+            name = self.organization.name.encode("latin-1", "replace")
+            headers.append((b"openai-organization", name))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
 

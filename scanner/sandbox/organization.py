@@ -18,6 +18,8 @@ class Quirk(StrEnum):
     """The listing of admin keys holds the first project's keys, too."""
     OLD_DELETE = "old-delete"
     """A service account's key cannot be deleted."""
+    NAMELESS = "nameless"
+    """No answer says which organization it is of."""
     SPARSE = "sparse"
     """What OpenAI's document does not promise is left out of answers."""
 
