@@ -4,7 +4,6 @@ Nothing is resolved for want of seeing it: that takes evidence, and how it was r
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 
@@ -85,10 +84,10 @@ def _violated(finding: Finding, case: Case | None, definition: str, now: datetim
     if case is None:
         return Standing(State.NEW, seen)
     if case.resolved_at is not None:
-        again = replace(seen, first_seen=case.first_seen, openings=case.openings + 1)
+        again = seen._replace(first_seen=case.first_seen, openings=case.openings + 1)
         return Standing(State.REOPENED, again)
-    still = replace(
-        seen, first_seen=case.first_seen, opened_at=case.opened_at, openings=case.openings
+    still = seen._replace(
+        first_seen=case.first_seen, opened_at=case.opened_at, openings=case.openings
     )
     if seen.severity is case.severity:
         return Standing(State.PERSISTING, still)
@@ -121,7 +120,7 @@ def _case(finding: Finding, definition: str, now: datetime) -> Case:
 
 
 def _resolved(case: Case, how: Resolution, now: datetime) -> Standing:
-    return Standing(State.RESOLVED, replace(case, resolved_at=now, resolution=how))
+    return Standing(State.RESOLVED, case._replace(resolved_at=now, resolution=how))
 
 
 class _Eyes:

@@ -44,8 +44,7 @@ class Resolution(StrEnum):
         return self.value.replace("_", " ")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class Case(NamedTuple):
     """One fingerprint through all nights, with the key as it was last seen in violation.
 
     `definition` is the rule's, `facts` are those that decided. `first_seen` never moves;

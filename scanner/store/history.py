@@ -1,10 +1,10 @@
 """The port Store on a database: what is remembered of each night, and read again."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Table, delete, insert, select
 
@@ -13,11 +13,22 @@ from scanner.lifecycle import Case, Event, History, Night, State
 from scanner.ports import Lease
 from scanner.store.database import Database, upserting
 from scanner.store.locks import extend, holding
-from scanner.store.rows import case_of, event_of, night_of, row_of_case, row_of_event, row_of_night
+from scanner.store.rows import (
+    CASE,
+    case_of,
+    event_of,
+    night_of,
+    row_of_case,
+    row_of_event,
+    row_of_night,
+)
 from scanner.store.schema import cases, events, scans, snapshots
 
 _IN_ONE_QUERY: Final = 500
 _NO_EVENT: Final = (State.PERSISTING, State.UNVERIFIED)
+
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,13 +68,12 @@ class SqlStore:
 
     def cases(self, organization: str, fingerprints: Iterable[str]) -> tuple[Case, ...]:
         """Return the open cases, and of the closed ones those named."""
-        ours = select(cases).where(cases.c.organization == organization)
+        ours = select(*CASE).where(cases.c.organization == organization)
         with self._database.reading() as connection:
             rows = connection.execute(ours.where(cases.c.resolved_at.is_(None)))
             found = [case_of(row) for row in rows]
             others = sorted(set(fingerprints).difference(case.fingerprint for case in found))
-            for start in range(0, len(others), _IN_ONE_QUERY):
-                some = others[start : start + _IN_ONE_QUERY]
+            for some in _in_parts(others):
                 rows = connection.execute(ours.where(cases.c.fingerprint.in_(some)))
                 found += [case_of(row) for row in rows]
         return tuple(found)
@@ -79,16 +89,9 @@ class SqlStore:
     def record(self, lease: Lease, history: History, snapshot: bytes) -> None:
         """Record tonight, whole or not at all; raise StoreError if another scan has taken over."""
         night = history.nights[-1]
-        changed = [
-            row_of_case(standing.case, lease.organization)
-            for standing in history.standings
-            if standing.state is not State.UNVERIFIED
-        ]
-        happened = [
-            row_of_event(standing, night)
-            for standing in history.standings
-            if standing.state not in _NO_EVENT
-        ]
+        standings = history.standings
+        changed = [s.case for s in standings if s.state is not State.UNVERIFIED]
+        happened = [s for s in standings if s.state not in _NO_EVENT]
         with self._database.writing() as connection:
             if not extend(connection, lease, self._lease):
                 raise StoreError(
@@ -98,10 +101,11 @@ class SqlStore:
                 )
             connection.execute(insert(scans), row_of_night(night))
             connection.execute(insert(snapshots), {"scan_id": night.scan_id, "content": snapshot})
-            if changed:
-                connection.execute(_upsert_cases(connection), changed)
-            if happened:
-                connection.execute(insert(events), happened)
+            for some in _in_parts(changed):
+                rows = [row_of_case(case, lease.organization) for case in some]
+                connection.execute(_upsert_cases(connection), rows)
+            for part in _in_parts(happened):
+                connection.execute(insert(events), [row_of_event(one, night) for one in part])
             _forget(connection, lease.organization, self._keeping, night.started_at)
 
     def find(self, name: str, organization: str | None = None) -> Night:
@@ -162,6 +166,12 @@ class SqlStore:
         return UsageError(
             f"{what} in the history in {self.place}.", help="keyvigil history lists the scans."
         )
+
+
+def _in_parts(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    """Yield them a few at a time: what a query, and the memory, can hold."""
+    for start in range(0, len(items), _IN_ONE_QUERY):
+        yield items[start : start + _IN_ONE_QUERY]
 
 
 def _upsert_cases(connection: Connection) -> Any:  # noqa: ANN401 - one class for each database

@@ -1,7 +1,7 @@
 """Rows of the tables <-> what the core knows of nights, cases and events."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Row
 
@@ -9,7 +9,7 @@ from scanner.finding import Severity
 from scanner.lifecycle import Case, Event, Night, Resolution, Standing, State
 from scanner.store.schema import cases, scans
 
-_CASE = tuple(column.name for column in cases.c if column.name != "organization")
+CASE: Final = tuple(cases.c[name] for name in Case._fields)
 _NIGHT = tuple(
     column.name
     for column in scans.c
@@ -18,18 +18,17 @@ _NIGHT = tuple(
 
 
 def case_of(row: Row[Any]) -> Case:
-    """Read a row of `cases`."""
-    values = {name: getattr(row, name) for name in _CASE}
-    values["facts"] = tuple(row.facts)
-    values["severity"] = Severity(row.severity)
-    values["resolution"] = None if row.resolution is None else Resolution(row.resolution)
-    return Case(**values)
+    """Read the columns CASE of `cases`."""
+    return Case._make(row)._replace(
+        facts=tuple(row.facts),
+        severity=Severity(row.severity),
+        resolution=None if row.resolution is None else Resolution(row.resolution),
+    )
 
 
 def row_of_case(case: Case, organization: str) -> dict[str, Any]:
     """Return the row of `cases`."""
-    values = {name: getattr(case, name) for name in _CASE}
-    return {**values, "facts": list(case.facts), "organization": organization}
+    return {**case._asdict(), "facts": list(case.facts), "organization": organization}
 
 
 def night_of(row: Row[Any]) -> Night:

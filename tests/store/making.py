@@ -40,7 +40,7 @@ def a_case(fingerprint: str = "f1", **changes: Any) -> Case:
         opened_at=NOW,
         last_seen=NOW,
     )
-    return replace(case, **changes)
+    return case._replace(**changes)
 
 
 def night(at: datetime, number: int = 0, **changes: Any) -> Night:
@@ -77,7 +77,7 @@ def record(
 
 
 def resolved(case: Case, at: datetime, how: Resolution = Resolution.KEY_DELETED) -> Standing:
-    return Standing(State.RESOLVED, replace(case, resolved_at=at, resolution=how))
+    return Standing(State.RESOLVED, case._replace(resolved_at=at, resolution=how))
 
 
 def stale(lease: Lease) -> Lease:

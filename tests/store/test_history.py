@@ -1,6 +1,5 @@
 """What any database remembers: the contract of the store, on SQLite and on PostgreSQL."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -54,11 +53,11 @@ def test_open_cases_come_always_and_closed_ones_when_named(place: str) -> None:
 def test_a_case_changes_in_place_and_its_events_add_up(place: str) -> None:
     store = a_store(place)
     case = a_case()
-    worse = replace(case, severity=Severity.CRITICAL, last_seen=TOMORROW)
+    worse = case._replace(severity=Severity.CRITICAL, last_seen=TOMORROW)
     record(store, NOW, [Standing(State.NEW, case)])
     record(store, TOMORROW, [Standing(State.ESCALATED, worse, before=Severity.HIGH)])
     third, fourth = (NOW + timedelta(days=n) for n in (2, 3))
-    still = replace(worse, last_seen=third)
+    still = worse._replace(last_seen=third)
     record(store, third, [Standing(State.PERSISTING, still)])
     record(store, fourth, [resolved(still, fourth, Resolution.KEY_ROTATED)])
     (read,) = store.cases(ACME, ["f1"])
