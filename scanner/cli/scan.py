@@ -29,7 +29,7 @@ from scanner.settings import (
 from scanner.wiring import load_policies, open_store
 
 _STDOUT: Final = "-"
-_SCAN: Final = re.compile(r"latest|previous|[0-9]{8}T[0-9]{6}Z(-[0-9a-f]{0,8})?")
+_SCAN: Final = re.compile(r"latest|previous|[0-9]{8}(T[0-9]{0,6}(Z(-[0-9a-f]{0,8})?)?)?")
 _MINUTE: Final = 60.0
 
 
