@@ -29,6 +29,12 @@ from scanner.settings import (
 from scanner.wiring import load_policies, open_store
 
 _STDOUT: Final = "-"
+_OF_A_WALK: Final = {
+    "concurrency": "--concurrency",
+    "deadline": "--deadline",
+    "collect": "--collect",
+    "dry_run": "--dry-run",
+}
 _SCAN: Final = re.compile(r"latest|previous|[0-9]{8}(T[0-9]{0,6}(Z(-[0-9a-f]{0,8})?)?)?")
 _MINUTE: Final = 60.0
 
@@ -120,6 +126,7 @@ _Verbose = Annotated[
 
 
 def scan(
+    context: typer.Context,
     policy: _Policies = None,
     output: _Outputs = None,
     fail_on: _FailOn = None,
@@ -153,7 +160,8 @@ def scan(
     switched_off = [_optional(name) for name in skip or []]
     settings_of_store = read_store_settings(os.environ, store)
     if from_ is not None:
-        saw = _what_was_seen(from_, settings_of_store)
+        _refuse_options_of_a_walk(context)
+        saw = _what_was_seen(from_, settings_of_store, organization)
         source = stored(saw, make_plan(policies, skip=switched_off))
         result = scan_and_report(source, policies, outputs, snapshot)
         raise typer.Exit(exit_code(result, fail_on))
@@ -171,12 +179,23 @@ def scan(
     raise typer.Exit(exit_code(result, fail_on))
 
 
-def _what_was_seen(name: str, settings: StoreSettings | None) -> Snapshot:
+def _refuse_options_of_a_walk(context: typer.Context) -> None:
+    """Raise UsageError for an option that means nothing where nobody is asked."""
+    for name, option in _OF_A_WALK.items():
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise UsageError(
+                f"{option} has no effect with --from, which asks nobody and records nothing.",
+                help="Leave one of the two out.",
+            )
+
+
+def _what_was_seen(name: str, settings: StoreSettings | None, organization: str | None) -> Snapshot:
     """Return the snapshot in a file, or that of a scan of the history; raise UsageError."""
     if settings is None or Path(name).exists() or not _SCAN.fullmatch(name):
         return read_snapshot(Path(name).expanduser())
     history = open_store(settings)
-    night = history.find(name)
+    night = history.find(name, organization)
     return parse_snapshot(BytesIO(history.snapshot(night.scan_id)), f"the scan {night.scan_id}")
 
 

@@ -112,6 +112,8 @@ def test_a_name_keeps_two_histories_apart(tmp_path: Path) -> None:
         (("diff", "x", "previous"), "There is no scan whose id begins with 'x'"),
         (("scan", "--from", "20260101T000000Z"), "There is no scan whose id begins"),
         (("scan", "--from", "nowhere.gz"), "nowhere.gz is no keyvigil.snapshot/1"),
+        (("scan", "--from", "latest", "--dry-run"), "--dry-run has no effect with --from"),
+        (("scan", "--from", "x.gz", "--deadline", "3"), "--deadline has no effect with --from"),
     ],
 )
 def test_what_cannot_be_told_is_refused_in_a_sentence(
