@@ -165,12 +165,8 @@ def scan(
         source = stored(saw, make_plan(policies, skip=switched_off))
         result = scan_and_report(source, policies, outputs, snapshot)
         raise typer.Exit(exit_code(result, fail_on))
-    plan = make_plan(
-        policies,
-        everything=collect == "all",
-        for_later=snapshot is not None,
-        skip=switched_off,
-    )
+    keeps = snapshot is not None
+    plan = make_plan(policies, everything=collect == "all", for_later=keeps, skip=switched_off)
     seconds = None if deadline is None else deadline * _MINUTE
     settings = read_settings(os.environ, concurrency=concurrency, deadline=seconds)
     source = live(settings, plan, is_verbose=verbose)

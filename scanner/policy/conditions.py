@@ -7,12 +7,11 @@ from datetime import timedelta
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from types import MappingProxyType
-from typing import Any, ClassVar, Final, Protocol
-
-import re2
+from typing import ClassVar, Final, Protocol
 
 from scanner.finding import Evidence, describe
 from scanner.inventory import Collection, Unknown
+from scanner.policy.expression import compile_expression
 from scanner.policy.registry import Fact, FactType, Values
 
 Scalar = bool | int | str | timedelta
@@ -158,8 +157,8 @@ class _Group:
     word: ClassVar[str]
 
     def __str__(self) -> str:
-        """Spell it: `(age over 90d and used is no)`."""
-        return f"({f' {self.word} '.join(map(str, self.parts))})"
+        """Spell it: `used is yes and idle over 45d`."""
+        return f" {self.word} ".join(_inner(part) for part in self.parts)
 
     def __post_init__(self) -> None:
         """Make the test, once for all keys."""
@@ -203,7 +202,7 @@ class Not:
 
     def __str__(self) -> str:
         """Spell it: `not age over 90d`."""
-        return f"not {self.part}"
+        return f"not {_inner(self.part)}"
 
     def __post_init__(self) -> None:
         """Make the test, once for all keys."""
@@ -218,6 +217,10 @@ class Not:
         """Return the part's evidence, its limits turned round."""
         rows = self.part.evidence(values)
         return tuple(row._replace(limit=_denied(row.limit)) for row in rows)
+
+
+def _inner(part: Condition) -> str:
+    return f"({part})" if isinstance(part, _Group) else str(part)
 
 
 def _leaf_test(name: str, op: Operator, limit: Limit) -> Test:
@@ -241,20 +244,6 @@ def _comparison(op: Operator, limit: Limit) -> Callable[..., bool]:
         return _COMPARISONS[op]
     expression = compile_expression(str(limit))
     return lambda value, _limit: expression.search(value) is not None
-
-
-def compile_expression(text: str) -> Any:  # noqa: ANN401 - re2 ships no types
-    """Compile a regular expression; raise ValueError saying what is wrong with it.
-
-    RE2 takes time in proportion to the text: names come from strangers.
-    """
-    options = re2.Options()
-    options.log_errors = False
-    try:
-        return re2.compile(text, options)
-    except re2.error as error:
-        reason = error.args[0]
-        raise ValueError(reason.decode() if isinstance(reason, bytes) else str(reason)) from None
 
 
 def _of_possible(unknown: Unknown, compare: Callable[..., bool], limit: Limit) -> bool | None:

@@ -6,10 +6,6 @@ from typing import Final
 from scanner.durations import format_duration
 from scanner.policy.conditions import (
     MEANINGS,
-    AllOf,
-    AnyOf,
-    Condition,
-    Not,
     Operator,
     operators_of,
 )
@@ -68,11 +64,11 @@ def explain_rule(rule: Rule) -> Iterator[tuple[str, str]]:
     text = rule.text
     yield "title", text.title
     yield "policy", text.policy
-    steps = "; ".join(f"{step.severity} if {spelled(step.when)}" for step in rule.steps)
+    steps = "; ".join(f"{step.severity} if {step.when}" for step in rule.steps)
     yield "severity", f"{text.severity}; {steps}" if steps else text.severity
     if rule.applies_to:
-        yield "applies to", spelled(rule.applies_to)
-    yield "violated when", spelled(rule.violated_when)
+        yield "applies to", str(rule.applies_to)
+    yield "violated when", str(rule.violated_when)
     yield "why", text.why
     yield "fix", text.fix
     if text.controls:
@@ -81,24 +77,6 @@ def explain_rule(rule: Rule) -> Iterator[tuple[str, str]]:
         yield "respond", f"{rule.respond.revoke} after {format_duration(rule.respond.after)}"
     if rule.needs:
         yield "asks for", ", ".join(sorted(rule.needs))
-
-
-def spelled(condition: Condition) -> str:
-    """Spell a condition in words: `used is yes and idle over 45d`."""
-    match condition:
-        case AllOf(parts=parts):
-            return " and ".join(_inner(part) for part in parts)
-        case AnyOf(parts=parts):
-            return " or ".join(_inner(part) for part in parts)
-        case Not(part=part):
-            return f"not {_inner(part)}"
-        case _:
-            return str(condition)
-
-
-def _inner(condition: Condition) -> str:
-    words = spelled(condition)
-    return f"({words})" if isinstance(condition, AllOf | AnyOf) else words
 
 
 def example(fact: Fact) -> str:

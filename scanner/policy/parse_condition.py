@@ -18,10 +18,10 @@ from scanner.policy.conditions import (
     Not,
     Operator,
     Scalar,
-    compile_expression,
     operators_of,
 )
 from scanner.policy.document import Items, Mapping, Node
+from scanner.policy.expression import compile_expression
 from scanner.policy.facts import FACTS
 from scanner.policy.problems import Problems, did_you_mean
 from scanner.policy.registry import Fact, FactType, Value
