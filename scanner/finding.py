@@ -1,7 +1,7 @@
 """What is found: violations with their evidence, and what a judgement is made of."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
@@ -88,7 +88,8 @@ def describe(value: Value) -> str:
 class RuleText:
     """What a reader needs to know of a rule.
 
-    `controls` are `framework:id` references, for example `owasp-nhi:NHI7`.
+    `controls` are `framework:id` references, for example `owasp-nhi:NHI7`. `file` and `line` are
+    where it was last written or changed; the same rule may stand in two places.
     """
 
     id: str
@@ -98,6 +99,8 @@ class RuleText:
     why: str
     fix: str
     controls: tuple[str, ...]
+    file: str = field(default="", compare=False)
+    line: int = field(default=1, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -92,6 +92,8 @@ def _rule(tally: RuleTally) -> RuleRow:
         why=tally.rule.why,
         fix=tally.rule.fix,
         controls=list(tally.rule.controls),
+        file=tally.rule.file,
+        line=tally.rule.line,
         applied=tally.applied,
         violated=tally.violated,
         excepted=tally.excepted,

@@ -69,7 +69,10 @@ class TotalsRow(_Row):
 
 
 class RuleRow(_Row):
-    """A rule, how many keys it applied to, and what became of them; the rest keep it."""
+    """A rule, how many keys it applied to, and what became of them; the rest keep it.
+
+    `file` and `line` are where it was last written or changed.
+    """
 
     id: str
     policy: str
@@ -78,6 +81,8 @@ class RuleRow(_Row):
     why: str
     fix: str
     controls: list[str]
+    file: str
+    line: int
     applied: int
     violated: int
     excepted: int

@@ -64,6 +64,7 @@ def explain_rule(rule: Rule) -> Iterator[tuple[str, str]]:
     text = rule.text
     yield "title", text.title
     yield "policy", text.policy
+    yield "written in", f"{text.file}:{text.line}"
     steps = "; ".join(f"{step.severity} if {step.when}" for step in rule.steps)
     yield "severity", f"{text.severity}; {steps}" if steps else text.severity
     if rule.applies_to:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping as Map
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from scanner.durations import parse_duration
 from scanner.finding import RuleText, Severity
@@ -28,7 +28,7 @@ def parse_rule(node: Node, policy: str, problems: Problems) -> Rule | None:
     fields = problems.fields(node, "a rule", required=REQUIRED, optional=OPTIONAL, label="id")
     rule = _rule(fields, policy, problems)
     problems.rule = None
-    return rule
+    return None if rule is None else _placed(rule, node, problems)
 
 
 def parse_override(node: Node, base: Rule, problems: Problems) -> Rule | str:
@@ -41,7 +41,11 @@ def parse_override(node: Node, base: Rule, problems: Problems) -> Rule | str:
         return reason
     changed = _changed(fields, base, problems)
     problems.rule = None
-    return changed
+    return _placed(changed, node, problems)
+
+
+def _placed(rule: Rule, node: Node, problems: Problems) -> Rule:
+    return replace(rule, text=replace(rule.text, file=problems.file, line=node.line))
 
 
 def _disabled(node: Node, fields: Fields, problems: Problems) -> str:
@@ -70,7 +74,7 @@ def _changed(fields: Fields, base: Rule, problems: Problems) -> Rule:
     is_same = scope is None and violated_when is None
     steps = _steps(fields.get("severity_when"), severity, problems)
     kept = tuple(step for step in base.steps if step.severity.rank < severity.rank)
-    prose = {
+    prose: dict[str, Any] = {
         name: problems.prose(fields[name], f"'{name}'")
         for name in ("title", "why", "fix")
         if name in fields

@@ -57,6 +57,8 @@ def test_an_override_changes_what_it_names_and_keeps_the_rest(base: Path) -> Non
     assert [step.severity for step in rule.steps] == [Severity.CRITICAL]
     assert rule.text.why == "w"
     assert rule.examples == (), "they were written for another limit"
+    places = [(Path(rule.text.file).name, rule.text.line) for rule in policy.rules]
+    assert places == [("mine.yaml", 4), ("base.yaml", 6)]
 
 
 def test_a_rule_is_disabled_for_a_reason(base: Path) -> None:
