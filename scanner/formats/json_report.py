@@ -29,7 +29,7 @@ from scanner.result import ScanResult
 
 def render_json(result: ScanResult) -> str:
     """Render the report as JSON in plain ASCII: inert in any terminal, log or page."""
-    text = _report(result).model_dump_json(indent=2, ensure_ascii=True)
+    text = report_of(result).model_dump_json(indent=2, ensure_ascii=True)
     return text.replace("\x7f", "\\u007f") + "\n"
 
 
@@ -39,7 +39,8 @@ def report_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
-def _report(result: ScanResult) -> Report:
+def report_of(result: ScanResult) -> Report:
+    """Return the report as typed rows, which other formats are made of, too."""
     totals = result.totals()
     standings = result.history.by_fingerprint() if result.history else {}
     return Report(

@@ -4,8 +4,19 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from scanner.formats.csv_report import render_csv
 from scanner.formats.html_report import render_html
 from scanner.formats.json_report import render_json
+from scanner.formats.jsonl_report import render_jsonl
+from scanner.formats.markdown_report import render_markdown
 from scanner.ports import Format
 
-FORMATS: Final[Mapping[str, Format]] = MappingProxyType({"html": render_html, "json": render_json})
+FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
+    {
+        "html": render_html,
+        "json": render_json,
+        "jsonl": render_jsonl,
+        "csv": render_csv,
+        "markdown": render_markdown,
+    }
+)

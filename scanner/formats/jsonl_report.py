@@ -1,0 +1,34 @@
+"""A scan result as JSON lines, for log pipelines: the scan, then each finding by itself."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from scanner.formats.json_report import report_of
+from scanner.result import ScanResult
+
+_ONCE = frozenset({"findings", "rules"})
+_OF_RULE = frozenset({"id", "policy", "title", "why", "fix", "controls"})
+
+
+def render_jsonl(result: ScanResult) -> str:
+    """Render a line of type `scan`, without rules and findings, and one of type `finding` for each.
+
+    A finding's line names its scan and holds its rule, so that it can be read alone. Plain ASCII.
+    """
+    return "".join(f"{json.dumps(line)}\n".replace("\x7f", "\\u007f") for line in _lines(result))
+
+
+def _lines(result: ScanResult) -> Iterator[dict[str, Any]]:
+    report = report_of(result)
+    rules = {rule.id: rule.model_dump(include=set(_OF_RULE)) for rule in report.rules}
+    yield {"type": "scan", **report.model_dump(mode="json", exclude=set(_ONCE))}
+    of_scan = {
+        "type": "finding",
+        "scan": report.scan.id,
+        "started_at": report.model_dump(mode="json", include={"scan"})["scan"]["started_at"],
+        "organization": report.scan.organization,
+    }
+    for finding in report.findings:
+        row = finding.model_dump(mode="json")
+        yield {**of_scan, **row, "rule": rules[finding.rule]}
