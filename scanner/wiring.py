@@ -196,13 +196,16 @@ async def name_organization(settings: Settings, progress: Progress) -> str | Non
     return answer.organization or None
 
 
-def open_store(settings: StoreSettings) -> "SqlStore":
-    """Open the history, making and migrating what has to be; raise StoreError or UsageError."""
+def open_store(settings: StoreSettings, *, must_exist: bool = False) -> "SqlStore":
+    """Open the history, making (unless it `must_exist`) and migrating what has to be.
+
+    Raise StoreError or UsageError.
+    """
     from scanner.store.database import open_database  # noqa: PLC0415 - SQLAlchemy takes its time
     from scanner.store.history import Keeping, SqlStore  # noqa: PLC0415
 
     keeping = Keeping(scans=settings.keep, snapshots=settings.keep_snapshots)
-    database = open_database(settings.place.reveal())
+    database = open_database(settings.place.reveal(), must_exist=must_exist)
     return SqlStore(database, keeping=keeping, lease=settings.lease)
 
 

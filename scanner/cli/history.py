@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.table import Table
@@ -18,8 +18,11 @@ from scanner.errors import UsageError
 from scanner.finding import Severity
 from scanner.formats.history_rows import night_row
 from scanner.lifecycle import Case, Night, Turn
-from scanner.settings import StoreSettings, read_store_settings
+from scanner.settings import read_store_settings
 from scanner.wiring import now, open_store
+
+if TYPE_CHECKING:
+    from scanner.store.history import SqlStore
 
 app = typer.Typer(invoke_without_command=True, help="The scans that were recorded.")
 _SHOWN: Final = 30
@@ -38,7 +41,7 @@ def history(
     context.obj = store, organization
     if context.invoked_subcommand is not None:
         return
-    nights = open_store(_settings(store)).nights(organization, limit)
+    nights = _opened(store).nights(organization, limit)
     if as_json:
         rows = [
             {"organization": night.organization, **night_row(night).model_dump(mode="json")}
@@ -55,8 +58,7 @@ def history(
 def prune(context: typer.Context) -> None:
     """Forget now what is not to be kept: KEYVIGIL_KEEP, KEYVIGIL_KEEP_SNAPSHOTS."""
     place, organization = context.obj
-    settings = _settings(place)
-    store = open_store(settings)
+    store = _opened(place)
     for name in [organization] if organization else store.organizations():
         gone = store.prune(name, now())
         out.print(
@@ -76,7 +78,7 @@ def diff(
     as_json: _Json = False,
 ) -> None:
     """Tell what changed between two recorded scans: ids, beginnings of ids, latest, previous."""
-    history = open_store(_settings(store))
+    history = _opened(store)
     first, second = history.find(before, organization), history.find(after, organization)
     if first.organization != second.organization:
         raise UsageError(
@@ -101,11 +103,12 @@ def diff(
     )
 
 
-def _settings(store: str | None) -> StoreSettings:
-    settings = read_store_settings(os.environ, store)
+def _opened(place: str | None) -> "SqlStore":
+    """Open the history that there must be; raise UsageError or StoreError."""
+    settings = read_store_settings(os.environ, place)
     if settings is None:
         raise UsageError("There is no history: --store is none.", help="Name where it is kept.")
-    return settings
+    return open_store(settings, must_exist=True)
 
 
 def _reading_order(changed: tuple[Case, Turn]) -> tuple[bool, int, str, str]:

@@ -190,7 +190,7 @@ def _what_was_seen(name: str, settings: StoreSettings | None, organization: str 
     """Return the snapshot in a file, or that of a scan of the history; raise UsageError."""
     if settings is None or Path(name).exists() or not _SCAN.fullmatch(name):
         return read_snapshot(Path(name).expanduser())
-    history = open_store(settings)
+    history = open_store(settings, must_exist=True)
     night = history.find(name, organization)
     return parse_snapshot(BytesIO(history.snapshot(night.scan_id)), f"the scan {night.scan_id}")
 

@@ -73,12 +73,17 @@ def upserting(connection: Connection, table: Table) -> postgresql.Insert | sqlit
     return postgresql.insert(table)
 
 
-def open_database(place: str) -> Database:
-    """Open the file or PostgreSQL URL `place`, making and migrating what has to be.
+def open_database(place: str, *, must_exist: bool = False) -> Database:
+    """Open the file or URL `place`, making (unless it `must_exist`) and migrating what has to be.
 
     Raise UsageError for a place that cannot be one, StoreError if it cannot be reached.
     """
     url, shown = _address(place)
+    if must_exist and url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
+        raise UsageError(
+            f"There is no history in {shown}.",
+            help="The first keyvigil scan makes it. --store names another place.",
+        )
     engine = _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url)
     database = Database(engine, shown)
     _bring_up_to_date(database)
@@ -87,15 +92,15 @@ def open_database(place: str) -> Database:
 
 def _address(place: str) -> tuple[URL, str]:
     """Return the URL, and how to name it to people: without its password."""
-    if "://" not in place:
-        path = Path(place).expanduser().absolute()
-        return URL.create("sqlite", database=str(path)), str(path)
     try:
-        url = make_url(place)
+        url = make_url(place) if "://" in place else URL.create("sqlite", database=place)
     except (ArgumentError, ValueError):
         raise _no_place("is no address of a database") from None
+    if url.get_backend_name() == "sqlite" and url.database:
+        path = str(Path(url.database).expanduser().absolute())
+        return URL.create("sqlite", database=path), path
     if url.get_backend_name() not in ("postgresql", "postgres"):
-        raise _no_place(f"leads to {url.get_backend_name()}, and history is kept elsewhere")
+        raise _no_place(f"is an address for {url.get_backend_name()}, which cannot keep it")
     shown = url.set(drivername="postgresql", query={}).render_as_string(hide_password=True)
     return url.set(drivername="postgresql+psycopg"), shown
 
@@ -174,4 +179,5 @@ def _version(connection: Connection) -> str | None:
 def _reason(error: SQLAlchemyError) -> str:
     """Return what the database said, on one line, without the statement and its values."""
     said = str(getattr(error, "orig", None) or error)
-    return redact(" ".join(said.split())).rstrip(".") + "."
+    text = redact(" ".join(said.split()))
+    return text if text.endswith((".", "?", "!")) else f"{text}."

@@ -155,7 +155,7 @@ def test_a_new_file_is_for_its_owner_only(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("place", "says"),
     [
-        ("mysql://root:geheim@localhost/x", "leads to mysql"),
+        ("mysql://root:geheim@localhost/x", "is an address for mysql"),
         ("http://localhost:port/x", "is no address of a database"),
         ("/proc/none/history.db", "cannot be kept in /proc/none/history.db"),
     ],
@@ -189,3 +189,9 @@ def test_without_the_driver_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(UsageError) as caught:
         open_database("postgresql://localhost/history")
     assert "keyvigil[postgres]" in str(caught.value.help)
+
+
+def test_a_file_can_be_named_by_its_url(tmp_path: Path) -> None:
+    open_database(f"sqlite:///{tmp_path}/a b?c.db".replace("?", "%3F"))
+    open_database(str(tmp_path / "100%25 #1?.db"))
+    assert {path.name for path in tmp_path.iterdir()} == {"a b?c.db", "100%25 #1?.db"}
