@@ -33,7 +33,7 @@ _ADAPTER: Final = TypeAdapter(Snapshot)
 
 def render_snapshot(snapshot: Snapshot) -> bytes:
     """Return the snapshot's file; equal snapshots give equal bytes."""
-    return gzip.compress(_ADAPTER.dump_json(snapshot), mtime=0)
+    return gzip.compress(_ADAPTER.dump_json(snapshot), compresslevel=6, mtime=0)
 
 
 def read_snapshot(path: Path) -> Snapshot:
