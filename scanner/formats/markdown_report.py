@@ -13,7 +13,7 @@ from scanner.result import RuleGroup, ScanResult, grouped, undecided
 LIMIT: Final = 1_000_000
 """Bytes: GitHub drops a job summary that is larger than 1 MiB."""
 _ROOM_TO_TELL: Final = 1000
-_SPECIAL: Final = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>&~@:$])")
+_SPECIAL: Final = re.compile(r"[\\`*_\[\]|<>&~$]|(?<![\w.+-])@|:(?=//)|(?<=\bwww)\.", re.IGNORECASE)
 _INERT: Final = {"<": "&lt;", ">": "&gt;", "&": "&amp;", "@": "@<!-- -->"}
 _HEADINGS: Final = ("Key", "Project", "Owner", "Evidence")
 
@@ -96,4 +96,4 @@ def _row(cells: tuple[str, ...]) -> str:
 
 def _plain(text: str) -> str:
     """Escape what Markdown or HTML would make something of; a comment keeps @names from ringing."""
-    return _SPECIAL.sub(lambda match: _INERT.get(match[1], f"\\{match[1]}"), visible(text))
+    return _SPECIAL.sub(lambda match: _INERT.get(match[0], f"\\{match[0]}"), visible(text))
