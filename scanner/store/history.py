@@ -109,13 +109,14 @@ class SqlStore:
             _forget(connection, lease.organization, self._keeping, night.started_at)
 
     def find(self, name: str, organization: str | None = None) -> Night:
-        """Return the scan with that id or beginning of an id; or the `latest`, or the `previous`.
+        """Return the scan with that id or beginning of an id; the `latest`; or its `previous`.
 
         Raise UsageError if there is none, or more than one.
         """
         places = {"latest": -1, "previous": -2}
         if name in places:
-            nights = self.nights(organization, 2)
+            latest = self.nights(organization, 1)
+            nights = self.nights(latest[0].organization, 2) if latest else ()
             if len(nights) >= -places[name]:
                 return nights[places[name]]
             raise self._no_scan(f"There is no {name} scan")

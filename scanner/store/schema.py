@@ -41,8 +41,19 @@ class Moment(TypeDecorator[datetime]):
         return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
 
 
+class Words(TypeDecorator[str]):
+    """Text that strangers may have written: no night may fail by a NUL, which PostgreSQL refuses."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """Store a replacement character for each NUL."""
+        return value.replace("\0", "\ufffd") if value else value
+
+
 def _text(name: str, *, null: bool = False, key: bool = False) -> Column[Any]:
-    return Column(name, Text, nullable=null, primary_key=key)
+    return Column(name, Words, nullable=null, primary_key=key)
 
 
 def _count(name: str) -> Column[Any]:

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from typing import Any
 
 from rich.console import Console
@@ -90,3 +91,13 @@ def test_the_picture_has_a_bar_for_each_night_and_keeps_its_bounds() -> None:
             assert 0 <= block.x <= block.x + block.width <= chart.width
             assert 0 <= block.y <= block.y + block.height <= chart.height + 0.02
     assert draw([]).bars == ()
+
+
+def test_a_night_on_which_everything_is_new_does_not_drown_the_report() -> None:
+    history = RESULT.history
+    assert history
+    new = history.of(State.NEW)[0]
+    many = [new._replace(case=new.case._replace(fingerprint=f"f{n}")) for n in range(1234)]
+    html = render_html(replace(RESULT, history=replace(history, standings=tuple(many))))
+    assert html.count('<b class="new">') == 200
+    assert "and 1,034 more new" in html

@@ -6,7 +6,7 @@ import pytest
 
 from scanner.errors import StoreError, UsageError
 from scanner.finding import Severity
-from scanner.lifecycle import Event, Resolution, Standing, State
+from scanner.lifecycle import Event, History, Resolution, Standing, State
 from scanner.store.history import Pruned
 from tests.factories import NOW, ago
 from tests.store.making import ACME, a_case, a_history, a_store, night, record, resolved, stale
@@ -26,6 +26,15 @@ def test_what_was_recorded_is_read_again_as_it_was(place: str) -> None:
     assert again.events(ACME, NOW) == (
         Event("f1", NOW, night(NOW).scan_id, State.NEW, Severity.HIGH),
     )
+
+
+def test_no_name_can_keep_a_night_from_being_recorded(place: str) -> None:
+    store = a_store(place)
+    names = ["\0", "a\0b", "\u202e\U0001f511", "'; DROP TABLE cases; --", "x" * 100_000, ""]
+    cases = [a_case(f"f{n}", key_name=name, owner_name=name) for n, name in enumerate(names)]
+    record(store, NOW, [Standing(State.NEW, case) for case in cases])
+    read = {case.fingerprint: case.key_name for case in store.cases(ACME, [])}
+    assert list(read.values()) == [name.replace("\0", "\ufffd") for name in names]
 
 
 def test_organizations_know_nothing_of_each_other(place: str) -> None:
@@ -108,6 +117,13 @@ def test_nights_are_the_latest_oldest_first(place: str) -> None:
     assert store.nights(ACME, 3) == tuple(nights[2:])
     assert store.find("latest") == nights[-1]
     assert store.find("previous") == nights[-2]
+    with store.hold("Other") as lease:
+        other = night(NOW + timedelta(days=9), organization="Other")
+        store.record(lease, History(standings=(), nights=(other,)), b"")
+    assert store.find("latest") == other
+    assert store.find("previous", ACME) == nights[-2]
+    with pytest.raises(UsageError, match="no previous scan"):
+        store.find("previous")
     assert store.find(nights[2].scan_id[:8]) == nights[2]
 
 
