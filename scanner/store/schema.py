@@ -42,7 +42,7 @@ class Moment(TypeDecorator[datetime]):
 
 
 class Words(TypeDecorator[str]):
-    """Text that strangers may have written: no night may fail by a NUL, which PostgreSQL refuses."""
+    """Text that strangers may have written: a NUL, which PostgreSQL refuses, fails no night."""
 
     impl = Text
     cache_ok = True
