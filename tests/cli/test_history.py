@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -164,7 +165,7 @@ def test_a_history_that_fails_costs_no_report(tmp_path: Path) -> None:
     place, report = tmp_path / "history.db", tmp_path / "report.json"
     with sandbox("--projects", "1", "--keys-per-project", "2") as settings:
         assert keyvigil("scan", "--store", place, env=settings).code == 0
-        with sqlite3.connect(place) as database:
+        with closing(sqlite3.connect(place)) as database:
             database.execute("DROP TABLE events")
         ran = keyvigil("scan", "--store", place, "--output", f"json={report}", env=settings)
     assert ran.code == 3
