@@ -160,7 +160,7 @@ def exit_code(result: ScanResult, fail_on: Severity | None) -> ExitCode:
     if not result.complete:
         return ExitCode.INCOMPLETE
     if fail_on is not None and any(
-        finding.rule.severity.rank <= fail_on.rank for finding in result.violations
+        finding.severity.rank <= fail_on.rank for finding in result.violations
     ):
         return ExitCode.FINDINGS
     return ExitCode.DONE
