@@ -89,7 +89,8 @@ class RuleText:
     """What a reader needs to know of a rule.
 
     `controls` are `framework:id` references, for example `owasp-nhi:NHI7`. `file` and `line` are
-    where it was last written or changed; the same rule may stand in two places.
+    where it was last written or changed; the same rule may stand in two places. `reads` is what it
+    tests, in the words of the policy.
     """
 
     id: str
@@ -101,6 +102,7 @@ class RuleText:
     controls: tuple[str, ...]
     file: str = field(default="", compare=False)
     line: int = field(default=1, compare=False)
+    reads: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +152,8 @@ class Finding(NamedTuple):
     @property
     def fingerprint(self) -> str:
         """The same for the same rule and key on every night: 32 hexadecimal digits."""
-        return hashlib.sha256(f"{self.rule.id}\0{self.key.id}".encode()).hexdigest()[:32]
+        named = f"{self.rule.id}\0{self.key.id}".encode(errors="surrogatepass")
+        return hashlib.sha256(named).hexdigest()[:32]
 
     @property
     def reason(self) -> str:

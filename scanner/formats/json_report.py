@@ -95,6 +95,7 @@ def _rule(tally: RuleTally) -> RuleRow:
         controls=list(tally.rule.controls),
         file=tally.rule.file,
         line=tally.rule.line,
+        reads=tally.rule.reads,
         applied=tally.applied,
         violated=tally.violated,
         excepted=tally.excepted,

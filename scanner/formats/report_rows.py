@@ -71,7 +71,7 @@ class TotalsRow(_Row):
 class RuleRow(_Row):
     """A rule, how many keys it applied to, and what became of them; the rest keep it.
 
-    `file` and `line` are where it was last written or changed.
+    `file` and `line` are where it was last written or changed, `reads` is what it tests.
     """
 
     id: str
@@ -83,6 +83,7 @@ class RuleRow(_Row):
     controls: list[str]
     file: str
     line: int
+    reads: str
     applied: int
     violated: int
     excepted: int

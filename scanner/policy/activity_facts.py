@@ -17,6 +17,7 @@ def _by(subject: Subject) -> str:
     meaning="Time since the last recorded use; since creation if there is none.",
     source="key.last_used_at, key.created_at; usage if it was collected and is newer",
     note=_by,
+    words="not used for {}",
 )
 def _idle(subject: Subject) -> Value:
     used_at, told = subject.last_use.at, subject.key.last_used_at
@@ -33,6 +34,7 @@ def _idle(subject: Subject) -> Value:
     meaning="Whether any use is recorded.",
     source="key.last_used_at; usage if it was collected",
     note=_by,
+    words={"yes": "was used", "no": "never used"},
 )
 def _used(subject: Subject) -> Value:
     used_at = subject.last_use.at
@@ -45,6 +47,7 @@ def _used(subject: Subject) -> Value:
     meaning="Requests and tool calls of the last 30 days.",
     source="usage by api_key_id",
     needs=(Collection.USAGE,),
+    words="{} requests in 30 days",
 )
 def _usage_requests(subject: Subject) -> Value:
     reason = subject.directory.why_activity_unseen(Collection.USAGE)
@@ -60,6 +63,7 @@ def _usage_requests(subject: Subject) -> Value:
     meaning="Cost of the last 30 days in whole US dollars.",
     source="costs by api_key_id",
     needs=(Collection.COSTS,),
+    words="{} US dollars in 30 days",
 )
 def _usage_cost(subject: Subject) -> Value:
     reason = subject.directory.why_activity_unseen(Collection.COSTS)

@@ -37,7 +37,13 @@ def _key_id(subject: Subject) -> Value:
     return subject.key.id
 
 
-@fact("key.kind", KeyKind, meaning="A project's key or an admin key.", source="the listing")
+@fact(
+    "key.kind",
+    KeyKind,
+    meaning="A project's key or an admin key.",
+    source="the listing",
+    words={"project": "key of a project", "admin": "admin key"},
+)
 def _key_kind(subject: Subject) -> Value:
     return subject.key.kind
 
@@ -47,13 +53,23 @@ def _key_name(subject: Subject) -> Value:
     return subject.key.name
 
 
-@fact("age", FactType.DURATION, meaning="Time since creation.", source="key.created_at")
+@fact(
+    "age",
+    FactType.DURATION,
+    meaning="Time since creation.",
+    source="key.created_at",
+    words="{} old",
+)
 def _age(subject: Subject) -> Value:
     return subject.since(subject.key.created_at)
 
 
 @fact(
-    "expires", FactType.BOOLEAN, meaning="Whether the key has an expiry.", source="key.expires_at"
+    "expires",
+    FactType.BOOLEAN,
+    meaning="Whether the key has an expiry.",
+    source="key.expires_at",
+    words={"yes": "expires", "no": "never expires"},
 )
 def _expires(subject: Subject) -> Value:
     expires_at = subject.key.expires_at
@@ -65,6 +81,7 @@ def _expires(subject: Subject) -> Value:
     FactType.DURATION,
     meaning="Time until the key expires; negative once it has; absent if it never will.",
     source="key.expires_at",
+    words="expires in {}",
 )
 def _expires_in(subject: Subject) -> Value:
     expires_at = subject.key.expires_at
@@ -78,6 +95,7 @@ def _expires_in(subject: Subject) -> Value:
     FactType.DURATION,
     meaning="Time from creation to expiry; absent if the key never expires.",
     source="key.created_at, key.expires_at",
+    words="made to last {}",
 )
 def _lifetime(subject: Subject) -> Value:
     expires_at = subject.key.expires_at
@@ -86,7 +104,13 @@ def _lifetime(subject: Subject) -> Value:
     return expires_at - subject.key.created_at
 
 
-@fact("owner.kind", OwnerKind, meaning="A person or a service account.", source="key.owner.type")
+@fact(
+    "owner.kind",
+    OwnerKind,
+    meaning="A person or a service account.",
+    source="key.owner.type",
+    words={"user": "owned by a person", "service_account": "owned by a service account"},
+)
 def _owner_kind(subject: Subject) -> Value:
     return subject.key.owner.kind
 
@@ -97,6 +121,13 @@ def _owner_kind(subject: Subject) -> Value:
     meaning="Where the owner stands today: the gravest that is certain.",
     source="users, service accounts, key.owner_project_access",
     needs=(Collection.USERS, Collection.SERVICE_ACCOUNTS),
+    words={
+        "active": "owner is active",
+        "disabled": "owner is disabled",
+        "left_org": "owner left the organization",
+        "no_project_access": "owner has no access to the project",
+        "service_account_missing": "service account is deleted",
+    },
 )
 def _owner_state(subject: Subject) -> Value:
     return subject.owner_state
@@ -130,6 +161,7 @@ def _owner_name(subject: Subject) -> Value:
     FactType.TEXT,
     meaning="The owner's role in the project: owner, member or none; absent for admin keys.",
     source="key.owner.role",
+    words="owner is {} in the project",
 )
 def _owner_project_role(subject: Subject) -> Value:
     return _of_project(
@@ -143,6 +175,7 @@ def _owner_project_role(subject: Subject) -> Value:
     meaning="A person's role in the organization: owner or reader; absent once they left.",
     source="users.role",
     needs=(Collection.USERS,),
+    words="owner is {} in the organization",
 )
 def _owner_org_role(subject: Subject) -> Value:
     if subject.user is not None:
@@ -158,6 +191,7 @@ def _owner_org_role(subject: Subject) -> Value:
     FactType.NUMBER,
     meaning="How many keys this owner has in the whole organization.",
     source="all keys",
+    words="owner has {} keys",
 )
 def _owner_keys(subject: Subject) -> Value:
     if isinstance(subject.key.owner.id, Unknown):
@@ -173,6 +207,7 @@ def _owner_keys(subject: Subject) -> Value:
     FactType.NUMBER,
     meaning="How many keys this owner has in the key's project; absent for admin keys.",
     source="the project's keys",
+    words="owner has {} keys in the project",
 )
 def _owner_project_keys(subject: Subject) -> Value:
     owner_id = subject.key.owner.id
@@ -207,6 +242,7 @@ def _project_name(subject: Subject) -> Value:
     ProjectState,
     meaning="Whether the key's project is active or archived; absent for admin keys.",
     source="projects.status",
+    words="project is {}",
 )
 def _project_state(subject: Subject) -> Value:
     return _of_project(subject, lambda project: project.state)
@@ -217,6 +253,7 @@ def _project_state(subject: Subject) -> Value:
     FactType.DURATION,
     meaning="Time since the project was created; absent for admin keys.",
     source="projects.created_at",
+    words="project is {} old",
 )
 def _project_age(subject: Subject) -> Value:
     return _of_project(subject, lambda project: subject.since(project.created_at))
@@ -227,6 +264,7 @@ def _project_age(subject: Subject) -> Value:
     FactType.NUMBER,
     meaning="How many keys the project has; absent for admin keys.",
     source="the project's keys",
+    words="project has {} keys",
 )
 def _project_keys(subject: Subject) -> Value:
     counts = subject.directory.keys_of_project

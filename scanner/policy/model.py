@@ -67,6 +67,13 @@ class Rule:
         return scope.union(self.violated_when.needs, *(step.when.needs for step in self.steps))
 
     @property
+    def reads(self) -> str:
+        """Spell what it tests: `age over 90d, of keys with key.kind is project`."""
+        scope = f", of keys with {self.applies_to}" if self.applies_to else ""
+        steps = "".join(f"; {step.severity.value} if {step.when}" for step in self.steps)
+        return f"{self.violated_when}{scope}{steps}"
+
+    @property
     def definition(self) -> str:
         """Return a digest of what it tests, whatever it says about it: 16 hexadecimal digits."""
         tested = f"{self.applies_to} | {self.violated_when}"

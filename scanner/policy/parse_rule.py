@@ -45,7 +45,9 @@ def parse_override(node: Node, base: Rule, problems: Problems) -> Rule | str:
 
 
 def _placed(rule: Rule, node: Node, problems: Problems) -> Rule:
-    return replace(rule, text=replace(rule.text, file=problems.file, line=node.line))
+    return replace(
+        rule, text=replace(rule.text, file=problems.file, line=node.line, reads=rule.reads)
+    )
 
 
 def _disabled(node: Node, fields: Fields, problems: Problems) -> str:

@@ -28,7 +28,8 @@ class Fact:
     """A fact's name, type, meaning and source; `choices` are all values of a CHOICE.
 
     `needs` are the collections to ask for beyond projects and keys, which every scan lists. `note`
-    says where a value comes from that could come from several places.
+    says where a value comes from that could come from several places. `words` say a value for
+    people: a template, or a sentence for each value; "" if the name and the value will do.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Fact:
     needs: frozenset[Collection] = frozenset()
     choices: tuple[str, ...] = ()
     note: Callable[[Subject], str] | None = None
+    words: str | Mapping[str, str] = ""
 
 
 _registry: dict[str, Fact] = {}
@@ -94,6 +96,7 @@ def fact(  # noqa: PLR0913 - all that a fact is made of
     source: str,
     needs: _Needs = (),
     note: Callable[[Subject], str] | None = None,
+    words: str | Mapping[str, str] = "",
 ) -> Callable[[_Reader], _Reader]:
     """Enter the decorated function into the registry; an enum stands for a CHOICE of its values."""
 
@@ -106,6 +109,7 @@ def fact(  # noqa: PLR0913 - all that a fact is made of
             read=read,
             needs=frozenset(needs),
             note=note,
+            words=words,
             choices=() if isinstance(of, FactType) else tuple(choice.value for choice in of),
         )
         return read
