@@ -1,11 +1,13 @@
 """The report that people read: one self-contained HTML file from the templates in `reports/`."""
 
-from collections import defaultdict
-from collections.abc import Iterable
+import base64
+import hashlib
+from collections import Counter
 from datetime import datetime
 from functools import cache
 from importlib.metadata import version
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
@@ -13,11 +15,13 @@ from markupsafe import Markup
 from scanner.bundled import bundled
 from scanner.display import visible
 from scanner.durations import format_duration
-from scanner.finding import Severity
+from scanner.formats.page_data import OWNER_STATES, STATUSES, page_data
+from scanner.formats.standing_out import by_owner, by_project, most_exposed, oldest
 from scanner.formats.trend import draw
+from scanner.formats.words import in_words
 from scanner.inventory import Project, Unknown, by_collection
 from scanner.lifecycle import History, Standing, State
-from scanner.result import RuleGroup, ScanResult, grouped, undecided
+from scanner.result import ScanResult, undecided
 
 _CHANGES: Final = (
     State.NEW,
@@ -26,13 +30,6 @@ _CHANGES: Final = (
     State.LOWERED,
     State.RESOLVED,
 )
-_OWNER_STATES: Final = {
-    "active": "active",
-    "disabled": "disabled",
-    "left_org": "left the organization",
-    "no_project_access": "no access to the project",
-    "service_account_missing": "service account deleted",
-}
 _COLLECTIONS: Final = {
     "projects": "Projects",
     "users": "Users",
@@ -47,24 +44,45 @@ _COLLECTIONS: Final = {
 
 def render_html(result: ScanResult) -> str:
     """Render the report; whatever strangers named their keys is shown as text, never obeyed."""
-    severities = _by_severity(grouped(result.violations))
+    violations = result.violations
+    style, script = _asset("report.css"), _asset("report.js")
     return (
         _environment()
         .get_template("report.html.j2")
         .render(
             result=result,
             totals=result.totals(),
-            severities=severities,
-            anchors=_anchors(severities),
-            excepted=grouped(result.excepted),
+            violations=violations,
+            oldest=oldest(violations),
+            exposed=most_exposed(violations),
+            owners=by_owner(violations),
+            projects=by_project(violations),
             undecided=undecided(result.undetermined),
             coverage=by_collection(result.coverage),
             changes=_changes(result.history),
             standings=_marked(result.history),
+            statuses=_statuses(result),
             trend=draw(result.history.nights) if result.history else None,
             version=version("keyvigil"),
+            policy=_content_policy(style, script),
+            style=Markup(style),  # noqa: S704 - our own file
+            script=Markup(script),  # noqa: S704 - our own file
+            data=Markup(page_data(result)),  # noqa: S704 - JSON without `<`
         )
     )
+
+
+def _content_policy(style: str, script: str) -> str:
+    """Allow this style and this script, and nothing else: no address, no other text as code."""
+    return (
+        f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}';"
+        " require-trusted-types-for 'script'; trusted-types 'none'; base-uri 'none';"
+        " form-action 'none'"
+    )
+
+
+def _digest(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
 def _changes(history: History | None) -> dict[str, tuple[Standing, ...]]:
@@ -82,21 +100,12 @@ def _marked(history: History | None) -> dict[str, Standing]:
     return {s.case.fingerprint: s for s in history.of(*_CHANGES[:-1])}
 
 
-def _by_severity(groups: Iterable[RuleGroup]) -> dict[Severity, list[RuleGroup]]:
-    """Put rules together by severity, worst first; severities without findings are left out."""
-    by_severity: defaultdict[Severity, list[RuleGroup]] = defaultdict(list)
-    for group in groups:
-        by_severity[group.severity].append(group)
-    return {severity: by_severity[severity] for severity in Severity if by_severity[severity]}
-
-
-def _anchors(severities: dict[Severity, list[RuleGroup]]) -> dict[str, str]:
-    """Name where each violated rule stands first: by the worst severity it rises to."""
-    anchors: dict[str, str] = {}
-    for severity, groups in severities.items():
-        for group in groups:
-            anchors.setdefault(group.rule.id, f"rule-{group.rule.id}-{severity.value}")
-    return anchors
+def _statuses(result: ScanResult) -> list[str]:
+    """Return the statuses that a row of the table can be asked for."""
+    there = Counter(finding.outcome.value for finding in result.findings)
+    if result.history:
+        there.update(standing.state.value for standing in result.history.standings)
+    return [status for status in STATUSES if there[status]]
 
 
 @cache
@@ -104,7 +113,7 @@ def _environment() -> Environment:
     environment = Environment(
         autoescape=True,
         finalize=_inert,
-        loader=FunctionLoader(_template),
+        loader=FunctionLoader(_asset),
         lstrip_blocks=True,
         trim_blocks=True,
         undefined=StrictUndefined,
@@ -118,11 +127,14 @@ def _environment() -> Environment:
         "plural": _plural,
         "number": lambda count: f"{count:,}",
         "duration": format_duration,
+        "words": in_words,
+        "filter": lambda value, name: urlencode({name: value}),
     }
     return environment
 
 
-def _template(name: str) -> str:
+@cache
+def _asset(name: str) -> str:
     return (bundled("reports") / name).read_text(encoding="utf-8")
 
 
@@ -146,7 +158,7 @@ def _minute(moment: datetime) -> str:
 
 
 def _owner_state(state: str | Unknown) -> str:
-    return "unknown" if isinstance(state, Unknown) else _OWNER_STATES[state]
+    return "unknown" if isinstance(state, Unknown) else OWNER_STATES[state]
 
 
 def _project(project: Project | None) -> str:

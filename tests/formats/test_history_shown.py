@@ -14,6 +14,7 @@ from scanner.formats.trend import draw
 from scanner.lifecycle import State
 from scanner.result import ScanResult
 from tests.factories import a_remembered_result, a_result, ago
+from tests.formats.test_html_report import Outline
 from tests.store.making import night
 
 RESULT = a_remembered_result()
@@ -55,8 +56,8 @@ def test_html_shows_the_changes_and_the_trend() -> None:
     assert "<i>" not in html
     assert "Carried over unverified" in html
     for fingerprint in of(RESULT, State.NEW):
-        assert f'<a href="#{fingerprint}">' in html
-        assert f'id="{fingerprint}"' in html
+        assert f'<a href="#f-{fingerprint}">' in html
+        assert f'id="f-{fingerprint}"' in html
     assert html.count("<rect ") >= 3
     assert "style=" not in html
 
@@ -99,5 +100,14 @@ def test_a_night_on_which_everything_is_new_does_not_drown_the_report() -> None:
     new = history.of(State.NEW)[0]
     many = [new._replace(case=new.case._replace(fingerprint=f"f{n}")) for n in range(1234)]
     html = render_html(replace(RESULT, history=replace(history, standings=tuple(many))))
-    assert html.count('<b class="new">') == 200
-    assert "and 1,034 more new" in html
+    assert html.count('<span class="status new">') == 10
+    assert "and 1,224 more new" in html
+
+
+def test_what_was_resolved_or_not_seen_still_explains_itself_in_the_page() -> None:
+    data = Outline(render_html(RESULT)).data()
+    for state in (State.RESOLVED, State.UNVERIFIED):
+        rows = {row[5]: row for row in data["findings"] if data["statuses"][row[3]] == state}
+        assert set(rows) == of(RESULT, state)
+        for row in rows.values():
+            assert data["texts"][row[6][0]].startswith(f"{state}: ")

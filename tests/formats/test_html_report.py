@@ -1,8 +1,13 @@
+import base64
+import hashlib
+import json
 import re
 from html.parser import HTMLParser
+from typing import Any
 
 from scanner.formats.html_report import render_html
-from tests.factories import a_result, an_inventory
+from scanner.result import ScanResult
+from tests.factories import a_key, a_result, an_inventory
 
 
 class Outline(HTMLParser):
@@ -20,14 +25,48 @@ class Outline(HTMLParser):
     def handle_data(self, data: str) -> None:
         self.texts.append(data.strip())
 
+    def data(self) -> Any:
+        (text,) = (text for text in self.texts if text.startswith('{"severities"'))
+        return json.loads(text)
 
-def page() -> Outline:
-    return Outline(render_html(a_result()))
+    def policy(self) -> str:
+        (meta,) = (a for _, a in self.elements if a.get("http-equiv") == "Content-Security-Policy")
+        return meta["content"] or ""
+
+
+def page(result: ScanResult | None = None) -> Outline:
+    return Outline(render_html(result or a_result()))
+
+
+def fingerprints(result: ScanResult) -> list[str]:
+    return sorted(row[5] for row in page(result).data()["findings"])
 
 
 def test_every_finding_is_on_the_page_once() -> None:
+    assert fingerprints(a_result()) == sorted(f.fingerprint for f in a_result().findings)
     ids = [attributes.get("id") for tag, attributes in page().elements if tag == "tr"]
-    assert sorted(i for i in ids if i) == sorted(f.fingerprint for f in a_result().findings)
+    violated = sorted(f"f-{f.fingerprint}" for f in a_result().violations)
+    assert sorted(i for i in ids if i) == violated
+
+
+def test_of_many_findings_the_first_two_hundred_need_no_script() -> None:
+    result = a_result(
+        an_inventory(keys=[a_key(id=f"key_{n}", expires_at=None) for n in range(201)])
+    )
+    assert len(result.violations) == len(fingerprints(result)) == 201
+    rows = [a for tag, a in page(result).elements if tag == "tr" and "id" in a]
+    assert len(rows) == 200
+    assert any("first 200 of 201" in text for text in page(result).texts)
+
+
+def test_what_many_findings_share_is_written_once() -> None:
+    data = page().data()
+    for table in ("rules", "projects", "owners", "keys", "texts"):
+        rows = [json.dumps(row) for row in data[table]]
+        assert len(rows) == len(set(rows))
+    for table in ("projects", "owners", "keys"):
+        names = [row[0].casefold() for row in data[table]]
+        assert names == sorted(names)
 
 
 def test_every_rule_with_violations_says_why_and_what_to_do() -> None:
@@ -41,7 +80,7 @@ def test_every_rule_with_violations_says_why_and_what_to_do() -> None:
 def test_names_from_strangers_are_text_and_nothing_else() -> None:
     html = render_html(a_result())
     assert "<img" not in html
-    assert "</script>" not in html
+    assert html.count("</script>") == 2  # the data's and the script's own
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202e]", html)
     assert '<img src=x onerror="alert(1)">' in page().texts
     assert r"\u{1b}[31mred\u{202e}\u{7f}" in page().texts
@@ -49,9 +88,24 @@ def test_names_from_strangers_are_text_and_nothing_else() -> None:
 
 def test_the_page_needs_nothing_from_anywhere() -> None:
     for tag, attributes in page().elements:
-        assert tag not in {"script", "link", "iframe", "img", "object"}
+        assert tag not in {"link", "iframe", "img", "object"}
+        assert "src" not in attributes
+        assert "style" not in attributes
+        assert not any(name.startswith("on") for name in attributes)
         assert not (attributes.get("href") or "#").startswith("http")
     assert "url(" not in render_html(a_result())
+
+
+def test_only_the_page_s_own_style_and_script_are_allowed() -> None:
+    html = render_html(a_result())
+    policy = page().policy()
+    assert policy.startswith("default-src 'none'; ")
+    assert "require-trusted-types-for 'script'" in policy
+    assert "unsafe" not in policy
+    for element in ("style", "script"):
+        (text,) = re.findall(f"<{element}>(.*?)</{element}>", html, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"{element}-src 'sha256-{digest}'" in policy
 
 
 def test_a_gap_is_said_at_the_top_and_named_below() -> None:

@@ -1,0 +1,83 @@
+"""Who has to act, and which keys stand out: what a report says before its table of findings."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
+
+from scanner.finding import Finding, Severity
+from scanner.inventory import Unknown
+
+
+class Share(NamedTuple):
+    """What falls to one owner or project: its name, its violations by severity, its keys."""
+
+    name: str
+    by_severity: dict[Severity, int]
+    keys: int
+
+    @property
+    def violations(self) -> int:
+        """How many in all."""
+        return sum(self.by_severity.values())
+
+
+class Exposed(NamedTuple):
+    """The key that violates the most rules, and its worst finding."""
+
+    finding: Finding
+    rules: int
+
+
+def by_owner(violations: Iterable[Finding]) -> list[Share]:
+    """Return what falls to each owner, who has most of the worst first."""
+    return _shares((_owner(finding), finding) for finding in violations)
+
+
+def by_project(violations: Iterable[Finding]) -> list[Share]:
+    """Return what falls to each project, which has most of the worst first."""
+    return _shares((_project(finding), finding) for finding in violations)
+
+
+def oldest(violations: Iterable[Finding]) -> Finding | None:
+    """Return the worst finding of the oldest key in violation."""
+    return min(violations, key=_created, default=None)
+
+
+def most_exposed(violations: Iterable[Finding]) -> Exposed | None:
+    """Return the key that violates the most rules, if one violates more than one."""
+    of_key: defaultdict[str, list[Finding]] = defaultdict(list)
+    for finding in violations:
+        of_key[finding.key.id].append(finding)
+    most = max(of_key.values(), key=len, default=[])
+    return Exposed(finding=most[0], rules=len(most)) if len(most) > 1 else None
+
+
+def _created(finding: Finding) -> datetime:
+    return finding.key.created_at
+
+
+def _owner(finding: Finding) -> tuple[str, str]:
+    owner = finding.key.owner
+    if isinstance(owner.id, Unknown):
+        return "", "unknown"
+    return owner.id, owner.name or finding.owner_email or owner.id
+
+
+def _project(finding: Finding) -> tuple[str, str]:
+    project = finding.project
+    return (project.id, project.name or project.id) if project else ("", "organization")
+
+
+def _shares(named: Iterable[tuple[tuple[str, str], Finding]]) -> list[Share]:
+    found: defaultdict[tuple[str, str], list[Finding]] = defaultdict(list)
+    for whose, finding in named:
+        found[whose].append(finding)
+    shares = []
+    for (_, name), findings in found.items():
+        counts = dict.fromkeys(Severity, 0)
+        for finding in findings:
+            counts[finding.severity] += 1
+        keys = len({finding.key.id for finding in findings})
+        shares.append(Share(name=name, by_severity=counts, keys=keys))
+    return sorted(shares, key=lambda share: [-count for count in share.by_severity.values()])

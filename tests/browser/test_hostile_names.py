@@ -1,0 +1,123 @@
+"""A thousand hostile strings in every text that strangers write: no dialog, no new element."""
+
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from scanner.display import visible
+from scanner.finding import Finding
+from scanner.result import ScanResult
+from tests.browser.conftest import Open
+from tests.factories import a_remembered_result
+
+pytestmark = pytest.mark.slow
+
+ATTACKS = (
+    "</script><script>alert(1)</script>",
+    "<!--<script>",
+    "-->",
+    "]]>",
+    "<img src=x onerror=alert(1)>",
+    "<svg/onload=alert(1)>",
+    '" onmouseover="alert(1)',
+    "' autofocus onfocus=alert(1) '",
+    "&lt;b&gt;&amp;&#60;script&#62;",
+    "javascript:alert(1)",
+    "{{7*7}} {% raw %} ${alert(1)} #{1}",
+    "<a href=//evil.example>",
+    "<style>*{display:none}</style>",
+    "<base href=//evil.example>",
+    '<meta http-equiv=refresh content="0">',
+    "</title><h1>",
+    "</style></textarea></noscript></template>",
+    "\u2028\u2029\u0000\u0007\x1b[31m",
+    "\u202eevil\u202c\u2066\u2069",
+    "שלום مرحبا",
+    "👩‍👩‍👧‍👦🏴‍☠️é",
+    "\\u003cscript\\u003e\\",
+    "__proto__",
+    "constructor",
+    "%s %n %00",
+    "\ud800",
+)
+
+
+def hostile(random: Random) -> str:
+    return "".join(random.choices(ATTACKS, k=random.randint(1, 3)))
+
+
+def attacked(finding: Finding, number: int, random: Random) -> Finding:
+    owner = replace(finding.key.owner, name=hostile(random), id=hostile(random))
+    key = replace(
+        finding.key,
+        id=f"{hostile(random)}{number}",
+        name=hostile(random),
+        redacted_value=hostile(random),
+        owner=owner,
+    )
+    project = finding.project and replace(finding.project, name=hostile(random))
+    evidence = tuple(row._replace(limit=hostile(random)) for row in finding.evidence)
+    rule = replace(finding.rule, title=hostile(random), why=hostile(random), fix=hostile(random))
+    email = hostile(random)
+    return finding._replace(
+        rule=rule, key=key, project=project, owner_email=email, evidence=evidence
+    )
+
+
+def attacked_result(count: int) -> ScanResult:
+    random = Random(1)  # noqa: S311 - the same strings in each run
+    result = a_remembered_result()
+    history = result.history
+    assert history
+    found = [attacked(random.choice(result.findings), n, random) for n in range(count)]
+    standings = tuple(
+        standing._replace(
+            case=standing.case._replace(
+                key_name=hostile(random),
+                title=hostile(random),
+                project_name=hostile(random),
+                owner_name=hostile(random),
+            ),
+            reason=hostile(random),
+        )
+        for standing in history.standings
+    )
+    tallies = tuple(
+        replace(tally, rule=replace(tally.rule, title=hostile(random), why=hostile(random)))
+        for tally in result.rules
+    )
+    return replace(
+        result,
+        organization=hostile(random),
+        findings=tuple(found),
+        rules=tallies,
+        coverage=tuple(replace(row, reason=hostile(random)) for row in result.coverage),
+        history=replace(history, standings=standings),
+    )
+
+
+def test_a_thousand_hostile_strings_are_shown_and_nothing_else(open_report: Open) -> None:
+    result = attacked_result(1000)
+    opened = open_report(result)
+    page = opened.page
+    allowed = set(open_report(a_remembered_result()).page.evaluate(TAGS))
+    names = [visible(finding.key.name or "unnamed") for finding in result.violations]
+    shown: list[str] = []
+    while True:
+        page.evaluate("document.querySelectorAll('#table button.open').forEach(b => b.click())")
+        shown += page.locator("#table button.open").evaluate_all(
+            "all => all.map(b => b.textContent)"
+        )
+        assert set(page.evaluate(TAGS)) <= allowed | {"dl", "div", "dt", "dd"}
+        if page.locator("#after").is_disabled():
+            break
+        page.locator("#after").click()
+    assert sorted(shown) == sorted(names)
+    assert page.locator("img, iframe, base, script:not([id])").count() == 1  # the page's script
+    page.get_by_role("combobox", name="Owner").fill("<script>")
+    page.get_by_label("Search").fill("</script><script>alert(1)</script>")
+    assert opened.rows() > 0
+
+
+TAGS = "[...document.querySelectorAll('*')].map(one => one.localName)"
