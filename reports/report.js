@@ -238,8 +238,14 @@
 
   // Sort by a whole number, and by place where that is equal, as one number: the fastest there is.
   function sorted(numbers, order) {
-    const packed = Float64Array.from(numbers, (n, place) => order(n) * SHIFT + place).sort();
-    return Uint32Array.from(packed, (value) => numbers[((value % SHIFT) + SHIFT) % SHIFT]);
+    const packed = new Float64Array(numbers.length);
+    for (let place = 0; place < packed.length; place++) packed[place] = order(numbers[place]) * SHIFT + place;
+    packed.sort();
+    const ordered = new Uint32Array(packed.length);
+    for (let place = 0; place < packed.length; place++) {
+      ordered[place] = numbers[((packed[place] % SHIFT) + SHIFT) % SHIFT];
+    }
+    return ordered;
   }
 
   function grouped(numbers) {

@@ -19,11 +19,11 @@ def in_words(evidence: Evidence) -> str:
     value = evidence.value
     if isinstance(value, Unknown):
         return f"{evidence.fact} is unknown: {value.reason}"
-    said = _said(evidence.fact, _spell(value) if isinstance(value, timedelta) else describe(value))
+    spelled = _spell(value) if isinstance(value, timedelta) else describe(value)
+    said = _said(evidence.fact, spelled)
     source = f" (by {evidence.source})" if evidence.source else ""
-    limit = _limit(evidence.limit)
-    is_told = not limit or evidence.limit == f"is {describe(value)}"
-    return f"{said}{source}" if is_told else f"{said}{source}, {limit}"
+    is_told = not evidence.limit or evidence.limit == f"is {spelled}"
+    return f"{said}{source}" if is_told else f"{said}{source}, {_limit(evidence.limit)}"
 
 
 @lru_cache(maxsize=4096)
@@ -39,7 +39,7 @@ def _limit(limit: str) -> str:
     """Say a limit: `limit 90 days` for `over 90d`."""
     bound = _BOUND.fullmatch(limit)
     if not bound:
-        return f"rule: {limit}" if limit else ""
+        return f"rule: {limit}"
     how = "limit" if bound[1] == "over" else bound[1].replace("_", " ")
     duration = parse_duration(bound[2])
     return f"{how} {_spell(duration) if duration is not None else bound[2]}"
