@@ -3,6 +3,7 @@
 Nothing is resolved for want of seeing it: that takes evidence, and how it was resolved says which.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import cached_property
@@ -58,6 +59,36 @@ def between(events: Iterable[Event], moment: datetime) -> tuple[Turn, ...]:
         for fingerprint, last in after.items()
     )
     return tuple(turn for turn in turns if turn.before != turn.after)
+
+
+def as_of(cases: Iterable[Case], events: Iterable[Event], moment: datetime) -> tuple[Case, ...]:
+    """Return the cases as they stood after the scan of `moment`, by the events until then in order.
+
+    What they tell of their keys is the latest that is known; so is when they were last seen, if
+    that was before.
+    """
+    happened: defaultdict[str, list[Event]] = defaultdict(list)
+    for event in events:
+        happened[event.fingerprint].append(event)
+    return tuple(
+        _turned_back(case, happened[case.fingerprint], moment)
+        for case in cases
+        if case.fingerprint in happened
+    )
+
+
+def _turned_back(case: Case, events: list[Event], moment: datetime) -> Case:
+    last = events[-1]
+    opened = [event.at for event in events if event.state in (State.NEW, State.REOPENED)]
+    is_closed = last.state is State.RESOLVED
+    return case._replace(
+        severity=last.severity,
+        last_seen=min(case.last_seen, moment),
+        opened_at=opened[-1] if opened else case.opened_at,
+        openings=max(len(opened), 1),
+        resolved_at=last.at if is_closed else None,
+        resolution=last.resolution if is_closed else None,
+    )
 
 
 def _found(

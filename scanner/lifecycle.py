@@ -148,11 +148,13 @@ class Night:
 class History:
     """Tonight beside the nights before: where every case stands, worst first, and the trend.
 
-    `nights` are the latest, oldest first, and end with tonight.
+    `nights` are the latest, oldest first, and end with tonight. `closed` were resolved in those
+    before it, the latest first, so that what pointed to them still finds them.
     """
 
     standings: tuple[Standing, ...]
     nights: tuple[Night, ...]
+    closed: tuple[Case, ...] = ()
 
     @property
     def previous(self) -> Night | None:

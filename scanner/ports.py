@@ -59,6 +59,10 @@ class Past(Protocol):
         """Return the open cases, and of the closed ones those named."""
         ...
 
+    def closed(self, organization: str, since: datetime, limit: int) -> tuple[Case, ...]:
+        """Return the latest cases that were resolved since a moment and still are, latest first."""
+        ...
+
     def nights(self, organization: str, limit: int) -> tuple[Night, ...]:
         """Return the latest recorded scans, oldest first."""
         ...

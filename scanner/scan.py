@@ -10,12 +10,13 @@ from scanner.compare import compare
 from scanner.finding import Judgement
 from scanner.inventory import Inventory
 from scanner.judge import judge
-from scanner.lifecycle import History, Night, Standing, State
+from scanner.lifecycle import Case, History, Night, Standing, State
 from scanner.policy.model import Policy
 from scanner.ports import Clock, Collector, Lease, Past, Store
 from scanner.result import DisabledRule, ScanResult
 
 _NIGHTS_SHOWN: Final = 30
+_CLOSED_SHOWN: Final = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +77,11 @@ def compared(scanned: Scanned, past: Past, organization: str) -> ScanResult:
     )
     nights = past.nights(organization, _NIGHTS_SHOWN - 1)
     tonight = _night(result, organization, standings)
-    history = History(standings=standings, nights=(*nights, tonight))
+    history = History(
+        standings=standings,
+        nights=(*nights, tonight),
+        closed=_closed(past, organization, standings, nights),
+    )
     return replace(result, organization=result.organization or organization, history=history)
 
 
@@ -84,6 +89,17 @@ def remember(result: ScanResult, store: Store, lease: Lease, snapshot: bytes) ->
     """Record a compared result, with the snapshot it rests on; raise StoreError if it cannot be."""
     if result.history is not None:
         store.record(lease, result.history, snapshot)
+
+
+def _closed(
+    past: Past, organization: str, standings: Sequence[Standing], nights: Sequence[Night]
+) -> tuple[Case, ...]:
+    """Return what was resolved in the nights shown, and is not what tonight tells of."""
+    if not nights:
+        return ()
+    told = {standing.case.fingerprint for standing in standings}
+    closed = past.closed(organization, nights[0].started_at, _CLOSED_SHOWN)
+    return tuple(case for case in closed if case.fingerprint not in told)
 
 
 def _night(result: ScanResult, organization: str, standings: Sequence[Standing]) -> Night:

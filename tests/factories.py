@@ -195,6 +195,10 @@ class Remembered:
     def cases(self, _organization: str, _fingerprints: Iterable[str]) -> tuple[Case, ...]:
         return tuple(self._cases.values())
 
+    def closed(self, _organization: str, since: datetime, limit: int) -> tuple[Case, ...]:
+        cases = self._cases.values()
+        return tuple(c for c in cases if c.resolved_at and c.resolved_at >= since)[:limit]
+
     def nights(self, _organization: str, limit: int) -> tuple[Night, ...]:
         return tuple(self._nights[-limit:])
 

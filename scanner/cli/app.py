@@ -12,6 +12,7 @@ import typer
 from scanner.cli import history, policies, sandbox
 from scanner.cli.console import ExitCode, close_quietly, out, say, show_error
 from scanner.cli.demo import demo
+from scanner.cli.report import report
 from scanner.cli.scan import scan
 from scanner.errors import KeyVigilError, OutputError
 from scanner.garbage import look_for_garbage_less_often
@@ -25,6 +26,7 @@ app = typer.Typer(
     help="Key hygiene for OpenAI organizations: lists every API key, judges it, reports.",
 )
 app.command()(scan)
+app.command()(report)
 app.command()(demo)
 app.add_typer(history.app, name="history")
 app.command()(history.diff)

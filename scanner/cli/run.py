@@ -1,5 +1,6 @@
 """Running a scan under a command: the walk, its interruption, outputs, exit code."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -20,6 +21,7 @@ from scanner.judge import judge
 from scanner.plan import Plan, make_plan, with_gaps
 from scanner.policy.model import Policy
 from scanner.ports import Clock, Collector, Lease, Store
+from scanner.redaction import without_addresses
 from scanner.result import ScanResult
 from scanner.scan import Scanned, compared, remember, scan
 from scanner.settings import Settings
@@ -72,8 +74,10 @@ def scan_and_report(
     outputs: tuple[Output, ...],
     snapshot: Path | None = None,
     memory: Memory | None = None,
+    *,
+    masks: bool = False,
 ) -> ScanResult:
-    """Scan, remember, write every output, print the summary.
+    """Scan, remember, write every output, print the summary; `masks` the addresses in them.
 
     Exit 130 or 143 if told to stop before. What failed is raised when all else is done.
     """
@@ -91,20 +95,30 @@ def scan_and_report(
         scanned = scan(collect, policies, started_at, source.clock)
         result, forgot = remembered(scanned, memory)
         failures.extend(forgot)
-        documents = [(FORMATS[name](result).encode(), path) for name, path in outputs]
-        for document, path in documents:
-            failures.extend(_deliver(document, path))
+        shown = without_addresses(result) if masks else result
+        failures.extend(write_reports(shown, outputs))
     except KeyboardInterrupt:
         say("Stopped: the scan was not finished.")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     shows_all = any(path for _, path in outputs)
     console = err if any(path is None for _, path in outputs) else out
-    print_summary(result, console, shows_all=shows_all)
-    if failures:
-        for failure in failures[:-1]:
-            show_error(failure)
-        raise failures[-1]
+    print_summary(shown, console, shows_all=shows_all)
+    raise_last(failures)
     return result
+
+
+def write_reports(result: ScanResult, outputs: Sequence[Output]) -> list[OutputError]:
+    """Render all, then write each; return what went wrong."""
+    documents = [(FORMATS[name](result).encode(), path) for name, path in outputs]
+    return [error for document, path in documents for error in _deliver(document, path)]
+
+
+def raise_last(failures: Sequence[KeyVigilError]) -> None:
+    """Show what failed and raise the last of it, if anything did."""
+    for failure in failures[:-1]:
+        show_error(failure)
+    if failures:
+        raise failures[-1]
 
 
 def remembered(scanned: Scanned, memory: Memory | None) -> tuple[ScanResult, list[KeyVigilError]]:

@@ -2,7 +2,6 @@
 
 import os
 import re
-import sys
 from io import BytesIO
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -10,11 +9,10 @@ from typing import Annotated, Final, Literal
 import typer
 
 from scanner.cli.memory import OrganizationOption, StoreOption, remembering
-from scanner.cli.run import Output, exit_code, live, scan_and_report, stored
+from scanner.cli.outputs import OutputOption, RedactOption, read_outputs
+from scanner.cli.run import exit_code, live, scan_and_report, stored
 from scanner.errors import UsageError
 from scanner.finding import Severity
-from scanner.formats.files import check_writable
-from scanner.formats.registry import FORMATS
 from scanner.formats.snapshot import Snapshot, parse_snapshot, read_snapshot
 from scanner.inventory import Collection
 from scanner.plan import OPTIONAL, make_plan
@@ -28,7 +26,6 @@ from scanner.settings import (
 )
 from scanner.wiring import load_policies, open_store
 
-_STDOUT: Final = "-"
 _OF_A_WALK: Final = {
     "concurrency": "--concurrency",
     "deadline": "--deadline",
@@ -45,14 +42,6 @@ _Policies = Annotated[
         envvar="KEYVIGIL_POLICY",
         metavar="NAME|FILE",
         help="A shipped policy or a YAML file; may be given again. Default: baseline.",
-    ),
-]
-_Outputs = Annotated[
-    list[str] | None,
-    typer.Option(
-        envvar="KEYVIGIL_OUTPUT",
-        metavar="FORMAT=PATH",
-        help=f"Write a report: {', '.join(FORMATS)}; PATH - is stdout. May be given again.",
     ),
 ]
 _FailOn = Annotated[
@@ -128,7 +117,7 @@ _Verbose = Annotated[
 def scan(
     context: typer.Context,
     policy: _Policies = None,
-    output: _Outputs = None,
+    output: OutputOption = None,
     fail_on: _FailOn = None,
     concurrency: _Concurrency = DEFAULT_CONCURRENCY,
     deadline: _Deadline = None,
@@ -139,6 +128,7 @@ def scan(
     store: StoreOption = None,
     organization: OrganizationOption = None,
     dry_run: _DryRun = False,
+    redact_emails: RedactOption = False,
     verbose: _Verbose = False,
 ) -> None:
     """Scan the organization of OPENAI_ADMIN_KEY now. Reads only; changes nothing.
@@ -156,14 +146,14 @@ def scan(
     3  the scan failed or is incomplete
     """
     policies = load_policies(policy or ["baseline"])
-    outputs = _outputs(output or [], snapshot)
+    outputs = read_outputs(output or [], snapshot)
     switched_off = [_optional(name) for name in skip or []]
     settings_of_store = read_store_settings(os.environ, store)
     if from_ is not None:
         _refuse_options_of_a_walk(context)
         saw = _what_was_seen(from_, settings_of_store, organization)
         source = stored(saw, make_plan(policies, skip=switched_off))
-        result = scan_and_report(source, policies, outputs, snapshot)
+        result = scan_and_report(source, policies, outputs, snapshot, masks=redact_emails)
         raise typer.Exit(exit_code(result, fail_on))
     keeps = snapshot is not None
     plan = make_plan(policies, everything=collect == "all", for_later=keeps, skip=switched_off)
@@ -171,7 +161,7 @@ def scan(
     settings = read_settings(os.environ, concurrency=concurrency, deadline=seconds)
     source = live(settings, plan, is_verbose=verbose)
     with remembering(settings, settings_of_store, organization, is_dry=dry_run) as memory:
-        result = scan_and_report(source, policies, outputs, snapshot, memory)
+        result = scan_and_report(source, policies, outputs, snapshot, memory, masks=redact_emails)
     raise typer.Exit(exit_code(result, fail_on))
 
 
@@ -206,37 +196,3 @@ def _optional(name: str) -> Collection:
         f"--skip {name}: what can be left out is {', '.join(OPTIONAL)}"
         f"{did_you_mean(name, OPTIONAL)}"
     )
-
-
-def _outputs(texts: list[str], snapshot: Path | None) -> tuple[Output, ...]:
-    """Read every `--output`; raise UsageError for places that are no files, or one and the same."""
-    outputs = tuple(_output(text) for text in texts)
-    places = [path.resolve() if path else None for _, path in outputs]
-    if snapshot is not None:
-        check_writable(snapshot)
-        places.append(snapshot.resolve())
-    if len(set(places)) < len(places):
-        raise UsageError(
-            "Two of --output and --snapshot name the same place.", help="Give each its own."
-        )
-    return outputs
-
-
-def _output(text: str) -> Output:
-    """Read `FORMAT=PATH`; raise UsageError for what could not be written later."""
-    name, equals, place = text.partition("=")
-    if not equals or not place:
-        raise UsageError(
-            f"--output {text} is not FORMAT=PATH.", help="For example --output html=report.html"
-        )
-    if name not in FORMATS:
-        raise UsageError(
-            f"--output {text}: there is no format '{name}'{did_you_mean(name, FORMATS)}"
-        )
-    if place == _STDOUT:
-        if sys.stdout is None:
-            raise UsageError(f"--output {text}: stdout is closed.")
-        return name, None
-    path = Path(place).expanduser()
-    check_writable(path)
-    return name, path

@@ -105,6 +105,7 @@ def _statuses(result: ScanResult) -> list[str]:
     there = Counter(finding.outcome.value for finding in result.findings)
     if result.history:
         there.update(standing.state.value for standing in result.history.standings)
+        there[State.RESOLVED.value] += len(result.history.closed)
     return [status for status in STATUSES if there[status]]
 
 

@@ -49,8 +49,7 @@ def page_data(result: ScanResult) -> str:
     tables = _Tables(result)
     standings = result.history.by_fingerprint() if result.history else {}
     rows = [tables.finding(finding, standings) for finding in result.findings]
-    if result.history:
-        rows += [tables.standing(standing) for standing in result.history.of(*_OUTSIDE)]
+    rows += [tables.standing(standing) for standing in _outside(result)]
     data = {
         "severities": [severity.value for severity in Severity],
         "statuses": STATUSES,
@@ -64,6 +63,14 @@ def page_data(result: ScanResult) -> str:
     return (
         json.dumps(data, separators=(",", ":")).replace("<", "\\u003c").replace("\x7f", "\\u007f")
     )
+
+
+def _outside(result: ScanResult) -> tuple[Standing, ...]:
+    """Return what tonight's findings do not hold: carried over, and resolved in these nights."""
+    if result.history is None:
+        return ()
+    closed = (Standing(State.RESOLVED, case) for case in result.history.closed)
+    return (*result.history.of(*_OUTSIDE), *closed)
 
 
 class _Numbers(dict[Any, int]):
@@ -90,7 +97,7 @@ class _Tables:
 
     def __init__(self, result: ScanResult) -> None:
         keys = {finding.key.id: finding for finding in result.findings}
-        standings = result.history.of(*_OUTSIDE) if result.history else ()
+        standings = _outside(result)
         cases = {s.case.key_id: s.case for s in standings if s.case.key_id not in keys}
         self.rules: dict[str, Row] = {}
         for tally in result.rules:
@@ -156,8 +163,11 @@ class _Tables:
     def standing(self, standing: Standing) -> Row:
         """Return the row of a case that tonight's findings do not hold."""
         case = standing.case
-        how = case.resolution.words if case.resolution else standing.reason
-        words = [self.texts[f"{standing.state.value}: {how}"]]
+        if case.resolved_at and case.resolution:
+            how = f"on {case.resolved_at:%Y-%m-%d}: {case.resolution.words}"
+        else:
+            how = f"since {case.last_seen:%Y-%m-%d}: {standing.reason}"
+        words = [self.texts[f"{standing.state.value} {how}"]]
         return self._row(
             case.rule,
             case.severity,

@@ -8,9 +8,10 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Table, delete, insert, select
 
+from scanner.compare import as_of
 from scanner.errors import StoreError, UsageError
 from scanner.lifecycle import Case, Event, History, Night, State
-from scanner.ports import Lease
+from scanner.ports import Lease, Past
 from scanner.store.database import Database, upserting
 from scanner.store.locks import extend, holding
 from scanner.store.rows import (
@@ -78,11 +79,26 @@ class SqlStore:
                 found += [case_of(row) for row in rows]
         return tuple(found)
 
-    def nights(self, organization: str | None, limit: int) -> tuple[Night, ...]:
+    def closed(self, organization: str, since: datetime, limit: int) -> tuple[Case, ...]:
+        """Return the latest cases that were resolved since a moment and still are, latest first."""
+        query = (
+            select(*CASE)
+            .where(cases.c.organization == organization, cases.c.resolved_at >= since)
+            .order_by(cases.c.resolved_at.desc(), cases.c.fingerprint)
+            .limit(limit)
+        )
+        with self._database.reading() as connection:
+            return tuple(case_of(row) for row in connection.execute(query))
+
+    def nights(
+        self, organization: str | None, limit: int, *, before: datetime | None = None
+    ) -> tuple[Night, ...]:
         """Return the latest recorded scans, of one organization or of all, oldest first."""
         query = select(scans).order_by(scans.c.started_at.desc(), scans.c.scan_id).limit(limit)
         if organization is not None:
             query = query.where(scans.c.organization == organization)
+        if before is not None:
+            query = query.where(scans.c.started_at < before)
         with self._database.reading() as connection:
             return tuple(night_of(row) for row in connection.execute(query))[::-1]
 
@@ -152,6 +168,10 @@ class SqlStore:
         with self._database.reading() as connection:
             return tuple(event_of(row) for row in connection.execute(query))
 
+    def before(self, night: Night) -> Past:
+        """Return the nights before one as they were then, to compare it with again."""
+        return _Before(self, night)
+
     def prune(self, organization: str, now: datetime) -> Pruned:
         """Forget what is not to be kept."""
         with self._database.writing() as connection:
@@ -167,6 +187,35 @@ class SqlStore:
         return UsageError(
             f"{what} in the history in {self.place}.", help="keyvigil history lists the scans."
         )
+
+
+class _Before:
+    """Implements the port Past as it was before a night."""
+
+    def __init__(self, store: SqlStore, night: Night) -> None:
+        self._store, self._night = store, night
+
+    def cases(self, organization: str, _fingerprints: Iterable[str]) -> tuple[Case, ...]:
+        """Return every case that had an event by then."""
+        before = self.nights(organization, 1)
+        if not before:
+            return ()
+        until = before[0].started_at
+        happened = self._store.events(organization, until)
+        known = self._store.cases(organization, {event.fingerprint for event in happened})
+        return as_of(known, happened, until)
+
+    def closed(self, organization: str, since: datetime, limit: int) -> tuple[Case, ...]:
+        """Return the latest that had been resolved by then, latest first."""
+        known = self.cases(organization, ())
+        closed = [case for case in known if case.resolved_at and case.resolved_at >= since]
+        closed.sort(key=lambda case: case.fingerprint)
+        closed.sort(key=lambda case: case.resolved_at or since, reverse=True)
+        return tuple(closed[:limit])
+
+    def nights(self, organization: str, limit: int) -> tuple[Night, ...]:
+        """Return the latest scans before it, oldest first."""
+        return self._store.nights(organization, limit, before=self._night.started_at)
 
 
 def _in_parts(items: Sequence[Item]) -> Iterator[Sequence[Item]]:

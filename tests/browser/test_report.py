@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -235,6 +236,16 @@ def test_a_link_opens_its_finding_even_after_it_is_resolved(
     assert case.key_id in detail
     assert state.value in detail
     opened.page.wait_for_function("document.activeElement.className == 'open'")
+
+
+def test_a_link_finds_what_was_resolved_some_nights_ago(open_report: Open) -> None:
+    result = a_remembered_result()
+    assert result.history
+    gone = result.history.of(State.RESOLVED)[0].case
+    rest = tuple(s for s in result.history.standings if s.case is not gone)
+    later = replace(result, history=replace(result.history, standings=rest, closed=(gone,)))
+    opened = open_report(later, f"#f-{gone.fingerprint}")
+    assert f"resolved on {gone.resolved_at:%Y-%m-%d}" in opened.page.locator("tr.more").inner_text()
 
 
 def test_links_to_what_is_undecided_or_unknown_say_so(open_report: Open) -> None:

@@ -110,4 +110,4 @@ def test_what_was_resolved_or_not_seen_still_explains_itself_in_the_page() -> No
         rows = {row[5]: row for row in data["findings"] if data["statuses"][row[3]] == state}
         assert set(rows) == of(RESULT, state)
         for row in rows.values():
-            assert data["texts"][row[6][0]].startswith(f"{state}: ")
+            assert data["texts"][row[6][0]].startswith(f"{state} ")

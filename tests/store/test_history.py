@@ -59,6 +59,38 @@ def test_open_cases_come_always_and_closed_ones_when_named(place: str) -> None:
     assert len(store.cases(ACME, [*named, "open", "never seen"])) == 1101
 
 
+def test_what_was_resolved_lately_is_told_the_latest_first(place: str) -> None:
+    store = a_store(place)
+    moments = [NOW + timedelta(days=days) for days in range(4)]
+    record(store, moments[0], [Standing(State.NEW, a_case(f"f{n}")) for n in range(4)])
+    for n in (1, 2, 3):
+        record(store, moments[n], [resolved(a_case(f"f{n}"), moments[n])])
+    assert [case.fingerprint for case in store.closed(ACME, moments[2], 10)] == ["f3", "f2"]
+    assert [case.fingerprint for case in store.closed(ACME, NOW, 1)] == ["f3"]
+    assert store.closed("Other", NOW, 10) == ()
+
+
+def test_the_past_of_a_night_is_as_it_was_then(place: str) -> None:
+    store = a_store(place)
+    days = [NOW + timedelta(days=day) for day in range(5)]
+    case = a_case()
+    worse = case._replace(severity=Severity.CRITICAL, last_seen=days[1])
+    back = case._replace(opened_at=days[3], last_seen=days[3], openings=2)
+    record(store, days[0], [Standing(State.NEW, case)])
+    record(store, days[1], [Standing(State.ESCALATED, worse, before=Severity.HIGH)])
+    record(store, days[2], [resolved(worse, days[2])])
+    record(store, days[3], [Standing(State.REOPENED, back)])
+    before = [store.before(night(day)) for day in days]
+    assert before[0].cases(ACME, []) == before[0].closed(ACME, NOW, 9) == ()
+    (first,), (second,), (third,), (fourth,) = (past.cases(ACME, []) for past in before[1:])
+    assert (first.severity, first.opened_at, first.openings) == (Severity.HIGH, NOW, 1)
+    assert (second.severity, second.last_seen) == (Severity.CRITICAL, days[1])
+    assert (third.resolved_at, third.resolution) == (days[2], Resolution.KEY_DELETED)
+    assert before[3].closed(ACME, NOW, 9) == (third,)
+    assert fourth == back
+    assert [past.nights(ACME, 2) for past in before[:2]] == [(), (night(NOW),)]
+
+
 def test_a_case_changes_in_place_and_its_events_add_up(place: str) -> None:
     store = a_store(place)
     case = a_case()

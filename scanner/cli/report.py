@@ -1,0 +1,83 @@
+"""`keyvigil report`: a recorded scan, rendered again."""
+
+import os
+from dataclasses import replace
+from io import BytesIO
+from typing import Annotated
+
+import typer
+
+from scanner.cli.console import out, say
+from scanner.cli.memory import OrganizationOption, StoreOption
+from scanner.cli.outputs import OUTPUT_HELP, RedactOption, read_outputs
+from scanner.cli.run import exit_code, raise_last, stored, write_reports
+from scanner.cli.summary import print_summary
+from scanner.errors import UsageError
+from scanner.formats.snapshot import parse_snapshot
+from scanner.lifecycle import Night
+from scanner.plan import make_plan
+from scanner.redaction import without_addresses
+from scanner.result import ScanResult
+from scanner.scan import compared, scan
+from scanner.settings import read_store_settings
+from scanner.wiring import load_policies, open_store
+
+_Policies = Annotated[
+    list[str] | None,
+    typer.Option(
+        envvar="KEYVIGIL_POLICY",
+        metavar="NAME|FILE",
+        help="The policies that the scan was judged by, where they are files. Default: those of"
+        " its names that ship.",
+    ),
+]
+
+_Outputs = Annotated[  # not from the environment: that names where tonight's reports go
+    list[str] | None, typer.Option(metavar="FORMAT=PATH", help=OUTPUT_HELP)
+]
+
+
+def report(
+    from_: Annotated[
+        str,
+        typer.Option("--from", metavar="SCAN", help="Its id, or how it begins; latest, previous."),
+    ] = "latest",
+    policy: _Policies = None,
+    output: _Outputs = None,
+    store: StoreOption = None,
+    organization: OrganizationOption = None,
+    redact_emails: RedactOption = False,
+) -> None:
+    """Render a recorded scan again, with its history as it was on that night.
+
+    Asks nobody and records nothing. Exits 3 if the scan was incomplete, as it did itself.
+    """
+    outputs = read_outputs(output or [], None)
+    settings = read_store_settings(os.environ, store)
+    if settings is None:
+        raise UsageError("There is no history to take a scan from.", help="Leave out --store none.")
+    history = open_store(settings, must_exist=True)
+    night = history.find(from_, organization)
+    saw = parse_snapshot(BytesIO(history.snapshot(night.scan_id)), f"the scan {night.scan_id}")
+    policies = load_policies(policy or list(night.policies))
+    source = stored(saw, make_plan(policies))
+    scanned = scan(source.collect, policies, night.started_at, lambda: night.finished_at)
+    scanned = replace(scanned, result=replace(scanned.result, id=night.scan_id))
+    result = compared(scanned, history.before(night), night.organization)
+    _tell_differences(result, night)
+    shown = without_addresses(result) if redact_emails else result
+    failures = write_reports(shown, outputs)
+    if not outputs:
+        print_summary(shown, out, shows_all=False)
+    raise_last(failures)
+    raise typer.Exit(exit_code(result, None))
+
+
+def _tell_differences(result: ScanResult, night: Night) -> None:
+    """Say so if today's policies find something else than those of that night did."""
+    then, now = night.by_severity, result.totals().by_severity
+    if then != now:
+        say(
+            f"Judged by the policies as they are now: {sum(now.values()):,} violations, where the"
+            f" scan found {sum(then.values()):,}."
+        )

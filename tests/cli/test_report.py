@@ -1,0 +1,157 @@
+"""`keyvigil report`: a past night, rendered again as it was, and addresses masked on request."""
+
+import json
+import re
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scanner.formats.html_report import render_html
+from scanner.formats.json_report import render_json
+from scanner.formats.registry import FORMATS
+from scanner.formats.snapshot import Snapshot, render_snapshot
+from scanner.inventory import Collection, Inventory
+from scanner.redaction import without_addresses
+from scanner.result import ScanResult
+from scanner.scan import compared, remember, scan
+from scanner.store.history import SqlStore
+from scanner.wiring import load_policies
+from tests.cli.running import Ran, keyvigil
+from tests.factories import (
+    NOW,
+    a_gap,
+    a_key,
+    a_remembered_result,
+    ago,
+    an_inventory,
+    an_owner,
+    full_coverage,
+)
+from tests.store.making import ACME, a_store
+
+OLD, FRESH = ago(days=200), ago(days=1)
+
+
+def keys(**created: Any) -> Inventory:
+    made = (a_key(id=f"key_{name}", created_at=at) for name, at in created.items())
+    return an_inventory(keys=tuple(made))
+
+
+NIGHTS = (
+    keys(a=OLD, b=OLD),
+    keys(a=OLD, b=FRESH),  # b is mended
+    keys(a=OLD, b=OLD, c=OLD),  # b comes back, c is new
+    replace(
+        keys(c=OLD),  # whether a and b are gone cannot be said
+        coverage=(
+            *(row for row in full_coverage("proj_1") if row.collection != Collection.PROJECT_KEYS),
+            a_gap(Collection.PROJECT_KEYS, project_id="proj_1"),
+        ),
+    ),
+    keys(c=OLD),  # a and b are gone
+    keys(c=OLD, b=FRESH),
+)
+
+
+def remembered(store: SqlStore, inventory: Inventory, number: int) -> ScanResult:
+    """Scan one night and record it."""
+    moment = NOW + timedelta(days=number, microseconds=number)
+    scanned = scan(lambda: inventory, load_policies(["baseline"]), moment, lambda: moment)
+    with store.hold(ACME) as lease:
+        result = compared(scanned, store, ACME)
+        snapshot = render_snapshot(Snapshot(taken_at=moment, inventory=inventory))
+        remember(result, store, lease, snapshot)
+    return result
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    return tmp_path / "history.db"
+
+
+def report(place: Path, *more: str | Path) -> Ran:
+    return keyvigil("report", "--store", place, *more)
+
+
+@pytest.mark.slow
+def test_every_past_night_is_rendered_as_it_was(place: Path) -> None:
+    store = a_store(str(place))
+    told = [remembered(store, inventory, number) for number, inventory in enumerate(NIGHTS)]
+    states = set()
+    closed = [{c.key_id for c in result.history.closed} for result in told if result.history]
+    assert closed == [set(), set(), set(), set(), set(), {"key_a", "key_b"}]
+    for result in told:
+        night = json.loads(render_json(result))
+        states |= {state for state, count in night["history"]["states"].items() if count}
+        again = report(place, "--from", night["scan"]["id"], "--output", "json=-")
+        assert json.loads(again.out) == night
+        page = report(place, "--from", night["scan"]["id"], "--output", "html=-")
+        assert page.out == render_html(result)
+        assert again.code == (0 if night["scan"]["complete"] else 3)
+    assert states >= {"new", "reopened", "persisting", "unverified", "resolved"}
+
+
+@pytest.mark.slow
+def test_the_latest_is_shown_where_nothing_else_is_asked_for(place: Path, tmp_path: Path) -> None:
+    store = a_store(str(place))
+    for number, inventory in enumerate(NIGHTS[:2]):
+        remembered(store, inventory, number)
+    shown = report(place)
+    assert shown.code == 0
+    assert "1 of 2 keys break the policy." in shown.out
+    policy = tmp_path / "lax.yaml"
+    policy.write_text(
+        "policy: lax\nrules:\n  - { id: key-too-old, title: T, severity: low, why: W, fix: F,"
+        " violated_when: { age: { over: 900d } } }\n"
+    )
+    other = report(place, "--from", "previous", "--policy", policy)
+    assert (
+        "Judged by the policies as they are now: 0 violations, where the scan found 2." in other.err
+    )
+    wrong = report(place, "--from", "2020")
+    assert wrong.code == 2
+    assert "There is no scan whose id begins with '2020'" in wrong.err
+    assert report(place, "--store", "none").code == 2
+    assert report(place, "--from", "latest", "--output", "pdf=x").code == 2
+
+
+ADDRESS = re.compile(r"[\w.]{2,}@example\.com")
+
+
+def test_no_format_shows_an_address_once_they_are_masked() -> None:
+    result = a_remembered_result()
+    owner = an_owner(name="ada@example.com", email="ada@example.com")
+    findings = tuple(
+        f._replace(
+            key=replace(f.key, name="key of ada@example.com", owner=owner),
+            owner_email="ada@example.com",
+            evidence=tuple(
+                e._replace(value="ada@example.com") if n == 0 else e
+                for n, e in enumerate(f.evidence)
+            ),
+        )
+        for f in result.findings
+    )
+    result = replace(result, findings=findings)
+    masked = without_addresses(result)
+    assert [f.fingerprint for f in masked.findings] == [f.fingerprint for f in result.findings]
+    for name, render in FORMATS.items():
+        assert ADDRESS.search(render(result).replace("\\", "")), name
+        text = render(masked).replace("\\", "").replace("<!-- -->", "")
+        assert not ADDRESS.search(text), name
+    assert "a***@example.com" in render_json(masked)
+
+
+@pytest.mark.slow
+def test_reports_are_masked_and_the_history_is_not(place: Path, tmp_path: Path) -> None:
+    store = a_store(str(place))
+    remembered(store, NIGHTS[0], 0)
+    path = tmp_path / "report.html"
+    assert report(place, "--redact-emails", "--output", f"html={path}").code == 0
+    assert "ada@example.com" not in path.read_text()
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert report(place, "--output", f"html={path}").code == 0
+    assert "ada@example.com" in path.read_text()
