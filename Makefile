@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --custom-compile-command "make lock" pyproject.toml
 
-.PHONY: demo test test-fast bench lint format lock
+.PHONY: demo test test-fast bench pictures lint format lock
 
 demo: $(READY)  ## a made-up organization, scanned; the report goes to out/demo/
 	@$(BIN)/keyvigil demo
@@ -19,6 +19,9 @@ test-fast: $(READY)  ## the tests that need no server process, browser or build
 
 bench: $(READY)  ## figures, not verdicts
 	$(BIN)/pytest tests/bench -q --override-ini python_files="bench_*.py"
+
+pictures: $(READY)  ## those in the README, of the demo's report
+	$(BIN)/python tests/browser/pictures.py
 
 lint: $(READY)
 	$(BIN)/ruff check

@@ -30,6 +30,8 @@ _CHANGES: Final = (
     State.LOWERED,
     State.RESOLVED,
 )
+_SCRIPT: Final = ("findings.js", "page.js")
+"""One module, in two files."""
 _COLLECTIONS: Final = {
     "projects": "Projects",
     "users": "Users",
@@ -45,7 +47,7 @@ _COLLECTIONS: Final = {
 def render_html(result: ScanResult) -> str:
     """Render the report; whatever strangers named their keys is shown as text, never obeyed."""
     violations = result.violations
-    style, script = _asset("report.css"), _asset("report.js")
+    style, script = _asset("report.css"), "".join(map(_asset, _SCRIPT))
     return (
         _environment()
         .get_template("report.html.j2")

@@ -102,8 +102,8 @@ def test_only_the_page_s_own_style_and_script_are_allowed() -> None:
     assert policy.startswith("default-src 'none'; ")
     assert "require-trusted-types-for 'script'" in policy
     assert "unsafe" not in policy
-    for element in ("style", "script"):
-        (text,) = re.findall(f"<{element}>(.*?)</{element}>", html, re.DOTALL)
+    for element, tag in (("style", "style"), ("script", 'script type="module"')):
+        (text,) = re.findall(f"<{tag}>(.*?)</{element}>", html, re.DOTALL)
         digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
         assert f"{element}-src 'sha256-{digest}'" in policy
 
