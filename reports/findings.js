@@ -118,6 +118,12 @@ function reset() {
   });
 }
 
+// The address as it was loaded or has changed; a plain anchor (#coverage) leaves the view as it is.
+function followAddress() {
+  if (/^#(?!f-)[\w-]+$/.test(location.hash)) return;
+  readAddress();
+}
+
 function readAddress() {
   reset();
   opened.clear();
@@ -128,7 +134,8 @@ function readAddress() {
     showLinked(link[1]);
   } else if (hash.includes("=")) {
     const told = new URLSearchParams(hash);
-    for (const name of ["q", "status", "rule", "project", "owner"]) view[name] = told.get(name) ?? "";
+    for (const name of ["q", "rule", "project", "owner"]) view[name] = told.get(name) ?? "";
+    if ([...statuses, "all"].includes(told.get("status"))) view.status = told.get("status");
     view.severity = new Set((told.get("severity") ?? "").split(",").filter((s) => severities.includes(s)));
     const sort = told.get("sort") ?? "severity";
     view.down = sort.startsWith("-");

@@ -28,7 +28,7 @@ function draw(limit = PAGE) {
 function drawCounts() {
   const pages = Math.ceil(shown.length / PAGE);
   byId("count").textContent =
-    notice || `${shown.length.toLocaleString("en")} of ${findings.length.toLocaleString("en")} rows`;
+    notice || `${shown.length.toLocaleString("en")} of ${findings.length.toLocaleString("en")} findings`;
   byId("count").classList.toggle("notice", Boolean(notice));
   byId("where").textContent = `Page ${(view.page + 1).toLocaleString("en")} of ${Math.max(1, pages).toLocaleString("en")}`;
   byId("before").disabled = view.page === 0;
@@ -151,7 +151,7 @@ async function copy() {
     document.execCommand("copy");
     area.remove();
   }
-  byId("count").textContent = `Copied ${shown.length.toLocaleString("en")} rows as CSV`;
+  byId("count").textContent = `Copied ${shown.length.toLocaleString("en")} findings as CSV`;
 }
 
 function turn(by) {
@@ -215,7 +215,7 @@ function listen() {
   });
   byId("before").addEventListener("click", () => turn(-1));
   byId("after").addEventListener("click", () => turn(1));
-  addEventListener("hashchange", readAddress);
+  addEventListener("hashchange", followAddress);
   addEventListener("beforeprint", () => draw(PRINTED));
   addEventListener("afterprint", () => draw());
 }

@@ -6,6 +6,7 @@ from typing import Final
 
 from scanner.display import visible
 from scanner.finding import Finding
+from scanner.formats.words import in_words
 from scanner.inventory import by_collection, is_complete
 from scanner.lifecycle import State
 from scanner.result import RuleGroup, ScanResult, grouped, undecided
@@ -75,7 +76,7 @@ def _group(group: RuleGroup, title: str) -> Iterator[str]:
 
 def _cells(finding: Finding) -> tuple[str, ...]:
     key, project = finding.key, finding.project
-    evidence = ", ".join(f"{row.fact} {row.observed} ({row.limit})" for row in finding.evidence)
+    evidence = "; ".join(map(in_words, finding.evidence))
     cells = (
         f"{key.name or 'unnamed'} {key.id}",
         (project.name or project.id) if project else "organization",

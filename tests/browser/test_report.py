@@ -107,7 +107,7 @@ def test_every_violation_is_shown_and_counted(open_report: Open) -> None:
     result = many()
     opened = open_report(result)
     assert opened.rows() == 50
-    assert opened.count() == f"{len(result.violations)} of {len(result.findings)} rows"
+    assert opened.count() == f"{len(result.violations)} of {len(result.findings)} findings"
     opened.page.get_by_role("button", name="Next").click()
     opened.page.get_by_role("button", name="Next").click()
     assert opened.rows() == len(result.violations) - 100
@@ -146,6 +146,37 @@ def test_filters_go_together_and_stand_in_the_address(open_report: Open) -> None
     assert again.page.get_by_role("combobox", name="Owner").input_value() == "ann"
     again.page.get_by_role("button", name="Clear").click()
     assert again.count() == open_report(result).count()
+
+
+def test_an_address_that_makes_no_sense_shows_everything(open_report: Open) -> None:
+    result = a_remembered_result()
+    expected = open_report(result).count()
+    for address in (
+        "#page=999",
+        "#page=-5",
+        "#sort=__proto__",
+        "#sort=-evidence",
+        "#group=constructor",
+        "#hide=key,__proto__",
+        "#severity=__proto__",
+        "#status=nonsense",
+        "#f-zz",
+    ):
+        assert open_report(result, address).count() == expected, address
+
+
+def test_an_anchor_leaves_the_view_as_it_is_and_back_goes_back(open_report: Open) -> None:
+    opened = open_report(many())
+    everything = opened.count()
+    opened.page.locator(".tiles a").first.click()
+    opened.page.locator("#count", has_text="12 of 132").wait_for()
+    opened.page.get_by_role("link", name="Coverage").click()
+    assert opened.hash() == "#coverage"
+    opened.page.wait_for_timeout(100)
+    assert opened.count() == "12 of 132 findings"
+    opened.page.go_back()
+    opened.page.go_back()
+    opened.page.locator("#count", has_text=everything).wait_for()
 
 
 def test_a_name_that_is_one_exactly_is_not_also_all_that_contain_it(open_report: Open) -> None:
