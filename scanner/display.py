@@ -14,4 +14,6 @@ _UNPRINTABLE: Final = re.compile(
 
 def visible(text: str) -> str:
     r"""Return `text` with control and invisible characters written out, as in `\u{202e}`."""
+    if text.isascii() and text.isprintable():
+        return text
     return _UNPRINTABLE.sub(lambda match: f"\\u{{{ord(match.group()):x}}}", text)

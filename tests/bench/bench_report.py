@@ -13,6 +13,7 @@ from playwright.sync_api import Page, sync_playwright
 from scanner.formats.html_report import render_html
 from scanner.formats.json_report import render_json
 from scanner.formats.words import in_words
+from scanner.garbage import look_for_garbage_less_often
 from scanner.result import ScanResult
 from tests.factories import a_key, a_project, a_result, ago, an_inventory, an_owner, full_coverage
 
@@ -104,6 +105,7 @@ def timed(page: Page, act: str) -> float:
 
 def test_making_it(capsys: Any) -> None:
     result = a_large_result()
+    look_for_garbage_less_often()  # as the command does
     findings = json.loads(render_json(result))["findings"]
     dumped = best(lambda: json.dumps(findings))
     made = best(lambda: render_html(result))

@@ -6,10 +6,10 @@ from random import Random
 import pytest
 
 from scanner.display import visible
-from scanner.finding import Finding
-from scanner.result import ScanResult
+from scanner.finding import ExceptionTally, ExceptionText, Finding, Outcome, RuleText
+from scanner.result import DisabledRule, ScanResult
 from tests.browser.conftest import Open
-from tests.factories import a_remembered_result
+from tests.factories import NOW, a_remembered_result
 
 pytestmark = pytest.mark.slow
 
@@ -58,10 +58,34 @@ def attacked(finding: Finding, number: int, random: Random) -> Finding:
     )
     project = finding.project and replace(finding.project, name=hostile(random))
     evidence = tuple(row._replace(limit=hostile(random)) for row in finding.evidence)
-    rule = replace(finding.rule, title=hostile(random), why=hostile(random), fix=hostile(random))
+    rule = _attacked_rule(finding.rule, random)
     email = hostile(random)
+    exempt = ExceptionText(
+        rules=(hostile(random),),
+        reason=hostile(random),
+        owner=hostile(random),
+        ticket=hostile(random),
+        expires=NOW.date(),
+    )
     return finding._replace(
-        rule=rule, key=key, project=project, owner_email=email, evidence=evidence
+        rule=rule,
+        key=key,
+        project=project,
+        owner_email=email,
+        evidence=evidence,
+        exception=exempt if finding.outcome is Outcome.EXCEPTED else None,
+    )
+
+
+def _attacked_rule(rule: RuleText, random: Random) -> RuleText:
+    return replace(
+        rule,
+        title=hostile(random),
+        why=hostile(random),
+        fix=hostile(random),
+        controls=(hostile(random), hostile(random)),
+        policy=hostile(random),
+        reads=hostile(random),
     )
 
 
@@ -71,12 +95,19 @@ def attacked_result(count: int) -> ScanResult:
     history = result.history
     assert history
     found = [attacked(random.choice(result.findings), n, random) for n in range(count)]
+    found += [
+        attacked(found[n]._replace(outcome=Outcome.EXCEPTED), count + n, random) for n in range(20)
+    ]
+    exceptions = [f.exception for f in found if f.exception]
     standings = tuple(
         standing._replace(
             case=standing.case._replace(
                 key_name=hostile(random),
                 title=hostile(random),
+                project_id=hostile(random),
                 project_name=hostile(random),
+                redacted_value=hostile(random),
+                owner_email=hostile(random),
                 owner_name=hostile(random),
             ),
             reason=hostile(random),
@@ -84,15 +115,22 @@ def attacked_result(count: int) -> ScanResult:
         for standing in history.standings
     )
     tallies = tuple(
-        replace(tally, rule=replace(tally.rule, title=hostile(random), why=hostile(random)))
-        for tally in result.rules
+        replace(tally, rule=_attacked_rule(tally.rule, random)) for tally in result.rules
     )
     return replace(
         result,
         organization=hostile(random),
         findings=tuple(found),
         rules=tallies,
-        coverage=tuple(replace(row, reason=hostile(random)) for row in result.coverage),
+        policies=(hostile(random),),
+        exceptions=tuple(ExceptionTally(exception=e, active=True, excepted=1) for e in exceptions),
+        disabled=(
+            DisabledRule(id=hostile(random), policy=hostile(random), reason=hostile(random)),
+        ),
+        coverage=tuple(
+            replace(row, reason=hostile(random), request_id=hostile(random))
+            for row in result.coverage
+        ),
         history=replace(history, standings=standings),
     )
 
