@@ -20,15 +20,14 @@ from scanner.redaction import without_addresses
 from scanner.result import ScanResult
 from scanner.scan import compared, scan
 from scanner.settings import read_store_settings
-from scanner.wiring import load_policies, open_store
+from scanner.wiring import load_policies, open_store, shipped_policies
 
 _Policies = Annotated[
     list[str] | None,
     typer.Option(
         envvar="KEYVIGIL_POLICY",
         metavar="NAME|FILE",
-        help="The policies that the scan was judged by, where they are files. Default: those of"
-        " its names that ship.",
+        help="The policies that the scan was judged by; needed if one of them is a file.",
     ),
 ]
 
@@ -58,8 +57,8 @@ def report(
         raise UsageError("There is no history to take a scan from.", help="Leave out --store none.")
     history = open_store(settings, must_exist=True)
     night = history.find(from_, organization)
+    policies = load_policies(policy or _of_that_night(night))
     saw = parse_snapshot(BytesIO(history.snapshot(night.scan_id)), f"the scan {night.scan_id}")
-    policies = load_policies(policy or list(night.policies))
     source = stored(saw, make_plan(policies))
     scanned = scan(source.collect, policies, night.started_at, lambda: night.finished_at)
     scanned = replace(scanned, result=replace(scanned.result, id=night.scan_id))
@@ -71,6 +70,17 @@ def report(
         print_summary(shown, out, shows_all=False)
     raise_last(failures)
     raise typer.Exit(exit_code(result, None))
+
+
+def _of_that_night(night: Night) -> list[str]:
+    """Return the names of its policies; raise UsageError where one of them was a file."""
+    own = [name for name in night.policies if name not in shipped_policies()]
+    if own:
+        raise UsageError(
+            f"The scan {night.scan_id} was judged by {', '.join(own)}, which does not ship.",
+            help="Name the file: --policy FILE.",
+        )
+    return list(night.policies)
 
 
 def _tell_differences(result: ScanResult, night: Night) -> None:

@@ -30,7 +30,7 @@ from tests.factories import (
     an_owner,
     full_coverage,
 )
-from tests.store.making import ACME, a_store
+from tests.store.making import ACME, a_store, record
 
 OLD, FRESH = ago(days=200), ago(days=1)
 
@@ -143,6 +143,15 @@ def test_no_format_shows_an_address_once_they_are_masked() -> None:
         text = render(masked).replace("\\", "").replace("<!-- -->", "")
         assert not ADDRESS.search(text), name
     assert "a***@example.com" in render_json(masked)
+
+
+@pytest.mark.slow
+def test_a_night_judged_by_a_file_asks_for_the_file(place: Path) -> None:
+    record(a_store(str(place)), NOW, [])  # by `baseline` and `mine`
+    refused = report(place)
+    assert refused.code == 2
+    assert "was judged by mine, which does not ship." in " ".join(refused.err.split())
+    assert "--policy FILE" in refused.err
 
 
 @pytest.mark.slow
