@@ -1,11 +1,13 @@
 """The judgement: inventory x policies x now -> findings. Pure."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import repeat
+from operator import attrgetter
+from typing import Final
 
 from scanner.finding import (
-    Evidence,
     ExceptionTally,
     ExceptionText,
     Finding,
@@ -15,9 +17,14 @@ from scanner.finding import (
     Severity,
 )
 from scanner.inventory import Inventory
+from scanner.policy.answers import NO_ROWS, Answers, Rows, among, numbers_of, some
+from scanner.policy.columns import Facts
+from scanner.policy.conditions import Trail, gathered
 from scanner.policy.model import Exemption, Policy, Rule
-from scanner.policy.registry import Values
 from scanner.policy.subject import Subject, subjects
+
+_AT_ONCE: Final = 4_000
+"""Keys: enough for columns to pay, few enough for their values to stay in the processor's cache."""
 
 
 def judge(inventory: Inventory, policies: Sequence[Policy], now: datetime) -> Judgement:
@@ -30,20 +37,11 @@ def judge(inventory: Inventory, policies: Sequence[Policy], now: datetime) -> Ju
     holding = [exemption for exemption in exemptions if exemption.text.holds(now)]
     rules = sorted((rule for policy in policies for rule in policy.rules), key=_rule_order)
     dockets = [_Docket(rule, holding) for rule in rules]
-    tests = [
-        (rule.applies_to.test if rule.applies_to else None, rule.violated_when.test, docket)
-        for rule, docket in zip(rules, dockets, strict=True)
-    ]
-    for subject in sorted(subjects(inventory, now), key=_reading_order):
-        values = Values(subject)
-        for in_scope, violates, docket in tests:
-            scope = True if in_scope is None else in_scope(values)
-            if scope is False:
-                docket.outside += 1
-                continue
-            truth = violates(values)
-            if truth is not False:
-                docket.enter(values, is_certain=truth is True and scope is True)
+    keys = _in_reading_order(subjects(inventory, now))
+    for first in range(0, len(keys), _AT_ONCE):
+        facts = Facts(keys[first : first + _AT_ONCE])
+        for docket in dockets:
+            docket.enter(facts)
     return Judgement(
         findings=tuple(_in_order(dockets)),
         rules=tuple(docket.tally(len(inventory.keys)) for docket in dockets),
@@ -60,26 +58,27 @@ class _Docket:
         self.found: defaultdict[tuple[Outcome, Severity], list[Finding]] = defaultdict(list)
         self._exemptions = [e for e in exemptions if rule.text.id in e.text.rules]
 
-    def enter(self, values: Values, *, is_certain: bool) -> None:
-        """Enter a key that violates the rule, or may violate it."""
-        outcome = Outcome.VIOLATED if is_certain else Outcome.UNDETERMINED
-        severity = self.rule.severity(values) if self.rule.steps else self.rule.text.severity
-        excepted: ExceptionText | None = None
-        if self._exemptions:
-            outcome, excepted = self._exempted(values, outcome)
-        subject = values.subject
-        finding = Finding(
-            rule=self.rule.text,
-            severity=severity,
-            outcome=outcome,
-            key=subject.key,
-            project=subject.project,
-            owner_state=subject.owner_state,
-            owner_email=subject.owner_email,
-            evidence=self._evidence(values, is_certain=is_certain),
-            exception=excepted,
-        )
-        self.found[outcome, severity].append(finding)
+    def enter(self, facts: Facts) -> None:
+        """Enter the keys that violate the rule, or may violate it."""
+        answers = self.rule.decide(facts)
+        if self.rule.applies_to:
+            self.outside += self.rule.applies_to.decide(facts).false.bit_count()
+        suspect = facts.every & ~answers.false
+        if not suspect:
+            return
+        nobody = Answers(NO_ROWS, facts.every)
+        excepted = some([nobody, *(e.when.decide(facts) for e in self._exemptions)])
+        violated = answers.true & excepted.false
+        outcomes = {
+            Outcome.VIOLATED: violated,
+            Outcome.EXCEPTED: suspect & excepted.true,
+            Outcome.UNDETERMINED: suspect & ~(violated | excepted.true),
+        }
+        for outcome, rows in outcomes.items():
+            for severity, these in self._by_severity(facts, rows):
+                if these:
+                    found = self.found[outcome, severity]
+                    found += self._findings(facts, these, severity, outcome)
 
     def tally(self, keys: int) -> RuleTally:
         """Count the findings; `keys` is how many were held against the rule."""
@@ -94,25 +93,59 @@ class _Docket:
             undetermined=counts[Outcome.UNDETERMINED],
         )
 
-    def _exempted(self, values: Values, outcome: Outcome) -> tuple[Outcome, ExceptionText | None]:
-        """Return Kleene's `violated and not excepted`: an exception that is open leaves it open."""
-        truths = {exemption.when.test(values): exemption.text for exemption in self._exemptions}
-        if True in truths:
-            return Outcome.EXCEPTED, truths[True]
-        return (Outcome.UNDETERMINED if None in truths else outcome), None
+    def _by_severity(self, facts: Facts, rows: Rows) -> Iterator[tuple[Severity, Rows]]:
+        """Yield each severity with those it is for: the first step that holds, or the rule's own.
 
-    def _evidence(self, values: Values, *, is_certain: bool) -> tuple[Evidence, ...]:
-        """Return what decided; or all that left open if the rule applies, if it is violated."""
-        rows = self.rule.violated_when.evidence(values) if is_certain else ()
-        if is_certain and not self._exemptions:
-            return rows
-        parts = (
-            self.rule.applies_to,
-            self.rule.violated_when,
-            *(exemption.when for exemption in self._exemptions),
+        An unknown raises nothing.
+        """
+        for step in self.rule.steps:
+            raised = rows & step.when.decide(facts).true
+            yield step.severity, raised
+            rows &= ~raised
+        yield self.rule.text.severity, rows
+
+    def _findings(
+        self, facts: Facts, rows: Rows, severity: Severity, outcome: Outcome
+    ) -> list[Finding]:
+        numbers = numbers_of(rows, len(facts))
+        chosen = [facts.subjects[number] for number in numbers]
+        return list(
+            map(
+                Finding,
+                repeat(self.rule.text),
+                repeat(severity),
+                repeat(outcome),
+                map(attrgetter("key"), chosen),
+                map(attrgetter("project"), chosen),
+                map(attrgetter("owner_state"), chosen),
+                map(attrgetter("owner_email"), chosen),
+                self._evidence(facts, numbers, outcome),
+                self._exceptions(facts, numbers, outcome),
+            )
         )
-        left_open = (part for part in parts if part is not None and part.test(values) is None)
-        return (*rows, *(row for part in left_open for row in part.evidence(values)))
+
+    def _evidence(self, facts: Facts, numbers: Sequence[int], outcome: Outcome) -> list[Trail]:
+        """Return what decided, and whatever left it open that the rule applies or is violated."""
+        if outcome is Outcome.VIOLATED and not self._exemptions:
+            return self.rule.violated_when.evidence(facts, numbers)
+        conditions = [self.rule.violated_when, *(exemption.when for exemption in self._exemptions)]
+        if self.rule.applies_to:
+            conditions.insert(0, self.rule.applies_to)
+        left_open = [(part, part.decide(facts).unknown(facts.every)) for part in conditions]
+        decided = (self.rule.violated_when, self.rule.decide(facts).true)
+        return gathered(facts, numbers, (decided, *left_open))
+
+    def _exceptions(
+        self, facts: Facts, numbers: Sequence[int], outcome: Outcome
+    ) -> Iterable[ExceptionText | None]:
+        """Return why each is let be, if it is: of several exceptions, the last."""
+        if outcome is not Outcome.EXCEPTED:
+            return repeat(None)
+        why: dict[int, ExceptionText | None] = dict.fromkeys(numbers)
+        for exemption in self._exemptions:
+            held = exemption.when.decide(facts).true
+            why.update(dict.fromkeys(among(numbers, held, len(facts)), exemption.text))
+        return why.values()
 
 
 def _in_order(dockets: Sequence[_Docket]) -> list[Finding]:
@@ -132,9 +165,9 @@ def _exception_tallies(
     used = Counter(
         finding.exception
         for docket in dockets
-        for findings in docket.found.values()
+        for (outcome, _), findings in docket.found.items()
+        if outcome is Outcome.EXCEPTED
         for finding in findings
-        if finding.exception
     )
     return tuple(
         ExceptionTally(exception=e.text, active=e.text.holds(now), excepted=used[e.text])
@@ -146,5 +179,10 @@ def _rule_order(rule: Rule) -> tuple[int, str]:
     return rule.text.severity.rank, rule.text.id
 
 
-def _reading_order(subject: Subject) -> tuple[str, str]:
-    return (subject.project.name or "") if subject.project else "", subject.key.id
+def _in_reading_order(keys: Iterable[Subject]) -> list[Subject]:
+    """Sort by the project's name, then by id."""
+    of_project: defaultdict[str, list[Subject]] = defaultdict(list)
+    for subject in keys:
+        of_project[(subject.project.name or "") if subject.project else ""].append(subject)
+    by_id = attrgetter("key.id")
+    return [one for name in sorted(of_project) for one in sorted(of_project[name], key=by_id)]

@@ -19,6 +19,7 @@ from tests.factories import (
     NOW,
     a_gap,
     a_key,
+    a_mixed_inventory,
     a_project,
     a_user,
     ago,
@@ -193,3 +194,12 @@ def test_every_rule_tells_how_many_keys_it_applied_to() -> None:
     assert tallies["key-too-old"] == (2, 1, 0)
     assert tallies["admin-key-too-old"] == (1, 0, 0)
     assert tallies["owner-left-org"] == (3, 0, 0)
+
+
+def test_it_makes_no_difference_how_many_keys_are_judged_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    policies = load_policies(["strict"])
+    at_once = judge(a_mixed_inventory(), policies, NOW)
+    monkeypatch.setattr("scanner.judge._AT_ONCE", 1)
+    assert judge(a_mixed_inventory(), policies, NOW) == at_once

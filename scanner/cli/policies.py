@@ -12,10 +12,10 @@ from scanner.cli.console import counted, inert, out
 from scanner.cli.run import judge_snapshot
 from scanner.errors import UsageError
 from scanner.finding import Judgement
-from scanner.policy.conditions import Operator
 from scanner.policy.difference import Change, compare
 from scanner.policy.explain import GROUPS, explain_fact, explain_operator, explain_rule
 from scanner.policy.facts import FACTS
+from scanner.policy.operators import Operator
 from scanner.policy.problems import did_you_mean
 from scanner.policy.schema import policy_schema
 from scanner.wiring import policy_text, read_policies, shipped_policies, shipped_rules, try_examples

@@ -8,7 +8,7 @@ _ALL_SCOPES = "all"
 
 
 def _by(subject: Subject) -> str:
-    return subject.last_use.source if subject.directory.knows_usage else ""
+    return subject.who_tells_last_use if subject.directory.knows_usage else ""
 
 
 @fact(
@@ -20,7 +20,7 @@ def _by(subject: Subject) -> str:
     words="not used for {}",
 )
 def _idle(subject: Subject) -> Value:
-    used_at, told = subject.last_use.at, subject.key.last_used_at
+    used_at, told = subject.last_use, subject.key.last_used_at
     if isinstance(told, Unknown) and not subject.directory.knows_usage:
         return told  # what was not listed may hold a newer use
     if isinstance(used_at, Unknown):
@@ -37,7 +37,7 @@ def _idle(subject: Subject) -> Value:
     words={"yes": "was used", "no": "never used"},
 )
 def _used(subject: Subject) -> Value:
-    used_at = subject.last_use.at
+    used_at = subject.last_use
     return used_at if isinstance(used_at, Unknown) else used_at is not None
 
 

@@ -4,13 +4,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from scanner.durations import format_duration
-from scanner.policy.conditions import (
-    MEANINGS,
-    Operator,
-    operators_of,
-)
 from scanner.policy.facts import FACTS
 from scanner.policy.model import Rule
+from scanner.policy.operators import MEANINGS, Operator, operators_of
 from scanner.policy.registry import Fact, FactType
 
 GROUPS: Final = {

@@ -1,35 +1,25 @@
 """Every fact a policy can speak of: one function each, in one registry."""
 
-from collections.abc import Callable
+from typing import Final
 
 import scanner.policy.activity_facts  # noqa: F401 - enters its facts
 from scanner.finding import OwnerState
-from scanner.inventory import Collection, KeyKind, OwnerKind, Project, ProjectState, Unknown
+from scanner.inventory import Collection, KeyKind, OwnerKind, ProjectState, Unknown
 from scanner.policy.registry import FACTS, FactType, Value, fact
 from scanner.policy.subject import Subject
 
 __all__ = ["FACTS"]
+
+_PROJECT_KEYS: Final = Collection.PROJECT_KEYS  # looked up for every key: an enum is slow to do so
 
 
 def _told(value: str | None, what: str) -> str | Unknown:
     return value or Unknown(reason=f"the API did not give {what}")
 
 
-def _of_project(subject: Subject, read: Callable[[Project], Value]) -> Value:
-    """Read a fact of the key's project: absent for admin keys, which have none."""
-    if subject.project is not None:
-        return read(subject.project)
+def _no_project(subject: Subject) -> Value:
+    """Return the fact of a key without a project: absent, if it is sure that it has none."""
     return subject.key.kind if isinstance(subject.key.kind, Unknown) else None
-
-
-def _count_in_project(subject: Subject, count: Callable[[Project], int]) -> Value:
-    """Count keys of the key's project: unknown unless all were listed."""
-
-    def counted(project: Project) -> Value:
-        reason = subject.directory.why_unseen(Collection.PROJECT_KEYS, project.id)
-        return count(project) if reason is None else Unknown(reason=reason)
-
-    return _of_project(subject, counted)
 
 
 @fact("key.id", FactType.TEXT, meaning="The key's id.", source="key.id")
@@ -164,9 +154,9 @@ def _owner_name(subject: Subject) -> Value:
     words="owner is {} in the project",
 )
 def _owner_project_role(subject: Subject) -> Value:
-    return _of_project(
-        subject, lambda _project: _told(subject.key.owner.role, "the owner's role in the project")
-    )
+    if subject.project is None:
+        return _no_project(subject)
+    return _told(subject.key.owner.role, "the owner's role in the project")
 
 
 @fact(
@@ -210,11 +200,14 @@ def _owner_keys(subject: Subject) -> Value:
     words="owner has {} keys in the project",
 )
 def _owner_project_keys(subject: Subject) -> Value:
+    if subject.project is None:
+        return _no_project(subject)
     owner_id = subject.key.owner.id
-    if isinstance(owner_id, Unknown) and subject.project is not None:
+    if isinstance(owner_id, Unknown):
         return owner_id
-    counts = subject.directory.keys_of_member
-    return _count_in_project(subject, lambda project: counts[project.id, owner_id])
+    directory, project_id = subject.directory, subject.project.id
+    reason = directory.why_unseen(_PROJECT_KEYS, project_id)
+    return Unknown(reason=reason) if reason else directory.keys_of_member[project_id, owner_id]
 
 
 @fact(
@@ -224,7 +217,7 @@ def _owner_project_keys(subject: Subject) -> Value:
     source="the listing",
 )
 def _project_id(subject: Subject) -> Value:
-    return _of_project(subject, lambda project: project.id)
+    return _no_project(subject) if subject.project is None else subject.project.id
 
 
 @fact(
@@ -234,7 +227,9 @@ def _project_id(subject: Subject) -> Value:
     source="projects.name",
 )
 def _project_name(subject: Subject) -> Value:
-    return _of_project(subject, lambda project: _told(project.name, "the project's name"))
+    if subject.project is None:
+        return _no_project(subject)
+    return _told(subject.project.name, "the project's name")
 
 
 @fact(
@@ -245,7 +240,7 @@ def _project_name(subject: Subject) -> Value:
     words="project is {}",
 )
 def _project_state(subject: Subject) -> Value:
-    return _of_project(subject, lambda project: project.state)
+    return _no_project(subject) if subject.project is None else subject.project.state
 
 
 @fact(
@@ -256,7 +251,9 @@ def _project_state(subject: Subject) -> Value:
     words="project is {} old",
 )
 def _project_age(subject: Subject) -> Value:
-    return _of_project(subject, lambda project: subject.since(project.created_at))
+    if subject.project is None:
+        return _no_project(subject)
+    return subject.since(subject.project.created_at)
 
 
 @fact(
@@ -267,5 +264,8 @@ def _project_age(subject: Subject) -> Value:
     words="project has {} keys",
 )
 def _project_keys(subject: Subject) -> Value:
-    counts = subject.directory.keys_of_project
-    return _count_in_project(subject, lambda project: counts[project.id])
+    if subject.project is None:
+        return _no_project(subject)
+    directory, project_id = subject.directory, subject.project.id
+    reason = directory.why_unseen(_PROJECT_KEYS, project_id)
+    return Unknown(reason=reason) if reason else directory.keys_of_project[project_id]

@@ -8,8 +8,10 @@ from enum import StrEnum
 
 from scanner.finding import ExceptionText, RuleText, Severity
 from scanner.inventory import Collection
+from scanner.policy.answers import Answers, every
+from scanner.policy.columns import Facts
 from scanner.policy.conditions import Condition
-from scanner.policy.registry import Value, Values
+from scanner.policy.registry import Value
 
 
 class Method(StrEnum):
@@ -79,20 +81,10 @@ class Rule:
         tested = f"{self.applies_to} | {self.violated_when}"
         return hashlib.sha256(tested.encode()).hexdigest()[:16]
 
-    def decide(self, values: Values) -> bool | None:
-        """Tell whether one key violates it: Kleene's `applies_to and violated_when`."""
-        scope = self.applies_to.test(values) if self.applies_to else True
-        if scope is False:
-            return False
-        violated = self.violated_when.test(values)
-        return violated if scope or violated is False else None
-
-    def severity(self, values: Values) -> Severity:
-        """Return how bad a violation by this key is; an unknown raises nothing."""
-        for step in self.steps:
-            if step.when.test(values):
-                return step.severity
-        return self.text.severity
+    def decide(self, facts: Facts) -> Answers:
+        """Tell which keys violate it: Kleene's `applies_to and violated_when`."""
+        violated = self.violated_when.decide(facts)
+        return every((self.applies_to.decide(facts), violated)) if self.applies_to else violated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,24 +5,20 @@ from typing import Final
 
 from scanner.durations import parse_duration
 from scanner.policy import document
-from scanner.policy.conditions import (
+from scanner.policy.conditions import AllOf, AnyOf, Condition, Leaf, Not
+from scanner.policy.document import Items, Mapping, Node
+from scanner.policy.expression import compile_expression
+from scanner.policy.facts import FACTS
+from scanner.policy.operators import (
     MANY,
     OPERATORS,
     ORDER,
     PATTERN,
-    AllOf,
-    AnyOf,
-    Condition,
-    Leaf,
     Limit,
-    Not,
     Operator,
     Scalar,
     operators_of,
 )
-from scanner.policy.document import Items, Mapping, Node
-from scanner.policy.expression import compile_expression
-from scanner.policy.facts import FACTS
 from scanner.policy.problems import Problems, did_you_mean
 from scanner.policy.registry import Fact, FactType, Value
 

@@ -7,10 +7,10 @@ from types import MappingProxyType
 from typing import Final
 
 from scanner.finding import Value
-from scanner.inventory import Collection, Unknown
+from scanner.inventory import Collection
 from scanner.policy.subject import Subject
 
-__all__ = ["FACTS", "Fact", "FactType", "Given", "Value", "Values", "fact"]
+__all__ = ["FACTS", "Fact", "FactType", "Value", "fact"]
 
 
 class FactType(Enum):
@@ -45,43 +45,6 @@ class Fact:
 
 _registry: dict[str, Fact] = {}
 FACTS: Final[Mapping[str, Fact]] = MappingProxyType(_registry)
-
-
-class Values(dict[str, Value]):
-    """The facts of one key by name, each read when it is first asked for."""
-
-    __slots__ = ("subject",)
-
-    def __init__(self, subject: Subject) -> None:
-        super().__init__()
-        self.subject = subject
-
-    def __missing__(self, name: str) -> Value:
-        """Read a fact, once."""
-        value = self[name] = _registry[name].read(self.subject)
-        return value
-
-    def source(self, name: str) -> str:
-        """Say who told the value of a fact, where several could have."""
-        note = _registry[name].note
-        return note(self.subject) if note else ""
-
-
-class Given(Values):
-    """The facts of a made-up key: what is not given is unknown."""
-
-    __slots__ = ()
-
-    def __init__(self, facts: Mapping[str, Value]) -> None:
-        dict.__init__(self, facts)
-
-    def __missing__(self, name: str) -> Value:
-        """Say that the fact was not given."""
-        return Unknown(reason=f"the example does not give '{name}'")
-
-    def source(self, _name: str) -> str:
-        """Nobody told a made-up value."""
-        return ""
 
 
 _Reader = Callable[[Subject], Value]

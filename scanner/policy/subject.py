@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Final, NamedTuple
 
 from scanner.finding import OwnerState
@@ -23,8 +24,12 @@ from scanner.inventory import (
 )
 
 _DAY: Final = timedelta(days=1)
-_SKEW: Final = timedelta(hours=1)
-"""How far two clocks may differ before neither is believed."""
+_SKEWED: Final = -timedelta(hours=1)
+"""How long ago something may seem to have been before neither clock is believed."""
+_ACCESS: Final = ProjectAccess.ACTIVE  # looked up for every key: an enum is slow to give them
+_ACTIVE: Final = OwnerState.ACTIVE
+_USER: Final = OwnerKind.USER
+_SERVICE_ACCOUNT: Final = OwnerKind.SERVICE_ACCOUNT
 _USER_STATES = frozenset(
     {
         OwnerState.ACTIVE,
@@ -46,20 +51,17 @@ class Directory:
     """
 
     def __init__(self, inventory: Inventory) -> None:
-        self.projects = {project.id: project for project in inventory.projects}
-        self.users = {user.id: user for user in inventory.users}
-        self.service_accounts = {
+        self.projects: dict[str | None, Project] = {p.id: p for p in inventory.projects}
+        self.users: dict[str | Unknown, User] = {user.id: user for user in inventory.users}
+        self._service_accounts = {
             (account.project_id, account.id) for account in inventory.service_accounts
         }
-        self.keys_of_owner = Counter(key.owner.id for key in inventory.keys)
-        self.keys_of_member = Counter((key.project_id, key.owner.id) for key in inventory.keys)
-        self.keys_of_project = Counter(key.project_id for key in inventory.keys)
+        self._keys = inventory.keys
         self.uses = {use.key_id: use for use in inventory.uses}
         self.costs = {cost.key_id: cost.usd for cost in inventory.costs}
         self.events: defaultdict[str, list[AuditEvent]] = defaultdict(list)
         for event in sorted(inventory.events, key=lambda event: event.at):
             self.events[event.subject_id].append(event)
-        self._key_ids = {key.id for key in inventory.keys}
         self._listed: defaultdict[Collection, dict[str | None, str | None]] = defaultdict(dict)
         for listing in inventory.coverage:
             listed = self._listed[listing.collection]
@@ -68,10 +70,31 @@ class Directory:
         self.knows_usage = self.why_activity_unseen(Collection.USAGE) is None
         self.why_keys_unseen = self._why_keys_unseen()
 
+    def has_account(self, key: Key) -> bool:
+        """Whether the service account that owns the key was listed in the key's project."""
+        return (key.project_id, key.owner.id) in self._service_accounts
+
+    @cached_property
+    def keys_of_owner(self) -> Counter[str | Unknown]:
+        """How many keys each owner has."""
+        return Counter(key.owner.id for key in self._keys)
+
+    @cached_property
+    def keys_of_member(self) -> Counter[tuple[str | None, str | Unknown]]:
+        """How many keys each owner has in each project."""
+        return Counter((key.project_id, key.owner.id) for key in self._keys)
+
+    @cached_property
+    def keys_of_project(self) -> Counter[str | None]:
+        """How many keys each project has."""
+        return Counter(key.project_id for key in self._keys)
+
     def why_unseen(self, collection: Collection, project_id: str | None = None) -> str | None:
         """Return why that listing was not seen to its end, or None if it was."""
-        listed = self._listed[collection]
-        return listed.get(project_id, f"{collection} were not asked for")
+        try:
+            return self._listed[collection][project_id]
+        except KeyError:
+            return f"{collection} were not asked for"
 
     def why_activity_unseen(self, collection: Collection) -> str | None:
         """Return why usage, costs or the audit log cannot be relied on, or None if they can.
@@ -82,7 +105,7 @@ class Directory:
         if reason is not None or collection is Collection.AUDIT_LOGS:
             return reason
         named = self.uses if collection is Collection.USAGE else self.costs
-        if named and self._key_ids.isdisjoint(named):
+        if named and not any(key.id in named for key in self._keys):
             return f"the ids that {collection} speak of are those of no key"
         return None
 
@@ -102,15 +125,11 @@ def _gap(listing: Coverage) -> str | None:
     return f"{listing.collection} could not be listed: {listing.reason}"
 
 
-class LastUse(NamedTuple):
-    """When a key was last used, as far as anybody recorded it, and who says so."""
-
-    at: datetime | Unknown | None
-    source: str
-
-
 class Subject(NamedTuple):
-    """One key at one moment, with its project and its owner's entries in the directory."""
+    """One key at one moment, with what the directory tells of its project, owner and last use.
+
+    `owner_email` is the best address known: the key's own or the organization member's.
+    """
 
     key: Key
     now: datetime
@@ -118,26 +137,22 @@ class Subject(NamedTuple):
     project: Project | None
     user: User | None
     owner_state: OwnerState | Unknown
+    owner_email: str | None
+    last_use: datetime | Unknown | None
 
     @property
-    def owner_email(self) -> str | None:
-        """The best address known of the owner: the key's own or the organization member's."""
-        return self.key.owner.email or (self.user.email if self.user else None)
-
-    @property
-    def last_use(self) -> LastUse:
-        """The newest evidence of use. A day of usage counts to its end: nobody is accused early."""
+    def who_tells_last_use(self) -> str:
+        """Whose word `last_use` is."""
         told = self.key.last_used_at
-        use = self.directory.uses.get(self.key.id)
-        if use and not (isinstance(told, datetime) and told >= use.last_day):
-            return LastUse(min(use.last_day + _DAY, self.now), "usage")
+        if self.last_use is not told:
+            return "usage"
         is_sure = told is None and self.directory.knows_usage
-        return LastUse(told, "last_used_at and usage" if is_sure else "last_used_at")
+        return "last_used_at and usage" if is_sure else "last_used_at"
 
     def since(self, moment: datetime) -> timedelta | Unknown:
         """Return the time that has passed, unless the clocks cannot both be right."""
         passed = self.now - moment
-        if passed < -_SKEW:
+        if passed < _SKEWED:
             reason = "it lies in the future: this machine's clock or the API's is wrong"
             return Unknown(reason=reason)
         return passed
@@ -147,34 +162,39 @@ def subjects(inventory: Inventory, now: datetime) -> Iterator[Subject]:
     """Yield one subject for each key, in the inventory's order."""
     directory = Directory(inventory)
     for key in inventory.keys:
-        owner_id = key.owner.id if isinstance(key.owner.id, str) else ""
-        user = directory.users.get(owner_id)
-        has_account = (key.project_id or "", owner_id) in directory.service_accounts
+        user = directory.users.get(key.owner.id)
         yield Subject(
-            key=key,
-            now=now,
-            directory=directory,
-            project=directory.projects.get(key.project_id or ""),
-            user=user,
-            owner_state=_owner_state(key, user, directory, has_account=has_account),
+            key,
+            now,
+            directory,
+            directory.projects.get(key.project_id),
+            user,
+            _owner_state(key, user, directory),
+            key.owner.email or (user.email if user else None),
+            _last_use(key, now, directory),
         )
 
 
-def _owner_state(
-    key: Key, user: User | None, directory: Directory, *, has_account: bool
-) -> OwnerState | Unknown:
+def _last_use(key: Key, now: datetime, directory: Directory) -> datetime | Unknown | None:
+    """Return the newest evidence of use. A day of usage counts to its end, for the key's good."""
+    told = key.last_used_at
+    use = directory.uses.get(key.id) if directory.uses else None
+    if use is None or (isinstance(told, datetime) and told >= use.last_day):
+        return told
+    return min(use.last_day + _DAY, now)
+
+
+def _owner_state(key: Key, user: User | None, directory: Directory) -> OwnerState | Unknown:
     """Derive where the owner stands; the gravest state that is certain wins."""
-    if key.project_access is ProjectAccess.ACTIVE:
-        is_user = key.owner.kind is OwnerKind.USER
-        is_account = key.owner.kind is OwnerKind.SERVICE_ACCOUNT
-        if (is_user and user and user.enabled is True) or (is_account and has_account):
-            return OwnerState.ACTIVE  # as nearly all are
-    return _gravest_state(key, user, directory, has_account=has_account)
+    if key.project_access is _ACCESS:
+        kind = key.owner.kind
+        is_member = kind is _USER and user is not None and user.enabled is True
+        if is_member or (kind is _SERVICE_ACCOUNT and directory.has_account(key)):
+            return _ACTIVE  # as nearly all are
+    return _gravest_state(key, user, directory)
 
 
-def _gravest_state(
-    key: Key, user: User | None, directory: Directory, *, has_account: bool
-) -> OwnerState | Unknown:
+def _gravest_state(key: Key, user: User | None, directory: Directory) -> OwnerState | Unknown:
     kind, owner_id = key.owner.kind, key.owner.id
     if isinstance(kind, Unknown):
         return Unknown(reason=kind.reason)
@@ -187,7 +207,7 @@ def _gravest_state(
         return Unknown(reason=owner_id.reason, possible=possible)
     if kind is OwnerKind.USER or key.kind is KeyKind.ADMIN:
         return _member_state(key, user, possible, directory)
-    if has_account:
+    if directory.has_account(key):
         return _access_state(key)
     reason = _why_accounts_unseen(key, directory)
     if reason is not None:

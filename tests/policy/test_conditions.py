@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from datetime import timedelta
 from itertools import product
 
@@ -7,16 +8,11 @@ from hypothesis import strategies as st
 
 from scanner.finding import Evidence
 from scanner.inventory import Collection, Unknown
-from scanner.policy.conditions import (
-    AllOf,
-    AnyOf,
-    Condition,
-    Leaf,
-    Limit,
-    Not,
-    Operator,
-)
-from scanner.policy.registry import Fact, FactType, Value, Values
+from scanner.policy.answers import Answers
+from scanner.policy.columns import Facts, Given
+from scanner.policy.conditions import AllOf, AnyOf, Condition, Leaf, Not, Trail
+from scanner.policy.operators import Limit, Operator
+from scanner.policy.registry import Fact, FactType, Value
 from tests.factories import a_subject
 
 TRUTHS = (True, False, None)
@@ -30,25 +26,25 @@ class Told:
     def __init__(self, truth: bool | None) -> None:  # noqa: FBT001 - the answer
         self.truth = truth
 
-    def test(self, _values: Values) -> bool | None:
-        return self.truth
+    def decide(self, _facts: Facts) -> Answers:
+        return Answers(true=self.truth is True, false=self.truth is False)
 
-    def evidence(self, _values: Values) -> tuple[Evidence, ...]:
-        return (Evidence(fact="told", value=str(self.truth), limit=""),)
-
-
-def values(**given: Value) -> Values:
-    result = Values(a_subject())
-    result.update(given)
-    return result
+    def evidence(self, _facts: Facts, _rows: Sequence[int]) -> list[Trail]:
+        return [(Evidence(fact="told", value=str(self.truth), limit=""),)]
 
 
-def truth(condition: Condition) -> bool | None:
-    return condition.test(values())
+def truth(condition: Condition, **facts: Value) -> bool | None:
+    answers = condition.decide(Given(facts))
+    return True if answers.true else False if answers.false else None
+
+
+def trail(condition: Condition, **facts: Value) -> Trail:
+    (only,) = condition.evidence(Given(facts), [0])
+    return only
 
 
 def leaf(value: Value, op: Operator, limit: Limit) -> bool | None:
-    return Leaf(fact=F, operator=op, limit=limit).test(values(f=value))
+    return truth(Leaf(fact=F, operator=op, limit=limit), f=value)
 
 
 F = Fact(name="f", type=FactType.TEXT, meaning="", source="", read=lambda _subject: None)
@@ -111,20 +107,20 @@ def _learn(condition: Condition, *, learned: bool) -> Condition:
 
 @given(conditions)
 def test_every_verdict_has_evidence(condition: Condition) -> None:
-    assert condition.evidence(values())
+    assert trail(condition)
 
 
 def test_evidence_under_a_not_says_so() -> None:
     part = Leaf(fact=F, operator=Operator.LIKE, limit="prod-*")
-    (row,) = Not(part=part).evidence(values(f="dev"))
+    (row,) = trail(Not(part=part), f="dev")
     assert row == Evidence(fact="f", value="dev", limit="not: like prod-*")
-    (row,) = Not(part=Not(part=part)).evidence(values(f="dev"))
+    (row,) = trail(Not(part=Not(part=part)), f="dev")
     assert row.limit == "like prod-*"
 
 
 def test_evidence_names_the_parts_that_decided() -> None:
     condition = AllOf(parts=(Told(truth=True), Told(truth=False), Told(truth=None)))
-    assert [row.observed for row in condition.evidence(values())] == ["False"]
+    assert [row.observed for row in trail(condition)] == ["False"]
 
 
 @pytest.mark.parametrize(
@@ -171,3 +167,52 @@ def test_an_unknown_that_cannot_be_the_limit_is_decided() -> None:
     assert leaf(half_known, Operator.IS, "left_org") is False
     assert leaf(half_known, Operator.IS, "active") is None
     assert leaf(half_known, Operator.ONE_OF, ("active", "disabled")) is True
+
+
+values = st.one_of(
+    st.none(),
+    st.sampled_from(["active", "disabled", "left_org"]),
+    st.sampled_from([frozenset(), frozenset({"active"}), frozenset({"active", "disabled"})]).map(
+        lambda possible: Unknown(reason="not told", possible=possible)
+    ),
+)
+limits = st.one_of(
+    st.tuples(st.sampled_from([Operator.IS, Operator.NOT, Operator.LIKE]), st.just("active")),
+    st.tuples(st.sampled_from([Operator.ONE_OF, Operator.NONE_OF]), st.just(("active", "x"))),
+    st.tuples(st.just(Operator.KNOWN), st.booleans()),
+)
+leaves = limits.map(lambda held: Leaf(fact=F, operator=held[0], limit=held[1]))
+
+
+class Column(Facts):
+    """Keys of which one fact is given."""
+
+    def __init__(self, given: Sequence[Value]) -> None:
+        super().__init__([a_subject()] * len(given))
+        self._given = given
+
+    def _read(self, _name: str) -> Sequence[Value]:
+        return self._given
+
+
+@given(
+    st.recursive(
+        leaves,
+        lambda inner: st.one_of(
+            inner.map(lambda part: Not(part=part)),
+            st.lists(inner, min_size=1, max_size=3).map(lambda p: AllOf(parts=tuple(p))),
+            st.lists(inner, min_size=1, max_size=3).map(lambda p: AnyOf(parts=tuple(p))),
+        ),
+    ),
+    st.lists(values, min_size=1, max_size=9),
+)
+def test_many_keys_at_once_come_out_as_each_by_itself(
+    condition: Condition, given: list[Value]
+) -> None:
+    facts = Column(given)
+    answers, rows = condition.decide(facts), range(len(given))
+    assert [
+        True if 1 << 8 * row & answers.true else False if 1 << 8 * row & answers.false else None
+        for row in rows
+    ] == [truth(condition, f=value) for value in given]
+    assert condition.evidence(facts, rows) == [trail(condition, f=value) for value in given]

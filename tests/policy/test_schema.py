@@ -9,9 +9,9 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from scanner.errors import PolicyError
-from scanner.policy.conditions import Operator, operators_of
 from scanner.policy.explain import example, explain_operator
 from scanner.policy.facts import FACTS
+from scanner.policy.operators import Operator, operators_of
 from scanner.policy.parse import parse_policy
 from scanner.policy.schema import policy_schema
 from scanner.wiring import policy_text, shipped_policies

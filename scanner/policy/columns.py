@@ -1,0 +1,104 @@
+"""The facts of many keys, a column each: what conditions are decided on."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from functools import cached_property
+from itertools import compress
+from typing import Final
+
+from scanner.finding import Value
+from scanner.inventory import Unknown
+from scanner.policy.answers import NO_ROWS, Answers, all_rows, rows_of
+from scanner.policy.registry import FACTS
+from scanner.policy.subject import Subject
+
+_NOT_VALUES: Final = frozenset({type(None), Unknown})
+
+
+class Column:
+    """One fact of many keys.
+
+    `known` are the rows with a value, `absent` those whose key has no such thing; the others could
+    not be seen. `filled` has a known value in every row, another row's where there is none; it is
+    empty if there are none at all. `narrowed` has the values that unknown ones can still have.
+    """
+
+    __slots__ = ("absent", "every", "filled", "known", "narrowed", "values")
+
+    def __init__(self, values: Sequence[Value]) -> None:
+        self.values = values
+        self.every = self.known = all_rows(len(values))
+        self.absent = NO_ROWS
+        self.filled = values
+        self.narrowed: tuple[tuple[int, frozenset[str]], ...] = ()
+        if not _NOT_VALUES.isdisjoint(map(type, values)):
+            self._tell_apart()
+
+    def _tell_apart(self) -> None:
+        is_known = [type(value) not in _NOT_VALUES for value in self.values]
+        some = next(compress(self.values, is_known), None)
+        self.filled = (
+            [value if known else some for value, known in zip(self.values, is_known, strict=True)]
+            if any(is_known)
+            else ()
+        )
+        self.known = rows_of(is_known)
+        self.absent = rows_of(value is None for value in self.values)
+        self.narrowed = tuple(
+            (row, value.possible)
+            for row, value in enumerate(self.values)
+            if isinstance(value, Unknown) and value.possible
+        )
+
+
+class Facts:
+    """The facts of some keys, one row for each; a column is read when it is first asked for.
+
+    `decided` is where conditions keep the answers that others may ask for, too.
+    """
+
+    def __init__(self, subjects: Sequence[Subject]) -> None:
+        self.subjects = subjects
+        self.decided: dict[Hashable, Answers] = {}
+        self._columns: dict[str, Column] = {}
+
+    def __len__(self) -> int:
+        return len(self.subjects)
+
+    @cached_property
+    def every(self) -> int:
+        """All rows."""
+        return all_rows(len(self))
+
+    def __getitem__(self, name: str) -> Column:
+        """Return a fact's column."""
+        column = self._columns.get(name)
+        if column is None:
+            column = self._columns[name] = Column(self._read(name))
+        return column
+
+    def sources(self, name: str, rows: Sequence[int]) -> list[str]:
+        """Say who told the values of a fact in these rows, where several could have."""
+        note = FACTS[name].note
+        return [note(self.subjects[row]) if note else "" for row in rows]
+
+    def _read(self, name: str) -> Sequence[Value]:
+        return list(map(FACTS[name].read, self.subjects))
+
+
+class Given(Facts):
+    """The facts of one made-up key: what is not given is unknown."""
+
+    def __init__(self, facts: Mapping[str, Value]) -> None:
+        super().__init__(())
+        self._given = facts
+
+    def __len__(self) -> int:
+        return 1
+
+    def sources(self, _name: str, rows: Sequence[int]) -> list[str]:
+        """Nobody told a made-up value."""
+        return [""] * len(rows)
+
+    def _read(self, name: str) -> Sequence[Value]:
+        unknown = Unknown(reason=f"the example does not give '{name}'")
+        return (self._given.get(name, unknown),)
