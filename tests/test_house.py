@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from scanner.formats.registry import FORMATS
+from scanner.plan import OPTIONAL
 from scanner.policy.facts import FACTS
-from tests.conftest import ROOT
+from tests.conftest import ROOT, golden
 
 MODULES = sorted((ROOT / "scanner").rglob("*.py"))
 LOCKS = ("requirements.lock", "requirements-dev.lock")
@@ -56,11 +57,22 @@ def test_everything_needed_at_run_time_is_locked_alike_for_development() -> None
     assert pins[0].items() <= pins[1].items()
 
 
-def test_the_documents_name_every_fact_and_every_format() -> None:
-    policies = (ROOT / "docs" / "policies.md").read_text()
-    for fact in FACTS.values():
-        assert f"| `{fact.name}` |" in policies
-        assert fact.meaning in policies
+def test_the_table_of_facts_is_the_registrys() -> None:
+    document = ROOT / "docs" / "policies.md"
+    before, rest = document.read_text().split("## Facts\n\n")
+    after = rest[rest.index("\n\n## ") :]
+    golden(document, f"{before}## Facts\n\n{facts_table()}{after}")
+
+
+def facts_table() -> str:
+    rows = ["| fact | type | meaning | source |", "|---|---|---|---|"]
+    for fact in sorted(FACTS.values(), key=lambda fact: not fact.needs.isdisjoint(OPTIONAL)):
+        kind = " \\| ".join(f"`{one}`" for one in fact.choices) or fact.type.name.lower()
+        rows.append(f"| `{fact.name}` | {kind} | {fact.meaning} | {fact.source} |")
+    return "\n".join(rows)
+
+
+def test_the_readme_names_every_format() -> None:
     readme = (ROOT / "README.md").read_text()
     for name in FORMATS:
         assert f"--output {name}=" in readme
