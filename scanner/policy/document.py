@@ -43,8 +43,11 @@ Node = Scalar | Items | Mapping
 """Anything in the document; `line` and `column` count from 1."""
 
 
-def read_document(text: str, file: str) -> Node:
-    """Parse one YAML document; raise PolicyError with every place that is not plain, safe YAML."""
+def read_document(text: str, file: str) -> tuple[Node, tuple[Problem, ...]]:
+    """Parse one YAML document; return it with its keys that stand twice or are not text.
+
+    Raise PolicyError for what is not plain, safe YAML.
+    """
     if len(text) > MAX_CHARACTERS:
         raise _refused(file, 1, 1, f"the file is larger than {MAX_CHARACTERS:,} characters")
     builder = _Builder(text, file)
@@ -59,9 +62,7 @@ def read_document(text: str, file: str) -> Node:
         raise _refused(file, line, column, f"not YAML: {error.reason}") from None
     except yaml.YAMLError as error:
         raise _refused(file, 1, 1, f"not YAML: {error}") from None
-    if builder.problems:
-        raise PolicyError(tuple(builder.problems))
-    return tree
+    return tree, tuple(builder.problems)
 
 
 class _Builder:

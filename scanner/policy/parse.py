@@ -23,8 +23,9 @@ Extend = Callable[[str], Policy]
 
 def parse_policy(text: str, file: str, extend: Extend | None = None) -> Policy:
     """Read a policy; raise PolicyError with every mistake. `file` is the name shown in them."""
-    root = read_document(text, file)
+    root, of_its_keys = read_document(text, file)
     problems = Problems(file)
+    problems.include(of_its_keys)
     fields = problems.fields(
         root,
         "the policy",
@@ -63,7 +64,7 @@ def _bases(node: Node | None, extend: Extend | None, problems: Problems) -> list
             if name and extend is not None:
                 bases.append(extend(name))
         except PolicyError as error:
-            problems.include(error)
+            problems.include(error.problems)
         except UsageError as error:
             problems.add(item, str(error))
     return bases

@@ -25,9 +25,9 @@ class Problems:
             )
         )
 
-    def include(self, error: PolicyError) -> None:
-        """Note the mistakes of another file, too."""
-        self._found.extend(error.problems)
+    def include(self, problems: Iterable[Problem]) -> None:
+        """Note mistakes that were found elsewhere, too."""
+        self._found.extend(problems)
 
     def raise_if_any(self) -> None:
         """Raise PolicyError with all mistakes in file order, if there are any."""

@@ -173,7 +173,15 @@ def test_the_grammar(when: str) -> None:
     ],
 )
 def test_what_is_not_a_policy_at_all_is_refused_with_its_place(text: str, mistake: str) -> None:
-    assert mistakes(text)[0].startswith(mistake)
+    assert any(one.startswith(mistake) for one in mistakes(text))
+
+
+def test_a_key_that_stands_twice_hides_no_other_mistake() -> None:
+    assert mistakes("policy: a\npolicy: b\nrulse: []\n") == [
+        "p.yaml:1:1: the policy lacks 'rules'",
+        "p.yaml:2:1: 'policy' stands twice, first on line 1",
+        "p.yaml:3:1: unknown key 'rulse' in the policy; did you mean 'rules'?",
+    ]
 
 
 def test_text_to_compare_with_is_taken_as_written_and_prose_is_put_on_one_line() -> None:
