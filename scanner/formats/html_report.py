@@ -18,10 +18,10 @@ from scanner.durations import format_duration
 from scanner.formats.page_data import OWNER_STATES, STATUSES, page_data
 from scanner.formats.standing_out import by_owner, by_project, most_exposed, oldest
 from scanner.formats.trend import draw
-from scanner.formats.words import in_words
 from scanner.inventory import Project, Unknown, by_collection
 from scanner.lifecycle import History, Standing, State
 from scanner.result import ScanResult, undecided
+from scanner.words import in_words
 
 _CHANGES: Final = (
     State.NEW,

@@ -8,9 +8,9 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from scanner.display import visible
 from scanner.finding import Finding, Outcome, RuleTally
-from scanner.formats.words import in_words
 from scanner.inventory import by_collection, is_complete
 from scanner.result import ScanResult
+from scanner.words import in_words
 
 
 def render_junit(result: ScanResult) -> str:

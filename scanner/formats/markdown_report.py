@@ -6,10 +6,10 @@ from typing import Final
 
 from scanner.display import visible
 from scanner.finding import Finding
-from scanner.formats.words import in_words
 from scanner.inventory import by_collection, is_complete
 from scanner.lifecycle import State
 from scanner.result import RuleGroup, ScanResult, grouped, undecided
+from scanner.words import in_words
 
 LIMIT: Final = 1_000_000
 """Bytes: GitHub drops a job summary that is larger than 1 MiB."""

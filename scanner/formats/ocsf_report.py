@@ -10,10 +10,10 @@ from importlib.metadata import version
 from typing import Any, Final
 
 from scanner.finding import Finding, Outcome, Severity, describe
-from scanner.formats.words import in_words
 from scanner.inventory import Unknown, is_complete
 from scanner.lifecycle import Standing, State
 from scanner.result import ScanResult
+from scanner.words import in_words
 
 _VERSION: Final = "1.5.0"
 _CREATE, _UPDATE, _CLOSE = (1, "Create"), (2, "Update"), (3, "Close")

@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from scanner.display import visible
 from scanner.finding import Finding, Outcome, Severity
-from scanner.formats.words import in_words
 from scanner.inventory import Unknown
 from scanner.lifecycle import Case, Standing, State
 from scanner.result import ScanResult
+from scanner.words import in_words
 
 OPEN: Final = "open"
 """The status of a violation where no history is kept."""

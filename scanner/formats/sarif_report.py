@@ -12,9 +12,9 @@ from urllib.parse import quote
 from scanner.display import visible
 from scanner.formats.json_report import report_of
 from scanner.formats.report_rows import FindingRow, Report, RuleRow
-from scanner.formats.words import in_words
 from scanner.inventory import CoverageState
 from scanner.result import ScanResult
+from scanner.words import in_words
 
 LIMIT: Final = 5000
 """Results: GitHub keeps no more of a run."""

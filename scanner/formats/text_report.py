@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from scanner.display import visible
 from scanner.finding import Finding
-from scanner.formats.words import in_words
 from scanner.inventory import by_collection
 from scanner.lifecycle import State
 from scanner.result import ScanResult, grouped, undecided
+from scanner.words import in_words
 
 
 def render_text(result: ScanResult) -> str:

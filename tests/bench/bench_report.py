@@ -12,9 +12,9 @@ from playwright.sync_api import Page, sync_playwright
 
 from scanner.formats.html_report import render_html
 from scanner.formats.json_report import render_json
-from scanner.formats.words import in_words
 from scanner.garbage import look_for_garbage_less_often
 from scanner.result import ScanResult
+from scanner.words import in_words
 from tests.factories import a_key, a_project, a_result, ago, an_inventory, an_owner, full_coverage
 
 FINDINGS = 50_000
