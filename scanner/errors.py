@@ -4,9 +4,12 @@ KeyVigilError
 ├── UsageError              the command, the environment or a file the user wrote is wrong
 │   ├── CredentialError     no admin key, or a key that cannot be one
 │   └── PolicyError         a policy file is wrong; carries every mistake found
+│       └── SettingsError   the same of the settings file
 ├── OutputError             a report could not be written
 ├── StoreError              the history could not be read or written
 │   └── StoreLocked         another scan of the organization is running
+├── AlertError              an alert was not delivered; the next scan tries again
+│   └── AlertUncertain      it may have arrived: the answer did not
 └── ApiError                the Administration API did not give what was asked
     ├── ApiUnreachable      no answer: refused, timed out, name not found, TLS
     ├── ApiRejected         401: the key is not accepted
@@ -49,6 +52,14 @@ class StoreLocked(StoreError):  # noqa: N818 - the tree above reads as outcomes
     """Another scan of the same organization is running."""
 
 
+class AlertError(KeyVigilError):
+    """An alert was not delivered; the outbox keeps it for the next scan."""
+
+
+class AlertUncertain(AlertError):  # noqa: N818 - the tree above reads as outcomes
+    """An alert was sent, and no answer says whether it arrived."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Problem:
     """One mistake in a policy file; `line` and `column` count from 1."""
@@ -65,9 +76,17 @@ class Problem:
 class PolicyError(UsageError):
     """A policy file is wrong; `problems` holds every mistake found, in file order."""
 
+    what = "policy"
+
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
         self.problems = problems
+
+
+class SettingsError(PolicyError):
+    """The settings file is wrong."""
+
+    what = "settings"
 
 
 class ApiError(KeyVigilError):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from scanner.announcement import Delivery, Draft, Part
 from scanner.errors import ApiError
 from scanner.inventory import Inventory
 from scanner.lifecycle import Case, History, Night
@@ -78,8 +79,67 @@ class Store(Past, Protocol):
         """
         ...
 
-    def record(self, lease: Lease, history: History, snapshot: bytes) -> None:
-        """Record tonight, whole or not at all; refuse if another scan has taken over."""
+    def record(
+        self, lease: Lease, history: History, snapshot: bytes, drafts: Iterable[Draft] = ()
+    ) -> None:
+        """Record tonight and what it has to tell, whole or not at all.
+
+        Refuse if another scan has taken over.
+        """
+        ...
+
+
+class Outbox(Protocol):
+    """Keeps what is to be told until it is. Every method raises StoreError if it cannot."""
+
+    def pending(self, organization: str) -> tuple[Delivery, ...]:
+        """Return what is not delivered, oldest first."""
+        ...
+
+    def delivered(
+        self, organization: str, route: str, target: str, since: datetime
+    ) -> tuple[Delivery, ...]:
+        """Return what was delivered to that place of the scans since a moment, oldest first."""
+        ...
+
+    def note(self, lease: Lease, delivery_id: str, name: str, part: Part) -> None:
+        """Keep how far a part is; refuse if another scan has taken over."""
+        ...
+
+    def close(self, lease: Lease, delivery_id: str, *, delivered: bool) -> None:
+        """Let a delivery be done, or given up."""
+        ...
+
+
+class Log(Protocol):
+    """How far one delivery is. What is begun and not done may have arrived, or may not."""
+
+    def part(self, name: str) -> Part | None:
+        """Return what is known of a part; None: it was never begun."""
+        ...
+
+    def begin(self, name: str) -> None:
+        """Note that a part is about to be sent; raise StoreError if that cannot be: do not send."""
+        ...
+
+    def done(self, name: str, **receipt: str) -> None:
+        """Note that a part arrived, and what the other side called it."""
+        ...
+
+    def earlier_today(self) -> tuple[Delivery, ...]:
+        """Return what was delivered to the same place of the same day's scans, oldest first."""
+        ...
+
+
+class AlertSink(Protocol):
+    """Delivers to one route. What it raises, AlertError, leaves the delivery to the next run."""
+
+    def __call__(self, delivery: Delivery, log: Log, report: bytes | None, /) -> None:
+        """Send each part that the log does not have as done; `report` is the scan's page, if any.
+
+        A part that was begun is only sent again when it is sure, or cannot be found out, that it
+        did not arrive.
+        """
         ...
 
 

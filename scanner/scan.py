@@ -1,11 +1,12 @@
 """One scan from start to end: collect, judge, conclude, remember."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from scanner.announcement import Draft
 from scanner.compare import compare
 from scanner.finding import Judgement
 from scanner.inventory import Inventory
@@ -85,10 +86,15 @@ def compared(scanned: Scanned, past: Past, organization: str) -> ScanResult:
     return replace(result, organization=result.organization or organization, history=history)
 
 
-def remember(result: ScanResult, store: Store, lease: Lease, snapshot: bytes) -> None:
-    """Record a compared result, with the snapshot it rests on; raise StoreError if it cannot be."""
+def remember(
+    result: ScanResult, store: Store, lease: Lease, snapshot: bytes, told: Iterable[Draft] = ()
+) -> None:
+    """Record a compared result, the snapshot it rests on, and what is to be told of it.
+
+    Raise StoreError if that cannot be done as a whole.
+    """
     if result.history is not None:
-        store.record(lease, result.history, snapshot)
+        store.record(lease, result.history, snapshot, told)
 
 
 def _closed(

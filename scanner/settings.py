@@ -20,6 +20,7 @@ MAX_CONCURRENCY: Final = 128
 _LARGEST: Final = 100_000
 _OURS: Final = (
     "KEYVIGIL_COLLECT",
+    "KEYVIGIL_CONFIG",
     "KEYVIGIL_CONCURRENCY",
     "KEYVIGIL_DEADLINE",
     "KEYVIGIL_DEBUG",
@@ -27,12 +28,21 @@ _OURS: Final = (
     "KEYVIGIL_KEEP",
     "KEYVIGIL_KEEP_SNAPSHOTS",
     "KEYVIGIL_LEASE",
+    "KEYVIGIL_MAIL_FROM",
+    "KEYVIGIL_MAIL_TO",
     "KEYVIGIL_ORGANIZATION",
     "KEYVIGIL_REDACT_EMAILS",
     "KEYVIGIL_OUTPUT",
     "KEYVIGIL_POLICY",
     "KEYVIGIL_SKIP",
+    "KEYVIGIL_SLACK_API_URL",
+    "KEYVIGIL_SLACK_CHANNEL",
+    "KEYVIGIL_SLACK_TOKEN",
+    "KEYVIGIL_SLACK_WEBHOOK",
+    "KEYVIGIL_SMTP_URL",
     "KEYVIGIL_STORE",
+    "KEYVIGIL_WEBHOOK_SECRET",
+    "KEYVIGIL_WEBHOOK_URL",
 )
 
 _MAKE_ONE: Final = (
@@ -163,7 +173,7 @@ def _base_url(text: str) -> str:
         problem = "is not an https address"
     elif set("?#@ ") & set(text.strip()):
         problem = "must be an address and a path, without user, query or fragment"
-    elif url.scheme == "http" and not _is_loopback(url.hostname):
+    elif url.scheme == "http" and not is_loopback(url.hostname):
         problem = "is plain http, over which the admin key would travel readably"
     if problem:
         raise UsageError(
@@ -173,7 +183,8 @@ def _base_url(text: str) -> str:
     return text.strip().rstrip("/")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine."""
     if host == "localhost":
         return True
     try:

@@ -25,9 +25,9 @@ from scanner.judge import judge
 from scanner.lifecycle import Case, History, Night
 from scanner.plan import make_plan
 from scanner.policy.subject import Subject, subjects
+from scanner.policy_files import load_policies
 from scanner.result import ScanResult
 from scanner.scan import compared, scan
-from scanner.wiring import load_policies
 
 EVERYTHING = make_plan(everything=True)
 NOW = datetime(2026, 7, 1, 3, 0, tzinfo=UTC)

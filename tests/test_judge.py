@@ -14,7 +14,7 @@ from scanner.inventory import (
     Unknown,
 )
 from scanner.judge import judge
-from scanner.wiring import load_policies
+from scanner.policy_files import load_policies
 from tests.factories import (
     NOW,
     a_gap,

@@ -10,12 +10,12 @@ from scanner.judge import judge
 from scanner.openai_api.client import AdminClient
 from scanner.openai_api.collect import ApiCollector
 from scanner.openai_api.pace import Pace
+from scanner.policy_files import load_policies, shipped_policies
 from scanner.sandbox.app import SANDBOX_KEY, SandboxApp
 from scanner.sandbox.builder import Builder
 from scanner.sandbox.organization import SandboxOrganization
 from scanner.sandbox.server import serving
 from scanner.secret import Secret
-from scanner.wiring import load_policies, shipped_policies
 from tests.factories import EVERYTHING, NOW
 
 STALE = {

@@ -2,7 +2,7 @@ from scanner.inventory import Collection, CoverageState
 from scanner.plan import OPTIONAL, Plan, make_plan, with_gaps
 from scanner.policy.model import Policy
 from scanner.policy.parse import parse_policy
-from scanner.wiring import load_policies
+from scanner.policy_files import load_policies
 from tests.factories import an_inventory, full_coverage
 
 ALWAYS = {Collection.PROJECTS, Collection.PROJECT_KEYS, Collection.ADMIN_KEYS}

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterable
 from enum import IntEnum
 from typing import Final
 
@@ -9,21 +10,31 @@ from rich.console import Console
 from rich.text import Text
 
 from scanner.display import visible
-from scanner.errors import ApiError, KeyVigilError, PolicyError, UsageError
+from scanner.errors import AlertError, ApiError, KeyVigilError, PolicyError, UsageError
 from scanner.secret import redact
 
 _PIPE_WIDTH: Final = 120
 
 
 class ExitCode(IntEnum):
-    """What the command tells the program that ran it; the largest problem wins: 2 > 3 > 1."""
+    """What the command tells the program that ran it; the largest problem wins: 2 > 3 > 4 > 1."""
 
     DONE = 0
     FINDINGS = 1
     USAGE = 2
     INCOMPLETE = 3
+    NOT_ALERTED = 4
     INTERRUPTED = 130
     PIPE_CLOSED = 141
+
+
+_LARGEST_LAST: Final = (
+    ExitCode.DONE,
+    ExitCode.FINDINGS,
+    ExitCode.NOT_ALERTED,
+    ExitCode.INCOMPLETE,
+    ExitCode.USAGE,
+)
 
 
 class _Console(Console):
@@ -87,10 +98,22 @@ def show_error(error: KeyVigilError) -> ExitCode:
     if isinstance(error, PolicyError):
         for problem in error.problems:
             say(str(problem))
-        message = f"{counted(len(error.problems), 'mistake')} in the policy; nothing was done."
+        mistakes = counted(len(error.problems), "mistake")
+        message = f"{mistakes} in the {error.what}; nothing was done."
     tell(err, Text.assemble(("error: ", "bold red"), inert(message)))
     if error.help:
         tell(err, Text.assemble(("help: ", "bold"), inert(error.help)))
     if isinstance(error, ApiError) and error.request_id:
         tell(err, Text.assemble(("request id: ", "bold"), inert(error.request_id)))
-    return ExitCode.USAGE if isinstance(error, UsageError) else ExitCode.INCOMPLETE
+    match error:
+        case UsageError():
+            return ExitCode.USAGE
+        case AlertError():
+            return ExitCode.NOT_ALERTED
+        case _:
+            return ExitCode.INCOMPLETE
+
+
+def worst(codes: Iterable[ExitCode]) -> ExitCode:
+    """Return the code of the largest problem."""
+    return max(codes, key=_LARGEST_LAST.index, default=ExitCode.DONE)

@@ -8,17 +8,18 @@ from typing import Annotated, Final
 
 import typer
 
-from scanner.cli.console import out, say
-from scanner.cli.run import Memory, Source, live, remembered, scan_and_report
+from scanner.cli.console import ExitCode, out, say
+from scanner.cli.run import Memory, Source, conclude, live, remembered, scan_and_report
 from scanner.cli.summary import changes_of
 from scanner.formats.files import check_writable
 from scanner.plan import make_plan
 from scanner.policy.model import Policy
+from scanner.policy_files import load_policies
 from scanner.result import ScanResult
 from scanner.scan import scan
 from scanner.secret import Secret
 from scanner.settings import Settings, StoreSettings
-from scanner.wiring import demo_nights, load_policies, open_store
+from scanner.wiring import demo_nights, open_store
 
 _NIGHTS: Final = 14
 _ORGANIZATION: Final = "Acme Robotics"
@@ -44,6 +45,7 @@ def demo(
     store = open_store(StoreSettings(place=Secret(str(history))))
     say("A made-up organization is served on this machine; nothing leaves it.")
     say("")
+    code = ExitCode.DONE
     for number, (moment, settings) in enumerate(demo_nights(_NIGHTS), start=1):
         source = _at(moment, settings, policies)
         with store.hold(_ORGANIZATION) as lease:
@@ -54,7 +56,8 @@ def demo(
             else:
                 out.print("")
                 outputs = (("html", html), ("json", json))
-                scan_and_report(source, policies, outputs, memory=memory)
+                last = scan_and_report(source, policies, outputs, memory=memory)
+                code = conclude(*last, None)
     out.print("")
     out.print(f"Report:    {html}", soft_wrap=True)
     out.print(f"As JSON:   {json}", soft_wrap=True)
@@ -62,6 +65,7 @@ def demo(
     out.print(f"Next:      {command} history --store {history}", soft_wrap=True)
     out.print(f"           {command} policies show baseline", soft_wrap=True)
     out.print(f"           {command} scan     with OPENAI_ADMIN_KEY set", soft_wrap=True)
+    raise typer.Exit(code)
 
 
 def _at(moment: datetime, settings: Settings, policies: tuple[Policy, ...]) -> Source:

@@ -9,7 +9,9 @@ import typer
 from scanner.cli.console import say
 from scanner.cli.run import Memory
 from scanner.cli.stopping import run_until_told
+from scanner.cli.telling import Alerts
 from scanner.cli.watching import watching
+from scanner.errors import UsageError
 from scanner.settings import Settings, StoreSettings
 from scanner.wiring import name_organization, open_store
 
@@ -34,13 +36,23 @@ OrganizationOption = Annotated[
 
 @contextmanager
 def remembering(
-    settings: Settings, store: StoreSettings | None, organization: str | None, *, is_dry: bool
+    settings: Settings,
+    store: StoreSettings | None,
+    organization: str | None,
+    alerts: Alerts,
+    *,
+    is_dry: bool,
 ) -> Iterator[Memory | None]:
     """Hold the organization's lock, unless `is_dry`, while the context lasts; None: no history.
 
     Raise StoreLocked if another scan runs, ApiError if the API does not answer.
     """
     if store is None:
+        if alerts.routes:
+            raise UsageError(
+                "Without a history nobody can be told what is new: --store none, and alerts.",
+                help="Leave out --store none, or the alerts.",
+            )
         yield None
         return
     history = open_store(store)
@@ -49,7 +61,10 @@ def remembering(
         yield Memory(store=history, organization=organization, lease=None)
         return
     with history.hold(organization) as lease:
-        yield Memory(store=history, organization=organization, lease=lease)
+        outbox = history.outbox
+        yield Memory(
+            store=history, organization=organization, lease=lease, outbox=outbox, alerts=alerts
+        )
 
 
 def _named(settings: Settings) -> str:

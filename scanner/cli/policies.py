@@ -18,7 +18,13 @@ from scanner.policy.facts import FACTS
 from scanner.policy.operators import Operator
 from scanner.policy.problems import did_you_mean
 from scanner.policy.schema import policy_schema
-from scanner.wiring import policy_text, read_policies, shipped_policies, shipped_rules, try_examples
+from scanner.policy_files import (
+    policy_text,
+    read_policies,
+    shipped_policies,
+    shipped_rules,
+    try_examples,
+)
 
 app = typer.Typer(no_args_is_help=True, help="The policies that ship, and your own.")
 

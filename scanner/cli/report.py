@@ -10,17 +10,18 @@ import typer
 from scanner.cli.console import out, say
 from scanner.cli.memory import OrganizationOption, StoreOption
 from scanner.cli.outputs import OUTPUT_HELP, RedactOption, read_outputs
-from scanner.cli.run import exit_code, raise_last, stored, write_reports
+from scanner.cli.run import conclude, stored, write_reports
 from scanner.cli.summary import print_summary
 from scanner.errors import UsageError
 from scanner.formats.snapshot import parse_snapshot
 from scanner.lifecycle import Night
 from scanner.plan import make_plan
+from scanner.policy_files import load_policies, shipped_policies
 from scanner.redaction import without_addresses
 from scanner.result import ScanResult
 from scanner.scan import compared, scan
 from scanner.settings import read_store_settings
-from scanner.wiring import load_policies, open_store, shipped_policies
+from scanner.wiring import open_store
 
 _Policies = Annotated[
     list[str] | None,
@@ -68,8 +69,7 @@ def report(
     failures = write_reports(shown, outputs)
     if not outputs:
         print_summary(shown, out, shows_all=False)
-    raise_last(failures)
-    raise typer.Exit(exit_code(result, None))
+    raise typer.Exit(conclude(result, failures, None))
 
 
 def _of_that_night(night: Night) -> list[str]:

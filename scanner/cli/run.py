@@ -1,15 +1,17 @@
 """Running a scan under a command: the walk, its interruption, outputs, exit code."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
 import typer
 
-from scanner.cli.console import ExitCode, err, out, say, show_error, write_document
+from scanner.announce import drafts
+from scanner.cli.console import ExitCode, err, out, say, show_error, worst, write_document
 from scanner.cli.stopping import run_until_told
 from scanner.cli.summary import print_summary
+from scanner.cli.telling import Alerts, tell
 from scanner.cli.watching import watching
 from scanner.errors import KeyVigilError, OutputError, StoreError
 from scanner.finding import Judgement, Severity
@@ -20,7 +22,7 @@ from scanner.inventory import Inventory
 from scanner.judge import judge
 from scanner.plan import Plan, make_plan, with_gaps
 from scanner.policy.model import Policy
-from scanner.ports import Clock, Collector, Lease, Store
+from scanner.ports import Clock, Collector, Lease, Outbox, Store
 from scanner.redaction import without_addresses
 from scanner.result import ScanResult
 from scanner.scan import Scanned, compared, remember, scan
@@ -33,11 +35,16 @@ Output = tuple[str, Path | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """The nights before, to compare with; `lease` is None if tonight is not to be recorded."""
+    """The nights before, to compare with, and who is told of tonight.
+
+    `lease` and `outbox` are None if tonight is not to be recorded: then nobody is told.
+    """
 
     store: Store
     organization: str
     lease: Lease | None
+    outbox: Outbox | None = None
+    alerts: Alerts = field(default_factory=Alerts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,10 +83,10 @@ def scan_and_report(
     memory: Memory | None = None,
     *,
     masks: bool = False,
-) -> ScanResult:
-    """Scan, remember, write every output, print the summary; `masks` the addresses in them.
+) -> tuple[ScanResult, list[KeyVigilError]]:
+    """Scan, remember, write every output, print the summary, tell who is to be told.
 
-    Exit 130 or 143 if told to stop before. What failed is raised when all else is done.
+    `masks` the addresses in reports. Return what failed beside; exit 130 or 143 if told to stop.
     """
     failures: list[KeyVigilError] = []
     started_at = source.clock()
@@ -103,22 +110,19 @@ def scan_and_report(
     shows_all = any(path for _, path in outputs)
     console = err if any(path is None for _, path in outputs) else out
     print_summary(shown, console, shows_all=shows_all)
-    raise_last(failures)
-    return result
+    if memory is not None and memory.lease is not None and memory.outbox is not None:
+        try:
+            failures.extend(tell(shown, memory.alerts, memory.outbox, memory.lease))
+        except KeyboardInterrupt:
+            say("Stopped: the next scan tells what this one did not.")
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
+    return result, failures
 
 
 def write_reports(result: ScanResult, outputs: Sequence[Output]) -> list[OutputError]:
     """Render all, then write each; return what went wrong."""
     documents = [(FORMATS[name](result).encode(), path) for name, path in outputs]
     return [error for document, path in documents for error in _deliver(document, path)]
-
-
-def raise_last(failures: Sequence[KeyVigilError]) -> None:
-    """Show what failed and raise the last of it, if anything did."""
-    for failure in failures[:-1]:
-        show_error(failure)
-    if failures:
-        raise failures[-1]
 
 
 def remembered(scanned: Scanned, memory: Memory | None) -> tuple[ScanResult, list[KeyVigilError]]:
@@ -133,7 +137,8 @@ def remembered(scanned: Scanned, memory: Memory | None) -> tuple[ScanResult, lis
         result = compared(scanned, memory.store, memory.organization)
         if memory.lease is not None:
             taken = Snapshot(taken_at=result.started_at, inventory=scanned.inventory)
-            remember(result, memory.store, memory.lease, render_snapshot(taken))
+            told = drafts(result, memory.alerts.routes)
+            remember(result, memory.store, memory.lease, render_snapshot(taken), told)
     except StoreError as error:
         return result, [error]
     return result, []
@@ -169,12 +174,15 @@ def _collect(settings: Settings, plan: Plan, *, is_verbose: bool) -> Inventory:
     return inventory
 
 
-def exit_code(result: ScanResult, fail_on: Severity | None) -> ExitCode:
-    """Tell how the scan went: incomplete outweighs findings at or above `fail_on`."""
+def conclude(
+    result: ScanResult, failures: Sequence[KeyVigilError], fail_on: Severity | None
+) -> ExitCode:
+    """Show what failed; return the code of the largest problem, findings among them."""
+    codes = [show_error(failure) for failure in failures]
     if not result.complete:
-        return ExitCode.INCOMPLETE
+        codes.append(ExitCode.INCOMPLETE)
     if fail_on is not None and any(
         finding.severity.rank <= fail_on.rank for finding in result.violations
     ):
-        return ExitCode.FINDINGS
-    return ExitCode.DONE
+        codes.append(ExitCode.FINDINGS)
+    return worst(codes)

@@ -2,6 +2,7 @@
 
 import os
 import re
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -10,13 +11,15 @@ import typer
 
 from scanner.cli.memory import OrganizationOption, StoreOption, remembering
 from scanner.cli.outputs import OutputOption, RedactOption, read_outputs
-from scanner.cli.run import exit_code, live, scan_and_report, stored
+from scanner.cli.run import conclude, live, scan_and_report, stored
+from scanner.cli.telling import ConfigOption, read_alerts
 from scanner.errors import UsageError
 from scanner.finding import Severity
 from scanner.formats.snapshot import Snapshot, parse_snapshot, read_snapshot
 from scanner.inventory import Collection
 from scanner.plan import OPTIONAL, make_plan
 from scanner.policy.problems import did_you_mean
+from scanner.policy_files import load_policies
 from scanner.settings import (
     DEFAULT_CONCURRENCY,
     MAX_CONCURRENCY,
@@ -24,7 +27,7 @@ from scanner.settings import (
     read_settings,
     read_store_settings,
 )
-from scanner.wiring import load_policies, open_store
+from scanner.wiring import open_store
 
 _OF_A_WALK: Final = {
     "concurrency": "--concurrency",
@@ -118,6 +121,7 @@ def scan(
     context: typer.Context,
     policy: _Policies = None,
     output: OutputOption = None,
+    config: ConfigOption = None,
     fail_on: _FailOn = None,
     concurrency: _Concurrency = DEFAULT_CONCURRENCY,
     deadline: _Deadline = None,
@@ -133,8 +137,6 @@ def scan(
 ) -> None:
     """Scan the organization of OPENAI_ADMIN_KEY now. Reads only; changes nothing.
 
-    OPENAI_BASE_URL leads to another address of the API.
-
     Exit codes:
 
     0  done
@@ -144,25 +146,27 @@ def scan(
     2  a mistake in the command, the environment or a policy
 
     3  the scan failed or is incomplete
+
+    4  an alert was not delivered; the next scan tries again
     """
     policies = load_policies(policy or ["baseline"])
     outputs = read_outputs(output or [], snapshot)
-    switched_off = [_optional(name) for name in skip or []]
-    settings_of_store = read_store_settings(os.environ, store)
+    off = [_optional(name) for name in skip or []]
+    kept = read_store_settings(os.environ, store)
+    report = partial(
+        scan_and_report, policies=policies, outputs=outputs, snapshot=snapshot, masks=redact_emails
+    )
     if from_ is not None:
         _refuse_options_of_a_walk(context)
-        saw = _what_was_seen(from_, settings_of_store, organization)
-        source = stored(saw, make_plan(policies, skip=switched_off))
-        result = scan_and_report(source, policies, outputs, snapshot, masks=redact_emails)
-        raise typer.Exit(exit_code(result, fail_on))
-    keeps = snapshot is not None
-    plan = make_plan(policies, everything=collect == "all", for_later=keeps, skip=switched_off)
-    seconds = None if deadline is None else deadline * _MINUTE
+        saw = _what_was_seen(from_, kept, organization)
+        done = report(stored(saw, make_plan(policies, skip=off)))
+        raise typer.Exit(conclude(*done, fail_on))
+    plan = make_plan(policies, everything=collect == "all", for_later=bool(snapshot), skip=off)
+    seconds = deadline and deadline * _MINUTE
     settings = read_settings(os.environ, concurrency=concurrency, deadline=seconds)
-    source = live(settings, plan, is_verbose=verbose)
-    with remembering(settings, settings_of_store, organization, is_dry=dry_run) as memory:
-        result = scan_and_report(source, policies, outputs, snapshot, memory, masks=redact_emails)
-    raise typer.Exit(exit_code(result, fail_on))
+    with remembering(settings, kept, organization, read_alerts(config), is_dry=dry_run) as memory:
+        done = report(live(settings, plan, is_verbose=verbose), memory=memory)
+    raise typer.Exit(conclude(*done, fail_on))
 
 
 def _refuse_options_of_a_walk(context: typer.Context) -> None:

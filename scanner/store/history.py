@@ -8,12 +8,14 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Table, delete, insert, select
 
+from scanner.announcement import Draft
 from scanner.compare import as_of
 from scanner.errors import StoreError, UsageError
 from scanner.lifecycle import Case, Event, History, Night, State
 from scanner.ports import Lease, Past
 from scanner.store.database import Database, upserting
 from scanner.store.locks import extend, holding
+from scanner.store.outbox import SqlOutbox, enqueue
 from scanner.store.rows import (
     CASE,
     case_of,
@@ -23,7 +25,7 @@ from scanner.store.rows import (
     row_of_event,
     row_of_night,
 )
-from scanner.store.schema import cases, events, scans, snapshots
+from scanner.store.schema import cases, deliveries, events, scans, snapshots
 
 _IN_ONE_QUERY: Final = 500
 _NO_EVENT: Final = (State.PERSISTING, State.UNVERIFIED)
@@ -102,8 +104,18 @@ class SqlStore:
         with self._database.reading() as connection:
             return tuple(night_of(row) for row in connection.execute(query))[::-1]
 
-    def record(self, lease: Lease, history: History, snapshot: bytes) -> None:
-        """Record tonight, whole or not at all; raise StoreError if another scan has taken over."""
+    @property
+    def outbox(self) -> SqlOutbox:
+        """What is still to be told, in the same database."""
+        return SqlOutbox(self._database, lease=self._lease)
+
+    def record(
+        self, lease: Lease, history: History, snapshot: bytes, drafts: Iterable[Draft] = ()
+    ) -> None:
+        """Record tonight and what it has to tell, whole or not at all.
+
+        Raise StoreError if another scan has taken over.
+        """
         night = history.nights[-1]
         standings = history.standings
         changed = [s.case for s in standings if s.state is not State.UNVERIFIED]
@@ -122,6 +134,7 @@ class SqlStore:
                 connection.execute(_upsert_cases(connection), rows)
             for part in _in_parts(happened):
                 connection.execute(insert(events), [row_of_event(one, night) for one in part])
+            enqueue(connection, lease.organization, night.started_at, drafts)
             _forget(connection, lease.organization, self._keeping, night.started_at)
 
     def find(self, name: str, organization: str | None = None) -> Night:
@@ -253,6 +266,7 @@ def _forget(connection: Connection, organization: str, keeping: Keeping, now: da
         snapshots.c.scan_id.not_in(kept) | snapshots.c.scan_id.in_(old),
     )
     drop(events, events.c.organization == organization, events.c.fingerprint.in_(closed))
+    drop(deliveries, deliveries.c.organization == organization, deliveries.c.made_at < before)
     return Pruned(
         snapshots=forgotten,
         cases=drop(cases, cases.c.organization == organization, cases.c.resolved_at < before),

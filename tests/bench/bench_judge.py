@@ -22,10 +22,10 @@ from scanner.openai_api.translate import (
 )
 from scanner.openai_api.wire import WireProject, WireProjectKey, WireServiceAccount, WireUser
 from scanner.policy.parse import parse_policy
+from scanner.policy_files import load_policies, policy_text
 from scanner.sandbox.organization import SandboxOrganization
 from scanner.sandbox.render import account_body, key_body, member_body, project_body
 from scanner.sandbox.seeded import seeded_organization
-from scanner.wiring import load_policies, policy_text
 from tests.cli.running import environment
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)

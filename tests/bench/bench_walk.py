@@ -27,8 +27,8 @@ from scanner.openai_api.collect import ApiCollector
 from scanner.openai_api.pace import Pace
 from scanner.plan import make_plan
 from scanner.policy.model import Policy
+from scanner.policy_files import load_policies
 from scanner.secret import Secret
-from scanner.wiring import load_policies
 from tests.cli.running import environment, sandbox
 
 UNDER_WAY = 32

@@ -14,11 +14,11 @@ from scanner.formats.json_report import render_json
 from scanner.formats.registry import FORMATS
 from scanner.formats.snapshot import Snapshot, render_snapshot
 from scanner.inventory import Collection, Inventory
+from scanner.policy_files import load_policies
 from scanner.redaction import without_addresses
 from scanner.result import ScanResult
 from scanner.scan import compared, remember, scan
 from scanner.store.history import SqlStore
-from scanner.wiring import load_policies
 from tests.cli.running import Ran, keyvigil
 from tests.factories import (
     NOW,

@@ -10,13 +10,13 @@ from scanner.inventory import CoverageState, Inventory, KeyKind, is_complete
 from scanner.openai_api.client import AdminClient
 from scanner.openai_api.collect import ApiCollector
 from scanner.openai_api.pace import Pace
+from scanner.policy_files import load_policies
 from scanner.sandbox.app import SANDBOX_KEY, AsgiApp, Receive, SandboxApp, Scope, Send
 from scanner.sandbox.organization import Quirk, SandboxOrganization
 from scanner.sandbox.seeded import seeded_organization
 from scanner.sandbox.server import serving
 from scanner.scan import scan
 from scanner.secret import Secret
-from scanner.wiring import load_policies
 from tests.factories import EVERYTHING, NOW
 
 

@@ -13,9 +13,9 @@ from scanner.cli.summary import print_summary
 from scanner.formats.html_report import render_html
 from scanner.formats.json_report import render_json, report_schema
 from scanner.inventory import Collection
+from scanner.policy_files import load_policies
 from scanner.result import ScanResult
 from scanner.scan import scan
-from scanner.wiring import load_policies
 from tests.factories import NOW, a_key, a_listing, ago, an_inventory, full_coverage
 from tests.formats.test_html_report import Outline
 

@@ -12,10 +12,10 @@ from scanner.openai_api.client import AdminClient
 from scanner.openai_api.collect import ApiCollector
 from scanner.openai_api.pace import Pace
 from scanner.plan import OPTIONAL, Plan, make_plan
+from scanner.policy_files import load_policies
 from scanner.sandbox.app import SANDBOX_KEY
 from scanner.sandbox.organization import DAY, Account, SandboxOrganization
 from scanner.secret import Secret
-from scanner.wiring import load_policies
 from tests.factories import EVERYTHING, NOW
 from tests.openai_api.scripted import Asked, Reply, scripted
 

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from scanner.policy.document import Items, Mapping, Node, Scalar, read_document
-from scanner.wiring import policy_text, shipped_policies
+from scanner.policy_files import policy_text, shipped_policies
 
 ODD = """\
 a: &one [1, 0x1, 010, 1:30, 1.5, yes, ~, 2026-01-01, '1', !!str 1, ! 2, !own 3, "", <<]

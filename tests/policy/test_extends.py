@@ -7,7 +7,7 @@ import pytest
 from scanner.errors import PolicyError, UsageError
 from scanner.finding import Severity
 from scanner.policy.model import Policy
-from scanner.wiring import load_policies
+from scanner.policy_files import load_policies
 
 RULES = """
   - { id: old, title: t, severity: high, severity_when: { critical: { age: { over: 365d } } },

@@ -8,7 +8,7 @@ import pytest
 from scanner.errors import PolicyError, Problem
 from scanner.policy.model import Policy
 from scanner.policy.parse import parse_policy
-from scanner.wiring import load_policies
+from scanner.policy_files import load_policies
 
 pytestmark = pytest.mark.slow
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scanner.errors import PolicyError
 from scanner.policy.conditions import Leaf
 from scanner.policy.parse import parse_policy
-from scanner.wiring import load_policies, shipped_policies
+from scanner.policy_files import load_policies, shipped_policies
 
 RULE = """
   - id: {id}

@@ -14,7 +14,7 @@ from scanner.policy.facts import FACTS
 from scanner.policy.operators import Operator, operators_of
 from scanner.policy.parse import parse_policy
 from scanner.policy.schema import policy_schema
-from scanner.wiring import policy_text, shipped_policies
+from scanner.policy_files import policy_text, shipped_policies
 from tests.conftest import ROOT, golden
 
 VALIDATOR = Draft202012Validator(policy_schema())

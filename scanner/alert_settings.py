@@ -1,0 +1,173 @@
+"""Who is told of what: by keyvigil.yaml, or else by the environment; secrets by the latter only."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from scanner.alerts.email import MailServer
+from scanner.announcement import Route, Sink
+from scanner.errors import UsageError
+from scanner.secret import Secret
+from scanner.settings import is_loopback
+from scanner.settings_file import DEFAULT_FILE, FileSettings, read_settings_file
+
+TOKEN: Final = "KEYVIGIL_SLACK_TOKEN"  # noqa: S105 - a variable's name
+CHANNEL: Final = "KEYVIGIL_SLACK_CHANNEL"
+SLACK_WEBHOOK: Final = "KEYVIGIL_SLACK_WEBHOOK"
+WEBHOOK: Final = "KEYVIGIL_WEBHOOK_URL"
+WEBHOOK_SECRET: Final = "KEYVIGIL_WEBHOOK_SECRET"  # noqa: S105 - a variable's name
+SMTP: Final = "KEYVIGIL_SMTP_URL"
+MAIL_TO: Final = "KEYVIGIL_MAIL_TO"
+MAIL_FROM: Final = "KEYVIGIL_MAIL_FROM"
+CONFIG: Final = "KEYVIGIL_CONFIG"
+SLACK_API: Final = "KEYVIGIL_SLACK_API_URL"
+
+_PORTS: Final = {"smtps": 465, "smtp": 587}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertSettings:
+    """The routes, and what they need. `addresses` are those of webhooks, by route.
+
+    `report` is the address of a scan's page, with {scan_id} and {date} in it, or "". `slack_api` is
+    where Slack's Web API is, if not at Slack.
+    """
+
+    routes: tuple[Route, ...] = ()
+    token: Secret | None = None
+    mail: MailServer | None = None
+    addresses: Mapping[str, Secret] = field(default_factory=dict)
+    webhook_secret: Secret | None = None
+    report: str = ""
+    slack_api: str = ""
+
+
+def read_alert_settings(environment: Mapping[str, str], config: Path | None) -> AlertSettings:
+    """Read who is told; `config` is the file that was named, if one was.
+
+    Raise SettingsError with every mistake of the file, UsageError for what is missing beside it.
+    """
+    file = _file(environment, config)
+    said = read_settings_file(file) if file else FileSettings()
+    routes = said.routes or tuple(_of_environment(environment))
+    sinks = {route.sink for route in routes}
+    addresses = {route.name: _address(environment, route) for route in routes if _has_one(route)}
+    return AlertSettings(
+        routes=routes,
+        token=_token(environment) if sinks & {Sink.SLACK, Sink.SLACK_OWNERS} else None,
+        mail=_mail_server(environment) if Sink.EMAIL in sinks else None,
+        addresses=addresses,
+        webhook_secret=Secret(environment.get(WEBHOOK_SECRET, "").strip()),
+        report=said.report,
+        slack_api=_slack_api(environment),
+    )
+
+
+def _file(environment: Mapping[str, str], named: Path | None) -> Path | None:
+    """Return the settings file that was named, or the one in this folder, if there is one."""
+    if named is not None or environment.get(CONFIG):
+        return named or Path(environment[CONFIG])
+    here = Path(DEFAULT_FILE)
+    return here if here.is_file() else None
+
+
+def _of_environment(environment: Mapping[str, str]) -> Iterator[Route]:
+    """Yield a route for each way that the environment knows: everything, to one place."""
+    channel = environment.get(CHANNEL, "").strip()
+    if channel:
+        yield Route(name="slack", sink=Sink.SLACK, to=channel, attach=True)
+    elif environment.get(SLACK_WEBHOOK):
+        yield Route(name="slack-webhook", sink=Sink.SLACK_WEBHOOK, to=SLACK_WEBHOOK)
+    elif environment.get(TOKEN):
+        raise UsageError(
+            f"{TOKEN} is set, and no channel to post to.",
+            help=f"Set {CHANNEL}, for example to #security, or list routes in {DEFAULT_FILE}.",
+        )
+    if environment.get(WEBHOOK):
+        yield Route(name="webhook", sink=Sink.WEBHOOK, to=WEBHOOK)
+    if environment.get(MAIL_TO):
+        yield Route(name="email", sink=Sink.EMAIL, to=environment[MAIL_TO], attach=True)
+
+
+def _has_one(route: Route) -> bool:
+    return route.sink in (Sink.SLACK_WEBHOOK, Sink.WEBHOOK)
+
+
+def _address(environment: Mapping[str, str], route: Route) -> Secret:
+    """Return a webhook's address; raise UsageError unless it is one, over TLS or on loopback."""
+    text = environment.get(route.to, "").strip()
+    if not _is_safe(text):
+        what = "is no https address" if text else "is not set"
+        raise UsageError(
+            f"{route.to} {what}, and the route '{route.name}' posts to it.",
+            help="Set it to the webhook's address, https://...",
+        )
+    return Secret(text)
+
+
+def _token(environment: Mapping[str, str]) -> Secret:
+    token = environment.get(TOKEN, "").strip()
+    if not token.startswith("xox"):
+        raise UsageError(
+            f"{TOKEN} is {'no token of Slack' if token else 'not set'}, and alerts go to Slack.",
+            help="Set it to the app's bot token (xoxb-...); deploy/slack/manifest.yaml makes one.",
+        )
+    return Secret(token)
+
+
+def _slack_api(environment: Mapping[str, str]) -> str:
+    address = environment.get(SLACK_API, "").strip()
+    if address and not _is_safe(address):
+        raise UsageError(
+            f"{SLACK_API} is no https address.",
+            help="Leave it out, unless Slack is somewhere else: https://slack-gov.com/api/",
+        )
+    return address
+
+
+def _is_safe(address: str) -> bool:
+    """Whether what is sent there travels over TLS, or does not leave this machine."""
+    url = _split(address)
+    host = url.hostname or ""
+    return bool(host) and (url.scheme == "https" or (url.scheme == "http" and is_loopback(host)))
+
+
+def _mail_server(environment: Mapping[str, str]) -> MailServer:
+    """Read KEYVIGIL_SMTP_URL and KEYVIGIL_MAIL_FROM; raise UsageError on what cannot work."""
+    text = environment.get(SMTP, "").strip()
+    sender = environment.get(MAIL_FROM, "").strip()
+    url = _split(text)
+    try:
+        port = url.port or _PORTS.get(url.scheme, 0)
+    except ValueError:
+        port = 0
+    if not url.hostname or not port or url.scheme not in _PORTS:
+        raise UsageError(
+            f"{SMTP} is {'no address of a mail server' if text else 'not set'}, and alerts go by"
+            " mail.",
+            help="For example smtps://user:password@mail.example.com or smtp://host:587, which"
+            " switches to TLS.",
+        )
+    if "@" not in sender or not sender.isprintable():
+        raise UsageError(
+            f"{MAIL_FROM} is {'no address' if sender else 'not set'}, and alerts go by mail.",
+            help="Set it to the address that alerts come from.",
+        )
+    return MailServer(
+        host=url.hostname,
+        port=port,
+        user=unquote(url.username or ""),
+        password=Secret(unquote(url.password or "")),
+        is_tls_from_start=url.scheme == "smtps",
+        is_loopback=is_loopback(url.hostname),
+        sender=sender,
+    )
+
+
+def _split(text: str) -> SplitResult:
+    try:
+        return urlsplit(text)
+    except ValueError:
+        return urlsplit("")

@@ -1,0 +1,1 @@
+"""Delivering what a scan has to tell: one file each sink."""

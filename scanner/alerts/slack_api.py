@@ -1,0 +1,224 @@
+"""Slack's Web API through slack-sdk: what to do again, what to wait for, what went wrong in words.
+
+The SDK asks again by itself after a reset connection, which would post a message twice: here
+nothing is asked again that may have been done.
+"""
+
+import http.client
+import urllib.error
+from collections.abc import Callable
+from typing import Any, Final
+
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web import SlackResponse, WebClient
+
+from scanner.errors import AlertError, AlertUncertain
+from scanner.secret import Secret, redact
+
+API: Final = "https://slack.com/api/"
+_TIMEOUT: Final = 30
+_MOST_WAITED: Final = 300.0
+"""Seconds that one delivery waits in all because Slack says so."""
+_PACE: Final = 1.0
+_TOO_MANY: Final = 429
+_MENDS: Final = {
+    "not_authed": "Set KEYVIGIL_SLACK_TOKEN to the app's bot token (xoxb-...).",
+    "invalid_auth": "KEYVIGIL_SLACK_TOKEN is no token of a Slack app: copy the bot token anew.",
+    "token_revoked": "Install the Slack app again and copy its new bot token.",
+    "token_expired": "Install the Slack app again and copy its new bot token.",
+    "account_inactive": "The token's user or workspace is gone: install the Slack app again.",
+    "channel_not_found": "Check the channel's name; a private one must invite the app: /invite.",
+    "not_in_channel": "Invite the app in the channel: /invite @KeyVigil.",
+    "is_archived": "Name a channel that is not archived.",
+    "restricted_action": "A rule of the workspace keeps the app from posting: ask its owners.",
+}
+_UNSURE: Final = frozenset(
+    {"internal_error", "fatal_error", "request_timeout", "service_unavailable"}
+)
+"""Slack says of these that part may have been done."""
+REFUSED_BLOCKS: Final = frozenset(
+    {"invalid_blocks", "msg_blocks_too_long", "invalid_blocks_format"}
+)
+
+
+class SlackRefused(AlertError):  # noqa: N818 - says who
+    """Slack answered that it did not do it; `code` is its word for why."""
+
+    def __init__(self, message: str, *, code: str, help: str | None) -> None:  # noqa: A002
+        super().__init__(message, help=help)
+        self.code = code
+
+
+class SlackApi:
+    """One token's calls, at most one message a second to each channel.
+
+    Raise SlackRefused for what Slack did not do, AlertUncertain for what it may have done.
+    """
+
+    def __init__(
+        self,
+        token: Secret,
+        *,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
+        base_url: str = API,
+    ) -> None:
+        """Take a monotonic clock, and what waits for so many seconds."""
+        self._client = WebClient(
+            token=token.reveal(), base_url=base_url, timeout=_TIMEOUT, retry_handlers=[]
+        )
+        self._token = token
+        self._clock, self._sleep = clock, sleep
+        self._ids: dict[str, str] = {}
+        self._posted: dict[str, float] = {}
+        self._waited = 0.0
+
+    def post(self, channel: str, **message: Any) -> tuple[str, str]:  # noqa: ANN401 - Slack's own
+        """Post one message; return the channel's id and the message's `ts`."""
+        place = self._ids.get(channel, channel)
+        due = self._posted.get(place, float("-inf")) + _PACE
+        if due > self._clock():
+            self._sleep(due - self._clock())
+        try:
+            answer = self._call(
+                self._client.chat_postMessage,
+                channel=channel,
+                unfurl_links=False,
+                unfurl_media=False,
+                parse="none",
+                **message,
+            )
+        finally:
+            self._posted[place] = self._clock()
+        self._ids[channel] = str(answer["channel"])
+        self._posted[self._ids[channel]] = self._posted[place]
+        return self._ids[channel], str(answer["ts"])
+
+    def update(self, channel: str, ts: str, **message: Any) -> None:  # noqa: ANN401 - Slack's own
+        """Put another message in the place of one; the same again does no harm."""
+        self._call(self._client.chat_update, channel=channel, ts=ts, parse="none", **message)
+
+    def upload(self, channel: str, thread: str, name: str, content: bytes) -> None:
+        """Share a file in a thread."""
+        self._call(
+            self._client.files_upload_v2,
+            channel=channel,
+            thread_ts=thread,
+            filename=name,
+            title=name,
+            content=content,
+        )
+
+    def history(self, channel: str, since: float, thread: str | None = None) -> list[Any]:
+        """Return a channel's or a thread's messages since a moment, with their metadata."""
+        where: dict[str, Any] = {"channel": channel, "oldest": f"{since:.6f}"}
+        method: Callable[..., SlackResponse] = self._client.conversations_history
+        if thread is not None:
+            method = self._client.conversations_replies
+            where["ts"] = thread
+        found: list[Any] = []
+        cursor = ""
+        while True:
+            answer = self._call(method, cursor=cursor, include_all_metadata=True, **where)
+            found += answer.get("messages") or []
+            cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
+            if not cursor:
+                return found
+
+    def channel_id(self, name: str) -> str | None:
+        """Return the id of a channel by its name; None if the app sees none of that name."""
+        cursor = ""
+        while True:
+            answer = self._call(
+                self._client.conversations_list,
+                types="public_channel,private_channel",
+                exclude_archived=True,
+                limit=1000,
+                cursor=cursor,
+            )
+            for channel in answer.get("channels") or []:
+                if channel.get("name") == name.removeprefix("#"):
+                    return str(channel["id"])
+            cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
+            if not cursor:
+                return None
+
+    def direct_channel(self, address: str) -> str | None:
+        """Return the direct message with whoever has that address; None if nobody does."""
+        try:
+            found = self._call(self._client.users_lookupByEmail, email=address)
+        except SlackRefused as error:
+            if error.code == "users_not_found":
+                return None
+            raise
+        user = (found.get("user") or {}).get("id")
+        answer = self._call(self._client.conversations_open, users=user)
+        return str((answer.get("channel") or {})["id"])
+
+    def scopes(self) -> frozenset[str]:
+        """Return what the token may do."""
+        answer = self._call(self._client.auth_test)
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        return frozenset(
+            filter(None, headers.get("x-oauth-scopes", "").replace(" ", "").split(","))
+        )
+
+    def _call(self, method: Callable[..., SlackResponse], **arguments: Any) -> SlackResponse:  # noqa: ANN401
+        while True:
+            try:
+                return method(**arguments)
+            except SlackApiError as error:
+                wait = self._wait_after(error)
+                if wait is None:
+                    raise self._meaning(error) from None
+                self._sleep(wait)
+            except SlackClientError as error:
+                raise self._refused(f"Slack took no file: {error}", code="upload") from None
+            except urllib.error.URLError as error:  # while connecting or sending: it was not sent
+                raise self._refused(
+                    f"Slack cannot be reached: {error.reason}",
+                    code="unreachable",
+                    help="Check the network and HTTPS_PROXY; the next scan tells what is left.",
+                ) from None
+            except (OSError, http.client.HTTPException) as error:
+                raise self._uncertain(str(error) or type(error).__name__) from None
+
+    def _wait_after(self, error: SlackApiError) -> float | None:
+        """Return how long Slack wants us to wait, while there is time left; else None."""
+        if error.response.status_code != _TOO_MANY:
+            return None
+        try:
+            wait = max(float(error.response.headers.get("Retry-After", _PACE)), _PACE)
+        except ValueError:
+            wait = _PACE
+        self._waited += wait
+        return wait if self._waited <= _MOST_WAITED else None
+
+    def _meaning(self, error: SlackApiError) -> AlertError:
+        """Return what an answer that is no success means."""
+        answer: Any = error.response
+        body = answer.data if isinstance(answer.data, dict) else {}
+        code = str(body.get("error") or "")
+        if answer.status_code == _TOO_MANY:
+            said = f"Slack still asks to wait after {_MOST_WAITED:.0f} seconds"
+            return self._refused(said, code="ratelimited", help="The next scan tells what is left.")
+        is_broken = answer.status_code >= http.client.INTERNAL_SERVER_ERROR or " " in code
+        if is_broken or code in _UNSURE:
+            return self._uncertain(f"status {answer.status_code}")
+        details = "; ".join(str(one) for one in body.get("errors") or ())
+        mend = _MENDS.get(code)
+        if code == "missing_scope":
+            needed = body.get("needed") or "that it needs"
+            mend = f"Add the scope {needed} to the Slack app (OAuth & Permissions), reinstall it."
+        said = f"Slack refused: {code}{f' ({details})' if details else ''}"
+        return self._refused(said, code=code, help=mend)
+
+    def _refused(self, said: str, *, code: str, help: str | None = None) -> SlackRefused:  # noqa: A002
+        return SlackRefused(f"{self._token.mask(redact(said))}.", code=code, help=help)
+
+    def _uncertain(self, why: str) -> AlertUncertain:
+        return AlertUncertain(
+            f"Slack did not answer as it should ({self._token.mask(redact(why))}), so that nobody"
+            " knows whether the message arrived.",
+            help="The next scan looks for it, and sends it if it is not there.",
+        )

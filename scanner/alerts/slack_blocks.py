@@ -1,0 +1,261 @@
+"""An announcement as Slack's Block Kit, within every limit by construction. Pure.
+
+Strangers' text stands only in `rich_text` and `plain_text`, where Slack obeys nothing; in a
+message's plain `text` it is escaped.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from scanner.alerts.text import in_lines
+from scanner.alerts.wording import (
+    SHAPES,
+    by_rule,
+    details,
+    headline,
+    is_grave,
+    named,
+    plain,
+    scanned,
+    verdict,
+)
+from scanner.announcement import NEWS, Announcement, Item, Topic
+
+Block = dict[str, Any]
+_Element = dict[str, Any]
+
+TOP: Final = 10
+"""So many news stand in the message itself; the others in its thread."""
+FEW: Final = 5
+"""So many of those that are still open, and of those that were resolved."""
+MOST_IN_THREAD: Final = 5
+"""Messages; what does not fit into them is counted, and stands in the report."""
+MOST_WEIGHT: Final = 9_000
+_HEAVY: Final = {"&": 4, "<": 3, ">": 3}
+"""What Slack adds to these characters: it counts them escaped."""
+_BLOCK: Final = 125
+"""What Slack adds for each block."""
+_TEXT: Final = 3_000
+_ESCAPES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "@\u2060"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """Blocks; the `text` that notifications show; and the `fallback` where blocks are refused."""
+
+    text: str
+    blocks: tuple[Block, ...]
+    fallback: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Style:
+    """What a route adds: a user group that critical news calls, a link to the page, for whom."""
+
+    mention: str = ""
+    report: str = ""
+    has_thread: bool = True
+    is_personal: bool = False
+
+
+def messages(announcement: Announcement, style: Style) -> tuple[Message, ...]:
+    """Return the message for the channel, and those for its thread, if there is one."""
+    items = announcement.of(*NEWS)
+    count = min(TOP, len(items))
+    first = parent(announcement, style, count)
+    while count and weight(first.blocks) > MOST_WEIGHT:
+        count -= 1
+        first = parent(announcement, style, count)
+    later = (announcement.of(topic)[FEW:] for topic in (Topic.REMINDER, Topic.RESOLVED))
+    rest = [*items[count:], *(item for few in later for item in few)]
+    if not style.has_thread:
+        return (first,)
+    return first, *_thread(announcement, rest)
+
+
+def parent(
+    announcement: Announcement,
+    style: Style,
+    count: int,
+    resolved: frozenset[str] = frozenset(),
+) -> Message:
+    """Return the message for the channel with so many news in it.
+
+    `resolved` are the fingerprints of those that have been resolved since: they are struck out.
+    """
+    return Message(
+        text=f"{_escaped(headline(announcement))}. {_escaped(verdict(announcement))}",
+        blocks=tuple(_parent(announcement, style, count, resolved)),
+        fallback=in_text(announcement),
+    )
+
+
+def in_text(announcement: Announcement) -> str:
+    """Return what an announcement says as plain text, for where blocks are refused."""
+    texts = (
+        _escaped("\n".join([headline(announcement), *in_lines(announcement, most)]))
+        for most in (TOP, FEW, 2, 0)
+    )
+    return next((text for text in texts if len(text) <= _TEXT), headline(announcement))
+
+
+def weight(blocks: Sequence[Block]) -> int:
+    """Return at least what Slack finds these blocks to measure, in characters."""
+    text = json.dumps(blocks, ensure_ascii=False)
+    escaped = sum(more * text.count(character) for character, more in _HEAVY.items())
+    return len(text) + escaped + _BLOCK * len(blocks)
+
+
+def _parent(
+    announcement: Announcement, style: Style, count: int, resolved: frozenset[str]
+) -> Iterator[Block]:
+    yield {"type": "header", "text": _plain_text(headline(announcement), 150)}
+    yield _rich(_section(_text(_opening(announcement, style))))
+    if announcement.gaps:
+        yield _rich(
+            _section(
+                _text("Incomplete scan. ", bold=True), _text("What was not seen is not judged:")
+            ),
+            _list(_section(_text(line)) for line in _gap_lines(announcement)),
+        )
+    items = announcement.of(*NEWS)
+    if style.mention and is_grave(announcement):
+        group = {"type": "usergroup", "usergroup_id": style.mention}
+        yield _rich(_section(group, _text(": critical findings.")))
+    if items:
+        yield _rich(
+            *_groups(items[:count], announcement, resolved),
+            *_more(sum(announcement.counts.get(topic, 0) for topic in NEWS) - count, style),
+        )
+    yield from _few(announcement, Topic.REMINDER, "Still open", style)
+    yield from _few(announcement, Topic.RESOLVED, "Resolved", style)
+    yield _rich(_section(*_closing(announcement, style)))
+
+
+def _few(announcement: Announcement, topic: Topic, heading: str, style: Style) -> Iterator[Block]:
+    """Yield the first of a topic under a heading, and how many more there are."""
+    count = announcement.counts.get(topic, 0)
+    if count:
+        items = announcement.of(topic)[:FEW]
+        yield _rich(
+            _section(_text(f"{heading}: {count:,}", bold=True)),
+            *([_list(_titled(item, announcement) for item in items)] if items else []),
+            *_more(count - len(items), style),
+        )
+
+
+def _groups(
+    items: tuple[Item, ...], announcement: Announcement, resolved: frozenset[str]
+) -> Iterator[_Element]:
+    """Yield the items rule by rule: severity and title, the keys, and how to mend it."""
+    for first, members in by_rule(items):
+        yield _section(
+            _text(f"{SHAPES[first.severity]} {first.severity.value.capitalize()}  ", bold=True),
+            _text(plain(first.title, 120), bold=True),
+        )
+        yield _list(_line(item, announcement, resolved) for item in members)
+        if first.fix:
+            yield _section(_text(f"Fix: {plain(first.fix, 300)}", italic=True))
+
+
+def _line(
+    item: Item, announcement: Announcement, resolved: frozenset[str] = frozenset()
+) -> _Element:
+    said = _text(f"  {details(item, announcement)}", strike=item.fingerprint in resolved)
+    return _section(_text(named(item), code=True), said)
+
+
+def _titled(item: Item, announcement: Announcement) -> _Element:
+    line = _line(item, announcement)
+    line["elements"].append(_text(f" · {plain(item.title, 120)}"))
+    return line
+
+
+def _thread(announcement: Announcement, items: Sequence[Item]) -> Iterator[Message]:
+    """Yield messages with these items, as many as fit, and with how many more there are."""
+    parts = list(_packed(items, announcement))[:MOST_IN_THREAD]
+    told = sum(announcement.counts.values()) - len(announcement.items) + len(items)
+    for number, part in enumerate(parts, start=1):
+        told -= len(part)
+        more = _more(told, Style(has_thread=False)) if number == len(parts) else ()
+        blocks = (_rich(*_groups(tuple(part), announcement, frozenset()), *more),)
+        lines = (
+            f"{item.severity.value}: {named(item)} {details(item, announcement)}" for item in part
+        )
+        yield Message(
+            text=f"{len(part):,} more of {_escaped(headline(announcement))}",
+            blocks=blocks,
+            fallback=_escaped("\n".join(lines))[:_TEXT],
+        )
+
+
+def _packed(items: Iterable[Item], announcement: Announcement) -> Iterator[list[Item]]:
+    """Yield the items in runs that each fit into a message."""
+    part: list[Item] = []
+    room = MOST_WEIGHT
+    for item in items:
+        own = weight([_rich(*_groups((item,), announcement, frozenset()))])
+        if part and own > room - 2 * _BLOCK:
+            yield part
+            part, room = [], MOST_WEIGHT
+        part.append(item)
+        room -= own
+    if part:
+        yield part
+
+
+def _more(count: int, style: Style) -> list[_Element]:
+    if count <= 0:
+        return []
+    place = "in the thread and in the report" if style.has_thread else "in the report"
+    return [_section(_text(f"… and {count:,} more, {place}."))]
+
+
+def _opening(announcement: Announcement, style: Style) -> str:
+    if style.is_personal:
+        return (
+            "These API keys are yours. Please mend what is listed, or tell your security team why"
+            " it is to stay."
+        )
+    return verdict(announcement)
+
+
+def _closing(announcement: Announcement, style: Style) -> Iterator[_Element]:
+    yield _text(f"{scanned(announcement)}, {announcement.scan_id}.", italic=True)
+    if style.report:
+        yield _text(" ")
+        yield {"type": "link", "url": style.report, "text": "Open the report"}
+
+
+def _gap_lines(announcement: Announcement) -> list[str]:
+    lines = [plain(gap, 200) for gap in announcement.gaps[:FEW]]
+    more = len(announcement.gaps) - len(lines)
+    return [*lines, f"... and {more:,} more"] if more else lines
+
+
+def _rich(*elements: _Element) -> Block:
+    return {"type": "rich_text", "elements": list(elements)}
+
+
+def _section(*elements: _Element) -> _Element:
+    return {"type": "rich_text_section", "elements": list(elements)}
+
+
+def _list(sections: Iterable[_Element]) -> _Element:
+    return {"type": "rich_text_list", "style": "bullet", "elements": list(sections)}
+
+
+def _text(text: str, **style: bool) -> _Element:
+    chosen = {name: True for name, is_set in style.items() if is_set}
+    return {"type": "text", "text": text or " ", **({"style": chosen} if chosen else {})}
+
+
+def _plain_text(text: str, limit: int) -> _Element:
+    return {"type": "plain_text", "text": plain(text, limit), "emoji": False}
+
+
+def _escaped(text: str) -> str:
+    """Return text of which Slack's mrkdwn makes nothing but text."""
+    return text.translate(_ESCAPES)

@@ -1,0 +1,45 @@
+"""An announcement as plain text: for mail, for a terminal, for people without blocks."""
+
+from collections.abc import Iterator
+
+from scanner.alerts.wording import (
+    SHAPES,
+    by_rule,
+    details,
+    named,
+    plain,
+    scanned,
+    verdict,
+)
+from scanner.announcement import NEWS, Announcement, Topic
+
+
+def in_lines(announcement: Announcement, most: int) -> Iterator[str]:
+    """Yield what it says line by line, with at most so many findings of each kind."""
+    yield verdict(announcement)
+    if announcement.gaps:
+        yield ""
+        yield "Incomplete scan. What was not seen is not judged:"
+        yield from (f"  {plain(gap, 300)}" for gap in announcement.gaps)
+    yield from _kind(announcement, "", most, *NEWS)
+    yield from _kind(announcement, "Still open", most, Topic.REMINDER)
+    yield from _kind(announcement, "Resolved", most, Topic.RESOLVED)
+    yield ""
+    yield f"{scanned(announcement)}, {announcement.scan_id}."
+
+
+def _kind(announcement: Announcement, heading: str, most: int, *topics: Topic) -> Iterator[str]:
+    count = sum(announcement.counts.get(topic, 0) for topic in topics)
+    if not count:
+        return
+    items = announcement.of(*topics)[:most]
+    yield ""
+    if heading:
+        yield f"{heading}: {count:,}"
+    for first, members in by_rule(items):
+        yield f"{SHAPES[first.severity]} {first.severity.value}: {plain(first.title, 120)}"
+        yield from (f"  - {named(item)} {details(item, announcement)}" for item in members)
+        if first.fix and first.topic is not Topic.RESOLVED:
+            yield f"  Fix: {plain(first.fix, 300)}"
+    if count > len(items):
+        yield f"  … and {count - len(items):,} more, in the report."

@@ -1,0 +1,152 @@
+"""The sink of anybody's webhook: JSON `keyvigil.alert/1`, signed as Standard Webhooks says.
+
+https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+from collections.abc import Callable
+from typing import Any, Final
+
+import httpx2
+
+from scanner.announcement import Announcement, Delivery, Item, PartState
+from scanner.errors import AlertError, UsageError
+from scanner.ports import Clock, Log
+from scanner.secret import Secret, redact
+
+SCHEMA: Final = "keyvigil.alert/1"
+_PART: Final = "request"
+_PREFIX: Final = "whsec_"
+_TIMEOUT: Final = 30.0
+_PAUSES: Final = (1.0, 4.0, 16.0)
+"""Seconds between tries: a receiver knows a request that comes twice by its id."""
+_LONGEST_PAUSE: Final = 60.0
+_AGAIN: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+
+class WebhookSink:
+    """Implements AlertSink for one address."""
+
+    def __init__(
+        self, url: Secret, secret: Secret | None, *, clock: Clock, sleep: Callable[[float], None]
+    ) -> None:
+        """Take the address, the secret that signs, and how to tell the time and to wait.
+
+        Raise UsageError for a secret that cannot sign.
+        """
+        self._url, self._clock, self._sleep = url, clock, sleep
+        self._key = signing_key(secret)
+
+    def __call__(self, delivery: Delivery, log: Log, _report: bytes | None) -> None:
+        """Send the request, until it is taken."""
+        part = log.part(_PART)
+        if part is not None and part.state is PartState.SENT:
+            return
+        body = json.dumps(alert_json(delivery), ensure_ascii=False).encode(errors="replace")
+        log.begin(_PART)
+        said, wait = self._try(delivery.id, body)
+        for pause in _PAUSES:
+            if wait is None:
+                break
+            self._sleep(min(max(pause, wait), _LONGEST_PAUSE))
+            said, wait = self._try(delivery.id, body)
+        if not said:
+            log.done(_PART)
+            return
+        raise AlertError(
+            f"The webhook did not take it: {self._url.mask(redact(said))}.",
+            help="Check KEYVIGIL_WEBHOOK_URL and its receiver; the next scan tells what is left.",
+        )
+
+    def _try(self, delivery_id: str, body: bytes) -> tuple[str, float | None]:
+        """Send once; return what went wrong, or "", and the wait before another try, if any."""
+        headers = {"content-type": "application/json", **self._signed(delivery_id, body)}
+        try:
+            answer = httpx2.post(
+                self._url.reveal(), content=body, headers=headers, timeout=_TIMEOUT
+            )
+        except httpx2.HTTPError as error:
+            return str(error) or type(error).__name__, 0.0
+        if answer.is_success:
+            return "", None
+        asked = answer.headers.get("retry-after", "0")
+        wait = float(asked) if asked.isascii() and asked.isdecimal() else 0.0
+        said = f"it answered {answer.status_code}"
+        return said, wait if answer.status_code in _AGAIN else None
+
+    def _signed(self, delivery_id: str, body: bytes) -> dict[str, str]:
+        moment = str(int(self._clock().timestamp()))
+        signed = f"{delivery_id}.{moment}.".encode() + body
+        digest = hmac.new(self._key, signed, hashlib.sha256).digest()
+        return {
+            "webhook-id": delivery_id,
+            "webhook-timestamp": moment,
+            "webhook-signature": f"v1,{base64.b64encode(digest).decode()}",
+        }
+
+
+def signing_key(secret: Secret | None) -> bytes:
+    """Return the key in a secret `whsec_<base64>`; raise UsageError if it is none."""
+    text = secret.reveal() if secret else ""
+    try:
+        key = base64.b64decode(text.removeprefix(_PREFIX), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if not text.startswith(_PREFIX) or len(key) < 24:  # noqa: PLR2004 - the standard's least
+        raise UsageError(
+            "KEYVIGIL_WEBHOOK_SECRET is no secret that signs: whsec_ and at least 24 bytes as"
+            " base64.",
+            help='Make one: python3 -c "import base64, secrets;'
+            " print('whsec_' + base64.b64encode(secrets.token_bytes(32)).decode())\"",
+        )
+    return key
+
+
+def alert_json(delivery: Delivery) -> dict[str, Any]:
+    """Return the body: `keyvigil.alert/1`."""
+    announcement = delivery.draft.announcement
+    return {
+        "schema": SCHEMA,
+        "id": delivery.id,
+        "route": delivery.draft.route,
+        **_figures(announcement),
+        "findings": [_finding(item) for item in announcement.items],
+        "left_out": sum(announcement.counts.values()) - len(announcement.items),
+    }
+
+
+def _figures(announcement: Announcement) -> dict[str, Any]:
+    return {
+        "scan_id": announcement.scan_id,
+        "organization": announcement.organization,
+        "scanned_at": announcement.at.isoformat(),
+        "policies": list(announcement.policies),
+        "complete": not announcement.gaps,
+        "gaps": list(announcement.gaps),
+        "keys": announcement.keys,
+        "keys_violating": announcement.keys_violating,
+        "open": {severity.value: n for severity, n in announcement.by_severity.items()},
+        "changes": {topic.value: n for topic, n in announcement.counts.items()},
+    }
+
+
+def _finding(item: Item) -> dict[str, Any]:
+    return {
+        "fingerprint": item.fingerprint,
+        "change": item.topic.value,
+        "severity": item.severity.value,
+        "severity_before": item.before.value if item.before else None,
+        "rule": item.rule,
+        "title": item.title,
+        "evidence": item.evidence,
+        "fix": item.fix,
+        "key": {"id": item.key_id, "name": item.key_name, "redacted_value": item.redacted_value},
+        "project": item.project,
+        "owner": {"name": item.owner, "email": item.owner_email},
+        "found_at": item.since.isoformat(),
+        "resolution": item.resolution or None,
+    }

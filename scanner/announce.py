@@ -1,0 +1,194 @@
+"""What a scan has to tell: result x route -> announcements. Pure.
+
+All that is told is told by the history: what changed since the scan before, and what came of age
+between the two. So two scans never tell the same.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
+from typing import Final
+
+from scanner.announcement import (
+    MOST_ITEMS,
+    NEWS,
+    Announcement,
+    Draft,
+    Item,
+    Route,
+    Sink,
+    Topic,
+)
+from scanner.finding import Finding, Severity
+from scanner.inventory import Coverage, Unknown, by_collection, is_complete
+from scanner.lifecycle import Case, Standing, State
+from scanner.result import ScanResult
+from scanner.words import in_words
+
+_TOPICS: Final = {
+    State.NEW: Topic.NEW,
+    State.REOPENED: Topic.REOPENED,
+    State.ESCALATED: Topic.ESCALATED,
+    State.RESOLVED: Topic.RESOLVED,
+}
+_ORDER: Final = {topic: number for number, topic in enumerate(Topic)}
+_NO_ADDRESS: Final = ""
+
+_Told = tuple[Standing, Topic]
+
+
+def drafts(result: ScanResult, routes: Sequence[Route]) -> tuple[Draft, ...]:
+    """Return what this scan tells each route: nothing, if it has nothing to say and is quiet."""
+    return tuple(draft for route in routes for draft in _of_route(result, route))
+
+
+def announcement(result: ScanResult, route: Route) -> Announcement:
+    """Return what this scan tells a route, were it never quiet and no owner told apart."""
+    return _announced(result, _told(result, route), _open(result, route), _gaps(result.coverage))
+
+
+def _of_route(result: ScanResult, route: Route) -> Iterator[Draft]:
+    if route.sink is not Sink.SLACK_OWNERS:
+        whole = announcement(result, route)
+        if whole.says_something or not route.quiet:
+            yield Draft(route.name, route.sink, route.to, whole)
+        return
+    told: defaultdict[str, list[_Told]] = defaultdict(list)
+    for one in _told(result, route):
+        told[(one[0].case.owner_email or _NO_ADDRESS).casefold()].append(one)
+    violations: defaultdict[str, list[Finding]] = defaultdict(list)
+    for finding in _open(result, route):
+        violations[(finding.owner_email or _NO_ADDRESS).casefold()].append(finding)
+    for owner in sorted(told):
+        own = _announced(result, told[owner], violations[owner], ())
+        yield Draft(route.name, route.sink, owner, own)
+
+
+def _announced(
+    result: ScanResult,
+    told: Iterable[_Told],
+    violations: Sequence[Finding],
+    gaps: Iterable[str],
+) -> Announcement:
+    ordered = sorted(told, key=_worst_first)
+    by_severity = Counter(finding.severity for finding in violations)
+    shown = {(one.case.rule, one.case.key_id) for one, _ in ordered[:MOST_ITEMS]}
+    findings = {
+        (finding.rule.id, finding.key.id): finding
+        for finding in violations
+        if (finding.rule.id, finding.key.id) in shown
+    }
+    return Announcement(
+        scan_id=result.id,
+        organization=result.organization or "OpenAI organization",
+        at=result.started_at,
+        policies=result.policies,
+        keys=result.keys,
+        keys_violating=len({finding.key.id for finding in violations}),
+        by_severity={severity: by_severity[severity] for severity in Severity},
+        counts=dict(Counter(topic for _, topic in ordered)),
+        items=tuple(
+            _item(standing, topic, findings.get((standing.case.rule, standing.case.key_id)))
+            for standing, topic in ordered[:MOST_ITEMS]
+        ),
+        gaps=tuple(gaps),
+    )
+
+
+def _open(result: ScanResult, route: Route) -> list[Finding]:
+    return [finding for finding in result.violations if _passes_finding(finding, route)]
+
+
+def _told(result: ScanResult, route: Route) -> Iterator[_Told]:
+    """Yield what is to be told, with why."""
+    history = result.history
+    if history is None:
+        return
+    previous = history.previous.started_at if history.previous else None
+    for standing in history.standings:
+        topic = _TOPICS.get(standing.state)
+        if topic is None and _is_due(standing, route.reminder, previous, result.started_at):
+            topic = Topic.REMINDER
+        if topic is not None and _passes_case(standing.case, route):
+            yield standing, topic
+
+
+def _is_due(
+    standing: Standing, every: timedelta | None, previous: datetime | None, now: datetime
+) -> bool:
+    """Whether another such time has passed since it was found, between the scan before and now."""
+    if every is None or previous is None or standing.state is State.UNVERIFIED:
+        return False
+    found = standing.case.opened_at
+    return (now - found) // every > max((previous - found) // every, 0)
+
+
+def _worst_first(told: _Told) -> tuple[int, int, str, str, str]:
+    """News of any kind by severity, then what is told again, then what was resolved."""
+    standing, topic = told
+    case = standing.case
+    return (
+        0 if topic in NEWS else _ORDER[topic],
+        case.severity.rank,
+        case.rule,
+        case.project_name or "",
+        case.key_id,
+    )
+
+
+def _passes_case(case: Case, route: Route) -> bool:
+    return (
+        case.severity.rank <= route.severity.rank
+        and _fits(route.rules, case.rule)
+        and _fits(route.projects, case.project_name, case.project_id)
+        and _fits(route.owners, case.owner_email, case.owner_name, case.owner_id)
+    )
+
+
+def _passes_finding(finding: Finding, route: Route) -> bool:
+    key, project = finding.key, finding.project
+    owner_id = None if isinstance(key.owner.id, Unknown) else key.owner.id
+    return (
+        finding.severity.rank <= route.severity.rank
+        and _fits(route.rules, finding.rule.id)
+        and _fits(route.projects, project.name if project else None, key.project_id)
+        and _fits(route.owners, finding.owner_email, key.owner.name, owner_id)
+    )
+
+
+def _fits(globs: Iterable[str], *names: str | None) -> bool:
+    patterns = tuple(globs)
+    return not patterns or any(
+        name is not None and fnmatchcase(name, glob) for glob in patterns for name in names
+    )
+
+
+def _item(standing: Standing, topic: Topic, finding: Finding | None) -> Item:
+    case = standing.case
+    return Item(
+        fingerprint=case.fingerprint,
+        topic=topic,
+        severity=case.severity,
+        before=standing.before,
+        rule=case.rule,
+        title=case.title,
+        fix=finding.rule.fix if finding else "",
+        evidence="; ".join(in_words(row) for row in finding.evidence) if finding else "",
+        key_id=case.key_id,
+        key_name=case.key_name or "",
+        redacted_value=case.redacted_value,
+        project=case.project_name or case.project_id or "",
+        owner=case.owner_name or case.owner_email or case.owner_id or "",
+        owner_email=case.owner_email or "",
+        since=case.opened_at,
+        resolution=case.resolution.words if case.resolution else "",
+    )
+
+
+def _gaps(coverage: Iterable[Coverage]) -> Iterator[str]:
+    """Say what was not seen, a line for each collection."""
+    for row in by_collection(coverage):
+        if not is_complete(row.gaps):
+            more = f" (and {len(row.gaps) - 1:,} more)" if len(row.gaps) > 1 else ""
+            yield f"{row.collection.value}: {row.gaps[0].reason or row.state.value}{more}"

@@ -1,0 +1,92 @@
+"""Telling what is to be told: each delivery of the outbox to its route, each sink for itself."""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
+from typing import Final
+
+from scanner.announcement import Delivery, Part, PartState
+from scanner.errors import AlertError, KeyVigilError
+from scanner.ports import AlertSink, Clock, Lease, Log, Outbox
+
+_GIVEN_UP: Final = timedelta(days=30)
+"""How long what no route is there for is kept, in case the route comes back."""
+
+
+def deliver(
+    outbox: Outbox,
+    lease: Lease,
+    sinks: Mapping[str, AlertSink],
+    clock: Clock,
+    page_of: Callable[[str], bytes | None],
+) -> Iterator[AlertError]:
+    """Deliver what is pending, oldest first; yield what failed, a line for each route.
+
+    `page_of` returns a scan's HTML report, if it can be had. Raise StoreError if the outbox fails.
+    """
+    failed: set[str] = set()
+    for delivery in outbox.pending(lease.organization):
+        route = delivery.draft.route
+        sink = sinks.get(route)
+        if sink is None:
+            if clock() - delivery.made_at > _GIVEN_UP:
+                outbox.close(lease, delivery.id, delivered=False)
+            continue
+        if route in failed:
+            continue  # the next scan tells it, in the right order
+        log = _Log(outbox, lease, delivery, clock)
+        error = _sent(sink, delivery, log, page_of(delivery.draft.announcement.scan_id))
+        if error is None:
+            outbox.close(lease, delivery.id, delivered=True)
+        else:
+            failed.add(route)
+            yield error
+
+
+def _sent(sink: AlertSink, delivery: Delivery, log: Log, page: bytes | None) -> AlertError | None:
+    """Deliver to one route; whatever goes wrong there keeps no other from hearing."""
+    route = delivery.draft.route
+    try:
+        sink(delivery, log, page)
+    except AlertError as error:
+        return AlertError(
+            f"The alert for the route '{route}' was not delivered: {error}", help=error.help
+        )
+    except KeyVigilError:
+        raise
+    except Exception as error:  # noqa: BLE001 - one sink among several
+        return AlertError(
+            f"The alert for the route '{route}' was not delivered: KeyVigil itself failed:"
+            f" {type(error).__name__}: {error}",
+            help="This is a bug; please report it. The next scan tries again.",
+        )
+    return None
+
+
+class _Log:
+    """Implements Log: one delivery's parts, here and in the outbox."""
+
+    def __init__(self, outbox: Outbox, lease: Lease, delivery: Delivery, clock: Clock) -> None:
+        self._outbox, self._lease, self._delivery, self._clock = outbox, lease, delivery, clock
+        self._parts = dict(delivery.parts)
+
+    def part(self, name: str) -> Part | None:
+        """Return what is known of a part."""
+        return self._parts.get(name)
+
+    def begin(self, name: str) -> None:
+        """Note that a part is about to be sent."""
+        self._note(name, Part(state=PartState.SENDING, at=self._clock()))
+
+    def done(self, name: str, **receipt: str) -> None:
+        """Note that a part arrived."""
+        self._note(name, Part(state=PartState.SENT, at=self._clock(), receipt=receipt))
+
+    def earlier_today(self) -> tuple[Delivery, ...]:
+        """Return what was delivered to the same place of the same day's scans."""
+        draft, made_at = self._delivery.draft, self._delivery.made_at
+        morning = made_at.replace(hour=0, minute=0, second=0, microsecond=0)
+        return self._outbox.delivered(self._lease.organization, draft.route, draft.target, morning)
+
+    def _note(self, name: str, part: Part) -> None:
+        self._outbox.note(self._lease, self._delivery.id, name, part)
+        self._parts[name] = part

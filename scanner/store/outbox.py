@@ -1,0 +1,185 @@
+"""The port Outbox on a database: rows of `deliveries` <-> what is to be told."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from scanner.announcement import (
+    Announcement,
+    Delivery,
+    Draft,
+    Item,
+    Part,
+    PartState,
+    Sink,
+    Topic,
+)
+from scanner.errors import StoreError
+from scanner.finding import Severity
+from scanner.ports import Lease
+from scanner.store.database import Database
+from scanner.store.locks import extend
+from scanner.store.schema import deliveries
+
+_PENDING: Final = "pending"
+_DELIVERED: Final = "delivered"
+_GIVEN_UP: Final = "given_up"
+
+
+class SqlOutbox:
+    """Implements the port Outbox; renews leases of `lease` seconds with each note."""
+
+    def __init__(self, database: Database, *, lease: float) -> None:
+        self._database = database
+        self._lease = lease
+
+    def pending(self, organization: str) -> tuple[Delivery, ...]:
+        """Return what is not delivered, oldest first."""
+        query = (
+            select(deliveries)
+            .where(deliveries.c.organization == organization, deliveries.c.state == _PENDING)
+            .order_by(deliveries.c.made_at, deliveries.c.route, deliveries.c.delivery_id)
+        )
+        with self._database.reading() as connection:
+            return tuple(_delivery(row) for row in connection.execute(query))
+
+    def delivered(
+        self, organization: str, route: str, target: str, since: datetime
+    ) -> tuple[Delivery, ...]:
+        """Return what was delivered to that place of the scans since a moment, oldest first."""
+        query = (
+            select(deliveries)
+            .where(
+                deliveries.c.organization == organization,
+                deliveries.c.state == _DELIVERED,
+                deliveries.c.route == route,
+                deliveries.c.made_at >= since,
+            )
+            .order_by(deliveries.c.made_at)
+        )
+        with self._database.reading() as connection:
+            found = [_delivery(row) for row in connection.execute(query)]
+        return tuple(one for one in found if one.draft.target == target)
+
+    def note(self, lease: Lease, delivery_id: str, name: str, part: Part) -> None:
+        """Keep how far a part is; raise StoreError if another scan has taken over."""
+        ours = deliveries.c.delivery_id == delivery_id
+        with self._database.writing() as connection:
+            self._hold(connection, lease)
+            receipt = connection.execute(select(deliveries.c.receipt).where(ours)).scalar_one()
+            parts = {**(receipt or {}), name: _row_of_part(part)}
+            is_begun = part.state is PartState.SENDING
+            attempts = deliveries.c.attempts + 1 if is_begun else deliveries.c.attempts
+            values = {"receipt": parts, "attempts": attempts}
+            connection.execute(update(deliveries).where(ours).values(values))
+
+    def close(self, lease: Lease, delivery_id: str, *, delivered: bool) -> None:
+        """Let a delivery be done, or given up."""
+        values: dict[str, Any] = {"state": _DELIVERED if delivered else _GIVEN_UP}
+        if delivered:
+            values["delivered_at"] = datetime.now(UTC)
+        ours = deliveries.c.delivery_id == delivery_id
+        with self._database.writing() as connection:
+            self._hold(connection, lease)
+            connection.execute(update(deliveries).where(ours).values(values))
+
+    def _hold(self, connection: Connection, lease: Lease) -> None:
+        if not extend(connection, lease, self._lease):
+            raise StoreError(
+                f"Another scan of {lease.organization} took over while this one slept, so that"
+                " this one tells no more.",
+                help="Nothing is lost: the other scan tells what is left.",
+            )
+
+
+def enqueue(
+    connection: Connection, organization: str, made_at: datetime, drafts: Iterable[Draft]
+) -> None:
+    """Put what a scan has to tell into the outbox, in the transaction that records the scan."""
+    rows = [
+        {
+            "delivery_id": _id(organization, draft),
+            "scan_id": draft.announcement.scan_id,
+            "organization": organization,
+            "sink": draft.sink.value,
+            "route": draft.route,
+            "state": _PENDING,
+            "attempts": 0,
+            "made_at": made_at,
+            "content": {"target": draft.target, **_row_of(draft.announcement)},
+        }
+        for draft in drafts
+    ]
+    if rows:
+        connection.execute(insert(deliveries), rows)
+
+
+def _id(organization: str, draft: Draft) -> str:
+    """Return the same for the same scan, route and target: 32 hexadecimal digits."""
+    named = f"{organization}\0{draft.announcement.scan_id}\0{draft.route}\0{draft.target}"
+    return hashlib.sha256(named.encode(errors="surrogatepass")).hexdigest()[:32]
+
+
+def _delivery(row: Row[Any]) -> Delivery:
+    draft = Draft(row.route, Sink(row.sink), row.content["target"], _announcement(row.content))
+    parts = {name: _part(part) for name, part in (row.receipt or {}).items()}
+    return Delivery(id=row.delivery_id, made_at=row.made_at, draft=draft, parts=parts)
+
+
+def _row_of(announcement: Announcement) -> dict[str, Any]:
+    return {
+        "scan_id": announcement.scan_id,
+        "organization": announcement.organization,
+        "at": announcement.at.isoformat(),
+        "policies": list(announcement.policies),
+        "keys": announcement.keys,
+        "keys_violating": announcement.keys_violating,
+        "by_severity": {one.value: count for one, count in announcement.by_severity.items()},
+        "counts": {one.value: count for one, count in announcement.counts.items()},
+        "items": [
+            {**item._asdict(), "since": item.since.isoformat()} for item in announcement.items
+        ],
+        "gaps": list(announcement.gaps),
+    }
+
+
+def _announcement(row: Mapping[str, Any]) -> Announcement:
+    return Announcement(
+        scan_id=row["scan_id"],
+        organization=row["organization"],
+        at=datetime.fromisoformat(row["at"]),
+        policies=tuple(row["policies"]),
+        keys=row["keys"],
+        keys_violating=row["keys_violating"],
+        by_severity={Severity(one): count for one, count in row["by_severity"].items()},
+        counts={Topic(one): count for one, count in row["counts"].items()},
+        items=tuple(_item(item) for item in row["items"]),
+        gaps=tuple(row["gaps"]),
+    )
+
+
+def _item(row: Mapping[str, Any]) -> Item:
+    return Item(
+        **{
+            **row,
+            "topic": Topic(row["topic"]),
+            "severity": Severity(row["severity"]),
+            "before": None if row["before"] is None else Severity(row["before"]),
+            "since": datetime.fromisoformat(row["since"]),
+        }
+    )
+
+
+def _row_of_part(part: Part) -> dict[str, Any]:
+    return {"state": part.state.value, "at": part.at.isoformat(), "receipt": part.receipt}
+
+
+def _part(row: Mapping[str, Any]) -> Part:
+    return Part(
+        state=PartState(row["state"]),
+        at=datetime.fromisoformat(row["at"]),
+        receipt=dict(row["receipt"]),
+    )
