@@ -25,6 +25,7 @@ from scanner.secret import Secret
 from scanner.settings import Settings, StoreSettings
 
 if TYPE_CHECKING:
+    from scanner.alerts.slack_api import SlackApi
     from scanner.store.history import SqlStore
 
 
@@ -76,16 +77,11 @@ def make_sinks(settings: AlertSettings, sleep: Callable[[float], None]) -> dict[
     """Make what delivers to each route, by its name; raise UsageError for what cannot work."""
     from scanner.alerts.email import EmailSink  # noqa: PLC0415 - these take their time, too
     from scanner.alerts.slack import SlackSink  # noqa: PLC0415
-    from scanner.alerts.slack_api import API, SlackApi  # noqa: PLC0415
     from scanner.alerts.slack_webhook import SlackWebhookSink  # noqa: PLC0415
     from scanner.alerts.webhook import WebhookSink  # noqa: PLC0415
 
     report = settings.report
-    api = (
-        SlackApi(settings.token, clock=monotonic, sleep=sleep, base_url=settings.slack_api or API)
-        if settings.token
-        else None
-    )
+    api = _slack(settings, sleep)
 
     def sink(route: Route) -> AlertSink:
         match route.sink:
@@ -107,6 +103,21 @@ def make_sinks(settings: AlertSettings, sleep: Callable[[float], None]) -> dict[
                 assert_never(route.sink)
 
     return {route.name: sink(route) for route in settings.routes}
+
+
+def slack_scopes(settings: AlertSettings, sleep: Callable[[float], None]) -> frozenset[str]:
+    """Ask Slack what the bot token may do; raise AlertError if it does not say."""
+    api = _slack(settings, sleep)
+    return api.scopes() if api else frozenset()
+
+
+def _slack(settings: AlertSettings, sleep: Callable[[float], None]) -> "SlackApi | None":
+    from scanner.alerts.slack_api import API, SlackApi  # noqa: PLC0415
+
+    if settings.token is None:
+        return None
+    address = settings.slack_api or API
+    return SlackApi(settings.token, clock=monotonic, sleep=sleep, base_url=address)
 
 
 def demo_nights(count: int) -> Iterator[tuple[datetime, Settings]]:

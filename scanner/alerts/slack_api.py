@@ -5,6 +5,7 @@ nothing is asked again that may have been done.
 """
 
 import http.client
+import logging
 import urllib.error
 from collections.abc import Callable
 from typing import Any, Final
@@ -16,6 +17,8 @@ from scanner.errors import AlertError, AlertUncertain
 from scanner.secret import Secret, redact
 
 API: Final = "https://slack.com/api/"
+SILENT: Final = logging.Logger("slack", logging.CRITICAL + 1)
+"""The SDK logs what it was answered; what matters of that is in our errors."""
 _TIMEOUT: Final = 30
 _MOST_WAITED: Final = 300.0
 """Seconds that one delivery waits in all because Slack says so."""
@@ -65,7 +68,11 @@ class SlackApi:
     ) -> None:
         """Take a monotonic clock, and what waits for so many seconds."""
         self._client = WebClient(
-            token=token.reveal(), base_url=base_url, timeout=_TIMEOUT, retry_handlers=[]
+            token=token.reveal(),
+            base_url=base_url,
+            timeout=_TIMEOUT,
+            retry_handlers=[],
+            logger=SILENT,
         )
         self._token = token
         self._clock, self._sleep = clock, sleep
@@ -133,7 +140,7 @@ class SlackApi:
                 self._client.conversations_list,
                 types="public_channel,private_channel",
                 exclude_archived=True,
-                limit=1000,
+                limit=200,
                 cursor=cursor,
             )
             for channel in answer.get("channels") or []:

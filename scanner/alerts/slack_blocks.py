@@ -98,7 +98,7 @@ def in_text(announcement: Announcement) -> str:
         _escaped("\n".join([headline(announcement), *in_lines(announcement, most)]))
         for most in (TOP, FEW, 2, 0)
     )
-    return next((text for text in texts if len(text) <= _TEXT), headline(announcement))
+    return next((text for text in texts if len(text) <= _TEXT), _escaped(headline(announcement)))
 
 
 def weight(blocks: Sequence[Block]) -> int:

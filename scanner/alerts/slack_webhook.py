@@ -10,6 +10,7 @@ from typing import Final
 
 from slack_sdk.webhook import WebhookClient, WebhookResponse
 
+from scanner.alerts.slack_api import SILENT
 from scanner.alerts.slack_blocks import Message, Style, messages
 from scanner.announcement import Delivery, PartState, Route
 from scanner.errors import AlertError, AlertUncertain
@@ -36,7 +37,9 @@ class SlackWebhookSink:
         self, url: Secret, route: Route, *, report: str, sleep: Callable[[float], None]
     ) -> None:
         """Take the webhook's address, and a link to the report's page, or ""."""
-        self._client = WebhookClient(url.reveal(), timeout=_TIMEOUT, retry_handlers=[])
+        self._client = WebhookClient(
+            url.reveal(), timeout=_TIMEOUT, retry_handlers=[], logger=SILENT
+        )
         self._url = url
         self._style = Style(mention=route.mention, report=report, has_thread=False)
         self._sleep = sleep

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from functools import lru_cache
 from itertools import groupby
 from typing import Final
 
@@ -20,6 +21,7 @@ SHAPES: Final = {
 _ELLIPSIS: Final = "…"
 
 
+@lru_cache(maxsize=4096)
 def plain(text: str, limit: int) -> str:
     """Return what strangers wrote, visible, on one line, secrets masked, at most `limit` long."""
     shown = visible(redact(" ".join(text.split())))

@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from scanner.cli import history, policies, sandbox
+from scanner.cli import alerts, history, policies, sandbox
 from scanner.cli.console import ExitCode, close_quietly, out, say, show_error
 from scanner.cli.demo import demo
 from scanner.cli.report import report
@@ -28,6 +28,7 @@ app = typer.Typer(
 app.command()(scan)
 app.command()(report)
 app.command()(demo)
+app.add_typer(alerts.app, name="alerts")
 app.add_typer(history.app, name="history")
 app.command()(history.diff)
 app.add_typer(policies.app, name="policies")

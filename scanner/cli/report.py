@@ -23,7 +23,11 @@ from scanner.scan import compared, scan
 from scanner.settings import read_store_settings
 from scanner.wiring import open_store
 
-_Policies = Annotated[
+ScanOption = Annotated[
+    str,
+    typer.Option("--from", metavar="SCAN", help="Its id, or how it begins; latest, previous."),
+]
+PoliciesOption = Annotated[
     list[str] | None,
     typer.Option(
         envvar="KEYVIGIL_POLICY",
@@ -38,11 +42,8 @@ _Outputs = Annotated[  # not from the environment: that names where tonight's re
 
 
 def report(
-    from_: Annotated[
-        str,
-        typer.Option("--from", metavar="SCAN", help="Its id, or how it begins; latest, previous."),
-    ] = "latest",
-    policy: _Policies = None,
+    from_: ScanOption = "latest",
+    policy: PoliciesOption = None,
     output: _Outputs = None,
     store: StoreOption = None,
     organization: OrganizationOption = None,
@@ -53,11 +54,23 @@ def report(
     Asks nobody and records nothing. Exits 3 if the scan was incomplete, as it did itself.
     """
     outputs = read_outputs(output or [], None)
+    result = recorded(from_, policy, store, organization)
+    shown = without_addresses(result) if redact_emails else result
+    failures = write_reports(shown, outputs)
+    if not outputs:
+        print_summary(shown, out, shows_all=False)
+    raise typer.Exit(conclude(result, failures, None))
+
+
+def recorded(
+    name: str, policy: list[str] | None, store: str | None, organization: str | None
+) -> ScanResult:
+    """Return a recorded scan as it was on its night; raise UsageError or StoreError."""
     settings = read_store_settings(os.environ, store)
     if settings is None:
         raise UsageError("There is no history to take a scan from.", help="Leave out --store none.")
     history = open_store(settings, must_exist=True)
-    night = history.find(from_, organization)
+    night = history.find(name, organization)
     policies = load_policies(policy or _of_that_night(night))
     saw = parse_snapshot(BytesIO(history.snapshot(night.scan_id)), f"the scan {night.scan_id}")
     source = stored(saw, make_plan(policies))
@@ -65,11 +78,7 @@ def report(
     scanned = replace(scanned, result=replace(scanned.result, id=night.scan_id))
     result = compared(scanned, history.before(night), night.organization)
     _tell_differences(result, night)
-    shown = without_addresses(result) if redact_emails else result
-    failures = write_reports(shown, outputs)
-    if not outputs:
-        print_summary(shown, out, shows_all=False)
-    raise typer.Exit(conclude(result, failures, None))
+    return result
 
 
 def _of_that_night(night: Night) -> list[str]:

@@ -1,0 +1,134 @@
+"""What is posted in Slack: within every limit, pinging nobody, and each finding once."""
+
+import re
+from dataclasses import replace
+from typing import Any, Final
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scanner.alerts.slack_blocks import FEW, TOP, Message, Style, messages
+from scanner.announcement import NEWS, Announcement, Topic
+from tests.alerts.fake_slack import chat
+from tests.alerts.fake_slack.driving import CHANNELS, SCOPES, Driven, stage
+from tests.alerts.fake_slack.request import Request
+from tests.alerts.fake_slack.workspace import Workspace
+from tests.alerts.random_announcements import mark, random_announcement
+
+IN_CHANNEL: Final = Style(report="https://reports.example.com/")
+BY_WEBHOOK: Final = Style(has_thread=False)
+_MORE: Final = re.compile(r"… and ([\d,]+) more")
+
+
+def shown(message: Message) -> str:
+    """All that a message shows."""
+    return "\n".join(_texts(list(message.blocks)))
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, list):
+        return [text for item in value for text in _texts(item)]
+    if not isinstance(value, dict):
+        return []
+    own = [value["text"]] if isinstance(value.get("text"), str) else []
+    return [*own, *(text for name in ("text", "elements") for text in _texts(value.get(name)))]
+
+
+def left_out(message: Message) -> int:
+    """How many findings a message says that there are more."""
+    return sum(int(count.replace(",", "")) for count in _MORE.findall(shown(message)))
+
+
+def post(workspace: Workspace, **params: Any) -> None:
+    """Let the fake Slack judge a message, as it does over HTTP."""
+    params = {"channel": "C1", "parse": "none", "unfurl_links": False, **params}
+    chat.post_message(
+        workspace, Request(path="", host="", token="t", params=params, body=b"", scopes=SCOPES)
+    )
+
+
+@pytest.mark.slow
+@settings(max_examples=10_000, deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from([IN_CHANNEL, BY_WEBHOOK]))
+def test_no_message_breaks_a_limit_pings_anybody_or_loses_a_finding(
+    seed: int, style: Style
+) -> None:
+    announcement = random_announcement(seed)
+    workspace = Workspace({one.id: one for one in CHANNELS}, (), pace=None)
+    told = messages(announcement, style)
+    for message in told:
+        post(workspace, text=message.text, blocks=list(message.blocks), unfurl_media=False)
+        post(workspace, text=message.fallback, unfurl_media=False)
+    assert workspace.pings == []
+    assert workspace.unfurls == []
+    _assert_each_is_told_once_or_counted(announcement, told)
+
+
+def _assert_each_is_told_once_or_counted(
+    announcement: Announcement, told: tuple[Message, ...]
+) -> None:
+    everything = "\n".join(map(shown, told))
+    times = [everything.count(mark(int(item.fingerprint, 16))) for item in announcement.items]
+    assert set(times) <= {0, 1}
+    counted = left_out(told[-1]) if len(told) > 1 else left_out(told[0])
+    assert sum(times) + counted == sum(announcement.counts.values())
+
+
+def test_the_worst_stand_in_the_message_and_the_others_in_its_thread() -> None:
+    announcement = random_announcement(7)
+    items = tuple(
+        item._replace(
+            topic=Topic.NEW, key_name=f"{mark(n)} key", title="T", fix="F", evidence="e", owner="o",
+            owner_email="", project="p",
+        )
+        for n, item in enumerate(random_announcement(11).items[:1] * 30)
+    )  # fmt: skip
+    announcement = replace(announcement, items=items, counts={Topic.NEW: 30}, gaps=())
+    first, *rest = messages(announcement, IN_CHANNEL)
+    assert [n for n in range(30) if mark(n) in shown(first)] == list(range(TOP))
+    assert left_out(first) == 20
+    assert [n for n in range(30) if mark(n) in "".join(map(shown, rest))] == list(range(TOP, 30))
+    assert all(left_out(message) == 0 for message in rest)
+
+
+def test_what_is_open_still_and_what_was_resolved_stand_below_in_a_few_lines() -> None:
+    item = random_announcement(11).items[0]._replace(key_name="k")
+    for topic in (Topic.REMINDER, Topic.RESOLVED):
+        items = tuple(item._replace(topic=topic, fingerprint=f"{n:032x}") for n in range(8))
+        announcement = replace(random_announcement(7), items=items, counts={topic: 8}, gaps=())
+        first, *rest = messages(announcement, IN_CHANNEL)
+        assert left_out(first) == 8 - FEW
+        assert len(rest) == 1
+
+
+def test_a_group_is_called_for_critical_news_only() -> None:
+    style = replace(IN_CHANNEL, mention="S0123456789")
+    for seed in range(200):
+        announcement = random_announcement(seed)
+        is_grave = any(i.severity.value == "critical" for i in announcement.of(*NEWS))
+        called = [
+            message for message in messages(announcement, style) if "S0123456789" in str(message)
+        ]
+        assert len(called) == int(is_grave)
+
+
+@pytest.fixture(scope="module")
+def play() -> Any:
+    with stage() as put_on:
+        yield put_on
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_sdk_posts_them_over_http(play: Any, seed: int) -> None:
+    slack: Driven = play()
+    for message in messages(random_announcement(seed), IN_CHANNEL):
+        slack.post(
+            text=message.text,
+            blocks=list(message.blocks),
+            parse="none",
+            unfurl_links=False,
+            unfurl_media=False,
+        )
+    assert slack.fake.pings == ()
+    assert slack.fake.unfurls == ()
