@@ -17,8 +17,9 @@ from scanner.errors import AlertError, AlertUncertain
 from scanner.secret import Secret, redact
 
 API: Final = "https://slack.com/api/"
-SILENT: Final = logging.Logger("slack", logging.CRITICAL + 1)
+SILENT: Final = logging.getLogger("keyvigil.slack_sdk")
 """The SDK logs what it was answered; what matters of that is in our errors."""
+SILENT.setLevel(logging.CRITICAL + 1)
 _TIMEOUT: Final = 30
 _MOST_WAITED: Final = 300.0
 """Seconds that one delivery waits in all because Slack says so."""

@@ -22,7 +22,7 @@ from tests.alerts.fake_slack.faults import (
 )
 from tests.alerts.fake_slack.workspace import Message
 from tests.alerts.nights import ROUTE, Killed, Nights
-from tests.alerts.test_slack_blocks import _texts
+from tests.alerts.reading import shown
 from tests.factories import NOW, a_key, an_inventory, an_owner
 
 AMBIGUOUS: tuple[Fault, ...] = (
@@ -50,7 +50,7 @@ def told(messages: tuple[Message, ...], number: int, *, resolved: bool = False) 
 
 
 def _part(message: Message, *, resolved: bool) -> str:
-    news, _, done = "\n".join(_texts(list(message.blocks))).partition("Resolved:")
+    news, _, done = shown(message).partition("Resolved:")
     return done if resolved else news
 
 

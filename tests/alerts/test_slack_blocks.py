@@ -15,24 +15,11 @@ from tests.alerts.fake_slack.driving import CHANNELS, SCOPES, Driven, stage
 from tests.alerts.fake_slack.request import Request
 from tests.alerts.fake_slack.workspace import Workspace
 from tests.alerts.random_announcements import mark, random_announcement
+from tests.alerts.reading import shown
 
 IN_CHANNEL: Final = Style(report="https://reports.example.com/")
 BY_WEBHOOK: Final = Style(has_thread=False)
 _MORE: Final = re.compile(r"… and ([\d,]+) more")
-
-
-def shown(message: Message) -> str:
-    """All that a message shows."""
-    return "\n".join(_texts(list(message.blocks)))
-
-
-def _texts(value: Any) -> list[str]:
-    if isinstance(value, list):
-        return [text for item in value for text in _texts(item)]
-    if not isinstance(value, dict):
-        return []
-    own = [value["text"]] if isinstance(value.get("text"), str) else []
-    return [*own, *(text for name in ("text", "elements") for text in _texts(value.get(name)))]
 
 
 def left_out(message: Message) -> int:

@@ -1,0 +1,87 @@
+"""What is to be told, on SQLite and on PostgreSQL: kept with its scan, until it is told."""
+
+from datetime import timedelta
+
+import pytest
+
+from scanner.announcement import Draft, Part, PartState, Sink
+from scanner.errors import StoreError
+from scanner.lifecycle import Standing, State
+from scanner.ports import Lease
+from scanner.store.history import SqlStore
+from tests.alerts.random_announcements import random_announcement
+from tests.factories import NOW
+from tests.store.making import ACME, a_case, a_history, a_store
+
+TOMORROW = NOW + timedelta(days=1)
+SENDING = Part(state=PartState.SENDING, at=NOW)
+SENT = Part(state=PartState.SENT, at=NOW, receipt={"channel": "C1", "ts": "1.2"})
+
+
+def a_draft(seed: int = 3, route: str = "security") -> Draft:
+    return Draft(route, Sink.SLACK, "#security", random_announcement(seed))
+
+
+def record(store: SqlStore, lease: Lease, *told: Draft) -> None:
+    history = a_history(NOW, Standing(State.NEW, a_case()))
+    store.record(lease, history, b"seen", told)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_what_is_to_be_told_is_read_again_as_it_was(place: str, seed: int) -> None:
+    store = a_store(place)
+    draft = a_draft(seed)
+    with store.hold(ACME) as lease:
+        record(store, lease, draft, a_draft(seed, route="other"))
+    own, other = sorted(a_store(place).outbox.pending(ACME), key=lambda one: one.draft.route)[::-1]
+    assert (own.draft, own.made_at, own.parts) == (draft, NOW, {})
+    assert other.id != own.id
+    assert store.outbox.pending("Other") == ()
+
+
+def test_a_scan_that_is_not_recorded_has_nothing_to_tell(place: str) -> None:
+    store = a_store(place)
+    lost = Lease(organization=ACME, holder="nobody", token=9)
+    with pytest.raises(StoreError):
+        record(store, lost, a_draft())
+    assert store.outbox.pending(ACME) == ()
+
+
+def test_parts_are_kept_and_what_is_done_is_pending_no_more(place: str) -> None:
+    store = a_store(place)
+    outbox = store.outbox
+    with store.hold(ACME) as lease:
+        record(store, lease, a_draft())
+        (delivery,) = outbox.pending(ACME)
+        outbox.note(lease, delivery.id, "message", SENDING)
+        outbox.note(lease, delivery.id, "thread-1", SENDING)
+        outbox.note(lease, delivery.id, "message", SENT)
+        (begun,) = outbox.pending(ACME)
+        assert begun.parts == {"message": SENT, "thread-1": SENDING}
+        outbox.close(lease, delivery.id, delivered=True)
+    assert outbox.pending(ACME) == ()
+    (done,) = outbox.delivered(ACME, "security", "#security", NOW)
+    assert done.parts["message"].receipt == {"channel": "C1", "ts": "1.2"}
+    assert outbox.delivered(ACME, "security", "#other", NOW) == ()
+    assert outbox.delivered(ACME, "security", "#security", TOMORROW) == ()
+
+
+def test_who_lost_the_lock_can_note_nothing(place: str) -> None:
+    store = a_store(place)
+    with store.hold(ACME) as lease:
+        record(store, lease, a_draft())
+        (delivery,) = store.outbox.pending(ACME)
+    with store.hold(ACME):
+        with pytest.raises(StoreError, match="took over"):
+            store.outbox.note(lease, delivery.id, "message", SENDING)
+        with pytest.raises(StoreError, match="took over"):
+            store.outbox.close(lease, delivery.id, delivered=True)
+    assert [one.parts for one in store.outbox.pending(ACME)] == [{}]
+
+
+def test_what_is_too_old_to_keep_is_forgotten_with_its_scan(place: str) -> None:
+    store = a_store(place)
+    with store.hold(ACME) as lease:
+        record(store, lease, a_draft())
+    store.prune(ACME, NOW + timedelta(days=4000))
+    assert store.outbox.pending(ACME) == ()
