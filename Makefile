@@ -21,7 +21,7 @@ bench: $(READY)  ## figures, not verdicts
 	$(BIN)/pytest tests/bench -q --override-ini python_files="bench_*.py"
 
 pictures: $(READY)  ## those in the README, of the demo's report
-	$(BIN)/python tests/browser/pictures.py
+	$(BIN)/python -m tests.browser.pictures
 
 lint: $(READY)
 	$(BIN)/ruff check

@@ -152,8 +152,11 @@ def _groups(
     """Yield the items rule by rule: severity and title, the keys, and how to mend it."""
     for first, members in by_rule(items):
         yield _section(
-            _text(f"{SHAPES[first.severity]} {first.severity.value.capitalize()}  ", bold=True),
-            _text(plain(first.title, 120), bold=True),
+            _text(
+                f"{SHAPES[first.severity]} {first.severity.value.capitalize()}:"
+                f" {plain(first.title, 120)}",
+                bold=True,
+            ),
         )
         yield _list(_line(item, announcement, resolved) for item in members)
         if first.fix:

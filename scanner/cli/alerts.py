@@ -99,7 +99,7 @@ def print_alert(route: Route, what: Announcement) -> None:
     out.print(Text.assemble((f"{route.name}", "bold"), (f"{to}:", "dim")))
     out.print(inert(f"  {headline(what)}", "bold"))
     for line in in_lines(what, _SHOWN):
-        tell(out, inert(f"  {line}"))
+        tell(out, inert(f"  {line}".rstrip()))
 
 
 def _chosen(routes: Sequence[Route], names: list[str] | None) -> Sequence[Route]:

@@ -8,6 +8,9 @@ from typing import Annotated, Final
 
 import typer
 
+from scanner.announce import announcement
+from scanner.announcement import Route, Sink
+from scanner.cli.alerts import print_alert
 from scanner.cli.console import ExitCode, out, say
 from scanner.cli.run import Memory, Source, conclude, live, remembered, scan_and_report
 from scanner.cli.summary import changes_of
@@ -23,6 +26,7 @@ from scanner.wiring import demo_nights, open_store
 
 _NIGHTS: Final = 14
 _ORGANIZATION: Final = "Acme Robotics"
+_CHANNEL: Final = Route(name="In Slack", sink=Sink.SLACK, to="#security")
 _HISTORY: Final = "demo-history.db"
 """Made anew by each run: a name that nobody's own history has."""
 
@@ -56,8 +60,10 @@ def demo(
             else:
                 out.print("")
                 outputs = (("html", html), ("json", json))
-                last = scan_and_report(source, policies, outputs, memory=memory)
-                code = conclude(*last, None)
+                result, failures = scan_and_report(source, policies, outputs, memory=memory)
+                code = conclude(result, failures, None)
+                out.print("")
+                print_alert(_CHANNEL, announcement(result, _CHANNEL))
     out.print("")
     out.print(f"Report:    {html}", soft_wrap=True)
     out.print(f"As JSON:   {json}", soft_wrap=True)

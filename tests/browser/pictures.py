@@ -1,5 +1,6 @@
 """The pictures in the README, of the demo's report: `make pictures`."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -7,6 +8,8 @@ import tempfile
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
+
+from tests.browser.slack_page import page
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 FLAGS = ["--disable-quic", "--disable-background-networking", "--disable-component-update"]
@@ -28,19 +31,30 @@ def take() -> None:
             executable_path=shutil.which("chromium"), args=FLAGS, chromium_sandbox=False
         )
         for name, (scheme, width, height, address) in PICTURES.items():
-            page = browser.new_page(
+            view = browser.new_page(
                 color_scheme="dark" if scheme == "dark" else "light",
                 viewport={"width": width, "height": height},
                 offline=True,
             )
-            page.goto((Path(folder) / "report.html").as_uri() + address)
+            view.goto((Path(folder) / "report.html").as_uri() + address)
             if address:
-                page.locator("#table button.open").nth(1).click()
-                page.evaluate("document.activeElement.blur()")
-                page.evaluate("document.getElementById('findings').scrollIntoView()")
-            page.screenshot(path=DOCS / name)
-            page.close()
+                view.locator("#table button.open").nth(1).click()
+                view.evaluate("document.activeElement.blur()")
+                view.evaluate("document.getElementById('findings').scrollIntoView()")
+            view.screenshot(path=DOCS / name)
+            view.close()
+        alert = browser.new_page(viewport={"width": 760, "height": 200}, offline=True)
+        alert.set_content(_alert(keyvigil, Path(folder)))
+        alert.screenshot(path=DOCS / "alert.png", full_page=True)
         browser.close()
+
+
+def _alert(keyvigil: str, folder: Path) -> str:
+    """Return the page of what Slack is told of the demo's last night."""
+    command = [keyvigil, "alerts", "preview", "--json", "--store", str(folder / "demo-history.db")]
+    shown = subprocess.run(command, check=True, capture_output=True).stdout  # noqa: S603 - our own
+    first, *rest = json.loads(shown)["slack"]
+    return page(first, len(rest))
 
 
 if __name__ == "__main__":
