@@ -17,6 +17,7 @@ from scanner.alerts.wording import (
     headline,
     is_grave,
     named,
+    page_link,
     plain,
     scanned,
     verdict,
@@ -229,7 +230,8 @@ def _closing(announcement: Announcement, style: Style) -> Iterator[_Element]:
     yield _text(f"{scanned(announcement)}, {announcement.scan_id}.", italic=True)
     if style.report:
         yield _text(" ")
-        yield {"type": "link", "url": style.report, "text": "Open the report"}
+        url = page_link(style.report, announcement)
+        yield {"type": "link", "url": url, "text": "Open the report"}
 
 
 def _gap_lines(announcement: Announcement) -> list[str]:

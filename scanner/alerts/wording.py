@@ -65,6 +65,12 @@ def scanned(announcement: Announcement) -> str:
     return f"Scan of {moment(announcement.at)}, policy {policies}"
 
 
+def page_link(template: str, announcement: Announcement) -> str:
+    """Return the address of a scan's page: {scan_id} and {date} in a template filled in."""
+    day = f"{announcement.at:%Y-%m-%d}"
+    return template.replace("{scan_id}", announcement.scan_id).replace("{date}", day)
+
+
 def moment(at: datetime) -> str:
     """Spell a moment."""
     return f"{at:%Y-%m-%d %H:%M} UTC"

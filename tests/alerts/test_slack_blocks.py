@@ -89,6 +89,14 @@ def test_what_is_open_still_and_what_was_resolved_stand_below_in_a_few_lines() -
         assert len(rest) == 1
 
 
+def test_the_link_leads_to_the_page_of_the_scan() -> None:
+    style = Style(report="https://reports.example.com/{date}/{scan_id}.html")
+    announcement = random_announcement(7)
+    first, *_ = messages(announcement, style)
+    page = f"https://reports.example.com/2026-07-01/{announcement.scan_id}.html"
+    assert page in str(first.blocks[-1])
+
+
 def test_a_group_is_called_for_critical_news_only() -> None:
     style = replace(IN_CHANNEL, mention="S0123456789")
     for seed in range(200):
