@@ -25,7 +25,8 @@ _TIMEOUT: Final = 30.0
 _PAUSES: Final = (1.0, 4.0, 16.0)
 """Seconds between tries: a receiver knows a request that comes twice by its id."""
 _LONGEST_PAUSE: Final = 60.0
-_AGAIN: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
+_AGAIN: Final = frozenset({408, 425, 429})
+"""Besides all of 500 and above."""
 
 
 class WebhookSink:
@@ -58,25 +59,43 @@ class WebhookSink:
             log.done(_PART)
             return
         raise AlertError(
-            f"The webhook did not take it: {self._url.mask(redact(said))}.",
-            help="Check KEYVIGIL_WEBHOOK_URL and its receiver; the next scan tells what is left.",
+            f"The webhook did not confirm it: {said}.",
+            help=f"Check {delivery.draft.target} and what receives there; the next scan sends it"
+            " again, under the same id.",
         )
 
     def _try(self, delivery_id: str, body: bytes) -> tuple[str, float | None]:
         """Send once; return what went wrong, or "", and the wait before another try, if any."""
-        headers = {"content-type": "application/json", **self._signed(delivery_id, body)}
+        url = self._url.reveal()
+        headers = {
+            "content-type": "application/json",
+            "user-agent": "keyvigil",
+            **self._signed(delivery_id, body),
+        }
         try:
-            answer = httpx2.post(
-                self._url.reveal(), content=body, headers=headers, timeout=_TIMEOUT
-            )
-        except httpx2.HTTPError as error:
-            return str(error) or type(error).__name__, 0.0
-        if answer.is_success:
-            return "", None
-        asked = answer.headers.get("retry-after", "0")
-        wait = float(asked) if asked.isascii() and asked.isdecimal() else 0.0
-        said = f"it answered {answer.status_code}"
-        return said, wait if answer.status_code in _AGAIN else None
+            with httpx2.stream(  # what the receiver says beside the status interests nobody
+                "POST",
+                url,
+                content=body,
+                headers=headers,
+                timeout=_TIMEOUT,
+                follow_redirects=False,
+                trust_env=url.startswith("https:"),  # a proxy cannot reach this machine
+            ) as answer:
+                return _meaning(answer)
+        except httpx2.RequestError as error:
+            return self._shown(error), 0.0
+        except (httpx2.InvalidURL, ImportError, OSError, ValueError) as error:
+            settings = "HTTPS_PROXY, ALL_PROXY and SSL_CERT_FILE"
+            return f"nothing was sent, check {settings} ({type(error).__name__})", None
+
+    def _shown(self, error: httpx2.RequestError) -> str:
+        """Say why no answer came; not in the receiver's words, which may repeat the address."""
+        if isinstance(error, httpx2.TimeoutException):
+            return f"no answer within {_TIMEOUT:.0f} seconds"
+        if isinstance(error, httpx2.ProtocolError):
+            return "the connection ended without an answer that is HTTP"
+        return self._url.mask(redact(str(error))) or type(error).__name__
 
     def _signed(self, delivery_id: str, body: bytes) -> dict[str, str]:
         moment = str(int(self._clock().timestamp()))
@@ -89,6 +108,19 @@ class WebhookSink:
         }
 
 
+def _meaning(answer: httpx2.Response) -> tuple[str, float | None]:
+    """Return what an answer says went wrong, or "", and the wait before another try, if any."""
+    if answer.is_success:
+        return "", None
+    status = answer.status_code
+    if answer.is_redirect:
+        return f"it answered {status}, and a redirect is not followed", None
+    asked = answer.headers.get("retry-after", "")
+    wait = float(asked) if asked.isascii() and asked.isdecimal() else 0.0
+    is_passing = status in _AGAIN or answer.is_server_error
+    return f"it answered {status}", wait if is_passing else None
+
+
 def signing_key(secret: Secret | None) -> bytes:
     """Return the key in a secret `whsec_<base64>`; raise UsageError if it is none."""
     text = secret.reveal() if secret else ""
@@ -97,9 +129,13 @@ def signing_key(secret: Secret | None) -> bytes:
     except (binascii.Error, ValueError):
         key = b""
     if not text.startswith(_PREFIX) or len(key) < 24:  # noqa: PLR2004 - the standard's least
+        what = (
+            "is no secret that signs: whsec_ and at least 24 bytes as base64"
+            if text
+            else "is not set, and what goes to the webhook is signed with it"
+        )
         raise UsageError(
-            "KEYVIGIL_WEBHOOK_SECRET is no secret that signs: whsec_ and at least 24 bytes as"
-            " base64.",
+            f"KEYVIGIL_WEBHOOK_SECRET {what}.",
             help='Make one: python3 -c "import base64, secrets;'
             " print('whsec_' + base64.b64encode(secrets.token_bytes(32)).decode())\"",
         )
@@ -107,7 +143,7 @@ def signing_key(secret: Secret | None) -> bytes:
 
 
 def alert_json(delivery: Delivery) -> dict[str, Any]:
-    """Return the body: `keyvigil.alert/1`."""
+    """Return the body: `keyvigil.alert/1`; null is what nobody knows or there is none of."""
     announcement = delivery.draft.announcement
     return {
         "schema": SCHEMA,
@@ -142,11 +178,15 @@ def _finding(item: Item) -> dict[str, Any]:
         "severity_before": item.before.value if item.before else None,
         "rule": item.rule,
         "title": item.title,
-        "evidence": item.evidence,
-        "fix": item.fix,
-        "key": {"id": item.key_id, "name": item.key_name, "redacted_value": item.redacted_value},
-        "project": item.project,
-        "owner": {"name": item.owner, "email": item.owner_email},
+        "evidence": item.evidence or None,
+        "fix": item.fix or None,
+        "key": {
+            "id": item.key_id,
+            "name": item.key_name or None,
+            "redacted_value": item.redacted_value,
+        },
+        "project": item.project or None,
+        "owner": {"name": item.owner or None, "email": item.owner_email or None},
         "found_at": item.since.isoformat(),
         "resolution": item.resolution or None,
     }

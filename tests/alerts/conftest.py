@@ -1,5 +1,7 @@
-"""A fake Slack and a store for the tests of the alerts."""
+"""A fake Slack, a store, and a certificate that nobody vouches for."""
 
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from scanner.store.history import Keeping, SqlStore
 from tests.alerts.fake_slack.driving import stage
 from tests.alerts.fake_slack.workspace import Pace
 from tests.alerts.nights import Nights, Play
+from tests.conftest import absent
 
 
 @pytest.fixture(scope="module")
@@ -24,3 +27,21 @@ def nights(play: Play, tmp_path: Path) -> Nights:
     """Nights over a new store and a Slack that keeps its pace."""
     store = SqlStore(open_database(str(tmp_path / "h.db")), keeping=Keeping(), lease=30)
     return Nights(store=store, slack=play(pace=Pace()))
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with a certificate for this machine, signed by itself, and its key."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        absent("there is no openssl on this machine")
+        raise AssertionError
+    folder = tmp_path_factory.mktemp("certificate")
+    key, certificate, both = (folder / name for name in ("key.pem", "certificate.pem", "both.pem"))
+    subject = ("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1")
+    kind = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2")
+    files = ("-keyout", str(key), "-out", str(certificate))
+    command = [openssl, "req", "-x509", *kind, *subject, *files]
+    subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - our own command
+    both.write_bytes(certificate.read_bytes() + key.read_bytes())
+    return both
