@@ -4,6 +4,7 @@ Slack tells nothing of what a webhook posted: where the answer is lost, the mess
 """
 
 import http.client
+import re
 import urllib.error
 from collections.abc import Callable
 from typing import Final
@@ -20,14 +21,26 @@ from scanner.secret import Secret, redact
 _PART: Final = "message"
 _TIMEOUT: Final = 30
 _MOST_WAITED: Final = 300.0
+"""Seconds that one delivery waits in all because Slack says so."""
+_TAKEN: Final = "ok"
+_CODE: Final = re.compile(r"[a-z_]{2,60}")
+"""Slack's words for why not; other text may be a proxy's, and repeat the address."""
+_GONE: Final = "The webhook is gone: make a new one and set {variable} to its address."
 _MENDS: Final = {
-    "invalid_token": "The webhook is gone: make a new one and set KEYVIGIL_SLACK_WEBHOOK.",
-    "no_service": "The webhook is gone: make a new one and set KEYVIGIL_SLACK_WEBHOOK.",
-    "no_active_hooks": "The webhook is switched off: make a new one.",
-    "channel_not_found": "The webhook's channel is gone: make a webhook for another.",
-    "channel_is_archived": "The webhook's channel is archived: make a webhook for another.",
+    "invalid_token": _GONE,
+    "no_service": _GONE,
+    "no_service_id": _GONE,
+    "no_team": _GONE,
+    "no_active_hooks": "The webhook is switched off: make a new one and set {variable}.",
+    "channel_not_found": "The webhook's channel is gone: make a webhook for another, set {variable}"
+    " to its address.",
+    "channel_is_archived": "The webhook's channel is archived: make a webhook for another, set"
+    " {variable} to its address.",
     "action_prohibited": "A rule of the workspace keeps the webhook from posting: ask its owners.",
+    "team_disabled": "The workspace is switched off: ask its owners.",
 }
+_CHECK: Final = "Check that {variable} is the webhook's address; the next scan tells what is left."
+_LATER: Final = "The next scan tells what is left."
 
 
 class SlackWebhookSink:
@@ -36,13 +49,13 @@ class SlackWebhookSink:
     def __init__(
         self, url: Secret, route: Route, *, report: str, sleep: Callable[[float], None]
     ) -> None:
-        """Take the webhook's address, and a link to the report's page, or ""."""
+        """Take the webhook's address, and that of the report's page, or ""."""
         self._client = WebhookClient(
             url.reveal(), timeout=_TIMEOUT, retry_handlers=[], logger=SILENT
         )
         self._url = url
         self._style = Style(mention=route.mention, report=report, has_thread=False)
-        self._sleep = sleep
+        self._sleep, self._waited = sleep, 0.0
 
     def __call__(self, delivery: Delivery, log: Log, _report: bytes | None) -> None:
         """Post the message, unless it is known to be there."""
@@ -50,56 +63,67 @@ class SlackWebhookSink:
         if part is not None and part.state is PartState.SENT:
             return
         (message,) = messages(delivery.draft.announcement, self._style)
+        self._waited = 0.0
         log.begin(_PART)
         answer = self._post(message, with_blocks=True)
         if answer.status_code == http.client.BAD_REQUEST and "blocks" in answer.body:
             answer = self._post(message, with_blocks=False)
-        if answer.status_code != http.client.OK:
-            raise self._refused(answer)
+        if answer.status_code != http.client.OK or answer.body.strip() != _TAKEN:
+            raise self._refused(answer, delivery.draft.target)
         log.done(_PART)
 
     def _post(self, message: Message, *, with_blocks: bool) -> WebhookResponse:
-        waited = 0.0
         while True:
-            try:
-                answer = self._client.send(
-                    text=message.text if with_blocks else message.fallback,
-                    blocks=list(message.blocks) if with_blocks else None,
-                    unfurl_links=False,
-                    unfurl_media=False,
-                )
-            except urllib.error.URLError as error:  # while connecting or sending: it was not sent
-                raise AlertError(
-                    f"Slack cannot be reached: {self._url.mask(redact(str(error.reason)))}.",
-                    help="Check the network and HTTPS_PROXY; the next scan tells what is left.",
-                ) from None
-            except (OSError, http.client.HTTPException) as error:
-                raise self._uncertain(str(error) or type(error).__name__) from None
+            answer = self._send(message, with_blocks=with_blocks)
             if answer.status_code != http.client.TOO_MANY_REQUESTS:
                 return answer
             wait = _seconds(answer)
-            waited += wait
-            if waited > _MOST_WAITED:
+            if self._waited + wait > _MOST_WAITED:
                 return answer
+            self._waited += wait
             self._sleep(wait)
 
-    def _refused(self, answer: WebhookResponse) -> AlertError:
-        status = answer.status_code
-        if status >= http.client.INTERNAL_SERVER_ERROR:
-            return self._uncertain(f"status {status}")
-        said = self._url.mask(redact(answer.body.strip()[:200]))
-        return AlertError(f"Slack refused: {said} ({status}).", help=_MENDS.get(said))
+    def _send(self, message: Message, *, with_blocks: bool) -> WebhookResponse:
+        try:
+            return self._client.send(
+                text=message.text if with_blocks else message.fallback,
+                blocks=list(message.blocks) if with_blocks else None,
+                unfurl_links=False,
+                unfurl_media=False,
+            )
+        except urllib.error.URLError as error:  # while connecting or sending: it was not sent
+            raise AlertError(
+                f"Slack cannot be reached: {self._url.mask(redact(str(error.reason)))}.",
+                help="Check the network and HTTPS_PROXY; the next scan tells what is left.",
+            ) from None
+        except OSError as error:
+            why = self._url.mask(redact(str(error))) or type(error).__name__
+            raise _uncertain(why) from None
+        except (http.client.HTTPException, LookupError, ValueError) as error:
+            raise _uncertain(type(error).__name__) from None
 
-    def _uncertain(self, why: str) -> AlertUncertain:
-        return AlertUncertain(
-            f"Slack did not answer as it should ({self._url.mask(redact(why))}), so that nobody"
-            " knows whether the message arrived.",
-            help="The next scan sends it again; a bot token could look first.",
-        )
+    def _refused(self, answer: WebhookResponse, variable: str) -> AlertError:
+        status, body = answer.status_code, answer.body.strip()
+        if status >= http.client.INTERNAL_SERVER_ERROR:
+            return _uncertain(f"status {status}")
+        if status == http.client.OK:  # of a page that a redirect led to, or of a proxy
+            return _uncertain(f"status {status}, but not the word {_TAKEN}")
+        if status == http.client.TOO_MANY_REQUESTS:
+            said = f"Slack still asks to wait after {_MOST_WAITED:.0f} seconds"
+            return AlertError(f"{said}.", help=_LATER)
+        code = body if _CODE.fullmatch(body) else ""
+        said = f"Slack refused: {code} ({status})" if code else f"Slack refused: status {status}"
+        return AlertError(f"{said}.", help=_MENDS.get(code, _CHECK).format(variable=variable))
+
+
+def _uncertain(why: str) -> AlertUncertain:
+    return AlertUncertain(
+        f"Slack did not answer as it should ({why}), so that nobody knows whether the message"
+        " arrived.",
+        help="The next scan sends it again; a bot token could look first.",
+    )
 
 
 def _seconds(answer: WebhookResponse) -> float:
-    try:
-        return max(float(answer.headers.get("Retry-After", 1)), 1.0)
-    except ValueError:
-        return 1.0
+    asked = str(answer.headers.get("Retry-After", ""))
+    return max(float(asked), 1.0) if asked.isascii() and asked.isdecimal() else 1.0
