@@ -1,8 +1,10 @@
 """The sink of mail: a short summary in text and HTML, the report attached."""
 
+import base64
 import smtplib
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -11,7 +13,7 @@ from typing import Final
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 
-from scanner.alerts.text import in_lines
+from scanner.alerts.text import in_lines, page_address
 from scanner.alerts.wording import (
     SHAPES,
     by_rule,
@@ -26,12 +28,18 @@ from scanner.announcement import NEWS, Announcement, Delivery, PartState, Route,
 from scanner.bundled import bundled
 from scanner.errors import AlertError, AlertUncertain
 from scanner.ports import Log
-from scanner.secret import Secret, redact
+from scanner.secret import Secret
 
 _PART: Final = "mail"
 _TIMEOUT: Final = 60
 _SHOWN: Final = 20
+_LINE: Final = 300
+_LARGE: Final = frozenset({523, 552})
+_TOO_LARGE: Final = "The report is not attached: the mail server takes no mail of that size."
 _HELP: Final = "Check KEYVIGIL_SMTP_URL; the next scan tells what is left."
+_CHECK_ROUTE: Final = "Check the addresses in keyvigil.yaml or KEYVIGIL_MAIL_TO."
+
+_Refused = Mapping[str, tuple[int, bytes]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +59,7 @@ class EmailSink:
     """Implements AlertSink for the addresses of one route, separated by commas."""
 
     def __init__(self, route: Route, server: MailServer, *, report: str) -> None:
-        """Take the route, its mail server, and a link to the report's page, or ""."""
+        """Take the route, its mail server, and the address of the report's page, or ""."""
         self._route, self._server, self._report = route, server, report
 
     def __call__(self, delivery: Delivery, log: Log, report: bytes | None) -> None:
@@ -59,15 +67,18 @@ class EmailSink:
         part = log.part(_PART)
         if part is not None and part.state is PartState.SENT:
             return
-        mail = self._mail(delivery, report if self._route.attach else None)
+        page = report if self._route.attach else None
+        mail = self._mail(delivery, page)
+        smaller = None if page is None else self._mail(delivery, None, _TOO_LARGE)
         log.begin(_PART)
-        refused = self._explained(lambda: self._hand_in(mail))
+        refused = self._explained(lambda: self._hand_in(mail, smaller))
         log.done(_PART, refused=", ".join(refused))
         if refused:
-            raise AlertError(f"The mail server refused {', '.join(refused)}.", help=_HELP)
+            raise AlertError(_refusal(refused), help=f"{_CHECK_ROUTE} The others have the mail.")
 
-    def _mail(self, delivery: Delivery, report: bytes | None) -> EmailMessage:
+    def _mail(self, delivery: Delivery, report: bytes | None, *remarks: str) -> EmailMessage:
         announcement = delivery.draft.announcement
+        address = page_address(self._report, announcement)
         mail = EmailMessage()
         mail["Subject"] = f"[KeyVigil] {headline(announcement)}"
         mail["From"] = self._server.sender
@@ -75,16 +86,32 @@ class EmailSink:
         mail["Date"] = format_datetime(delivery.made_at)
         mail["Message-ID"] = f"<{delivery.id}@keyvigil>"  # the same mail again is known by it
         mail["Auto-Submitted"] = "auto-generated"
-        link = ["", f"Report: {self._report}"] if self._report else []
-        mail.set_content("\n".join([*in_lines(announcement, _SHOWN), *link]) + "\n")
-        mail.add_alternative(_html(announcement, self._report), subtype="html")
+        more = [*([f"Report: {address}"] if address else []), *remarks]
+        lines = [*in_lines(announcement, _SHOWN), *([""] if more else []), *more]
+        mail.set_content("\n".join(lines) + "\n")
+        mail.add_alternative(_html(announcement, address, remarks), subtype="html")
         if report is not None:
             name = f"keyvigil-{announcement.scan_id}.html"
             mail.add_attachment(report, maintype="text", subtype="html", filename=name)
         return mail
 
-    def _hand_in(self, mail: EmailMessage) -> dict[str, tuple[int, bytes]]:
-        """Hand the mail in; return which addresses were refused, if others were not."""
+    def _hand_in(self, mail: EmailMessage, smaller: EmailMessage | None) -> _Refused:
+        """Hand the mail in, the smaller where it is too large; return who was refused."""
+        smtp = self._connected()
+        try:
+            try:
+                return _sent(smtp, mail)
+            except smtplib.SMTPResponseException as error:
+                if error.smtp_code not in _LARGE or smaller is None:
+                    raise
+            return _sent(smtp, smaller)
+        finally:
+            with suppress(smtplib.SMTPException, OSError):  # what was taken is taken
+                smtp.quit()
+            smtp.close()
+
+    def _connected(self) -> smtplib.SMTP:
+        """Connect and log in, over TLS unless the server is on this machine."""
         server = self._server
         context = ssl.create_default_context()
         if server.is_tls_from_start:
@@ -93,32 +120,75 @@ class EmailSink:
             )
         else:
             smtp = smtplib.SMTP(server.host, server.port, timeout=_TIMEOUT)
-        with smtp:
+        try:
             if not server.is_tls_from_start and not server.is_loopback:
                 smtp.starttls(context=context)
             if server.user:
                 smtp.login(server.user, server.password.reveal())
-            return smtp.send_message(mail)
+        except BaseException:
+            smtp.close()
+            raise
+        return smtp
 
-    def _explained(
-        self, hand_in: Callable[[], dict[str, tuple[int, bytes]]]
-    ) -> dict[str, tuple[int, bytes]]:
+    def _explained(self, hand_in: Callable[[], _Refused]) -> _Refused:
         try:
             return hand_in()
-        except smtplib.SMTPServerDisconnected as error:
+        except _HungUp as error:
             raise AlertUncertain(
                 f"The mail server hung up ({self._shown(error)}), so that nobody knows whether it"
                 " took the mail.",
                 help="The next scan sends it again, under the same Message-ID.",
             ) from None
-        except (smtplib.SMTPException, OSError) as error:
+        except smtplib.SMTPRecipientsRefused as error:
+            raise AlertError(_refusal(error.recipients), help=_CHECK_ROUTE) from None
+        except smtplib.SMTPAuthenticationError as error:
+            raise AlertError(
+                f"The mail server does not let KeyVigil log in: {self._shown(error)}.",
+                help="Check the user and the password in KEYVIGIL_SMTP_URL.",
+            ) from None
+        except (smtplib.SMTPException, OSError, ValueError) as error:
             raise AlertError(f"The mail was not taken: {self._shown(error)}.", help=_HELP) from None
 
     def _shown(self, error: Exception) -> str:
-        return self._server.password.mask(redact(str(error) or type(error).__name__))
+        """Say what went wrong, should the server repeat the password, without it."""
+        text = _words(error)
+        user, password = self._server.user, self._server.password.reveal()
+        for sent in (password, f"\0{user}\0{password}"):
+            encoded = base64.b64encode(sent.encode(errors="replace")).decode()
+            text = Secret(encoded).mask(Secret(sent).mask(text)) if password else text
+        return plain(text, _LINE).rstrip(".")
 
 
-def _html(announcement: Announcement, report: str) -> str:
+class _HungUp(smtplib.SMTPServerDisconnected):
+    """The connection ended while the mail was handed in."""
+
+
+def _sent(smtp: smtplib.SMTP, mail: EmailMessage) -> _Refused:
+    try:
+        return smtp.send_message(mail)
+    except smtplib.SMTPServerDisconnected as error:
+        raise _HungUp(*error.args) from None
+
+
+def _words(error: Exception) -> str:
+    """Return what the server said, or else what went wrong."""
+    if isinstance(error, smtplib.SMTPResponseException):
+        return _answer(error.smtp_code, error.smtp_error)
+    return str(error) or type(error).__name__
+
+
+def _answer(code: int, said: bytes | str) -> str:
+    text = said.decode(errors="replace") if isinstance(said, bytes) else said
+    return f"{code} {text}"
+
+
+def _refusal(refused: _Refused) -> str:
+    """Say which addresses the server refuses, and why."""
+    each = "; ".join(f"{address} ({_answer(*answer)})" for address, answer in refused.items())
+    return f"The mail server refused {plain(each, _LINE)}."
+
+
+def _html(announcement: Announcement, report: str, remarks: Sequence[str]) -> str:
     """Render the summary; a template that escapes whatever strangers wrote."""
     kinds = (("", NEWS), ("Still open", (Topic.REMINDER,)), ("Resolved", (Topic.RESOLVED,)))
     sections = []
@@ -135,6 +205,7 @@ def _html(announcement: Announcement, report: str) -> str:
         sections=sections,
         shapes=SHAPES,
         report=report,
+        remarks=remarks,
         details=details,
         named=named,
         plain=plain,
