@@ -1,7 +1,9 @@
 """Who is told of what: by keyvigil.yaml, or else by the environment; secrets by the latter only."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from email.utils import getaddresses
 from pathlib import Path
 from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -11,7 +13,7 @@ from scanner.announcement import Route, Sink
 from scanner.errors import UsageError
 from scanner.secret import Secret
 from scanner.settings import is_loopback
-from scanner.settings_file import DEFAULT_FILE, FileSettings, read_settings_file
+from scanner.settings_file import DEFAULT_FILE, FileSettings, is_address, read_settings_file
 
 TOKEN: Final = "KEYVIGIL_SLACK_TOKEN"  # noqa: S105 - a variable's name
 CHANNEL: Final = "KEYVIGIL_SLACK_CHANNEL"
@@ -25,6 +27,7 @@ CONFIG: Final = "KEYVIGIL_CONFIG"
 SLACK_API: Final = "KEYVIGIL_SLACK_API_URL"
 
 _PORTS: Final = {"smtps": 465, "smtp": 587}
+_IS_TOKEN: Final = re.compile(r"xox[a-z][A-Za-z0-9.-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +62,15 @@ def read_alert_settings(environment: Mapping[str, str], config: Path | None) -> 
         token=_token(environment) if sinks & {Sink.SLACK, Sink.SLACK_OWNERS} else None,
         mail=_mail_server(environment) if Sink.EMAIL in sinks else None,
         addresses=addresses,
-        webhook_secret=Secret(environment.get(WEBHOOK_SECRET, "").strip()),
+        webhook_secret=Secret(secret) if (secret := _text(environment, WEBHOOK_SECRET)) else None,
         report=said.report,
         slack_api=_slack_api(environment),
     )
+
+
+def _text(environment: Mapping[str, str], name: str) -> str:
+    """Return what a variable says; "" if it is not set, or to nothing but white space."""
+    return environment.get(name, "").strip()
 
 
 def _file(environment: Mapping[str, str], named: Path | None) -> Path | None:
@@ -75,20 +83,30 @@ def _file(environment: Mapping[str, str], named: Path | None) -> Path | None:
 
 def _of_environment(environment: Mapping[str, str]) -> Iterator[Route]:
     """Yield a route for each way that the environment knows: everything, to one place."""
-    channel = environment.get(CHANNEL, "").strip()
+    channel = _text(environment, CHANNEL)
     if channel:
         yield Route(name="slack", sink=Sink.SLACK, to=channel, attach=True)
-    elif environment.get(SLACK_WEBHOOK):
+    elif _text(environment, SLACK_WEBHOOK):
         yield Route(name="slack-webhook", sink=Sink.SLACK_WEBHOOK, to=SLACK_WEBHOOK)
-    elif environment.get(TOKEN):
+    elif _text(environment, TOKEN):
         raise UsageError(
             f"{TOKEN} is set, and no channel to post to.",
             help=f"Set {CHANNEL}, for example to #security, or list routes in {DEFAULT_FILE}.",
         )
-    if environment.get(WEBHOOK):
+    if _text(environment, WEBHOOK):
         yield Route(name="webhook", sink=Sink.WEBHOOK, to=WEBHOOK)
-    if environment.get(MAIL_TO):
-        yield Route(name="email", sink=Sink.EMAIL, to=environment[MAIL_TO], attach=True)
+    if _text(environment, MAIL_TO):
+        yield Route(name="email", sink=Sink.EMAIL, to=_mail_to(environment), attach=True)
+
+
+def _mail_to(environment: Mapping[str, str]) -> str:
+    addresses = [address.strip() for address in _text(environment, MAIL_TO).split(",")]
+    if not all(map(is_address, addresses)):
+        raise UsageError(
+            f"{MAIL_TO} is no e-mail address.",
+            help="For example security@example.com; several are separated by commas.",
+        )
+    return ", ".join(addresses)
 
 
 def _has_one(route: Route) -> bool:
@@ -97,7 +115,7 @@ def _has_one(route: Route) -> bool:
 
 def _address(environment: Mapping[str, str], route: Route) -> Secret:
     """Return a webhook's address; raise UsageError unless it is one, over TLS or on loopback."""
-    text = environment.get(route.to, "").strip()
+    text = _text(environment, route.to)
     if not _is_safe(text):
         what = "is no https address" if text else "is not set"
         raise UsageError(
@@ -108,8 +126,8 @@ def _address(environment: Mapping[str, str], route: Route) -> Secret:
 
 
 def _token(environment: Mapping[str, str]) -> Secret:
-    token = environment.get(TOKEN, "").strip()
-    if not token.startswith("xox"):
+    token = _text(environment, TOKEN)
+    if not _IS_TOKEN.fullmatch(token):
         raise UsageError(
             f"{TOKEN} is {'no token of Slack' if token else 'not set'}, and alerts go to Slack.",
             help="Set it to the app's bot token (xoxb-...); deploy/slack/manifest.yaml makes one.",
@@ -118,7 +136,7 @@ def _token(environment: Mapping[str, str]) -> Secret:
 
 
 def _slack_api(environment: Mapping[str, str]) -> str:
-    address = environment.get(SLACK_API, "").strip()
+    address = _text(environment, SLACK_API)
     if address and not _is_safe(address):
         raise UsageError(
             f"{SLACK_API} is no https address.",
@@ -136,38 +154,50 @@ def _is_safe(address: str) -> bool:
 
 def _mail_server(environment: Mapping[str, str]) -> MailServer:
     """Read KEYVIGIL_SMTP_URL and KEYVIGIL_MAIL_FROM; raise UsageError on what cannot work."""
-    text = environment.get(SMTP, "").strip()
-    sender = environment.get(MAIL_FROM, "").strip()
+    text = _text(environment, SMTP)
+    sender = _text(environment, MAIL_FROM)
     url = _split(text)
-    try:
-        port = url.port or _PORTS.get(url.scheme, 0)
-    except ValueError:
-        port = 0
-    if not url.hostname or not port or url.scheme not in _PORTS:
+    user, password = unquote(url.username or ""), unquote(url.password or "")
+    is_more = bool(url.path.strip("/") or url.query or url.fragment)
+    is_plain = f"{user}{password}".isascii()
+    if not url.hostname or url.scheme not in _PORTS or is_more or not is_plain:
         raise UsageError(
             f"{SMTP} is {'no address of a mail server' if text else 'not set'}, and alerts go by"
             " mail.",
             help="For example smtps://user:password@mail.example.com or smtp://host:587, which"
-            " switches to TLS.",
+            " switches to TLS. In a password write %23 for #, %2F for /, %3F for ?, %40 for @; it"
+            " has no letters beyond ASCII.",
         )
-    if "@" not in sender or not sender.isprintable():
+    if not _is_sender(sender):
         raise UsageError(
             f"{MAIL_FROM} is {'no address' if sender else 'not set'}, and alerts go by mail.",
-            help="Set it to the address that alerts come from.",
+            help="Set it to the address that alerts come from, such as keyvigil@example.com.",
         )
     return MailServer(
         host=url.hostname,
-        port=port,
-        user=unquote(url.username or ""),
-        password=Secret(unquote(url.password or "")),
+        port=url.port or _PORTS[url.scheme],
+        user=user,
+        password=Secret(password),
         is_tls_from_start=url.scheme == "smtps",
         is_loopback=is_loopback(url.hostname),
         sender=sender,
     )
 
 
+def _is_sender(text: str) -> bool:
+    """Whether a text is one address, with or without a name before it."""
+    addresses = [address for _, address in getaddresses([text])]
+    return text.isprintable() and len(addresses) == 1 and is_address(addresses[0])
+
+
 def _split(text: str) -> SplitResult:
+    """Return an address in its parts, all empty if it is none that can be asked."""
+    nothing = urlsplit("")
+    if not text.isascii() or not text.isprintable() or " " in text:
+        return nothing
     try:
-        return urlsplit(text)
+        url = urlsplit(text)
+        _ = url.port  # read here: a port that is no number raises only now
     except ValueError:
-        return urlsplit("")
+        return nothing
+    return url

@@ -1,24 +1,30 @@
 """keyvigil.yaml: read with the care of a policy, every mistake at its place."""
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from scanner.announcement import Route, Sink
 from scanner.durations import parse_duration
-from scanner.errors import PolicyError, SettingsError, UsageError
+from scanner.errors import PolicyError, Problem, SettingsError, UsageError
 from scanner.finding import Severity
+from scanner.policy import document
 from scanner.policy.document import Items, Node, Scalar, read_document
 from scanner.policy.problems import Problems, did_you_mean
+from scanner.secret import redact
 
 DEFAULT_FILE: Final = "keyvigil.yaml"
+_CHECK_PATH: Final = "Check the path in --config or KEYVIGIL_CONFIG."
 _BYTES: Final = 1_000_000
 _VARIABLE: Final = re.compile(r"[A-Z_][A-Z0-9_]*")
 _GROUP: Final = re.compile(r"S[A-Z0-9]{6,}")
 _CHANNEL: Final = re.compile(r"#[^\s#@<>]+|[CG][A-Z0-9]{6,}")
+_ADDRESS: Final = re.compile(r"[^\s@,;:<>()\[\]\"\\]+@[^\s@,;:<>()\[\]\"\\]+")
+_PLACEHOLDER: Final = re.compile(r"\{(?:scan_id|date)\}")
 _SINKS: Final = {
     "slack": Sink.SLACK,
     "slack_owners": Sink.SLACK_OWNERS,
@@ -28,6 +34,15 @@ _SINKS: Final = {
 }
 _FILTERS: Final = ("projects", "rules", "owners")
 _OPTIONS: Final = ("severity", *_FILTERS, "mention", "attach", "quiet", "reminder")
+_VARIABLES: Final = {
+    Sink.SLACK_WEBHOOK: "KEYVIGIL_SLACK_WEBHOOK",
+    Sink.WEBHOOK: "KEYVIGIL_WEBHOOK_URL",
+}
+_MISPLACED: Final = (
+    "this is a secret, and this file is no place for one: put it into the environment (a token into"
+    " KEYVIGIL_SLACK_TOKEN, a webhook's address into KEYVIGIL_SLACK_WEBHOOK), remove it here, and"
+    " replace it by a new one if others can read the file"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,23 +59,29 @@ def read_settings_file(path: Path) -> FileSettings:
         with path.open("rb") as file:
             content = file.read(_BYTES + 1)
         if len(content) > _BYTES:
-            raise UsageError(f"The settings {path} are larger than {_BYTES:,} bytes.")
+            raise UsageError(
+                f"The settings {path} are larger than {_BYTES:,} bytes.", help=_CHECK_PATH
+            )
         text = content.decode("utf-8-sig")
     except OSError as error:
         raise UsageError(
-            f"The settings {path} cannot be read: {error.strerror}.",
-            help="Check the path in --config or KEYVIGIL_CONFIG.",
+            f"The settings {path} cannot be read: {error.strerror}.", help=_CHECK_PATH
         ) from None
     except UnicodeDecodeError:
-        raise UsageError(f"The settings {path} are no UTF-8 text.") from None
-    try:
-        return parse_settings(text, str(path))
-    except PolicyError as error:
-        raise SettingsError(error.problems) from None
+        raise UsageError(f"The settings {path} are no UTF-8 text.", help=_CHECK_PATH) from None
+    return parse_settings(text, str(path))
 
 
 def parse_settings(text: str, file: str) -> FileSettings:
-    """Read the settings; raise PolicyError with every mistake."""
+    """Read the settings; raise SettingsError with every mistake, and no secret in any."""
+    try:
+        return _read(text, file)
+    except PolicyError as error:
+        masked = (replace(one, message=redact(one.message)) for one in error.problems)
+        raise SettingsError(tuple(masked)) from None
+
+
+def _read(text: str, file: str) -> FileSettings:
     root, of_its_keys = read_document(text, file)
     problems = Problems(file)
     problems.include(of_its_keys)
@@ -71,15 +92,61 @@ def parse_settings(text: str, file: str) -> FileSettings:
         fields = problems.fields(alerts, "'alerts'", required=("routes",), optional=("report",))
         routes = tuple(_routes(fields.get("routes"), problems))
         report = _report(fields.get("report"), problems)
-    problems.raise_if_any()
+    secrets = [
+        Problem(file=file, line=node.line, column=node.column, message=_MISPLACED)
+        for node in _scalars(root)
+        if redact(node.text) != node.text
+    ]
+    _raise_if_any(problems, secrets)
     return FileSettings(routes=routes, report=report)
+
+
+def _raise_if_any(problems: Problems, secrets: list[Problem]) -> None:
+    """Raise PolicyError with the mistakes in file order; of a secret, only that it is one."""
+    found: tuple[Problem, ...] = ()
+    try:
+        problems.raise_if_any()
+    except PolicyError as error:
+        found = error.problems
+    places = {(one.line, one.column) for one in secrets}
+    others = (one for one in found if (one.line, one.column) not in places)
+    if found or secrets:
+        raise PolicyError(tuple(sorted({*others, *secrets})))
+
+
+def _scalars(node: Node) -> Iterator[Scalar]:
+    if isinstance(node, Scalar):
+        yield node
+        return
+    parts = node.items if isinstance(node, Items) else (p for entry in node.entries for p in entry)
+    for part in parts:
+        yield from _scalars(part)
 
 
 def _report(node: Node | None, problems: Problems) -> str:
     address = problems.text(node, "'report'")
-    if node is not None and address and not address.startswith("https://"):
-        problems.add(node, "'report' is the address of the page, https://..., for a link to it")
+    if node is not None and address and not _is_page(_PLACEHOLDER.sub("x", address)):
+        problems.add(
+            node,
+            "'report' is the address of the page, for a link to it: https://..., with {scan_id} or"
+            " {date} in it where they vary",
+        )
     return address
+
+
+def _is_page(address: str) -> bool:
+    try:
+        url = urlsplit(address)
+        _ = url.port  # read here: a port that is no number raises only now
+    except ValueError:
+        return False
+    is_plain = address.isascii() and address.isprintable() and not set(' "<>\\^`{|}') & set(address)
+    return url.scheme == "https" and bool(url.hostname) and is_plain
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is one e-mail address and nothing else."""
+    return bool(_ADDRESS.fullmatch(text)) and text.isprintable()
 
 
 def _routes(node: Node | None, problems: Problems) -> list[Route]:
@@ -93,50 +160,62 @@ def _routes(node: Node | None, problems: Problems) -> list[Route]:
         route = _route(item, problems)
         if route is None:
             continue
-        if route.name in {one.name for one in routes}:
+        if route.name and route.name in {one.name for one in routes}:
             problems.add(item, f"there are two routes '{route.name}'")
         routes.append(route)
     return routes
 
 
 def _route(node: Node, problems: Problems) -> Route | None:
+    """Return a route; after a mistake, what could be read of it, or None."""
     fields = problems.fields(node, "a route", required=("name",), optional=(*_SINKS, *_OPTIONS))
-    name = problems.prose(fields.get("name"), "'name'")
-    sinks = [word for word in _SINKS if word in fields]
-    if len(sinks) != 1:
-        problems.add(node, f"a route leads to one of {', '.join(_SINKS)}")
+    if not isinstance(node, document.Mapping):
         return None
-    sink = _SINKS[sinks[0]]
+    name = problems.prose(fields.get("name"), "'name'")
+    words = [word for word in _SINKS if word in fields]
+    if len(words) != 1:
+        problems.add(node, f"a route leads to one of {', '.join(_SINKS)}")
     options: dict[str, Any] = {
         word: _texts(fields[word], f"'{word}'", problems) for word in _FILTERS if word in fields
     }
-    options |= _choices(fields, sink, problems)
-    to = _destination(fields[sinks[0]], sinks[0], sink, problems)
-    return Route(name=name, sink=sink, to=to, **options)
+    sinks = {_SINKS[word]: _destination(fields[word], word, problems) for word in words}
+    options |= _choices(fields, frozenset(sinks), problems)
+    return next((Route(name=name, sink=sink, to=to, **options) for sink, to in sinks.items()), None)
 
 
-def _destination(node: Node, word: str, sink: Sink, problems: Problems) -> str:
+def _destination(node: Node, word: str, problems: Problems) -> str:
     """Return a channel, addresses separated by commas, or the variable that holds the address."""
+    sink = _SINKS[word]
     if sink is Sink.EMAIL:
-        addresses = _texts(node, f"'{word}'", problems)
-        for address in addresses:
-            if "@" not in address or any(mark in address for mark in ", \n<>"):
-                problems.add(node, f"'{address}' is no e-mail address")
+        addresses = _texts(node, "'email'", problems)
+        for entry, address in zip(_entries(node), addresses, strict=True):
+            if address and not is_address(address):
+                problems.add(entry, "an entry of 'email' is no address, such as team@example.com")
         return ", ".join(addresses)
+    is_channel = sink in (Sink.SLACK, Sink.SLACK_OWNERS)
+    if is_channel and isinstance(node, Scalar) and node.type == "null":
+        problems.add(
+            node,
+            f"'{word}' is empty: a channel stands in quotes, as \"#security\", for # begins a"
+            " comment",
+        )
+        return ""
     text = problems.text(node, f"'{word}'")
-    if sink in (Sink.SLACK, Sink.SLACK_OWNERS):
+    if is_channel:
         if text and not _CHANNEL.fullmatch(text):
             problems.add(node, f"'{word}' names a channel, such as \"#security\" or C0123456789")
     elif text and not _VARIABLE.fullmatch(text):
         problems.add(
             node,
             f"'{word}' names the environment variable that holds the address, which is a secret;"
-            " write KEYVIGIL_WEBHOOK_URL and set that",
+            f" write {_VARIABLES[sink]} and set that",
         )
     return text
 
 
-def _choices(fields: Mapping[str, Node], sink: Sink, problems: Problems) -> dict[str, Any]:
+def _choices(
+    fields: Mapping[str, Node], sinks: frozenset[Sink], problems: Problems
+) -> dict[str, Any]:
     """Return the options of one word each."""
     readers: dict[str, Callable[[Node, Problems], Any]] = {
         "severity": _severity,
@@ -145,8 +224,10 @@ def _choices(fields: Mapping[str, Node], sink: Sink, problems: Problems) -> dict
         "mention": _mention,
         "attach": _attach,
     }
-    if "attach" in fields and sink in (Sink.SLACK_WEBHOOK, Sink.WEBHOOK):
+    if "attach" in fields and sinks & {Sink.SLACK_WEBHOOK, Sink.WEBHOOK}:
         problems.add(fields["attach"], "a webhook takes no files: 'attach' is for slack and email")
+    if "mention" in fields and sinks & {Sink.WEBHOOK, Sink.EMAIL}:
+        problems.add(fields["mention"], "'mention' calls a user group of Slack, and is for Slack")
     return {word: read(fields[word], problems) for word, read in readers.items() if word in fields}
 
 
@@ -180,16 +261,22 @@ def _reminder(node: Node, problems: Problems) -> timedelta | None:
 
 
 def _one_of(node: Node, what: str, words: tuple[str, ...], problems: Problems) -> str:
-    text = node.text if isinstance(node, Scalar) else ""
-    if text in words:
-        return text
-    problems.add(node, f"{what} is never '{text}'{did_you_mean(text, words)}")
-    return ""
+    if not isinstance(node, Scalar) or not node.text:
+        problems.add(node, f"{what} is one of {', '.join(words)}")
+        return ""
+    if node.text not in words:
+        problems.add(node, f"{what} is never '{node.text}'{did_you_mean(node.text, words)}")
+        return ""
+    return node.text
 
 
 def _texts(node: Node, what: str, problems: Problems) -> tuple[str, ...]:
     """Return a list of texts; one alone is a list of one."""
-    nodes = node.items if isinstance(node, Items) else (node,)
-    if not nodes:
+    entries = _entries(node)
+    if not entries:
         problems.add(node, f"{what} is empty: list something or remove it")
-    return tuple(problems.text(item, f"an entry of {what}") for item in nodes)
+    return tuple(problems.text(entry, f"an entry of {what}") for entry in entries)
+
+
+def _entries(node: Node) -> tuple[Node, ...]:
+    return node.items if isinstance(node, Items) else (node,)
