@@ -9,11 +9,17 @@ from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from scanner.alerts.email import MailServer
+from scanner.alerts_file import is_address
 from scanner.announcement import Route, Sink
 from scanner.errors import UsageError
 from scanner.secret import Secret
 from scanner.settings import is_loopback
-from scanner.settings_file import DEFAULT_FILE, FileSettings, is_address, read_settings_file
+from scanner.settings_file import (
+    DEFAULT_FILE,
+    FileSettings,
+    find_settings_file,
+    read_settings_file,
+)
 
 TOKEN: Final = "KEYVIGIL_SLACK_TOKEN"  # noqa: S105 - a variable's name
 CHANNEL: Final = "KEYVIGIL_SLACK_CHANNEL"
@@ -23,7 +29,6 @@ WEBHOOK_SECRET: Final = "KEYVIGIL_WEBHOOK_SECRET"  # noqa: S105 - a variable's n
 SMTP: Final = "KEYVIGIL_SMTP_URL"
 MAIL_TO: Final = "KEYVIGIL_MAIL_TO"
 MAIL_FROM: Final = "KEYVIGIL_MAIL_FROM"
-CONFIG: Final = "KEYVIGIL_CONFIG"
 SLACK_API: Final = "KEYVIGIL_SLACK_API_URL"
 
 _PORTS: Final = {"smtps": 465, "smtp": 587}
@@ -52,7 +57,7 @@ def read_alert_settings(environment: Mapping[str, str], config: Path | None) -> 
 
     Raise SettingsError with every mistake of the file, UsageError for what is missing beside it.
     """
-    file = _file(environment, config)
+    file = find_settings_file(environment, config)
     said = read_settings_file(file) if file else FileSettings()
     routes = said.routes or tuple(_of_environment(environment))
     sinks = {route.sink for route in routes}
@@ -71,14 +76,6 @@ def read_alert_settings(environment: Mapping[str, str], config: Path | None) -> 
 def _text(environment: Mapping[str, str], name: str) -> str:
     """Return what a variable says; "" if it is not set, or to nothing but white space."""
     return environment.get(name, "").strip()
-
-
-def _file(environment: Mapping[str, str], named: Path | None) -> Path | None:
-    """Return the settings file that was named, or the one in this folder, if there is one."""
-    if named is not None or environment.get(CONFIG):
-        return named or Path(environment[CONFIG])
-    here = Path(DEFAULT_FILE)
-    return here if here.is_file() else None
 
 
 def _of_environment(environment: Mapping[str, str]) -> Iterator[Route]:

@@ -29,14 +29,14 @@ def deliver(
         sink = sinks.get(route)
         if sink is None:
             if clock() - delivery.made_at > _GIVEN_UP:
-                outbox.close(lease, delivery.id, delivered=False)
+                outbox.close(lease, delivery, clock(), delivered=False)
             continue
         if route in failed:
             continue  # the next scan tells it, in the right order
         log = _Log(outbox, lease, delivery, clock)
         error = _sent(sink, delivery, log, page_of(delivery.draft.announcement.scan_id))
         if error is None:
-            outbox.close(lease, delivery.id, delivered=True)
+            outbox.close(lease, delivery, clock(), delivered=True)
         else:
             failed.add(route)
             yield error

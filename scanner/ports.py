@@ -106,8 +106,8 @@ class Outbox(Protocol):
         """Keep how far a part is; refuse if another scan has taken over."""
         ...
 
-    def close(self, lease: Lease, delivery_id: str, *, delivered: bool) -> None:
-        """Let a delivery be done, or given up."""
+    def close(self, lease: Lease, delivery: Delivery, at: datetime, *, delivered: bool) -> None:
+        """Let a delivery be done, so that its news are announced; or given up."""
         ...
 
 

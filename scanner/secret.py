@@ -22,6 +22,9 @@ _MAY_HOLD_ONE: Final = re.compile(
 """Quick to say no: a class of first letters lets the search run past all others."""
 
 
+_HIDDEN: Final = re.compile(r"\.{2,}|\*+|\u2026|\u2022+")
+
+
 class Secret:
     """A string that renders as `***` everywhere; only `reveal` gives it out."""
 
@@ -37,6 +40,13 @@ class Secret:
     def digest(self) -> str:
         """Return what tells it from others and gives nothing away: 8 hexadecimal digits."""
         return hashlib.sha256(self._value.encode()).hexdigest()[:8]
+
+    def may_be(self, redacted: str) -> bool:
+        """Whether this may be the key that an API shows as `sk-admin-Ab3d...9xYz`."""
+        shown = _HIDDEN.split(redacted)
+        if len(shown) == 1:
+            return True  # nothing says what is hidden, and where
+        return self._value.startswith(shown[0]) and self._value.endswith(shown[-1])
 
     def mask(self, text: str) -> str:
         """Return `text` with the secret itself masked, whatever shape it has."""

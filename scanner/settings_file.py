@@ -1,43 +1,25 @@
 """keyvigil.yaml: read with the care of a policy, every mistake at its place."""
 
-import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Final
 
-from scanner.announcement import Route, Sink
-from scanner.durations import parse_duration
+from scanner.alerts_file import parse_alerts
+from scanner.announcement import Route
 from scanner.errors import PolicyError, Problem, SettingsError, UsageError
-from scanner.finding import Severity
-from scanner.policy import document
 from scanner.policy.document import Items, Node, Scalar, read_document
-from scanner.policy.problems import Problems, did_you_mean
+from scanner.policy.problems import Problems
+from scanner.revocation import Bounds, Mode
+from scanner.revocation_file import parse_bounds
 from scanner.secret import redact
 
 DEFAULT_FILE: Final = "keyvigil.yaml"
+CONFIG: Final = "KEYVIGIL_CONFIG"
+REVOCATION: Final = "KEYVIGIL_REVOCATION"
+_SECTIONS: Final = ("alerts", "revocation")
 _CHECK_PATH: Final = "Check the path in --config or KEYVIGIL_CONFIG."
 _BYTES: Final = 1_000_000
-_VARIABLE: Final = re.compile(r"[A-Z_][A-Z0-9_]*")
-_GROUP: Final = re.compile(r"S[A-Z0-9]{6,}")
-_CHANNEL: Final = re.compile(r"#[^\s#@<>]+|[CG][A-Z0-9]{6,}")
-_ADDRESS: Final = re.compile(r"[^\s@,;:<>()\[\]\"\\]+@[^\s@,;:<>()\[\]\"\\]+")
-_PLACEHOLDER: Final = re.compile(r"\{(?:scan_id|date)\}")
-_SINKS: Final = {
-    "slack": Sink.SLACK,
-    "slack_owners": Sink.SLACK_OWNERS,
-    "slack_webhook": Sink.SLACK_WEBHOOK,
-    "webhook": Sink.WEBHOOK,
-    "email": Sink.EMAIL,
-}
-_FILTERS: Final = ("projects", "rules", "owners")
-_OPTIONS: Final = ("severity", *_FILTERS, "mention", "attach", "quiet", "reminder")
-_VARIABLES: Final = {
-    Sink.SLACK_WEBHOOK: "KEYVIGIL_SLACK_WEBHOOK",
-    Sink.WEBHOOK: "KEYVIGIL_WEBHOOK_URL",
-}
 _MISPLACED: Final = (
     "this is a secret, and this file is no place for one: put it into the environment (a token into"
     " KEYVIGIL_SLACK_TOKEN, a webhook's address into KEYVIGIL_SLACK_WEBHOOK), remove it here, and"
@@ -47,10 +29,37 @@ _MISPLACED: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileSettings:
-    """What the file says. A route to a webhook names the variable that holds its address."""
+    """What the file says: the routes of alerts, the report's address, the bounds of revocation."""
 
     routes: tuple[Route, ...] = ()
     report: str = ""
+    bounds: Bounds = field(default_factory=Bounds)
+
+
+def find_settings_file(environment: Mapping[str, str], named: Path | None) -> Path | None:
+    """Return the settings file that was named, or the one in this folder, if there is one."""
+    if named is not None or environment.get(CONFIG):
+        return named or Path(environment[CONFIG])
+    here = Path(DEFAULT_FILE)
+    return here if here.is_file() else None
+
+
+def read_bounds(environment: Mapping[str, str], config: Path | None) -> Bounds:
+    """Read what keeps revocation within bounds; KEYVIGIL_REVOCATION=off beats the file.
+
+    Raise SettingsError with every mistake of the file, UsageError for another word than off.
+    """
+    file = find_settings_file(environment, config)
+    bounds = read_settings_file(file).bounds if file else Bounds()
+    switch = environment.get(REVOCATION, "").strip()
+    if not switch:
+        return bounds
+    if switch != Mode.OFF:
+        raise UsageError(
+            f"{REVOCATION} can only be off: it stops what the settings allow.",
+            help="Set revocation.mode in keyvigil.yaml for anything else.",
+        )
+    return replace(bounds, mode=Mode.OFF)
 
 
 def read_settings_file(path: Path) -> FileSettings:
@@ -85,20 +94,19 @@ def _read(text: str, file: str) -> FileSettings:
     root, of_its_keys = read_document(text, file)
     problems = Problems(file)
     problems.include(of_its_keys)
-    alerts = problems.fields(root, "the file", required=("alerts",), optional=()).get("alerts")
+    sections = problems.fields(root, "the file", required=(), optional=_SECTIONS)
     routes: tuple[Route, ...] = ()
     report = ""
-    if alerts is not None:
-        fields = problems.fields(alerts, "'alerts'", required=("routes",), optional=("report",))
-        routes = tuple(_routes(fields.get("routes"), problems))
-        report = _report(fields.get("report"), problems)
+    if "alerts" in sections:
+        routes, report = parse_alerts(sections["alerts"], problems)
+    bounds = parse_bounds(sections.get("revocation"), problems)
     secrets = [
         Problem(file=file, line=node.line, column=node.column, message=_MISPLACED)
         for node in _scalars(root)
         if redact(node.text) != node.text
     ]
     _raise_if_any(problems, secrets)
-    return FileSettings(routes=routes, report=report)
+    return FileSettings(routes=routes, report=report, bounds=bounds)
 
 
 def _raise_if_any(problems: Problems, secrets: list[Problem]) -> None:
@@ -121,162 +129,3 @@ def _scalars(node: Node) -> Iterator[Scalar]:
     parts = node.items if isinstance(node, Items) else (p for entry in node.entries for p in entry)
     for part in parts:
         yield from _scalars(part)
-
-
-def _report(node: Node | None, problems: Problems) -> str:
-    address = problems.text(node, "'report'")
-    if node is not None and address and not _is_page(_PLACEHOLDER.sub("x", address)):
-        problems.add(
-            node,
-            "'report' is the address of the page, for a link to it: https://..., with {scan_id} or"
-            " {date} in it where they vary",
-        )
-    return address
-
-
-def _is_page(address: str) -> bool:
-    try:
-        url = urlsplit(address)
-        _ = url.port  # read here: a port that is no number raises only now
-    except ValueError:
-        return False
-    is_plain = address.isascii() and address.isprintable() and not set(' "<>\\^`{|}') & set(address)
-    return url.scheme == "https" and bool(url.hostname) and is_plain
-
-
-def is_address(text: str) -> bool:
-    """Whether a text is one e-mail address and nothing else."""
-    return bool(_ADDRESS.fullmatch(text)) and text.isprintable()
-
-
-def _routes(node: Node | None, problems: Problems) -> list[Route]:
-    if node is None:
-        return []
-    if not isinstance(node, Items) or not node.items:
-        problems.add(node, "'routes' takes a list with at least one route in it")
-        return []
-    routes: list[Route] = []
-    for item in node.items:
-        route = _route(item, problems)
-        if route is None:
-            continue
-        if route.name and route.name in {one.name for one in routes}:
-            problems.add(item, f"there are two routes '{route.name}'")
-        routes.append(route)
-    return routes
-
-
-def _route(node: Node, problems: Problems) -> Route | None:
-    """Return a route; after a mistake, what could be read of it, or None."""
-    fields = problems.fields(node, "a route", required=("name",), optional=(*_SINKS, *_OPTIONS))
-    if not isinstance(node, document.Mapping):
-        return None
-    name = problems.prose(fields.get("name"), "'name'")
-    words = [word for word in _SINKS if word in fields]
-    if len(words) != 1:
-        problems.add(node, f"a route leads to one of {', '.join(_SINKS)}")
-    options: dict[str, Any] = {
-        word: _texts(fields[word], f"'{word}'", problems) for word in _FILTERS if word in fields
-    }
-    sinks = {_SINKS[word]: _destination(fields[word], word, problems) for word in words}
-    options |= _choices(fields, frozenset(sinks), problems)
-    return next((Route(name=name, sink=sink, to=to, **options) for sink, to in sinks.items()), None)
-
-
-def _destination(node: Node, word: str, problems: Problems) -> str:
-    """Return a channel, addresses separated by commas, or the variable that holds the address."""
-    sink = _SINKS[word]
-    if sink is Sink.EMAIL:
-        addresses = _texts(node, "'email'", problems)
-        for entry, address in zip(_entries(node), addresses, strict=True):
-            if address and not is_address(address):
-                problems.add(entry, "an entry of 'email' is no address, such as team@example.com")
-        return ", ".join(addresses)
-    is_channel = sink in (Sink.SLACK, Sink.SLACK_OWNERS)
-    if is_channel and isinstance(node, Scalar) and node.type == "null":
-        problems.add(
-            node,
-            f"'{word}' is empty: a channel stands in quotes, as \"#security\", for # begins a"
-            " comment",
-        )
-        return ""
-    text = problems.text(node, f"'{word}'")
-    if is_channel:
-        if text and not _CHANNEL.fullmatch(text):
-            problems.add(node, f"'{word}' names a channel, such as \"#security\" or C0123456789")
-    elif text and not _VARIABLE.fullmatch(text):
-        problems.add(
-            node,
-            f"'{word}' names the environment variable that holds the address, which is a secret;"
-            f" write {_VARIABLES[sink]} and set that",
-        )
-    return text
-
-
-def _choices(
-    fields: Mapping[str, Node], sinks: frozenset[Sink], problems: Problems
-) -> dict[str, Any]:
-    """Return the options of one word each."""
-    readers: dict[str, Callable[[Node, Problems], Any]] = {
-        "severity": _severity,
-        "quiet": _quiet,
-        "reminder": _reminder,
-        "mention": _mention,
-        "attach": _attach,
-    }
-    if "attach" in fields and sinks & {Sink.SLACK_WEBHOOK, Sink.WEBHOOK}:
-        problems.add(fields["attach"], "a webhook takes no files: 'attach' is for slack and email")
-    if "mention" in fields and sinks & {Sink.WEBHOOK, Sink.EMAIL}:
-        problems.add(fields["mention"], "'mention' calls a user group of Slack, and is for Slack")
-    return {word: read(fields[word], problems) for word, read in readers.items() if word in fields}
-
-
-def _quiet(node: Node, problems: Problems) -> bool:
-    return _one_of(node, "'quiet'", ("silent", "summary"), problems) != "summary"
-
-
-def _attach(node: Node, problems: Problems) -> bool:
-    return _one_of(node, "'attach'", ("true", "false"), problems) == "true"
-
-
-def _mention(node: Node, problems: Problems) -> str:
-    group = problems.text(node, "'mention'")
-    if group and not _GROUP.fullmatch(group):
-        problems.add(node, "'mention' is a user group's id, such as S0123456789")
-    return group
-
-
-def _severity(node: Node, problems: Problems) -> Severity:
-    word = _one_of(node, "'severity'", tuple(Severity), problems)
-    return Severity(word) if word else Severity.INFO
-
-
-def _reminder(node: Node, problems: Problems) -> timedelta | None:
-    if isinstance(node, Scalar) and node.text == "never":
-        return None
-    duration = parse_duration(node.text) if isinstance(node, Scalar) else None
-    if duration is None or duration < timedelta(days=1):
-        problems.add(node, "'reminder' is how often, a day at least, such as 14d, or never")
-    return duration
-
-
-def _one_of(node: Node, what: str, words: tuple[str, ...], problems: Problems) -> str:
-    if not isinstance(node, Scalar) or not node.text:
-        problems.add(node, f"{what} is one of {', '.join(words)}")
-        return ""
-    if node.text not in words:
-        problems.add(node, f"{what} is never '{node.text}'{did_you_mean(node.text, words)}")
-        return ""
-    return node.text
-
-
-def _texts(node: Node, what: str, problems: Problems) -> tuple[str, ...]:
-    """Return a list of texts; one alone is a list of one."""
-    entries = _entries(node)
-    if not entries:
-        problems.add(node, f"{what} is empty: list something or remove it")
-    return tuple(problems.text(entry, f"an entry of {what}") for entry in entries)
-
-
-def _entries(node: Node) -> tuple[Node, ...]:
-    return node.items if isinstance(node, Items) else (node,)

@@ -54,3 +54,20 @@ def test_secrets_compare_by_value_and_only_with_secrets() -> None:
 )
 def test_redaction_masks_keys_and_tokens_and_leaves_the_rest(text: str, redacted: str) -> None:
     assert redact(text) == redacted
+
+
+@pytest.mark.parametrize(
+    ("redacted", "answer"),
+    [
+        ("sk-admin-Ab3d...9xYz", True),
+        ("sk-admin-***9xYz", True),
+        ("sk-admin-\u2026", True),
+        ("sk-admin-Ab3d...9xYy", False),
+        ("sk-admin-Zz3d...9xYz", False),
+        ("sk-proj-Ab3d...9xYz", False),
+        ("", True),
+        ("hidden", True),
+    ],
+)
+def test_a_key_may_be_its_own_as_the_api_shows_it(redacted: str, *, answer: bool) -> None:
+    assert Secret("sk-admin-Ab3dEf5h7j9l9xYz").may_be(redacted) is answer

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scanner.alerts_file import is_address
 from scanner.announcement import Route, Sink
 from scanner.errors import SettingsError, UsageError
 from scanner.finding import Severity
-from scanner.settings_file import FileSettings, is_address, parse_settings, read_settings_file
+from scanner.settings_file import FileSettings, parse_settings, read_settings_file
 
 GOOD = """\
 alerts:

@@ -13,13 +13,14 @@ from typing import Final
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 
-from scanner.alerts.text import in_lines, page_address
+from scanner.alerts.text import in_lines
 from scanner.alerts.wording import (
     SHAPES,
     by_rule,
     details,
     headline,
     named,
+    page_link,
     plain,
     scanned,
     verdict,
@@ -78,7 +79,7 @@ class EmailSink:
 
     def _mail(self, delivery: Delivery, report: bytes | None, *remarks: str) -> EmailMessage:
         announcement = delivery.draft.announcement
-        address = page_address(self._report, announcement)
+        address = page_link(self._report, announcement)
         mail = EmailMessage()
         mail["Subject"] = f"[KeyVigil] {headline(announcement)}"
         mail["From"] = self._server.sender

@@ -78,6 +78,7 @@ class SlackApi:
         self._token = token
         self._clock, self._sleep = clock, sleep
         self._ids: dict[str, str] = {}
+        self._direct: dict[str, str | None] = {}
         self._posted: dict[str, float] = {}
         self._waited = 0.0
 
@@ -153,6 +154,11 @@ class SlackApi:
 
     def direct_channel(self, address: str) -> str | None:
         """Return the direct message with whoever has that address; None if nobody does."""
+        if address not in self._direct:
+            self._direct[address] = self._open_direct(address)
+        return self._direct[address]
+
+    def _open_direct(self, address: str) -> str | None:
         try:
             found = self._call(self._client.users_lookupByEmail, email=address)
         except SlackRefused as error:

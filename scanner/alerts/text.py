@@ -14,12 +14,6 @@ from scanner.alerts.wording import (
 from scanner.announcement import NEWS, Announcement, Topic
 
 
-def page_address(address: str, announcement: Announcement) -> str:
-    """Return the address of a scan's page: {scan_id} and {date} in the settings' one are filled."""
-    filled = address.replace("{scan_id}", announcement.scan_id)
-    return filled.replace("{date}", f"{announcement.at:%Y-%m-%d}")
-
-
 def in_lines(announcement: Announcement, most: int) -> Iterator[str]:
     """Yield what it says line by line, with at most so many findings of each kind."""
     yield verdict(announcement)

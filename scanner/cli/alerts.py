@@ -61,7 +61,7 @@ def preview(
     routes = _chosen(settings.routes, route) or _DEFAULT
     if not settings.routes:
         say("No route is set: this is what a channel in Slack would be told.")
-    result = recorded(from_, policy, store, organization)
+    result = recorded(from_, policy, store, organization).result
     told = [(one, announcement(result, one)) for one in routes]
     if as_json:
         sent = {one.name: _sent(one, what, settings) for one, what in told}

@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from scanner.cli import alerts, history, policies, sandbox
+from scanner.cli import alerts, history, policies, revoke, sandbox
 from scanner.cli.console import ExitCode, close_quietly, out, say, show_error
 from scanner.cli.demo import demo
 from scanner.cli.report import report
@@ -32,6 +32,7 @@ app.add_typer(alerts.app, name="alerts")
 app.add_typer(history.app, name="history")
 app.command()(history.diff)
 app.add_typer(policies.app, name="policies")
+app.add_typer(revoke.app, name="revoke")
 app.add_typer(sandbox.app, name="sandbox")
 
 

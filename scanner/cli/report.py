@@ -1,9 +1,9 @@
 """`keyvigil report`: a recorded scan, rendered again."""
 
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from io import BytesIO
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,14 +14,19 @@ from scanner.cli.run import conclude, stored, write_reports
 from scanner.cli.summary import print_summary
 from scanner.errors import UsageError
 from scanner.formats.snapshot import parse_snapshot
+from scanner.inventory import Inventory
 from scanner.lifecycle import Night
 from scanner.plan import make_plan
+from scanner.policy.model import Policy
 from scanner.policy_files import load_policies, shipped_policies
 from scanner.redaction import without_addresses
 from scanner.result import ScanResult
 from scanner.scan import compared, scan
 from scanner.settings import read_store_settings
 from scanner.wiring import open_store
+
+if TYPE_CHECKING:
+    from scanner.store.history import SqlStore
 
 ScanOption = Annotated[
     str,
@@ -54,7 +59,7 @@ def report(
     Asks nobody and records nothing. Exits 3 if the scan was incomplete, as it did itself.
     """
     outputs = read_outputs(output or [], None)
-    result = recorded(from_, policy, store, organization)
+    result = recorded(from_, policy, store, organization).result
     shown = without_addresses(result) if redact_emails else result
     failures = write_reports(shown, outputs)
     if not outputs:
@@ -62,10 +67,20 @@ def report(
     raise typer.Exit(conclude(result, failures, None))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """A recorded scan as it was on its night, with what it saw and was judged by."""
+
+    result: ScanResult
+    inventory: Inventory
+    policies: tuple[Policy, ...]
+    store: "SqlStore"
+
+
 def recorded(
     name: str, policy: list[str] | None, store: str | None, organization: str | None
-) -> ScanResult:
-    """Return a recorded scan as it was on its night; raise UsageError or StoreError."""
+) -> Recorded:
+    """Return a recorded scan; raise UsageError or StoreError."""
     settings = read_store_settings(os.environ, store)
     if settings is None:
         raise UsageError("There is no history to take a scan from.", help="Leave out --store none.")
@@ -78,7 +93,7 @@ def recorded(
     scanned = replace(scanned, result=replace(scanned.result, id=night.scan_id))
     result = compared(scanned, history.before(night), night.organization)
     _tell_differences(result, night)
-    return result
+    return Recorded(result=result, inventory=scanned.inventory, policies=policies, store=history)
 
 
 def _of_that_night(night: Night) -> list[str]:

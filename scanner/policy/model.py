@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from enum import StrEnum
 
 from scanner.finding import ExceptionText, RuleText, Severity
 from scanner.inventory import Collection
@@ -12,14 +11,7 @@ from scanner.policy.answers import Answers, every
 from scanner.policy.columns import Facts
 from scanner.policy.conditions import Condition
 from scanner.policy.registry import Value
-
-
-class Method(StrEnum):
-    """How a key is revoked, the mildest first."""
-
-    EXPIRE = "expire"
-    RESTRICT = "restrict"
-    DELETE = "delete"
+from scanner.revocation import Method
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,10 +8,11 @@ from typing import Any, Final
 from scanner.durations import parse_duration
 from scanner.finding import RuleText, Severity
 from scanner.policy.document import Items, Mapping, Node, Scalar
-from scanner.policy.model import Example, Method, Response, Rule, Step
+from scanner.policy.model import Example, Response, Rule, Step
 from scanner.policy.parse_condition import parse_condition, parse_value
 from scanner.policy.problems import Problems, did_you_mean
 from scanner.policy.registry import FACTS, Value
+from scanner.revocation import Method
 
 REQUIRED: Final = ("id", "title", "severity", "violated_when", "why", "fix")
 OPTIONAL: Final = ("applies_to", "severity_when", "controls", "respond", "examples")

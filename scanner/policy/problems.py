@@ -48,7 +48,7 @@ class Problems:
         `label` is the field that names the rule in every mistake noted from here on.
         """
         if not isinstance(node, document.Mapping):
-            self.add(node, f"{what} must be a mapping with {', '.join(required)}")
+            self.add(node, f"{what} must be a mapping with {', '.join(required or optional)}")
             return {}
         allowed = (*required, *optional)
         found: dict[str, Node] = {}

@@ -9,10 +9,10 @@ from typing import Any, Final
 from scanner.finding import Severity
 from scanner.policy.explain import GROUPS
 from scanner.policy.facts import FACTS
-from scanner.policy.model import Method
 from scanner.policy.operators import MANY, MEANINGS, Operator, operators_of
 from scanner.policy.parse_rule import OPTIONAL, REQUIRED
 from scanner.policy.registry import Fact, FactType
+from scanner.revocation import Method
 
 Schema = dict[str, Any]
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, insert, select, update
@@ -20,9 +20,9 @@ from scanner.announcement import (
 from scanner.errors import StoreError
 from scanner.finding import Severity
 from scanner.ports import Lease
-from scanner.store.database import Database
+from scanner.store.database import Database, upserting
 from scanner.store.locks import extend
-from scanner.store.schema import deliveries
+from scanner.store.schema import announcements, deliveries
 
 _PENDING: Final = "pending"
 _DELIVERED: Final = "delivered"
@@ -76,15 +76,23 @@ class SqlOutbox:
             values = {"receipt": parts, "attempts": attempts}
             connection.execute(update(deliveries).where(ours).values(values))
 
-    def close(self, lease: Lease, delivery_id: str, *, delivered: bool) -> None:
-        """Let a delivery be done, or given up."""
+    def close(self, lease: Lease, delivery: Delivery, at: datetime, *, delivered: bool) -> None:
+        """Let a delivery be done, so that its news are announced; or given up."""
         values: dict[str, Any] = {"state": _DELIVERED if delivered else _GIVEN_UP}
         if delivered:
-            values["delivered_at"] = datetime.now(UTC)
-        ours = deliveries.c.delivery_id == delivery_id
+            values["delivered_at"] = at
+        ours = deliveries.c.delivery_id == delivery.id
         with self._database.writing() as connection:
             self._hold(connection, lease)
             connection.execute(update(deliveries).where(ours).values(values))
+            if delivered:
+                _announce(connection, lease.organization, delivery, at)
+
+    def announced(self, organization: str) -> dict[str, datetime]:
+        """Return when each finding was first told of since it was last found anew."""
+        query = select(announcements).where(announcements.c.organization == organization)
+        with self._database.reading() as connection:
+            return {row.fingerprint: row.announced_at for row in connection.execute(query)}
 
     def _hold(self, connection: Connection, lease: Lease) -> None:
         if not extend(connection, lease, self._lease):
@@ -115,6 +123,26 @@ def enqueue(
     ]
     if rows:
         connection.execute(insert(deliveries), rows)
+
+
+def _announce(connection: Connection, organization: str, delivery: Delivery, at: datetime) -> None:
+    """Note when each finding that is named as news was told of: by the first route that did."""
+    rows = [
+        {"organization": organization, "fingerprint": item.fingerprint, "announced_at": at}
+        for item in delivery.draft.announcement.of(Topic.NEW, Topic.REOPENED)
+    ]
+    if not rows:
+        return
+    first = upserting(connection, announcements)
+    is_anew = announcements.c.announced_at < delivery.made_at
+    connection.execute(
+        first.on_conflict_do_update(
+            index_elements=["organization", "fingerprint"],
+            set_={"announced_at": first.excluded.announced_at},
+            where=is_anew,
+        ),
+        rows,
+    )
 
 
 def _id(organization: str, draft: Draft) -> str:

@@ -187,3 +187,12 @@ deliveries = Table(
     Column("receipt", JSON, nullable=True),
     Index("deliveries_by_state", "organization", "state"),
 )
+
+announcements = Table(
+    "announcements",
+    metadata,
+    _text("organization", key=True),
+    _text("fingerprint", key=True),
+    _moment("announced_at"),
+)
+"""When people were first told of a finding since it was last found anew."""

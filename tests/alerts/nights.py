@@ -46,9 +46,9 @@ class Deadly:
         self._count()
         self.outbox.note(lease, delivery_id, name, part)
 
-    def close(self, lease: Lease, delivery_id: str, *, delivered: bool) -> None:
+    def close(self, lease: Lease, delivery: Delivery, at: datetime, *, delivered: bool) -> None:
         self._count()
-        self.outbox.close(lease, delivery_id, delivered=delivered)
+        self.outbox.close(lease, delivery, at, delivered=delivered)
 
     def _count(self) -> None:
         self.noted += 1

@@ -12,6 +12,7 @@ from scanner.errors import StoreLocked
 from scanner.inventory import Inventory
 from tests.alerts.fake_slack.driving import PLAIN_TOKEN
 from tests.alerts.fake_slack.faults import (
+    ApiError,
     ApiErrorAfter,
     ErrorAfter,
     ErrorBefore,
@@ -174,6 +175,38 @@ def test_owners_hear_of_their_own_keys_and_strangers_keys_go_to_the_channel(
     assert told(fake.in_channel("D1"), 2) == 0
     assert told(fake.in_channel("C1"), 2) >= 1
     assert told(fake.in_channel("C1"), 1) == 0
+
+
+@pytest.mark.parametrize("code", ["invalid_blocks", "msg_blocks_too_long"])
+def test_where_slack_refuses_the_layout_the_message_comes_as_text(
+    nights: Nights, code: str
+) -> None:
+    nights.slack.fake.fail("chat.postMessage", ApiError(code))
+    assert nights.night(keys(1, 2)) == []
+    (message,) = nights.slack.fake.messages
+    assert message.blocks == ()
+    assert "&lt;k1&gt;" in message.text
+    assert "&lt;k2&gt;" in message.text
+    assert nights.slack.fake.pings == ()
+
+
+def test_where_slack_refuses_that_text_too_one_line_comes(nights: Nights) -> None:
+    refusals = (ApiError("invalid_blocks"), ApiError("msg_too_long"))
+    nights.slack.fake.fail("chat.postMessage", *refusals)
+    assert nights.night(keys(1)) == []
+    (message,) = nights.slack.fake.messages
+    assert message.text.startswith("Acme: ")
+    assert "\n" not in message.text
+
+
+def test_an_owner_is_looked_up_once_for_all_nights_that_wait(nights: Nights) -> None:
+    nights.routes = (replace(ROUTE, sink=Sink.SLACK_OWNERS),)
+    nights.slack.fake.fail("chat.postMessage", ApiError("fatal_error"), ApiError("fatal_error"))
+    assert len(nights.night(keys(1))) == 1
+    nights.night(keys(1, 2))
+    assert nights.left == 0
+    calls = [call.method for call in nights.slack.fake.calls]
+    assert calls.count("users.lookupByEmail") == 2  # each run asks once
 
 
 def test_slack_that_asks_to_wait_for_ever_is_left_to_the_next_night(nights: Nights) -> None:

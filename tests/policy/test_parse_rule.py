@@ -6,9 +6,10 @@ import pytest
 
 from scanner.errors import PolicyError
 from scanner.finding import ExceptionText, Severity
-from scanner.policy.model import Method, Policy, Response
+from scanner.policy.model import Policy, Response
 from scanner.policy.parse import parse_policy
 from scanner.policy.trial import failed_examples
+from scanner.revocation import Method
 
 HEAD = """\
 policy: mine

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from scanner.announcement import Draft, Part, PartState, Sink
+from scanner.announcement import Draft, Part, PartState, Sink, Topic
 from scanner.errors import StoreError
 from scanner.lifecycle import Standing, State
 from scanner.ports import Lease
@@ -58,7 +58,7 @@ def test_parts_are_kept_and_what_is_done_is_pending_no_more(place: str) -> None:
         outbox.note(lease, delivery.id, "message", SENT)
         (begun,) = outbox.pending(ACME)
         assert begun.parts == {"message": SENT, "thread-1": SENDING}
-        outbox.close(lease, delivery.id, delivered=True)
+        outbox.close(lease, delivery, NOW, delivered=True)
     assert outbox.pending(ACME) == ()
     (done,) = outbox.delivered(ACME, "security", "#security", NOW)
     assert done.parts["message"].receipt == {"channel": "C1", "ts": "1.2"}
@@ -75,7 +75,7 @@ def test_who_lost_the_lock_can_note_nothing(place: str) -> None:
         with pytest.raises(StoreError, match="took over"):
             store.outbox.note(lease, delivery.id, "message", SENDING)
         with pytest.raises(StoreError, match="took over"):
-            store.outbox.close(lease, delivery.id, delivered=True)
+            store.outbox.close(lease, delivery, NOW, delivered=True)
     assert [one.parts for one in store.outbox.pending(ACME)] == [{}]
 
 
@@ -84,4 +84,32 @@ def test_what_is_too_old_to_keep_is_forgotten_with_its_scan(place: str) -> None:
     with store.hold(ACME) as lease:
         record(store, lease, a_draft())
     store.prune(ACME, NOW + timedelta(days=4000))
+    assert store.outbox.pending(ACME) == ()
+
+
+def test_what_is_delivered_is_announced_once_and_anew_when_it_was_found_anew(place: str) -> None:
+    store = a_store(place)
+    outbox = store.outbox
+    found = next(a_draft(seed) for seed in range(99) if a_draft(seed).announcement.of(Topic.NEW))
+    new = found.announcement.of(Topic.NEW)[0].fingerprint
+    nights = [(0, 1), (0, 2), (10, 11)]  # told within the day; by a second route; found anew later
+    told = []
+    for number, (made, at) in enumerate(nights):
+        history = a_history(NOW + timedelta(hours=made), number=number)
+        with store.hold(ACME) as lease:
+            store.record(lease, history, b"seen", [found._replace(route=f"route-{number}")])
+            (delivery,) = outbox.pending(ACME)
+            outbox.close(lease, delivery, NOW + timedelta(hours=at), delivered=True)
+        told.append((outbox.announced(ACME)[new] - NOW) / timedelta(hours=1))
+    assert told == [1, 1, 11]
+    assert outbox.announced("Other") == {}
+
+
+def test_what_is_given_up_is_not_announced(place: str) -> None:
+    store = a_store(place)
+    with store.hold(ACME) as lease:
+        record(store, lease, a_draft())
+        (delivery,) = store.outbox.pending(ACME)
+        store.outbox.close(lease, delivery, NOW, delivered=False)
+    assert store.outbox.announced(ACME) == {}
     assert store.outbox.pending(ACME) == ()

@@ -1,0 +1,201 @@
+"""The section `alerts` of keyvigil.yaml: the routes, and a link to the report's page."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from scanner.announcement import Route, Sink
+from scanner.durations import parse_duration
+from scanner.finding import Severity
+from scanner.policy import document
+from scanner.policy.document import Items, Node, Scalar
+from scanner.policy.problems import Problems, did_you_mean
+
+_VARIABLE: Final = re.compile(r"[A-Z_][A-Z0-9_]*")
+_GROUP: Final = re.compile(r"S[A-Z0-9]{6,}")
+_CHANNEL: Final = re.compile(r"#[^\s#@<>]+|[CG][A-Z0-9]{6,}")
+_ADDRESS: Final = re.compile(r"[^\s@,;:<>()\[\]\"\\]+@[^\s@,;:<>()\[\]\"\\]+")
+_PLACEHOLDER: Final = re.compile(r"\{(?:scan_id|date)\}")
+_SINKS: Final = {
+    "slack": Sink.SLACK,
+    "slack_owners": Sink.SLACK_OWNERS,
+    "slack_webhook": Sink.SLACK_WEBHOOK,
+    "webhook": Sink.WEBHOOK,
+    "email": Sink.EMAIL,
+}
+_FILTERS: Final = ("projects", "rules", "owners")
+_OPTIONS: Final = ("severity", *_FILTERS, "mention", "attach", "quiet", "reminder")
+_VARIABLES: Final = {
+    Sink.SLACK_WEBHOOK: "KEYVIGIL_SLACK_WEBHOOK",
+    Sink.WEBHOOK: "KEYVIGIL_WEBHOOK_URL",
+}
+
+
+def parse_alerts(node: Node, problems: Problems) -> tuple[tuple[Route, ...], str]:
+    """Return the routes and the address of the report's page, or ""; note every mistake.
+
+    A route to a webhook names the variable that holds its address.
+    """
+    fields = problems.fields(node, "'alerts'", required=("routes",), optional=("report",))
+    return tuple(_routes(fields.get("routes"), problems)), _report(fields.get("report"), problems)
+
+
+def _report(node: Node | None, problems: Problems) -> str:
+    address = problems.text(node, "'report'")
+    if node is not None and address and not _is_page(_PLACEHOLDER.sub("x", address)):
+        problems.add(
+            node,
+            "'report' is the address of the page, for a link to it: https://..., with {scan_id} or"
+            " {date} in it where they vary",
+        )
+    return address
+
+
+def _is_page(address: str) -> bool:
+    try:
+        url = urlsplit(address)
+        _ = url.port  # read here: a port that is no number raises only now
+    except ValueError:
+        return False
+    is_plain = address.isascii() and address.isprintable() and not set(' "<>\\^`{|}') & set(address)
+    return url.scheme == "https" and bool(url.hostname) and is_plain
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is one e-mail address and nothing else."""
+    return bool(_ADDRESS.fullmatch(text)) and text.isprintable()
+
+
+def _routes(node: Node | None, problems: Problems) -> list[Route]:
+    if node is None:
+        return []
+    if not isinstance(node, Items) or not node.items:
+        problems.add(node, "'routes' takes a list with at least one route in it")
+        return []
+    routes: list[Route] = []
+    for item in node.items:
+        route = _route(item, problems)
+        if route is None:
+            continue
+        if route.name and route.name in {one.name for one in routes}:
+            problems.add(item, f"there are two routes '{route.name}'")
+        routes.append(route)
+    return routes
+
+
+def _route(node: Node, problems: Problems) -> Route | None:
+    """Return a route; after a mistake, what could be read of it, or None."""
+    fields = problems.fields(node, "a route", required=("name",), optional=(*_SINKS, *_OPTIONS))
+    if not isinstance(node, document.Mapping):
+        return None
+    name = problems.prose(fields.get("name"), "'name'")
+    words = [word for word in _SINKS if word in fields]
+    if len(words) != 1:
+        problems.add(node, f"a route leads to one of {', '.join(_SINKS)}")
+    options: dict[str, Any] = {
+        word: _texts(fields[word], f"'{word}'", problems) for word in _FILTERS if word in fields
+    }
+    sinks = {_SINKS[word]: _destination(fields[word], word, problems) for word in words}
+    options |= _choices(fields, frozenset(sinks), problems)
+    return next((Route(name=name, sink=sink, to=to, **options) for sink, to in sinks.items()), None)
+
+
+def _destination(node: Node, word: str, problems: Problems) -> str:
+    """Return a channel, addresses separated by commas, or the variable that holds the address."""
+    sink = _SINKS[word]
+    if sink is Sink.EMAIL:
+        addresses = _texts(node, "'email'", problems)
+        for entry, address in zip(_entries(node), addresses, strict=True):
+            if address and not is_address(address):
+                problems.add(entry, "an entry of 'email' is no address, such as team@example.com")
+        return ", ".join(addresses)
+    is_channel = sink in (Sink.SLACK, Sink.SLACK_OWNERS)
+    if is_channel and isinstance(node, Scalar) and node.type == "null":
+        problems.add(
+            node,
+            f"'{word}' is empty: a channel stands in quotes, as \"#security\", for # begins a"
+            " comment",
+        )
+        return ""
+    text = problems.text(node, f"'{word}'")
+    if is_channel:
+        if text and not _CHANNEL.fullmatch(text):
+            problems.add(node, f"'{word}' names a channel, such as \"#security\" or C0123456789")
+    elif text and not _VARIABLE.fullmatch(text):
+        problems.add(
+            node,
+            f"'{word}' names the environment variable that holds the address, which is a secret;"
+            f" write {_VARIABLES[sink]} and set that",
+        )
+    return text
+
+
+def _choices(
+    fields: Mapping[str, Node], sinks: frozenset[Sink], problems: Problems
+) -> dict[str, Any]:
+    """Return the options of one word each."""
+    readers: dict[str, Callable[[Node, Problems], Any]] = {
+        "severity": _severity,
+        "quiet": _quiet,
+        "reminder": _reminder,
+        "mention": _mention,
+        "attach": _attach,
+    }
+    if "attach" in fields and sinks & {Sink.SLACK_WEBHOOK, Sink.WEBHOOK}:
+        problems.add(fields["attach"], "a webhook takes no files: 'attach' is for slack and email")
+    if "mention" in fields and sinks & {Sink.WEBHOOK, Sink.EMAIL}:
+        problems.add(fields["mention"], "'mention' calls a user group of Slack, and is for Slack")
+    return {word: read(fields[word], problems) for word, read in readers.items() if word in fields}
+
+
+def _quiet(node: Node, problems: Problems) -> bool:
+    return _one_of(node, "'quiet'", ("silent", "summary"), problems) != "summary"
+
+
+def _attach(node: Node, problems: Problems) -> bool:
+    return _one_of(node, "'attach'", ("true", "false"), problems) == "true"
+
+
+def _mention(node: Node, problems: Problems) -> str:
+    group = problems.text(node, "'mention'")
+    if group and not _GROUP.fullmatch(group):
+        problems.add(node, "'mention' is a user group's id, such as S0123456789")
+    return group
+
+
+def _severity(node: Node, problems: Problems) -> Severity:
+    word = _one_of(node, "'severity'", tuple(Severity), problems)
+    return Severity(word) if word else Severity.INFO
+
+
+def _reminder(node: Node, problems: Problems) -> timedelta | None:
+    if isinstance(node, Scalar) and node.text == "never":
+        return None
+    duration = parse_duration(node.text) if isinstance(node, Scalar) else None
+    if duration is None or duration < timedelta(days=1):
+        problems.add(node, "'reminder' is how often, a day at least, such as 14d, or never")
+    return duration
+
+
+def _one_of(node: Node, what: str, words: tuple[str, ...], problems: Problems) -> str:
+    if not isinstance(node, Scalar) or not node.text:
+        problems.add(node, f"{what} is one of {', '.join(words)}")
+        return ""
+    if node.text not in words:
+        problems.add(node, f"{what} is never '{node.text}'{did_you_mean(node.text, words)}")
+        return ""
+    return node.text
+
+
+def _texts(node: Node, what: str, problems: Problems) -> tuple[str, ...]:
+    """Return a list of texts; one alone is a list of one."""
+    entries = _entries(node)
+    if not entries:
+        problems.add(node, f"{what} is empty: list something or remove it")
+    return tuple(problems.text(entry, f"an entry of {what}") for entry in entries)
+
+
+def _entries(node: Node) -> tuple[Node, ...]:
+    return node.items if isinstance(node, Items) else (node,)

@@ -1,0 +1,179 @@
+"""The remedy: findings, and what their rules ask for -> a plan of revocations. Pure.
+
+A candidate is one key that violates one rule that asks for revocation. Every guard looks at it;
+one objection is enough to let the key be. What none objects to waits until its time has come. If
+then more is due than the bounds allow, nothing is: that many keys at once are a mistake in a policy
+more often than a bad night.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from scanner.finding import Finding, Outcome
+from scanner.guards import GUARDS, Candidate, Known, objections
+from scanner.inventory import CoverageState, Inventory
+from scanner.policy.model import Policy
+from scanner.policy.subject import subjects
+from scanner.result import ScanResult
+from scanner.revocation import Action, Bounds, Held, Plan
+from scanner.words import in_words
+
+PLAN_HOLDS: Final = timedelta(hours=24)
+
+
+def make_plan_of_revocation(
+    result: ScanResult,
+    inventory: Inventory,
+    policies: Sequence[Policy],
+    bounds: Bounds,
+    known: Known,
+) -> Plan:
+    """Return what is to be revoked of what a scan found, as of the moment of the scan."""
+    now = result.started_at
+    held: list[Held] = []
+    actions: dict[str, Action] = {}
+    for candidate in _candidates(result, inventory, policies, bounds, known):
+        reasons = tuple(objections(candidate))
+        if reasons:
+            held.append(_held(candidate, reasons))
+            continue
+        action = _action(candidate)
+        actions[action.key_id] = min(actions.get(action.key_id, action), action, key=_mildest)
+    due = sorted((a for a in actions.values() if a.due_at <= now), key=_order)
+    waiting = sorted((a for a in actions.values() if a.due_at > now), key=_order)
+    refusal = _over_the_bounds(len(due), len(inventory.keys), bounds, known) if due else ""
+    return Plan(
+        scan_id=result.id,
+        organization=result.organization or "",
+        made_at=now,
+        expires_at=now + PLAN_HOLDS,
+        policies=_digest(rule.definition for policy in policies for rule in policy.rules),
+        inventory=_digest(repr(key) for key in sorted(inventory.keys, key=lambda key: key.id)),
+        due=() if refusal else tuple(due),
+        waiting=tuple(waiting),
+        held=(*held, *(_held_by(action, refusal) for action in due if refusal)),
+        refusal=refusal,
+    )
+
+
+def _candidates(
+    result: ScanResult,
+    inventory: Inventory,
+    policies: Sequence[Policy],
+    bounds: Bounds,
+    known: Known,
+) -> Iterator[Candidate]:
+    """Yield each violation whose rule asks for revocation: excepted and undetermined are none."""
+    rules = {rule.text.id: rule for policy in policies for rule in policy.rules}
+    asking = {name: rule.respond for name, rule in rules.items() if rule.respond}
+    found = [
+        finding
+        for finding in result.findings
+        if finding.outcome is Outcome.VIOLATED and finding.rule.id in asking
+    ]
+    if not found:
+        return
+    seen = {subject.key.id: subject for subject in subjects(inventory, result.started_at)}
+    standings = result.history.by_fingerprint() if result.history else {}
+    gaps = frozenset(
+        (row.collection, row.project_id)
+        for row in result.coverage
+        if row.state is not CoverageState.COMPLETE
+    )
+    for finding in found:
+        standing = standings.get(finding.fingerprint)
+        yield Candidate(
+            finding=finding,
+            rule=rules[finding.rule.id],
+            response=asking[finding.rule.id],
+            subject=seen[finding.key.id],
+            opened_at=standing.case.opened_at if standing else None,
+            gaps=gaps,
+            known=known,
+            bounds=bounds,
+        )
+
+
+def _over_the_bounds(due: int, keys: int, bounds: Bounds, known: Known) -> str:
+    """Say why so many are too many, or ""."""
+    count = due + known.revoked_today
+    today = f" with the {known.revoked_today:,} of the last 24 hours" if known.revoked_today else ""
+    if count > bounds.max_keys:
+        return f"{due:,} keys are due{today}, and max_keys is {bounds.max_keys:,}: none is revoked"
+    if count * 100 > bounds.max_percent * keys:
+        return (
+            f"{due:,} keys are due{today}, which is {count / keys:.1%} of {keys:,}, and max_percent"
+            f" is {bounds.max_percent:g}: none is revoked"
+        )
+    return ""
+
+
+def _action(candidate: Candidate) -> Action:
+    finding, told = candidate.finding, candidate.announced_at
+    if told is None:
+        raise ValueError("the guard lets nothing pass that was not announced")
+    return Action(
+        key_id=finding.key.id,
+        key_name=finding.key.name or "",
+        redacted_value=finding.key.redacted_value,
+        project_id=finding.key.project_id or "",
+        project=_project(finding),
+        owner=_owner(finding),
+        method=candidate.response.revoke,
+        due_at=told + candidate.response.after,
+        announced_at=told,
+        rule=finding.rule.id,
+        severity=finding.severity,
+        fingerprint=finding.fingerprint,
+        evidence="; ".join(in_words(row) for row in finding.evidence),
+        checked=tuple(guard.__name__.strip("_").replace("_", " ") for guard in GUARDS),
+    )
+
+
+def _held(candidate: Candidate, reasons: tuple[str, ...]) -> Held:
+    finding = candidate.finding
+    return Held(
+        key_id=finding.key.id,
+        key_name=finding.key.name or "",
+        project=_project(finding),
+        owner=_owner(finding),
+        method=candidate.response.revoke,
+        rule=finding.rule.id,
+        fingerprint=finding.fingerprint,
+        reasons=reasons,
+    )
+
+
+def _held_by(action: Action, refusal: str) -> Held:
+    return Held(
+        key_id=action.key_id,
+        key_name=action.key_name,
+        project=action.project,
+        owner=action.owner,
+        method=action.method,
+        rule=action.rule,
+        fingerprint=action.fingerprint,
+        reasons=(refusal,),
+    )
+
+
+def _project(finding: Finding) -> str:
+    return (finding.project and finding.project.name) or finding.key.project_id or ""
+
+
+def _owner(finding: Finding) -> str:
+    return finding.owner_email or finding.key.owner.name or ""
+
+
+def _mildest(action: Action) -> tuple[int, datetime, str]:
+    return action.method.rank, action.due_at, action.rule
+
+
+def _order(action: Action) -> tuple[datetime, int, str]:
+    return action.due_at, action.severity.rank, action.key_id
+
+
+def _digest(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\0".join(parts).encode(errors="surrogatepass")).hexdigest()[:16]

@@ -1,0 +1,106 @@
+"""What revoking a key is made of: how, within which bounds, and what a plan of it says."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import NamedTuple
+
+from scanner.finding import Severity
+
+
+class Method(StrEnum):
+    """How a key is revoked, the mildest first."""
+
+    EXPIRE = "expire"
+    RESTRICT = "restrict"
+    DELETE = "delete"
+
+    @property
+    def rank(self) -> int:
+        """0 for the mildest."""
+        return tuple(Method).index(self)
+
+
+class Mode(StrEnum):
+    """How far revocation goes: not at all, to a plan, or to carrying it out."""
+
+    OFF = "off"
+    PLAN = "plan"
+    ENFORCE = "enforce"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What keeps revocation within bounds; as it comes, next to nothing is allowed.
+
+    At most `max_keys` and `max_percent` of all keys within a day: both must hold, 0 is none.
+    `protected_*` are globs of ids and names. Keys younger than `min_age` or used within
+    `recent_use` are let be. `expire_in` is how long an expiring key still works. Admin keys are
+    let be but for the ids in `admin_keys`.
+    """
+
+    mode: Mode = Mode.OFF
+    max_keys: int = 5
+    max_percent: float = 1.0
+    protected_keys: tuple[str, ...] = ()
+    protected_projects: tuple[str, ...] = ()
+    protected_owners: tuple[str, ...] = ()
+    admin_keys: frozenset[str] = frozenset()
+    min_age: timedelta = timedelta(days=7)
+    recent_use: timedelta = timedelta(hours=24)
+    expire_in: timedelta = timedelta(days=7)
+
+
+class Action(NamedTuple):
+    """One key that is to be revoked at `due_at`, and why; `checked` is what was found in order.
+
+    `announced_at` is when its owner's side was first told of the finding.
+    """
+
+    key_id: str
+    key_name: str
+    redacted_value: str
+    project_id: str
+    project: str
+    owner: str
+    method: Method
+    due_at: datetime
+    announced_at: datetime
+    rule: str
+    severity: Severity
+    fingerprint: str
+    evidence: str
+    checked: tuple[str, ...]
+
+
+class Held(NamedTuple):
+    """One key that a rule would have revoked, and every reason why it is not."""
+
+    key_id: str
+    key_name: str
+    project: str
+    owner: str
+    method: Method
+    rule: str
+    fingerprint: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is to be revoked of what one scan found: `due` now, `waiting` later, `held` back.
+
+    `refusal` says why nothing is due although something would be: there were more than the bounds
+    allow. `policies` and `inventory` are digests of what it rests on.
+    """
+
+    scan_id: str
+    organization: str
+    made_at: datetime
+    expires_at: datetime
+    policies: str
+    inventory: str
+    due: tuple[Action, ...] = ()
+    waiting: tuple[Action, ...] = ()
+    held: tuple[Held, ...] = ()
+    refusal: str = ""

@@ -1,0 +1,97 @@
+"""The section `revocation` of keyvigil.yaml: what keeps revocation within bounds."""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+from scanner.durations import parse_duration
+from scanner.policy.document import Items, Node, Scalar
+from scanner.policy.problems import Problems, did_you_mean
+from scanner.revocation import Bounds, Mode
+
+_MODES: Final = (Mode.OFF, Mode.PLAN)
+_MOST_KEYS: Final = 100_000
+_PROTECTED: Final = ("keys", "projects", "owners")
+_YEAR: Final = timedelta(days=365)
+
+
+def parse_bounds(node: Node | None, problems: Problems) -> Bounds:
+    """Read the section; note every mistake. What is not written keeps its careful default."""
+    if node is None:
+        return Bounds()
+    readers: Mapping[str, Callable[[Node, Problems], Any]] = {
+        "mode": _mode,
+        "max_keys": _max_keys,
+        "max_percent": _max_percent,
+        "min_age": _duration,
+        "recent_use": _duration,
+        "expire_in": _expiry,
+        "admin_keys": lambda value, at: frozenset(_texts(value, "'admin_keys'", at)),
+    }
+    fields = problems.fields(
+        node, "'revocation'", required=("mode",), optional=(*list(readers)[1:], "protect")
+    )
+    chosen = {
+        word: read(fields[word], problems) for word, read in readers.items() if word in fields
+    }
+    if "protect" in fields:
+        chosen |= _protected(fields["protect"], problems)
+    return Bounds(**chosen)
+
+
+def _protected(node: Node, problems: Problems) -> dict[str, tuple[str, ...]]:
+    fields = problems.fields(node, "'protect'", required=(), optional=_PROTECTED)
+    return {f"protected_{word}": _texts(one, f"'{word}'", problems) for word, one in fields.items()}
+
+
+def _mode(node: Node, problems: Problems) -> Mode:
+    word = node.text if isinstance(node, Scalar) else ""
+    if word in _MODES:
+        return Mode(word)
+    if isinstance(node, Scalar) and node.type == "bool":
+        problems.add(node, f"'mode': YAML reads {word} as bool; write \"off\" or plan")
+    else:
+        problems.add(node, f"'mode' is never '{word}'{did_you_mean(word, _MODES)}")
+    return Mode.OFF
+
+
+def _max_keys(node: Node, problems: Problems) -> int:
+    text = node.text if isinstance(node, Scalar) and node.type == "int" else ""
+    if not text.isascii() or not text.isdecimal() or int(text) > _MOST_KEYS:
+        problems.add(node, "'max_keys' is a whole number of keys a day; 0 revokes none")
+        return 0
+    return int(text)
+
+
+def _max_percent(node: Node, problems: Problems) -> float:
+    text = node.text if isinstance(node, Scalar) and node.type in ("int", "float") else ""
+    try:
+        percent = float(text)
+    except ValueError:
+        percent = -1
+    if not 0 <= percent <= 100:  # noqa: PLR2004 - per cent
+        problems.add(node, "'max_percent' is a number from 0 to 100; 0 revokes none")
+        return 0
+    return percent
+
+
+def _duration(node: Node, problems: Problems) -> timedelta:
+    duration = parse_duration(node.text) if isinstance(node, Scalar) else None
+    if duration is None:
+        problems.add(node, "a duration is written in weeks, days and hours: 7d, 24h")
+        return _YEAR
+    return duration
+
+
+def _expiry(node: Node, problems: Problems) -> timedelta:
+    duration = _duration(node, problems)
+    if not timedelta(hours=1) <= duration <= _YEAR:
+        problems.add(node, "'expire_in' is how long a key still works: from 1h to 365d")
+    return duration
+
+
+def _texts(node: Node, what: str, problems: Problems) -> tuple[str, ...]:
+    if not isinstance(node, Items) or not node.items:
+        problems.add(node, f"{what} takes a list with something in it")
+        return ()
+    return tuple(problems.text(item, f"an entry of {what}") for item in node.items)

@@ -1,0 +1,334 @@
+"""What would be revoked: exactly what a rule asks for, and nothing that any guard objects to."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scanner.guards import Known
+from scanner.inventory import (
+    Collection,
+    Inventory,
+    Key,
+    KeyKind,
+    KeyUse,
+    Unknown,
+)
+from scanner.policy.model import Policy
+from scanner.policy.parse import parse_policy
+from scanner.remedy import make_plan_of_revocation
+from scanner.result import ScanResult
+from scanner.revocation import Bounds, Method, Plan
+from scanner.scan import compared, scan
+from tests.factories import (
+    NOW,
+    Remembered,
+    a_gap,
+    a_key,
+    a_listing,
+    a_project,
+    ago,
+    an_admin_key,
+    an_inventory,
+    an_owner,
+    full_coverage,
+)
+
+RULE = """
+  - id: {id}
+    title: T
+    severity: high
+    violated_when: {when}
+    respond: {{ revoke: {method}, after: {after} }}
+    why: W
+    fix: F
+"""
+OLD = "{ age: { over: 90d } }"
+WIDE = Bounds(max_keys=1000, max_percent=100)
+IDLE = ago(days=40)
+TOLD = ago(days=19)
+SEEN = (
+    *full_coverage("proj_1", "proj_2"),
+    *(a_listing(one) for one in (Collection.USAGE, Collection.COSTS, Collection.AUDIT_LOGS)),
+)
+
+
+def a_policy(when: str = OLD, method: str = "expire", after: str = "14d", more: str = "") -> Policy:
+    rule = RULE.format(id="old", when=when, method=method, after=after)
+    return parse_policy(f"policy: mine\nrules:{rule}{more}", "p.yaml")
+
+
+def old(**changes: Any) -> Key:
+    return a_key(**{"created_at": ago(days=200), "last_used_at": IDLE, **changes})
+
+
+def seen(*keys: Key, **changes: Any) -> Inventory:
+    projects = (a_project(), a_project(id="proj_2", name="shop"))
+    return an_inventory(**{"keys": keys, "projects": projects, "coverage": SEEN, **changes})
+
+
+def scanned(inventory: Inventory, policies: Sequence[Policy]) -> ScanResult:
+    """Return the second of two nights: the findings were found twenty days ago."""
+    store = Remembered()
+    result: ScanResult | None = None
+    for moment in (ago(days=20), NOW):
+        done = scan(lambda: inventory, policies, moment, lambda: NOW)
+        result = compared(done, store, "Acme")
+        assert result.history
+        store.remember(result.history)
+    assert result
+    return result
+
+
+def planned(
+    inventory: Inventory,
+    *policies: Policy,
+    bounds: Bounds = WIDE,
+    told: datetime | None = TOLD,
+    **known: Any,
+) -> Plan:
+    result = scanned(inventory, policies or [a_policy()])
+    announced = {f.fingerprint: told for f in result.findings} if told else {}
+    return make_plan_of_revocation(
+        result,
+        inventory,
+        policies or [a_policy()],
+        bounds,
+        Known(announced=announced, **known),
+    )
+
+
+def due(plan: Plan) -> list[tuple[str, Method]]:
+    return [(action.key_id, action.method) for action in plan.due]
+
+
+def reasons(plan: Plan) -> list[tuple[str, ...]]:
+    return [held.reasons for held in plan.held]
+
+
+def test_with_no_objection_exactly_what_violates_is_due_and_its_sibling_is_not() -> None:
+    sibling = a_key(id="key_2", name="a key", last_used_at=IDLE)
+    plan = planned(seen(old(), sibling))
+    assert due(plan) == [("key_1", Method.EXPIRE)]
+    assert (plan.waiting, plan.held, plan.refusal) == ((), (), "")
+    (action,) = plan.due
+    assert (action.announced_at, action.due_at) == (ago(days=19), ago(days=5))
+    assert action.evidence == "200 days old, limit 90 days"
+    assert plan.expires_at - plan.made_at == timedelta(hours=24)
+
+
+def test_a_rule_that_asks_for_nothing_revokes_nothing() -> None:
+    quiet = parse_policy(
+        "policy: mine\nrules:\n  - { id: old, title: T, severity: high, violated_when:"
+        " { age: { over: 90d } }, why: W, fix: F }\n",
+        "p.yaml",
+    )
+    plan = planned(seen(old()), quiet)
+    assert (plan.due, plan.waiting, plan.held) == ((), (), ())
+
+
+def test_the_clock_starts_when_people_were_told() -> None:
+    assert due(planned(seen(old()), told=ago(days=14))) == [("key_1", Method.EXPIRE)]
+    early = planned(seen(old()), told=ago(days=13, hours=23))
+    assert [(a.key_id, a.due_at) for a in early.waiting] == [("key_1", NOW + timedelta(hours=1))]
+    assert early.due == ()
+    assert reasons(planned(seen(old()), told=None)) == [("nobody was told of the finding yet",)]
+
+
+def test_what_was_told_before_it_was_found_anew_does_not_count() -> None:
+    assert reasons(planned(seen(old()), told=ago(days=21))) == [
+        ("nobody was told of the finding yet",)
+    ]
+
+
+UNTOLD = Unknown(reason="the API did not say")
+
+
+@pytest.mark.parametrize(
+    ("key", "reason"),
+    [
+        (old(last_used_at=ago(hours=23)), "it was used within 1d"),
+        (old(last_used_at=UNTOLD), "its last use is unknown: the API did not say"),
+        (old(last_used_at=NOW + timedelta(hours=2)), "its last use is unknown: "),
+        (old(kind=UNTOLD), "it is, or may be, an admin key, and is not named in admin_keys"),
+        (
+            an_admin_key(created_at=ago(days=200), last_used_at=IDLE),
+            "it is, or may be, an admin key, and is not named in admin_keys",
+        ),
+    ],
+)
+def test_each_doubt_about_the_key_lets_it_be(key: Key, reason: str) -> None:
+    plan = planned(seen(key))
+    assert plan.due == plan.waiting == ()
+    ((first, *more),) = reasons(plan)
+    assert first.startswith(reason)
+    assert more == []
+
+
+@pytest.mark.parametrize(
+    ("bounds", "reason"),
+    [
+        ({"min_age": timedelta(days=201)}, "it is younger than 201d"),
+        ({"recent_use": timedelta(days=41)}, "it was used within 41d"),
+        ({"protected_keys": ("key_*",)}, "it is protected"),
+        ({"protected_keys": ("a k*",)}, "it is protected"),
+        ({"protected_projects": ("sear*",)}, "its project is protected"),
+        ({"protected_projects": ("proj_1",)}, "its project is protected"),
+        ({"protected_owners": ("ada@*",)}, "its owner is protected"),
+        ({"protected_owners": ("user-1",)}, "its owner is protected"),
+    ],
+)
+def test_each_bound_lets_the_key_be(bounds: dict[str, Any], reason: str) -> None:
+    plan = planned(seen(old()), bounds=replace(WIDE, **bounds))
+    assert plan.due == ()
+    assert reasons(plan) == [(reason,)]
+
+
+@pytest.mark.parametrize(
+    ("known", "reason"),
+    [
+        ({"own_keys": frozenset({"key_1"})}, "it may be the key that this scan itself uses"),
+        ({"revoked": frozenset({"key_1"})}, "it was revoked already"),
+    ],
+)
+def test_our_own_key_and_what_is_revoked_already_are_let_be(
+    known: dict[str, Any], reason: str
+) -> None:
+    assert reasons(planned(seen(old()), **known)) == [(reason,)]
+
+
+@pytest.mark.parametrize(
+    ("collection", "project", "is_held"),
+    [
+        (Collection.PROJECT_KEYS, "proj_1", True),
+        (Collection.PROJECT_KEYS, "proj_2", False),
+        (Collection.PROJECTS, None, True),
+        (Collection.USERS, None, False),
+    ],
+)
+def test_what_could_not_be_seen_of_its_surroundings_lets_the_key_be(
+    collection: Collection, project: str | None, *, is_held: bool
+) -> None:
+    gap = a_gap(collection, project_id=project)
+    plan = planned(seen(old(), coverage=(*SEEN, gap)))
+    assert bool(plan.held) is is_held
+    assert bool(plan.due) is not is_held
+
+
+def test_what_the_rule_rests_on_must_have_been_seen() -> None:
+    left = a_policy("{ owner.state: left_org }", after="1d")
+    gone = old(owner=an_owner(id="user-9", email="gone@example.com"), project_access=None)
+    whole = planned(seen(gone, coverage=SEEN), left)
+    assert due(whole) == [("key_1", Method.EXPIRE)]
+    part = planned(seen(gone, coverage=(*SEEN, a_gap(Collection.USERS))), left)
+    assert part.due == ()
+
+
+def test_what_is_excepted_or_undetermined_is_no_candidate() -> None:
+    exception = (
+        "exceptions:\n  - { rule: old, when: { key.id: key_1 }, reason: R, owner: o,"
+        " expires: 2030-01-01 }\n"
+    )
+    plan = planned(
+        seen(old(), old(id="key_2", created_at=NOW + timedelta(days=1))), a_policy(more=exception)
+    )
+    assert (plan.due, plan.waiting, plan.held) == ((), (), ())
+
+
+def test_deleting_asks_usage_too() -> None:
+    deleting = a_policy(method="delete")
+    blind = tuple(row for row in SEEN if row.collection is not Collection.USAGE)
+    assert reasons(planned(seen(old(), coverage=blind), deleting)) == [
+        ("usage was not collected, and deleting asks for it (--collect all)",)
+    ]
+    later = KeyUse(key_id="key_1", requests=3, last_day=ago(days=10))
+    assert reasons(planned(seen(old(), uses=(later,)), deleting)) == [
+        ("usage tells of a later use than the key does",)
+    ]
+    other = KeyUse(key_id="key_9", requests=3, last_day=ago(days=10))
+    keys = (old(), a_key(id="key_9"))
+    assert due(planned(seen(*keys, uses=(other,)), deleting)) == [("key_1", Method.DELETE)]
+
+
+def test_an_admin_key_is_only_deleted_and_only_if_it_is_named() -> None:
+    key = an_admin_key(created_at=ago(days=200), last_used_at=IDLE)
+    named = replace(WIDE, admin_keys=frozenset({key.id}))
+    assert reasons(planned(seen(key), bounds=named)) == [("an admin key can only be deleted",)]
+    deleting = planned(seen(key, a_key()), a_policy(method="delete"), bounds=named)
+    assert due(deleting) == [("key_admin", Method.DELETE)]
+
+
+def test_of_two_rules_that_ask_the_milder_way_is_taken_once() -> None:
+    two = a_policy(
+        more=RULE.format(id="older", when="{ age: { over: 99d } }", method="delete", after="1d")
+    )
+    plan = planned(seen(old(), a_key(id="key_2")), two)
+    assert due(plan) == [("key_1", Method.EXPIRE)]
+
+
+@pytest.mark.parametrize(
+    ("bounds", "today", "is_over"),
+    [
+        ({"max_keys": 3}, 0, False),
+        ({"max_keys": 2}, 0, True),
+        ({"max_keys": 3}, 1, True),
+        ({"max_keys": 0}, 0, True),
+        ({"max_percent": 30}, 0, False),
+        ({"max_percent": 29.9}, 0, True),
+        ({"max_percent": 0}, 0, True),
+        ({"max_keys": 1000, "max_percent": 39}, 1, True),
+    ],
+)
+def test_more_than_the_bounds_allow_is_nothing_at_all(
+    bounds: dict[str, Any], today: int, *, is_over: bool
+) -> None:
+    """Three of ten keys are due."""
+    keys = [old(id=f"key_{n}") for n in range(3)] + [a_key(id=f"young_{n}") for n in range(7)]
+    plan = planned(seen(*keys), bounds=replace(WIDE, **bounds), revoked_today=today)
+    assert len(plan.due) == (0 if is_over else 3)
+    assert bool(plan.refusal) is is_over
+    assert [held.reasons for held in plan.held] == [(plan.refusal,)] * (3 if is_over else 0)
+
+
+def test_as_it_comes_one_of_a_hundred_keys_may_be_revoked_and_one_of_few_not() -> None:
+    few = planned(seen(old()), bounds=Bounds())
+    assert "which is 100.0% of 1, and max_percent is 1: none is revoked" in few.refusal
+    young = [a_key(id=f"young_{n}") for n in range(99)]
+    assert due(planned(seen(old(), *young), bounds=Bounds())) == [("key_1", Method.EXPIRE)]
+
+
+@given(
+    ages=st.lists(st.integers(0, 400), min_size=1, max_size=12),
+    used=st.lists(st.integers(0, 100), min_size=12, max_size=12),
+    max_keys=st.integers(0, 6),
+    told=st.integers(0, 20),
+    kinds=st.lists(st.sampled_from([*KeyKind, UNTOLD]), min_size=12, max_size=12),
+)
+def test_nothing_is_due_that_any_promise_forbids(
+    ages: list[int], used: list[int], max_keys: int, told: int, kinds: list[Any]
+) -> None:
+    keys = [
+        a_key(
+            id=f"key_{n}",
+            created_at=ago(days=age),
+            last_used_at=ago(days=min(used[n], age)),
+            kind=kinds[n],
+        )
+        for n, age in enumerate(ages)
+    ]
+    bounds = replace(WIDE, max_keys=max_keys)
+    plan = planned(seen(*keys), bounds=bounds, told=ago(days=told))
+    assert len(plan.due) <= max_keys
+    by_id = {key.id: key for key in keys}
+    for action in (*plan.due, *plan.waiting):
+        key = by_id[action.key_id]
+        assert key.kind is KeyKind.PROJECT
+        assert key.created_at < ago(days=90)
+        assert isinstance(key.last_used_at, datetime)
+        assert key.last_used_at <= ago(days=1)
+        assert (action.due_at <= NOW) is (action in plan.due)
+    assert len({action.key_id for action in plan.due}) == len(plan.due)
