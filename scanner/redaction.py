@@ -1,79 +1,93 @@
 """E-mail addresses masked in a result, for reports that go to many: `a***@example.com`. Pure."""
 
 import re
-from collections.abc import Iterable
-from dataclasses import replace
-from functools import cache
-from typing import Final, overload
+from collections.abc import Iterable, Iterator
+from dataclasses import fields, is_dataclass
+from operator import is_
+from typing import Any, Final, TypeVar
 
-from scanner.finding import Evidence, ExceptionTally, ExceptionText, Finding
-from scanner.inventory import Key
-from scanner.lifecycle import Case
 from scanner.result import ScanResult
 
-_ADDRESS: Final = re.compile(r"([^\s@<>\"'(),;:])[^\s@<>\"'(),;:]*@([^\s@<>\"'(),;:]+)")
+_T = TypeVar("_T")
+
+# A run of what an address is made of, with a quoted local part before it: `"ada ito"@example.com`.
+_WORD: Final = re.compile(r"""(?:"[^"]*"(?=@))?[^\s<>"'(),;:][^\s<>"(),;:]*""")
 
 
 def without_addresses(result: ScanResult) -> ScanResult:
-    """Return the result with every address masked, in names and evidence, too; ids stay."""
-    history = result.history
-    if history is not None:
-        standings = (s._replace(case=_case(s.case)) for s in history.standings)
-        closed = tuple(map(_case, history.closed))
-        history = replace(history, standings=tuple(standings), closed=closed)
-    return replace(
-        result,
-        findings=tuple(_findings(result.findings)),
-        exceptions=tuple(_tally(tally) for tally in result.exceptions),
-        history=history,
-    )
+    """Return the result with every address in every text masked.
+
+    Only the ids of keys stay whatever they are: fingerprints are made of them.
+    """
+    return _Mask(result).of(result)
 
 
-def _findings(findings: Iterable[Finding]) -> Iterable[Finding]:
-    keys: dict[str, Key] = {}
-    for finding in findings:
-        key = keys.get(finding.key.id) or keys.setdefault(finding.key.id, _key(finding.key))
-        yield finding._replace(
-            key=key,
-            owner_email=_masked(finding.owner_email),
-            evidence=tuple(map(_evidence, finding.evidence)),
-            exception=finding.exception and _exception(finding.exception),
-        )
+class _Mask:
+    """Walks through values, whatever they are made of; what many share is masked once."""
+
+    def __init__(self, result: ScanResult) -> None:
+        self._texts = {key_id: key_id for key_id in _key_ids(result) if "@" in key_id}
+        self._done: dict[int, Any] = {}
+        self._bare: set[type] = set()
+        """The types that hold no text."""
+
+    def of(self, value: _T) -> _T:
+        """Return the value with its texts masked: itself, if it holds no address."""
+        masked: _T = self._inside(value)
+        self._done[id(value)] = masked
+        return masked
+
+    def _text(self, text: str) -> str:
+        masked = self._texts.get(text)
+        if masked is None:
+            masked = self._texts[text] = _WORD.sub(_masked, text)
+        return masked
+
+    def _inside(self, value: Any) -> Any:  # noqa: ANN401 - whatever a result is made of
+        kind = type(value)
+        if isinstance(value, tuple):
+            parts = self._each(value)
+            if all(map(is_, parts, value)):
+                return value
+            return kind._make(parts) if hasattr(kind, "_make") else tuple(parts)
+        if isinstance(value, frozenset):
+            return frozenset(self._each(value))
+        if isinstance(value, dict):
+            return dict(zip(value, self._each(value.values()), strict=True))
+        if is_dataclass(value):
+            names = [field.name for field in fields(value)]
+            parts = self._each([getattr(value, name) for name in names])
+            return kind(**dict(zip(names, parts, strict=True)))
+        self._bare.add(kind)
+        return value
+
+    def _each(self, values: Iterable[Any]) -> list[Any]:
+        """Mask each; what surely holds no address, or was masked before, takes the short way."""
+        text, bare, done, of = self._text, self._bare, self._done, self.of
+        return [
+            (text(value) if "@" in value else value)
+            if (kind := type(value)) is str  # an enum's value holds none
+            else value
+            if kind in bare
+            else (done.get(id(value)) or of(value))
+            for value in values
+        ]
 
 
-def _key(key: Key) -> Key:
-    owner = replace(key.owner, name=_masked(key.owner.name), email=_masked(key.owner.email))
-    return replace(key, name=_masked(key.name), owner=owner)
+def _key_ids(result: ScanResult) -> Iterator[str]:
+    for finding in result.findings:
+        yield finding.key.id
+    if result.history:
+        for standing in result.history.standings:
+            yield standing.case.key_id
+        for case in result.history.closed:
+            yield case.key_id
 
 
-def _evidence(evidence: Evidence) -> Evidence:
-    value = evidence.value
-    # Only texts hold addresses: an enum's value is none of them.
-    return evidence._replace(value=_masked(value)) if type(value) is str else evidence
-
-
-def _tally(tally: ExceptionTally) -> ExceptionTally:
-    return replace(tally, exception=_exception(tally.exception))
-
-
-@cache
-def _exception(text: ExceptionText) -> ExceptionText:
-    return replace(text, owner=_masked(text.owner), reason=_masked(text.reason))
-
-
-def _case(case: Case) -> Case:
-    return case._replace(
-        key_name=_masked(case.key_name),
-        owner_name=_masked(case.owner_name),
-        owner_email=_masked(case.owner_email),
-    )
-
-
-@overload
-def _masked(text: str) -> str: ...
-@overload
-def _masked(text: None) -> None: ...
-def _masked(text: str | None) -> str | None:
-    if text is None or "@" not in text:
-        return text
-    return _ADDRESS.sub(r"\1***@\2", text)
+def _masked(match: re.Match[str]) -> str:
+    """Mask the word if it is an address: all of the local part but its first character."""
+    local, _, domain = match[0].rpartition("@")
+    if not local or not domain:
+        return match[0]
+    first = local.lstrip('"')[:1]
+    return f"{first}***@{domain}"
