@@ -16,7 +16,7 @@ from scanner.words import in_words
 def render_junit(result: ScanResult) -> str:
     """Render a test case for each finding: failed if violated, else skipped; and one error a gap.
 
-    A rule that every key keeps is a suite with one case, passed.
+    A rule that every key keeps is a suite with one case: passed, but skipped in an incomplete scan.
     """
     of_rule: defaultdict[str, list[Finding]] = defaultdict(list)
     for finding in result.findings:
@@ -41,7 +41,9 @@ def render_junit(result: ScanResult) -> str:
 def _rule(root: Element, tally: RuleTally, findings: list[Finding], result: ScanResult) -> None:
     suite = _suite(root, tally.rule.id, result)
     if not findings:
-        _case(suite, tally.rule.title, tally.rule.id)
+        case = _case(suite, tally.rule.title, tally.rule.id)
+        if not result.complete:
+            _say(case, "skipped", "kept as far as was seen: this scan is incomplete", "unseen")
     for finding in findings:
         case = _case(suite, f"{finding.key.name or 'unnamed'} ({finding.key.id})", tally.rule.id)
         properties = SubElement(case, "properties")

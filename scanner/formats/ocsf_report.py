@@ -69,7 +69,6 @@ def _events(result: ScanResult) -> Iterator[Event]:
 
 
 def _finding(finding: Finding, standing: Standing | None, result: ScanResult) -> Event:
-    is_violated = finding.outcome is Outcome.VIOLATED
     is_known = standing is not None and standing.state not in (State.NEW, State.REOPENED)
     status = _IN_PROGRESS if is_known else _NEW
     if finding.outcome is Outcome.EXCEPTED:
@@ -82,14 +81,14 @@ def _finding(finding: Finding, standing: Standing | None, result: ScanResult) ->
         "types": [finding.outcome.value],
         "analytic": {"uid": rule.id, "name": rule.title, "type_id": _RULE, "type": "Rule"},
     }
-    if is_violated and standing:
+    if standing and finding.outcome is Outcome.VIOLATED:
         info["first_seen_time"] = _milliseconds(standing.case.first_seen)
         info["last_seen_time"] = _milliseconds(result.started_at)
     words = "; ".join(map(in_words, finding.evidence))
     return _event(
         result,
         activity=_UPDATE if is_known else _CREATE,
-        severity=_SEVERITIES[finding.severity] if is_violated else _UNKNOWN,
+        severity=_SEVERITIES[finding.severity],
         status=status,
         message=f"{finding.key.name or 'unnamed'}: {words}",
         finding_info=info,
