@@ -6,9 +6,9 @@ from typing import Final, NamedTuple
 from scanner.finding import Severity
 from scanner.lifecycle import Night
 
-_WIDTH: Final = 720
+_WIDTH: Final = 960
 _HEIGHT: Final = 120
-_WIDEST: Final = 36.0
+_WIDEST: Final = 48.0
 _GAP: Final = 0.25
 """Of a bar's place."""
 
@@ -32,23 +32,40 @@ class Bar(NamedTuple):
     blocks: tuple[Block, ...]
 
 
-class Chart(NamedTuple):
-    """The picture and its size."""
+class Shape(NamedTuple):
+    """The blocks of one severity in all nights, as the path of an SVG."""
 
-    width: float
-    height: float
+    severity: Severity
+    path: str
+
+
+class Chart(NamedTuple):
+    """The picture, its size, and what to draw: a shape for each severity, the worst first."""
+
+    width: int
+    height: int
     bars: tuple[Bar, ...]
+    shapes: tuple[Shape, ...]
 
 
 def draw(nights: Sequence[Night]) -> Chart:
     """Return a bar for each night, left to right; the highest fills the picture."""
     peak = max((night.violations for night in nights), default=0) or 1
-    place = min(_WIDTH / max(len(nights), 1), _WIDEST)
+    place = _WIDTH / max(len(nights), 1)
     bars = tuple(_bar(night, number * place, place, peak) for number, night in enumerate(nights))
-    return Chart(width=round(place * len(nights), 2), height=_HEIGHT, bars=bars)
+    paths: dict[Severity, str] = dict.fromkeys(Severity, "")
+    for bar in bars:
+        for block in bar.blocks:
+            paths[block.severity] += (
+                f"M{block.x:g} {block.y:g}h{block.width:g}v{block.height:g}H{block.x:g}z"
+            )
+    shapes = tuple(Shape(severity, path) for severity, path in paths.items() if path)
+    return Chart(width=_WIDTH, height=_HEIGHT, bars=bars, shapes=shapes)
 
 
 def _bar(night: Night, left: float, place: float, peak: int) -> Bar:
+    width = min(place * (1 - _GAP), _WIDEST)
+    middle = left + place / 2
     blocks: list[Block] = []
     bottom = float(_HEIGHT)
     for severity in Severity:
@@ -57,11 +74,10 @@ def _bar(night: Night, left: float, place: float, peak: int) -> Bar:
             bottom -= height
             block = Block(
                 severity,
-                x=round(left, 2),
+                x=round(middle - width / 2, 2),
                 y=round(bottom, 2),
-                width=round(place * (1 - _GAP), 2),
+                width=round(width, 2),
                 height=round(height, 2),
             )
             blocks.append(block)
-    middle = round(left + place * (1 - _GAP) / 2, 2)
-    return Bar(night=night, middle=middle, top=round(bottom, 2), blocks=tuple(blocks))
+    return Bar(night=night, middle=round(middle, 2), top=round(bottom, 2), blocks=tuple(blocks))

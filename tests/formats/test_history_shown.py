@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from scanner.cli.summary import print_summary
+from scanner.finding import Severity
 from scanner.formats.html_report import render_html
 from scanner.formats.json_report import render_json
 from scanner.formats.trend import draw
@@ -58,7 +59,8 @@ def test_html_shows_the_changes_and_the_trend() -> None:
     for fingerprint in of(RESULT, State.NEW):
         assert f'<a href="#f-{fingerprint}">' in html
         assert f'id="f-{fingerprint}"' in html
-    assert html.count("<rect ") >= 3
+    assert "From 5 to 6 violations over 3 scans" in html
+    assert html.count('fill="#') == 5  # a shape for each of four severities, and the words
     assert "style=" not in html
 
 
@@ -91,6 +93,8 @@ def test_the_picture_has_a_bar_for_each_night_and_keeps_its_bounds() -> None:
         for block in bar.blocks:
             assert 0 <= block.x <= block.x + block.width <= chart.width
             assert 0 <= block.y <= block.y + block.height <= chart.height + 0.02
+    assert [shape.severity for shape in chart.shapes] == list(Severity)[1:]
+    assert all(shape.path.count("z") == 40 for shape in chart.shapes)
     assert draw([]).bars == ()
 
 
