@@ -1,115 +1,42 @@
-// The findings of the page's data: searched, filtered, sorted, grouped, a page at a time.
-// Every text enters by textContent; nothing is loaded and nothing leaves the page.
-const byId = (id) => document.getElementById(id);
-const { severities, statuses, rules, projects, owners, keys, texts, findings } =
-  JSON.parse(byId("data").textContent);
-const [RULE, SEVERITY, KEY, STATUS, FIRST_SEEN, FINGERPRINT, WORDS] = [0, 1, 2, 3, 4, 5, 6];
-const [NAME, ID, VALUE, PROJECT, OWNER, CREATED, USED, EXPIRES] = [0, 1, 2, 3, 4, 5, 6, 7];
+// What is shown: the view, in the controls and in the address after its #; filtered and sorted.
 const PAGE = 50;
 const PRINTED = 1000;
-const SHIFT = 2 ** 20; // more findings than one report holds
-const LATER = 2 ** 30; // after every minute
 const OUTSIDE = new Set(["unverified", "undetermined", "excepted", "resolved"]);
-const [NEVER, UNKNOWN] = [null, -1];
-const ORGANIZATION = ["organization", "", ""];
-
-const keyOf = (finding) => keys[finding[KEY]];
-const projectOf = (finding) => projects[keyOf(finding)[PROJECT]] ?? ORGANIZATION;
-const ownerOf = (finding) => owners[keyOf(finding)[OWNER]];
-const titles = rules.map((rule, number) => [rule[1], number]).sort();
-const titleRank = new Array(rules.length);
-titles.forEach(([, number], rank) => (titleRank[number] = rank));
-
-const day = (minutes, never) =>
-  minutes === NEVER ? never
-  : minutes === UNKNOWN ? "unknown"
-  : new Date(minutes * 60000).toISOString().slice(0, 10);
-const orderOf = (minutes, never) =>
-  minutes === NEVER ? never : minutes === UNKNOWN ? LATER + 1 : minutes;
-const wordsOf = (finding) => finding[WORDS].map((word) => texts[word]);
-
-// A column: heading, what it sorts by, what a cell shows, what it is in a CSV.
-const COLUMNS = {
-  key: {
-    heading: "Key",
-    order: (f) => f[KEY],
-    csv: (f) => keyOf(f)[NAME],
-  },
-  severity: {
-    heading: "Severity",
-    order: (f) => f[SEVERITY],
-    show: (f) => element("span", { class: `badge ${severities[f[SEVERITY]]}` }, severities[f[SEVERITY]]),
-    csv: (f) => severities[f[SEVERITY]],
-  },
-  status: {
-    heading: "Status",
-    order: (f) => f[STATUS],
-    show: (f) => element("span", { class: `status ${statuses[f[STATUS]]}` }, statuses[f[STATUS]]),
-    csv: (f) => statuses[f[STATUS]],
-  },
-  rule: {
-    heading: "Rule",
-    order: (f) => titleRank[f[RULE]],
-    csv: (f) => rules[f[RULE]][1],
-  },
-  evidence: {
-    heading: "Evidence",
-    csv: (f) => wordsOf(f).join("; "),
-  },
-  project: {
-    heading: "Project",
-    order: (f) => keyOf(f)[PROJECT],
-    csv: (f) => projectOf(f)[0],
-  },
-  owner: {
-    heading: "Owner",
-    order: (f) => keyOf(f)[OWNER],
-    show: (f) => [ownerOf(f)[0], element("small", {}, ownerOf(f)[3])],
-    csv: (f) => ownerOf(f)[1] || ownerOf(f)[0],
-  },
-  created: {
-    heading: "Created",
-    order: (f) => orderOf(keyOf(f)[CREATED], LATER),
-    csv: (f) => day(keyOf(f)[CREATED], ""),
-  },
-  used: {
-    heading: "Last used",
-    order: (f) => orderOf(keyOf(f)[USED], 0),
-    csv: (f) => day(keyOf(f)[USED], "never"),
-  },
-  expires: {
-    heading: "Expires",
-    order: (f) => orderOf(keyOf(f)[EXPIRES], LATER),
-    csv: (f) => day(keyOf(f)[EXPIRES], "never"),
-  },
-  seen: {
-    heading: "First seen",
-    order: (f) => orderOf(f[FIRST_SEEN], LATER),
-    csv: (f) => day(f[FIRST_SEEN], ""),
-  },
-};
-const DATES = new Set(["created", "used", "expires", "seen"]);
 const LESS_WANTED = ["created", "expires", "seen"];
+const FIELDS = ["q", "status", "rule", "project", "owner", "group"];
+// What findings are grouped by: a number for each, and its name.
 const GROUPS = {
-  owner: [(f) => ownerOf(f)[2] || ownerOf(f)[0], (f) => ownerOf(f)[0]],
-  project: [(f) => keyOf(f)[PROJECT], (f) => projectOf(f)[0]],
-  rule: [(f) => f[RULE], (f) => rules[f[RULE]][1]],
-  severity: [(f) => f[SEVERITY], (f) => severities[f[SEVERITY]]],
+  owner: [(n) => firstOf[keys.owner[findings.key[n]]], (n) => ownerOf(n)[NAME]],
+  project: [keyed("project"), (n) => projectOf(n)[NAME]],
+  rule: [(n) => findings.rule[n], (n) => ruleOf(n)[TITLE]],
+  severity: [(n) => findings.severity[n], severityOf],
 };
-
-function element(name, attributes, ...children) {
-  const made = document.createElement(name);
-  for (const [attribute, value] of Object.entries(attributes)) made.setAttribute(attribute, value);
-  made.append(...children);
-  return made;
-}
-
-// ---- What is shown: the state of the controls, and of the address after its #.
+const firstOf = firstOwners();
+const groups = new Map();
 const view = {};
 const opened = new Set();
 let shown = new Uint32Array(0);
 let notice = "";
-let sizes = new Map(); // of the groups: the worst severity and the count
+let sizes = new Int32Array(0); // of the groups
+
+// Owners with one id are one, whatever they are called elsewhere: the first stands for all.
+function firstOwners() {
+  const first = new Map();
+  return owners.map((owner, number) => {
+    const who = owner[OWNER_ID] ? `id ${owner[OWNER_ID]}` : `name ${owner[NAME]}`;
+    if (!first.has(who)) first.set(who, number);
+    return first.get(who);
+  });
+}
+
+// The group of each finding, reckoned once.
+function groupsBy(name) {
+  if (!groups.has(name)) {
+    const [groupOf] = GROUPS[name];
+    groups.set(name, Int32Array.from({ length: COUNT }, (_, n) => groupOf(n)));
+  }
+  return groups.get(name);
+}
 
 function reset() {
   Object.assign(view, {
@@ -120,47 +47,75 @@ function reset() {
 
 // The address as it was loaded or has changed; a plain anchor (#coverage) leaves the view as it is.
 function followAddress() {
-  if (/^#(?!f-)[\w-]+$/.test(location.hash)) return;
-  readAddress();
+  const link = linked();
+  const number = link ? numberOf(link) : -1;
+  if (number >= 0 && shown.includes(number)) {
+    opened.add(number);
+    turnTo(number);
+  } else if (link || !/^#[\w-]+$/.test(location.hash)) {
+    readAddress();
+  }
+}
+
+const linked = () => /^#f-([0-9a-f]{32})$/.exec(location.hash)?.[1];
+
+function numberOf(fingerprint) {
+  const { fingerprints } = findings;
+  let at = fingerprints.indexOf(fingerprint);
+  while (at % 32 > 0) at = fingerprints.indexOf(fingerprint, at + 1);
+  return at < 0 ? -1 : at / 32;
+}
+
+function turnTo(number) {
+  view.page = Math.floor(shown.indexOf(number) / PAGE);
+  fillControls();
+  draw();
+  afterLoading(() => jumpTo(byId(`f-${fingerprintOf(number)}`)));
 }
 
 function readAddress() {
   reset();
   opened.clear();
   notice = "";
+  const link = linked();
+  const number = link ? numberOf(link) : -1;
   const hash = location.hash.slice(1);
-  const link = /^f-([0-9a-f]{32})$/.exec(hash);
-  if (link) {
-    showLinked(link[1]);
+  if (number >= 0) {
+    opened.add(number);
+    view.status = OUTSIDE.has(statusOf(number)) ? statusOf(number) : "";
+  } else if (link) {
+    notice = "The finding of this link is not in this report: it was resolved before the scans that this report looks back on, or it is of another organization.";
   } else if (hash.includes("=")) {
-    const told = new URLSearchParams(hash);
-    for (const name of ["q", "rule", "project", "owner"]) view[name] = told.get(name) ?? "";
-    if ([...statuses, "all"].includes(told.get("status"))) view.status = told.get("status");
-    view.severity = new Set((told.get("severity") ?? "").split(",").filter((s) => severities.includes(s)));
-    const sort = told.get("sort") ?? "severity";
-    view.down = sort.startsWith("-");
-    const column = sort.replace(/^-/, "");
-    if (Object.hasOwn(COLUMNS, column) && COLUMNS[column].order) view.sort = column;
-    if (Object.hasOwn(GROUPS, told.get("group") ?? "")) view.group = told.get("group");
-    if (told.has("hide")) view.hidden = new Set(told.get("hide").split(",").filter((c) => c in COLUMNS && c !== "key"));
-    view.page = Math.max(0, (parseInt(told.get("page"), 10) || 1) - 1);
+    readView(new URLSearchParams(hash));
   }
   choose();
-  if (link && !notice) view.page = Math.floor(shown.findIndex((n) => opened.has(n)) / PAGE);
+  if (number >= 0) {
+    turnTo(number);
+    return;
+  }
   fillControls();
   draw();
-  if (link) afterLoading(() => jumpTo(byId(notice ? "count" : `f-${link[1]}`)));
+  if (notice) afterLoading(() => jumpTo(byId("count")));
   else if (hash.includes("=")) byId("findings").scrollIntoView();
 }
 
-function showLinked(fingerprint) {
-  const number = findings.findIndex((finding) => finding[FINGERPRINT] === fingerprint);
-  if (number < 0) {
-    notice = "The finding of this link is not in this report: it was resolved before the scans that this report looks back on, or it is of another organization.";
-    return;
+function readView(told) {
+  for (const name of ["q", "rule", "project", "owner"]) view[name] = told.get(name) ?? "";
+  if (view.rule && !rules.some(([id]) => id === view.rule)) {
+    notice = `No rule of this report is called ${view.rule}: every rule is shown.`;
+    view.rule = "";
   }
-  opened.add(number);
-  view.status = OUTSIDE.has(statuses[findings[number][STATUS]]) ? statuses[findings[number][STATUS]] : "";
+  if ([...statuses, "all"].includes(told.get("status"))) view.status = told.get("status");
+  view.severity = new Set((told.get("severity") ?? "").split(",").filter((s) => severities.includes(s)));
+  const sort = told.get("sort") ?? "severity";
+  view.down = sort.startsWith("-");
+  const column = sort.replace(/^-/, "");
+  if (Object.hasOwn(COLUMNS, column) && COLUMNS[column].order) view.sort = column;
+  if (Object.hasOwn(GROUPS, told.get("group") ?? "")) view.group = told.get("group");
+  if (told.has("hide")) {
+    view.hidden = new Set(told.get("hide").split(",").filter((c) => Object.hasOwn(COLUMNS, c) && c !== "key"));
+  }
+  view.page = Math.max(0, (parseInt(told.get("page"), 10) || 1) - 1);
 }
 
 // While it loads, the browser follows the link itself, and takes the focus away.
@@ -177,7 +132,7 @@ function jumpTo(target) {
 
 function writeAddress() {
   const told = new URLSearchParams();
-  for (const name of ["q", "status", "rule", "project", "owner", "group"]) if (view[name]) told.set(name, view[name]);
+  for (const name of FIELDS) if (view[name]) told.set(name, view[name]);
   if (view.severity.size) told.set("severity", [...view.severity].join(","));
   if (view.sort !== "severity" || view.down) told.set("sort", (view.down ? "-" : "") + view.sort);
   const hidden = Object.keys(COLUMNS).filter((column) => view.hidden.has(column)).join(",");
@@ -190,80 +145,118 @@ function writeAddress() {
   }
 }
 
-// ---- Filtering and sorting: over the small tables first, then numbers only.
-const lowered = new Map();
-function contains(table, columns, word) {
-  if (!lowered.has(table)) {
-    lowered.set(table, table.map((row) => (columns ? columns.map((c) => row[c]).join("\n") : row).toLowerCase()));
-  }
-  return lowered.get(table).map((text) => text.includes(word));
-}
-
-function matcher(word) {
-  const inText = contains(texts, null, word);
-  const inRule = contains(rules, [0, 1], word);
-  const inProject = contains(projects, [0, 1], word);
-  const inOwner = contains(owners, [0, 1, 2, 3], word);
-  const inKey = contains(keys, [NAME, ID, VALUE], word)
-    .map((is, n) => is || inProject[keys[n][PROJECT]] || inOwner[keys[n][OWNER]]);
-  const inStatus = statuses.map((status) => status === word);
-  return (f) => inKey[f[KEY]] || inRule[f[RULE]] || inStatus[f[STATUS]] || f[WORDS].some((w) => inText[w]);
-}
-
-// A name or id that is one exactly is that one; else whatever contains it.
-function named(table, columns, asked, number) {
-  const word = asked.trim().toLowerCase();
-  const exact = table.map((row) => columns.some((c) => row[c].toLowerCase() === word));
-  const hits = exact.includes(true) ? exact : contains(table, columns, word);
-  return (f) => hits[keyOf(f)[number]];
-}
+// ---- Filtering: over the small tables first, then bytes only.
+const allowed = (table, is) => Uint8Array.from(table, is);
+const ofStatus = () =>
+  allowed(statuses, (status) => (view.status ? [status, "all"].includes(view.status) : !OUTSIDE.has(status)));
 
 function choose() {
-  const tests = [];
-  if (view.status === "") tests.push((f) => !OUTSIDE.has(statuses[f[STATUS]]));
-  else if (view.status !== "all") tests.push((f) => statuses[f[STATUS]] === view.status);
-  if (view.severity.size) tests.push((f) => view.severity.has(severities[f[SEVERITY]]));
-  if (view.rule) tests.push((f) => rules[f[RULE]][0] === view.rule);
-  if (view.project.trim()) tests.push(inProject(view.project));
-  if (view.owner.trim()) tests.push(named(owners, [0, 1, 2], view.owner, OWNER));
-  for (const word of view.q.toLowerCase().split(/\s+/).filter(Boolean)) tests.push(matcher(word));
-  const found = [];
-  for (let n = 0; n < findings.length; n++) if (tests.every((test) => test(findings[n]))) found.push(n);
-  const { order } = COLUMNS[view.sort];
-  const sign = view.down ? -1 : 1;
-  shown = sorted(found, (n) => sign * order(findings[n]));
-  if (view.group) shown = grouped(shown);
+  const byStatus = ofStatus();
+  const bySeverity = allowed(severities, (severity) => !view.severity.size || view.severity.has(severity));
+  const byRule = allowed(rules, ([id]) => !view.rule || id === view.rule);
+  const byProject = named(projects, ID, [NAME], view.project);
+  const byOwner = named(owners, OWNER_ID, [NAME, EMAIL], view.owner);
+  const { status, severity, rule, key } = findings;
+  const { project, owner } = keys;
+  const keep = new Uint8Array(COUNT);
+  for (let n = 0; n < COUNT; n++) {
+    keep[n] = byStatus[status[n]] & bySeverity[severity[n]] & byRule[rule[n]]
+      & byProject[project[key[n]]] & byOwner[owner[key[n]]];
+  }
+  for (const word of new Set(view.q.toLowerCase().split(/\s+/).filter(Boolean))) search(word, keep);
+  const numbers = kept(ordered(view.sort, view.down), keep);
+  shown = view.group ? grouped(numbers) : numbers;
   view.page = Math.min(view.page, Math.max(0, Math.ceil(shown.length / PAGE) - 1));
 }
 
-function inProject(asked) {
-  if (asked.trim().toLowerCase() === ORGANIZATION[0]) return (f) => keyOf(f)[PROJECT] === UNKNOWN;
-  return named(projects, [0, 1], asked, PROJECT);
+function kept(numbers, keep) {
+  const left = new Uint32Array(COUNT);
+  let count = 0;
+  for (let place = 0; place < COUNT; place++) if (keep[numbers[place]]) left[count++] = numbers[place];
+  return left.subarray(0, count);
 }
 
-// Sort by a whole number, and by place where that is equal, as one number: the fastest there is.
-function sorted(numbers, order) {
-  const packed = new Float64Array(numbers.length);
-  for (let place = 0; place < packed.length; place++) packed[place] = order(numbers[place]) * SHIFT + place;
-  packed.sort();
-  const ordered = new Uint32Array(packed.length);
-  for (let place = 0; place < packed.length; place++) {
-    ordered[place] = numbers[((packed[place] % SHIFT) + SHIFT) % SHIFT];
+// Drop from `keep` whatever has the word in none of its columns.
+function search(word, keep) {
+  const inProject = mark(projects, word);
+  const inOwner = mark(owners, word);
+  const inKey = mark(keys.name, word);
+  mark(keys.id, word, inKey);
+  mark(keys.value, word, inKey);
+  const { project, owner, created, used, expires } = keys;
+  for (let n = 0; n < inKey.length; n++) inKey[n] |= inProject[project[n]] | inOwner[owner[n]];
+  const [inText, inRule] = [mark(texts, word), mark(ruleNames, word)];
+  const [inStatus, inSeverity] = [mark(statuses, word), mark(severities, word)];
+  const isDate = datesOf(word);
+  if (isDate) {
+    for (let n = 0; n < inKey.length; n++) inKey[n] |= isDate(created[n]) || isDate(used[n]) || isDate(expires[n]);
   }
-  return ordered;
+  const { text, rule, status, severity, key, seen } = findings;
+  for (let n = 0; n < COUNT; n++) {
+    const is = inKey[key[n]] | inText[text[n]] | inRule[rule[n]] | inStatus[status[n]] | inSeverity[severity[n]];
+    keep[n] &= is || (isDate && seen[n] >= 0 && isDate(seen[n]));
+  }
 }
 
+// A date, or the beginning of one (2026, 2026-07), stands for its minutes; and there are words for none.
+function datesOf(word) {
+  const [isNever, isUnknown] = ["never".includes(word), "unknown".includes(word)];
+  const isDate = /^\d{4}(-\d\d){0,2}$/.test(word);
+  if (!isDate && !isNever && !isUnknown) return null;
+  const [year, month, date] = isDate ? word.split("-").map(Number) : [0];
+  const start = Date.UTC(year, (month ?? 1) - 1, date ?? 1) / 60000;
+  const end = Date.UTC(month ? year : year + 1, date ? month - 1 : (month ?? 0), date ? date + 1 : 1) / 60000;
+  return (minutes) =>
+    minutes === NEVER ? isNever : minutes === UNKNOWN ? isUnknown : isDate && minutes >= start && minutes < end;
+}
+
+// An id is the one that has it, and a name who is called so; anything else is whatever contains it.
+function named(table, id, columns, asked) {
+  const word = asked.trim().toLowerCase();
+  const is = (test) => allowed(table, test);
+  const tries = [
+    () => is((row) => row[id] === asked.trim()),
+    () => is((row) => columns.some((c) => row[c].toLowerCase() === word)),
+  ];
+  if (!word) return is(() => 1);
+  for (const hits of tries.map((attempt) => attempt())) if (hits.includes(1)) return hits;
+  return is((row) => [id, ...columns].some((c) => row[c].toLowerCase().includes(word)));
+}
+
+// Put the findings of a group together, the group with the most of the worst first.
 function grouped(numbers) {
-  const [groupOf] = GROUPS[view.group];
-  sizes = new Map();
+  const groups = groupsBy(view.group);
+  const many = Math.max(owners.length, projects.length, rules.length, severities.length);
+  const worst = new Uint8Array(many).fill(severities.length);
+  const next = new Int32Array(many);
+  sizes = new Int32Array(many);
   for (const n of numbers) {
-    const group = groupOf(findings[n]);
-    const size = sizes.get(group) ?? { worst: severities.length, count: 0 };
-    size.worst = Math.min(size.worst, findings[n][SEVERITY]);
-    size.count += 1;
-    sizes.set(group, size);
+    const group = groups[n];
+    sizes[group] += 1;
+    if (findings.severity[n] < worst[group]) worst[group] = findings.severity[n];
   }
-  const ranked = [...sizes].sort(([, a], [, b]) => a.worst - b.worst || b.count - a.count);
-  const rank = new Map(ranked.map(([group], place) => [group, place]));
-  return sorted(numbers, (n) => rank.get(groupOf(findings[n])));
+  const ranked = Array.from(sizes.keys()).filter((group) => sizes[group]);
+  ranked.sort((a, b) => worst[a] - worst[b] || sizes[b] - sizes[a] || a - b);
+  ranked.reduce((place, group) => (next[group] = place) + sizes[group], 0);
+  const together = new Uint32Array(numbers.length);
+  for (const n of numbers) together[next[groups[n]]++] = n;
+  return together;
+}
+
+// Reckon beforehand, while nobody asks for anything, what the first search and the sorting need.
+function reckonAhead() {
+  const idle = globalThis.requestIdleCallback ?? ((act) => setTimeout(act, 20));
+  const columns = Object.keys(COLUMNS).filter((column) => COLUMNS[column].order);
+  const acts = [
+    ...[keys.name, keys.id, keys.value, texts].map((table) => () => index(table)),
+    () => search("e", new Uint8Array(COUNT)), // compiles it
+    ...columns.map((column) => () => ordered(column, false)),
+    ...Object.keys(GROUPS).map((name) => () => groupsBy(name)),
+    ...columns.map((column) => () => ordered(column, true)),
+  ];
+  const next = () => {
+    acts.shift()?.();
+    if (acts.length) idle(next);
+  };
+  idle(next);
 }

@@ -1,36 +1,68 @@
 // The table of findings as it is drawn, and its controls; goes on from findings.js.
 // ---- Drawing.
 const columns = () => Object.keys(COLUMNS).filter((column) => !view.hidden.has(column));
+const spelled = (count) => count.toLocaleString("en");
+const plural = (count, one) => `${spelled(count)} ${one}${count === 1 ? "" : "s"}`;
+const NOTHING = byId("nothing").textContent;
+
+function element(name, attributes, ...children) {
+  const made = document.createElement(name);
+  for (const [attribute, value] of Object.entries(attributes)) made.setAttribute(attribute, value);
+  made.append(...children);
+  return made;
+}
 
 function draw(limit = PAGE) {
   const start = limit === PAGE ? view.page * PAGE : 0;
   const some = shown.subarray(start, start + limit);
   const rows = [];
+  const group = view.group && groupsBy(view.group);
   let last;
   for (const number of some) {
-    const finding = findings[number];
-    if (view.group) {
-      const [groupOf, nameOf] = GROUPS[view.group];
-      if (groupOf(finding) !== last) rows.push(groupRow(nameOf(finding), (last = groupOf(finding))));
-    }
-    rows.push(row(number, finding));
-    if (opened.has(number)) rows.push(detail(number, finding));
+    if (group && group[number] !== last) rows.push(groupRow(number, (last = group[number])));
+    rows.push(row(number));
+    if (opened.has(number)) rows.push(detail(number));
   }
-  if (!rows.length) rows.push(element("tr", {}, element("td", { colspan: columns().length }, "No finding fits.")));
-  const table = element("table", { class: "findings", "aria-labelledby": "findings" });
+  if (!rows.length) {
+    const why = filters().length || view.status ? "No finding fits." : NOTHING;
+    rows.push(element("tr", {}, element("td", { colspan: columns().length }, why)));
+  }
+  const table = element("table", { class: "findings stacked", "aria-labelledby": "findings" });
   table.append(head(), element("tbody", {}, ...rows));
   byId("table").replaceChildren(table);
   const left = limit === PAGE ? 0 : shown.length - some.length;
-  byId("cut").textContent = left ? `and ${left.toLocaleString("en")} more, which are not printed` : "";
+  byId("cut").textContent = left ? `and ${spelled(left)} more, which are not printed` : "";
   drawCounts();
+}
+
+// Name what the view is narrowed to, for the line above the table, which is printed, too.
+function filters() {
+  const named = (table, id, name, asked) => table.find((row) => row[id] === asked.trim())?.[name] ?? asked.trim();
+  const told = [];
+  if (view.severity.size) told.push(`severity ${severities.filter((s) => view.severity.has(s)).join(" or ")}`);
+  if (view.rule) told.push(`rule “${rules.find(([id]) => id === view.rule)[TITLE]}”`);
+  if (view.project.trim()) told.push(`project ${named(projects, ID, NAME, view.project)}`);
+  if (view.owner.trim()) told.push(`owner ${named(owners, OWNER_ID, NAME, view.owner)}`);
+  if (view.q.trim()) told.push(`with “${view.q.trim()}”`);
+  return told;
+}
+
+function counted() {
+  const byStatus = ofStatus();
+  const total = findings.status.reduce((sum, status) => sum + byStatus[status], 0);
+  const what = view.status === "" ? "violation" : view.status === "all" ? "finding" : `${view.status} finding`;
+  const told = filters();
+  const others = COUNT - total;
+  const count = told.length ? `${spelled(shown.length)} of ${plural(total, what)}` : plural(total, what);
+  const rest = others && !view.status ? ` (${plural(others, "other finding")} not shown)` : "";
+  return [`${count}${rest}`, ...told].join("; ");
 }
 
 function drawCounts() {
   const pages = Math.ceil(shown.length / PAGE);
-  byId("count").textContent =
-    notice || `${shown.length.toLocaleString("en")} of ${findings.length.toLocaleString("en")} findings`;
+  byId("count").textContent = notice || counted();
   byId("count").classList.toggle("notice", Boolean(notice));
-  byId("where").textContent = `Page ${(view.page + 1).toLocaleString("en")} of ${Math.max(1, pages).toLocaleString("en")}`;
+  byId("where").textContent = `Page ${spelled(view.page + 1)} of ${spelled(Math.max(1, pages))}`;
   byId("before").disabled = view.page === 0;
   byId("after").disabled = view.page >= pages - 1;
   byId("pages").hidden = pages < 2;
@@ -48,63 +80,82 @@ function head() {
   return element("thead", {}, element("tr", {}, ...cells));
 }
 
-function row(number, finding) {
-  const key = keyOf(finding);
+function row(number) {
+  const key = findings.key[number];
   const cells = columns().map((column) => {
     if (column === "key") {
       const button = element(
         "button",
         { type: "button", class: "open", "data-number": number, "aria-expanded": opened.has(number) },
-        key[NAME],
+        keys.name[key],
       );
-      return element("th", { scope: "row" }, button, element("code", {}, key[VALUE]));
+      return element("th", { scope: "row" }, button, element("code", {}, keys.value[key]));
     }
-    const { heading, show, csv } = COLUMNS[column];
+    const { heading, show, text, kind } = COLUMNS[column];
     const cell = element("td", { "data-label": heading });
-    cell.append(...[show ? show(finding) : csv(finding)].flat());
-    if (DATES.has(column)) cell.className = "date";
+    cell.append(...[(show ?? text)(number)].flat());
+    if (kind) cell.className = kind(number);
     return cell;
   });
-  return element("tr", { id: `f-${finding[FINGERPRINT]}` }, ...cells);
+  return element("tr", { id: `f-${fingerprintOf(number)}` }, ...cells);
 }
 
-function groupRow(name, group) {
-  const heading = element("th", { colspan: columns().length, scope: "colgroup" }, `${name} `);
-  heading.append(element("small", {}, sizes.get(group).count.toLocaleString("en")));
+function groupRow(number, group) {
+  const heading = element("th", { colspan: columns().length, scope: "colgroup" }, `${GROUPS[view.group][1](number)} `);
+  heading.append(element("small", {}, spelled(sizes[group])));
   return element("tr", { class: "group" }, heading);
 }
 
-function detail(number, finding) {
-  const [key, project, owner, rule] = [keyOf(finding), projectOf(finding), ownerOf(finding), rules[finding[RULE]]];
+function detail(number) {
+  const [key, project, owner, rule] = [findings.key[number], projectOf(number), ownerOf(number), ruleOf(number)];
   const list = element("dl", { class: "detail" });
   const tell = (term, ...values) => {
-    if (values.some(Boolean)) list.append(element("div", {}, element("dt", {}, term), element("dd", {}, ...values)));
+    if (values.some(Boolean)) list.append(element("dt", {}, term), element("dd", {}, ...values));
   };
-  tell("Evidence", wordsOf(finding).join("; "));
-  tell("Rule", `${rule[1]} `, element("code", {}, rule[0]));
-  tell("Why", rule[2]);
-  tell("Fix", rule[3]);
+  const code = (text) => element("code", {}, text);
+  tell("Evidence", texts[findings.text[number]]);
+  tell("Rule", `${rule[TITLE]} `, code(rule[0]));
+  tell("Why", rule[WHY]);
+  tell("Fix", rule[FIX]);
   tell("Where to act", ...actions(project));
-  tell("Key", element("code", {}, `${key[ID]}  ${key[VALUE]}`));
-  tell("Project", project[0], project[1] && project[1] !== project[0] ? ` ${project[1]}` : "", project[2] === "archived" ? " (archived)" : "");
+  tell("Key", code(keys.id[key]), " ", code(keys.value[key]));
+  const id = project[ID] !== project[NAME] && project[STATE] !== null ? ` ${project[ID]}` : "";
+  tell("Project", project[NAME], id, project[STATE] === "archived" ? " (archived)" : "");
   tell("Owner", [...new Set(owner)].filter(Boolean).join(", "));
-  tell("Dates", `created ${day(key[CREATED], "")}, last used ${day(key[USED], "never")}, expires ${day(key[EXPIRES], "never")}`);
-  tell("History", finding[FIRST_SEEN] === NEVER ? "" : `${statuses[finding[STATUS]]}, first seen ${day(finding[FIRST_SEEN], "")}`);
-  tell("Controls", rule[4].join(", "));
-  tell("Link", element("a", { href: `#f-${finding[FINGERPRINT]}` }, finding[FINGERPRINT]));
-  return element("tr", { class: "more" }, element("td", { colspan: columns().length }, list));
+  tell("Dates", datesInWords(key));
+  const seen = findings.seen[number];
+  tell("History", seen < 0 ? "" : `${statusOf(number)}, first seen ${day(seen)}`);
+  tell("Controls", rule[CONTROLS].join(", "));
+  tell("Link", element("a", { href: `#f-${fingerprintOf(number)}` }, fingerprintOf(number)));
+  const cell = element("td", { colspan: columns().length }, list);
+  return element("tr", { class: "more", "data-number": number }, cell);
+}
+
+// Of a key that is gone nothing is known but that it was: then nothing is said.
+function datesInWords(key) {
+  const [created, used, expires] = [keys.created[key], keys.used[key], keys.expires[key]];
+  if (created === UNKNOWN) return "";
+  const expiry = expires === NEVER ? "never expires" : `expires ${day(expires)}`;
+  return `created ${day(created)}, ${used === NEVER ? "never used" : `last used ${day(used)}`}, ${expiry}`;
 }
 
 function actions(project) {
-  const settings = "https://platform.openai.com/settings/organization";
-  const [page, what] = project[1] ? ["api-keys", "API keys at OpenAI"] : ["admin-keys", "Admin keys at OpenAI"];
-  const link = (href, text) => element("a", { href, rel: "noreferrer noopener", target: "_blank" }, text);
-  return [link(`${settings}/${page}`, what), " ", link(`${settings}/people`, "People at OpenAI")];
+  const isAdmin = project[STATE] === null;
+  const where = !isAdmin && /^[\w-]+$/.test(project[ID]) ? project[ID] : "organization";
+  const settings = `https://platform.openai.com/settings/${where}`;
+  const link = (page, text) =>
+    element("a", { href: `${settings}/${page}`, rel: "noreferrer noopener", target: "_blank" }, text);
+  const people = where === "organization" ? "people" : "people/members";
+  return [
+    isAdmin ? link("admin-keys", "Admin keys at OpenAI") : link("api-keys", "API keys at OpenAI"),
+    " · ",
+    link(people, "People at OpenAI"),
+  ];
 }
 
 // ---- The controls.
 function fillControls() {
-  for (const name of ["q", "status", "rule", "project", "owner", "group"]) byId(`by-${name}`).value = view[name];
+  for (const name of FIELDS) byId(`by-${name}`).value = view[name];
   for (const box of document.querySelectorAll("[data-severity]")) box.checked = view.severity.has(box.dataset.severity);
   for (const box of document.querySelectorAll("[data-column]")) box.checked = !view.hidden.has(box.dataset.column);
 }
@@ -117,13 +168,18 @@ function changed() {
   writeAddress();
 }
 
-function suggest(input, table, fields) {
-  const list = input.list;
+// Suggest by name, or by id where several are called so.
+function suggest(input, table, id, columns) {
   const word = input.value.trim().toLowerCase();
   const hits = [];
-  const is = contains(table, fields, word);
-  for (let n = 0; n < table.length && hits.length < 20; n++) if (is[n]) hits.push(table[n]);
-  list.replaceChildren(...hits.map((row) => element("option", { value: row[0] })));
+  for (let n = 0; n < table.length && hits.length < 20; n++) {
+    if (columns.some((c) => table[n][c].toLowerCase().includes(word))) hits.push(table[n]);
+  }
+  const option = (row) => {
+    const isOne = table.filter((other) => other[NAME] === row[NAME]).length === 1;
+    return isOne || !row[id] ? element("option", { value: row[NAME] }) : element("option", { value: row[id] }, row[NAME]);
+  };
+  input.list.replaceChildren(...hits.map(option));
 }
 
 function asCsv() {
@@ -132,26 +188,37 @@ function asCsv() {
     return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
   const names = ["fingerprint", "key_id", ...columns()];
-  const lines = Array.from(shown, (n) => {
-    const finding = findings[n];
-    return [finding[FINGERPRINT], keyOf(finding)[ID], ...columns().map((column) => COLUMNS[column].csv(finding))];
-  });
+  const lines = Array.from(shown, (n) => [
+    fingerprintOf(n),
+    keys.id[findings.key[n]],
+    ...columns().map((column) => COLUMNS[column].text(n)),
+  ]);
   return [names, ...lines].map((line) => line.map(cell).join(",")).join("\r\n") + "\r\n";
 }
 
 async function copy() {
   const text = asCsv();
+  let isCopied = true;
   try {
     await navigator.clipboard.writeText(text);
   } catch {
-    const area = element("textarea", { "aria-hidden": "true", class: "hidden" });
-    area.value = text;
-    document.body.append(area);
-    area.select();
-    document.execCommand("copy");
-    area.remove();
+    isCopied = copyOld(text);
   }
-  byId("count").textContent = `Copied ${shown.length.toLocaleString("en")} findings as CSV`;
+  byId("count").textContent = isCopied
+    ? `Copied ${plural(shown.length, "finding")} as CSV`
+    : "Could not copy: this viewer does not let the page write to the clipboard";
+}
+
+// Where the clipboard is closed to pages, a selection may still be copied.
+function copyOld(text) {
+  const area = element("textarea", { "aria-hidden": "true", class: "hidden" });
+  area.value = text;
+  document.body.append(area);
+  area.select();
+  const isCopied = document.execCommand("copy");
+  area.remove();
+  byId("copy").focus();
+  return isCopied;
 }
 
 function turn(by) {
@@ -159,32 +226,37 @@ function turn(by) {
   draw();
   writeAddress();
   byId("findings").scrollIntoView();
+  const [pressed, other] = by > 0 ? ["after", "before"] : ["before", "after"];
+  byId(byId(pressed).disabled ? other : pressed).focus({ preventScroll: true });
 }
 
 function toggle(number) {
   if (!opened.delete(number)) opened.add(number);
   draw();
-  byId("table").querySelector(`[data-number="${number}"]`)?.focus();
+  byId("table").querySelector(`button[data-number="${number}"]`)?.focus();
 }
 
 function move(event) {
+  const number = event.target.closest("[data-number]")?.dataset.number;
+  if (event.key === "Escape" && opened.has(Number(number))) {
+    toggle(Number(number));
+    return;
+  }
   const buttons = [...byId("table").querySelectorAll("button.open")];
   const place = buttons.indexOf(document.activeElement);
   const to = { ArrowDown: place + 1, ArrowUp: place - 1, Home: 0, End: buttons.length - 1 }[event.key];
-  if (event.key === "Escape" && place >= 0 && opened.has(Number(buttons[place].dataset.number))) {
-    toggle(Number(buttons[place].dataset.number));
-  } else if (to !== undefined && place >= 0) {
+  if (to !== undefined && place >= 0) {
     event.preventDefault();
     buttons[Math.max(0, Math.min(to, buttons.length - 1))].focus();
   }
 }
 
 function listen() {
-  for (const name of ["q", "status", "rule", "project", "owner", "group"]) {
+  for (const name of FIELDS) {
     byId(`by-${name}`).addEventListener("input", (event) => {
       view[name] = event.target.value;
-      if (name === "project") suggest(event.target, projects, [0, 1]);
-      if (name === "owner") suggest(event.target, owners, [0, 1, 2]);
+      if (name === "project") suggest(event.target, projects, ID, [NAME, ID]);
+      if (name === "owner") suggest(event.target, owners, OWNER_ID, [NAME, EMAIL, OWNER_ID]);
       changed();
     });
   }
@@ -199,7 +271,7 @@ function listen() {
   byId("tools").addEventListener("submit", (event) => event.preventDefault());
   byId("table").addEventListener("click", (event) => {
     const { sort, number } = event.target.dataset;
-    if (number !== undefined) toggle(Number(number));
+    if (number !== undefined && event.target.matches("button")) toggle(Number(number));
     if (sort === undefined) return;
     view.down = view.sort === sort && !view.down;
     view.sort = sort;
@@ -220,7 +292,16 @@ function listen() {
   addEventListener("afterprint", () => draw());
 }
 
+// What is folded stays out of the page until it is opened; without a script it is there.
+function fold(details) {
+  const content = [...details.children].slice(1);
+  for (const one of content) one.remove();
+  details.addEventListener("toggle", () => details.append(...content), { once: true });
+}
+
 byId("tools").hidden = false;
 byId("first").remove();
+document.querySelectorAll(".trend details").forEach(fold);
 listen();
 readAddress();
+afterLoading(reckonAhead);

@@ -15,7 +15,13 @@ from markupsafe import Markup
 from scanner.bundled import bundled
 from scanner.display import visible
 from scanner.durations import format_duration
-from scanner.formats.page_data import OWNER_STATES, STATUSES, page_data
+from scanner.formats.page_data import (
+    ORGANIZATION,
+    OWNER_STATES,
+    STATUSES,
+    page_data,
+    word_for_no_project,
+)
 from scanner.formats.standing_out import by_owner, by_project, most_exposed, oldest
 from scanner.formats.trend import draw
 from scanner.inventory import Project, Unknown, by_collection
@@ -30,8 +36,8 @@ _CHANGES: Final = (
     State.LOWERED,
     State.RESOLVED,
 )
-_SCRIPT: Final = ("findings.js", "page.js")
-"""One module, in two files."""
+_SCRIPT: Final = ("data.js", "findings.js", "page.js")
+"""One module, in three files."""
 _COLLECTIONS: Final = {
     "projects": "Projects",
     "users": "Users",
@@ -48,6 +54,7 @@ def render_html(result: ScanResult) -> str:
     """Render the report; whatever strangers named their keys is shown as text, never obeyed."""
     violations = result.violations
     style, script = _asset("report.css"), "".join(map(_asset, _SCRIPT))
+    no_project = word_for_no_project(result)
     return (
         _environment()
         .get_template("report.html.j2")
@@ -59,6 +66,7 @@ def render_html(result: ScanResult) -> str:
             exposed=most_exposed(violations),
             owners=by_owner(violations),
             projects=by_project(violations),
+            no_project=no_project,
             undecided=undecided(result.undetermined),
             coverage=by_collection(result.coverage),
             changes=_changes(result.history),
@@ -69,7 +77,7 @@ def render_html(result: ScanResult) -> str:
             policy=_content_policy(style, script),
             style=Markup(style),  # noqa: S704 - our own file
             script=Markup(script),  # noqa: S704 - our own file
-            data=Markup(page_data(result)),  # noqa: S704 - JSON without `<`
+            data=Markup(page_data(result, no_project)),  # noqa: S704 - JSON without `<`
         )
     )
 
@@ -131,7 +139,7 @@ def _environment() -> Environment:
         "number": lambda count: f"{count:,}",
         "duration": format_duration,
         "words": in_words,
-        "filter": lambda value, name: urlencode({name: value}),
+        "filter": lambda value, name: urlencode({name: visible(value)}),
     }
     return environment
 
@@ -165,7 +173,7 @@ def _owner_state(state: str | Unknown) -> str:
 
 
 def _project(project: Project | None) -> str:
-    return "organization" if project is None else project.name or project.id
+    return ORGANIZATION if project is None else project.name or project.id
 
 
 def _plural(count: int, one: str, many: str | None = None) -> str:

@@ -1,8 +1,8 @@
-"""The findings as the report's page reads them: tables of rows that name each other by number.
+"""The findings as the report's page reads them: tables, and columns of numbers that point there.
 
-What many findings share (rules, projects, owners, keys, texts) is written once. Keys, projects and
-owners stand in the order of their names, so that the page sorts by number. Moments are minutes
-since 1970; null: never; -1: not known.
+What many findings share (rules, projects, owners, keys, evidence) is written once. Keys, projects
+and owners stand in the order of their names, so that the page sorts by number. Moments are minutes
+since 1970; -1: not known; -2: never.
 """
 
 import json
@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from scanner.display import visible
-from scanner.finding import Finding, Outcome, Severity
+from scanner.finding import Finding, Outcome, OwnerState, Severity
 from scanner.inventory import Unknown
 from scanner.lifecycle import Case, Standing, State
 from scanner.result import ScanResult
@@ -19,6 +19,8 @@ from scanner.words import in_words
 
 OPEN: Final = "open"
 """The status of a violation where no history is kept."""
+ORGANIZATION: Final = "organization"
+"""What stands for the project of keys that have none."""
 _OUTSIDE: Final = (State.UNVERIFIED, State.RESOLVED)
 """What no finding of tonight stands for: it comes from the nights before."""
 STATUSES: Final = (
@@ -37,6 +39,10 @@ OWNER_STATES: Final = {
     "service_account_missing": "service account deleted",
 }
 _UNKNOWN: Final = -1
+_NEVER: Final = -2
+_KEY: Final = ("name", "id", "value", "project", "owner", "created", "used", "expires")
+_FINDING: Final = ("rule", "severity", "key", "status", "seen", "text")
+"""The columns."""
 _SEVERITIES: Final = {severity: number for number, severity in enumerate(Severity)}
 _STATUSES: Final = {status: number for number, status in enumerate(STATUSES)}
 _MINUTE: Final = 60
@@ -44,25 +50,45 @@ _MINUTE: Final = 60
 Row = list[Any]
 
 
-def page_data(result: ScanResult) -> str:
-    """Return the page's data as JSON in plain ASCII that ends no script element."""
-    tables = _Tables(result)
+def page_data(result: ScanResult, no_project: str) -> str:
+    """Return the page's data as JSON in plain ASCII that ends no script element.
+
+    `no_project` stands for the id of what the keys of the organization itself belong to.
+    """
+    tables = _Tables(result, no_project)
     standings = result.history.by_fingerprint() if result.history else {}
     rows = [tables.finding(finding, standings) for finding in result.findings]
     rows += [tables.standing(standing) for standing in _outside(result)]
+    findings = _columns((*_FINDING, "fingerprints"), rows)
     data = {
         "severities": [severity.value for severity in Severity],
         "statuses": STATUSES,
         "rules": list(tables.rules.values()),
         "projects": tables.projects.rows,
         "owners": tables.owners.rows,
-        "keys": tables.keys.rows,
+        "keys": _columns(_KEY, tables.keys.rows),
         "texts": [visible(text) for text in tables.texts],
-        "findings": rows,
+        "findings": findings | {"fingerprints": "".join(findings["fingerprints"])},
     }
     return (
         json.dumps(data, separators=(",", ":")).replace("<", "\\u003c").replace("\x7f", "\\u007f")
     )
+
+
+def word_for_no_project(result: ScanResult) -> str:
+    """Return a word that no project of the report is called, nor has as its id."""
+    projects = {f.project.id: f.project.name for f in result.findings if f.project}
+    projects |= {s.case.project_id or "": s.case.project_name for s in _outside(result)}
+    taken = {visible(text or "").lower() for text in (*projects, *projects.values())}
+    word = ORGANIZATION
+    while word in taken:
+        word = f"({word})"
+    return word
+
+
+def _columns(names: tuple[str, ...], rows: list[Row]) -> dict[str, Any]:
+    columns = zip(*rows, strict=True) if rows else ((),) * len(names)
+    return dict(zip(names, columns, strict=True))
 
 
 def _outside(result: ScanResult) -> tuple[Standing, ...]:
@@ -95,7 +121,7 @@ class _Named:
 class _Tables:
     """What findings share."""
 
-    def __init__(self, result: ScanResult) -> None:
+    def __init__(self, result: ScanResult, no_project: str) -> None:
         keys = {finding.key.id: finding for finding in result.findings}
         standings = _outside(result)
         cases = {s.case.key_id: s.case for s in standings if s.case.key_id not in keys}
@@ -103,23 +129,20 @@ class _Tables:
         for tally in result.rules:
             rule = tally.rule
             self.rules[rule.id] = [
-                rule.id,
-                *map(visible, (rule.title, rule.why, rule.fix)),
-                rule.controls,
+                *map(visible, (rule.id, rule.title, rule.why, rule.fix)),
+                tuple(map(visible, rule.controls)),
             ]
         for standing in standings:
             case = standing.case
-            self.rules.setdefault(case.rule, [case.rule, visible(case.title), "", "", ()])
+            self.rules.setdefault(case.rule, [visible(case.rule), visible(case.title), "", "", ()])
         self._rules = {rule: number for number, rule in enumerate(self.rules)}
         self.projects = _Named(
             [
-                *_projects(keys.values()),
-                *(_project_of(case) for case in cases.values() if case.project_id),
+                *_projects(keys.values(), no_project),
+                *(_project_of(case, no_project) for case in cases.values()),
             ]
         )
-        self.owners = _Named(
-            [*map(_owner, keys.values()), *(_owner_of(case) for case in cases.values())]
-        )
+        self.owners = _Named(_owners([*map(_who, keys.values()), *map(_who_of, cases.values())]))
         self.keys = _Named(
             [
                 *((key_id, self._key(finding)) for key_id, finding in keys.items()),
@@ -132,33 +155,29 @@ class _Tables:
     def finding(self, finding: Finding, standings: dict[str, Standing]) -> Row:
         """Return the row of a finding of tonight."""
         fingerprint = finding.fingerprint
-        words = [self.texts[in_words(evidence)] for evidence in finding.evidence]
+        words = [in_words(evidence) for evidence in finding.evidence]
         if finding.outcome is not Outcome.VIOLATED:
             status, first_seen = finding.outcome.value, None
             if finding.exception:
                 text = finding.exception
                 ticket = f", {text.ticket}" if text.ticket else ""
-                words.append(
-                    self.texts[
-                        f"excepted until {text.expires}: {text.reason} ({text.owner}{ticket})"
-                    ]
-                )
+                words.append(f"excepted until {text.expires}: {text.reason} ({text.owner}{ticket})")
         elif fingerprint in standings:
             standing = standings[fingerprint]
             status, first_seen = standing.state.value, standing.case.first_seen
             if standing.before:
-                words.append(self.texts[f"was {standing.before.value} before"])
+                words.append(f"was {standing.before.value} before")
         else:
             status, first_seen = OPEN, None
-        return self._row(
-            finding.rule.id,
-            finding.severity,
-            finding.key.id,
-            status,
-            first_seen,
+        return [
+            self._rules[finding.rule.id],
+            _SEVERITIES[finding.severity],
+            self.keys.numbers[finding.key.id],
+            _STATUSES[status],
+            self._minutes(first_seen),
+            self.texts["; ".join(words)],
             fingerprint,
-            words,
-        )
+        ]
 
     def standing(self, standing: Standing) -> Row:
         """Return the row of a case that tonight's findings do not hold."""
@@ -167,40 +186,19 @@ class _Tables:
             how = f"on {case.resolved_at:%Y-%m-%d}: {case.resolution.words}"
         else:
             how = f"since {case.last_seen:%Y-%m-%d}: {standing.reason}"
-        words = [self.texts[f"{standing.state.value} {how}"]]
-        return self._row(
-            case.rule,
-            case.severity,
-            case.key_id,
-            standing.state.value,
-            case.first_seen,
-            case.fingerprint,
-            words,
-        )
-
-    def _row(  # noqa: PLR0913, PLR0917 - a row's cells
-        self,
-        rule: str,
-        severity: Severity,
-        key_id: str,
-        status: str,
-        first_seen: datetime | None,
-        fingerprint: str,
-        words: list[int],
-    ) -> Row:
         return [
-            self._rules[rule],
-            _SEVERITIES[severity],
-            self.keys.numbers[key_id],
-            _STATUSES[status],
-            self._minutes(first_seen),
-            fingerprint,
-            words,
+            self._rules[case.rule],
+            _SEVERITIES[case.severity],
+            self.keys.numbers[case.key_id],
+            _STATUSES[standing.state.value],
+            self._minutes(case.first_seen),
+            self.texts[f"{standing.state.value} {how}"],
+            case.fingerprint,
         ]
 
-    def _minutes(self, moment: datetime | Unknown | None) -> int | None:
+    def _minutes(self, moment: datetime | Unknown | None) -> int:
         if moment is None:
-            return None
+            return _NEVER
         return _UNKNOWN if isinstance(moment, Unknown) else int(moment.timestamp()) // _MINUTE
 
     def _key(self, finding: Finding) -> Row:
@@ -210,8 +208,8 @@ class _Tables:
             visible(key.name or "unnamed"),
             visible(key.id),
             visible(key.redacted_value),
-            self.projects.numbers[finding.project.id] if finding.project else _UNKNOWN,
-            self.owners.numbers[_owner(finding)[0]],
+            self.projects.numbers[finding.project.id if finding.project else None],
+            self.owners.numbers[_who(finding)],
             *map(self._minutes, moments),
         ]
 
@@ -220,43 +218,48 @@ class _Tables:
             visible(case.key_name or "unnamed"),
             visible(case.key_id),
             visible(case.redacted_value),
-            self.projects.numbers[case.project_id] if case.project_id else _UNKNOWN,
-            self.owners.numbers[_owner_of(case)[0]],
+            self.projects.numbers[case.project_id or None],
+            self.owners.numbers[_who_of(case)],
             *(_UNKNOWN,) * 3,
         ]
 
 
-def _projects(findings: Iterable[Finding]) -> Iterator[tuple[Hashable, Row]]:
-    for project in {f.project.id: f.project for f in findings if f.project}.values():
-        state = "" if isinstance(project.state, Unknown) else project.state.value
-        yield project.id, [visible(project.name or project.id), visible(project.id), state]
+def _projects(findings: Iterable[Finding], no_project: str) -> Iterator[tuple[Hashable, Row]]:
+    for project_id, project in {f.project and f.project.id: f.project for f in findings}.items():
+        if project is None:
+            yield None, [ORGANIZATION, no_project, None]
+        else:
+            state = "" if isinstance(project.state, Unknown) else project.state.value
+            yield project_id, [visible(project.name or project.id), visible(project.id), state]
 
 
-def _project_of(case: Case) -> tuple[Hashable, Row]:
-    project_id = case.project_id or ""
-    return project_id, [visible(case.project_name or project_id), visible(project_id), ""]
-
-
-def _owner(finding: Finding) -> tuple[Hashable, Row]:
-    owner, state = finding.key.owner, finding.owner_state
-    owner_id = "" if isinstance(owner.id, Unknown) else owner.id
-    told = "unknown" if isinstance(state, Unknown) else OWNER_STATES[state]
-    email = finding.owner_email or ""
-    row = [
-        visible(owner.name or owner_id or email or "unknown"),
-        visible(email),
-        visible(owner_id),
-        told,
-    ]
-    return tuple(row), row
-
-
-def _owner_of(case: Case) -> tuple[Hashable, Row]:
-    owner_id, email = case.owner_id or "", case.owner_email or ""
-    row = [
-        visible(case.owner_name or owner_id or email or "unknown"),
-        visible(email),
-        visible(owner_id),
+def _project_of(case: Case, no_project: str) -> tuple[Hashable, Row]:
+    if not case.project_id:
+        return None, [ORGANIZATION, no_project, None]
+    return case.project_id, [
+        visible(case.project_name or case.project_id),
+        visible(case.project_id),
         "",
     ]
-    return tuple(row), row
+
+
+Who = tuple[str | None, str | None, str | Unknown | None, OwnerState | Unknown | None]
+"""Name, address, id and state."""
+
+
+def _who(finding: Finding) -> Who:
+    owner = finding.key.owner
+    return owner.name, finding.owner_email, owner.id, finding.owner_state
+
+
+def _who_of(case: Case) -> Who:
+    return case.owner_name, case.owner_email, case.owner_id, None
+
+
+def _owners(everybody: Iterable[Who]) -> Iterator[tuple[Hashable, Row]]:
+    for who in dict.fromkeys(everybody):
+        name, email, owner_id, state = who
+        known_id = owner_id if isinstance(owner_id, str) else ""
+        told = "unknown" if isinstance(state, Unknown) else OWNER_STATES.get(state or "", "")
+        texts = (name or known_id or email or "unknown", email or "", known_id)
+        yield who, [*map(visible, texts), told]

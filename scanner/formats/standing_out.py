@@ -10,8 +10,12 @@ from scanner.inventory import Unknown
 
 
 class Share(NamedTuple):
-    """What falls to one owner or project: its name, its violations by severity, its keys."""
+    """What falls to one owner or project: its id, name, violations by severity, and keys.
 
+    `id` is "" where there is none: of an owner that is not known, and of the organization itself.
+    """
+
+    id: str
     name: str
     by_severity: dict[Severity, int]
     keys: int
@@ -59,9 +63,8 @@ def _created(finding: Finding) -> datetime:
 
 def _owner(finding: Finding) -> tuple[str, str]:
     owner = finding.key.owner
-    if isinstance(owner.id, Unknown):
-        return "", "unknown"
-    return owner.id, owner.name or finding.owner_email or owner.id
+    owner_id = "" if isinstance(owner.id, Unknown) else owner.id
+    return owner_id, owner.name or finding.owner_email or owner_id or "unknown"
 
 
 def _project(finding: Finding) -> tuple[str, str]:
@@ -70,14 +73,15 @@ def _project(finding: Finding) -> tuple[str, str]:
 
 
 def _shares(named: Iterable[tuple[tuple[str, str], Finding]]) -> list[Share]:
+    names: dict[str, str] = {}  # of one who is called otherwise elsewhere, the first
     found: defaultdict[tuple[str, str], list[Finding]] = defaultdict(list)
-    for whose, finding in named:
-        found[whose].append(finding)
+    for (whose_id, name), finding in named:
+        found[whose_id, names.setdefault(whose_id, name) if whose_id else name].append(finding)
     shares = []
-    for (_, name), findings in found.items():
+    for (whose_id, name), findings in found.items():
         counts = dict.fromkeys(Severity, 0)
         for finding in findings:
             counts[finding.severity] += 1
         keys = len({finding.key.id for finding in findings})
-        shares.append(Share(name=name, by_severity=counts, keys=keys))
+        shares.append(Share(id=whose_id, name=name, by_severity=counts, keys=keys))
     return sorted(shares, key=lambda share: [-count for count in share.by_severity.values()])

@@ -7,6 +7,7 @@ import pytest
 
 from scanner.display import visible
 from scanner.finding import ExceptionTally, ExceptionText, Finding, Outcome, RuleText
+from scanner.lifecycle import Case, State
 from scanner.result import DisabledRule, ScanResult
 from tests.browser.conftest import Open
 from tests.factories import NOW, a_remembered_result
@@ -56,8 +57,11 @@ def attacked(finding: Finding, number: int, random: Random) -> Finding:
         redacted_value=hostile(random),
         owner=owner,
     )
-    project = finding.project and replace(finding.project, name=hostile(random))
-    evidence = tuple(row._replace(limit=hostile(random)) for row in finding.evidence)
+    project = finding.project and replace(finding.project, id=hostile(random), name=hostile(random))
+    evidence = tuple(
+        row._replace(value=hostile(random), limit=hostile(random), source=hostile(random))
+        for row in finding.evidence
+    )
     rule = _attacked_rule(finding.rule, random)
     email = hostile(random)
     exempt = ExceptionText(
@@ -89,6 +93,20 @@ def _attacked_rule(rule: RuleText, random: Random) -> RuleText:
     )
 
 
+def _attacked_case(case: Case, random: Random) -> Case:
+    return case._replace(
+        rule=hostile(random),
+        key_name=hostile(random),
+        title=hostile(random),
+        project_id=hostile(random),
+        project_name=hostile(random),
+        redacted_value=hostile(random),
+        owner_id=hostile(random),
+        owner_email=hostile(random),
+        owner_name=hostile(random),
+    )
+
+
 def attacked_result(count: int) -> ScanResult:
     random = Random(1)  # noqa: S311 - the same strings in each run
     result = a_remembered_result()
@@ -100,19 +118,12 @@ def attacked_result(count: int) -> ScanResult:
     ]
     exceptions = [f.exception for f in found if f.exception]
     standings = tuple(
-        standing._replace(
-            case=standing.case._replace(
-                key_name=hostile(random),
-                title=hostile(random),
-                project_id=hostile(random),
-                project_name=hostile(random),
-                redacted_value=hostile(random),
-                owner_email=hostile(random),
-                owner_name=hostile(random),
-            ),
-            reason=hostile(random),
-        )
+        standing._replace(case=_attacked_case(standing.case, random), reason=hostile(random))
         for standing in history.standings
+    )
+    closed = tuple(
+        _attacked_case(standing.case, random)._replace(key_id=f"{hostile(random)}{n}")
+        for n, standing in enumerate(history.of(State.RESOLVED))
     )
     tallies = tuple(
         replace(tally, rule=_attacked_rule(tally.rule, random)) for tally in result.rules
@@ -131,7 +142,7 @@ def attacked_result(count: int) -> ScanResult:
             replace(row, reason=hostile(random), request_id=hostile(random))
             for row in result.coverage
         ),
-        history=replace(history, standings=standings),
+        history=replace(history, standings=standings, closed=closed),
     )
 
 

@@ -56,7 +56,9 @@ def test_the_page_shows_them_and_no_id_stands_twice(result: ScanResult) -> None:
     page = Outline(html)
     ids = Counter(attributes["id"] for _, attributes in page.elements if "id" in attributes)
     assert set(ids.values()) == {1}
-    assert {f.fingerprint for f in result.findings} == {row[5] for row in page.data()["findings"]}
+    assert {f.fingerprint for f in result.findings} == {
+        row["fingerprint"] for row in page.findings()
+    }
     links = {attributes.get("href") or "" for tag, attributes in page.elements if tag == "a"}
     assert {f"#{name}" for name in ids} >= {link for link in links if "=" not in link}
     assert "#severity=critical" in links

@@ -108,14 +108,15 @@ def severities(result: ScanResult) -> dict[str, Told]:
 
 def page(result: ScanResult) -> list[dict[str, str]]:
     """Return what the page's data says of each finding of tonight."""
-    data = Outline(render_html(result)).data()
+    outline = Outline(render_html(result))
+    data = outline.data()
     rows = [
         {
-            "fingerprint": row[5],
-            "status": data["statuses"][row[3]],
-            "severity": data["severities"][row[1]],
+            "fingerprint": row["fingerprint"],
+            "status": data["statuses"][row["status"]],
+            "severity": data["severities"][row["severity"]],
         }
-        for row in data["findings"]
+        for row in outline.findings()
     ]
     return [row for row in rows if row["status"] not in {State.UNVERIFIED, State.RESOLVED}]
 
