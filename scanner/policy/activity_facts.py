@@ -78,6 +78,7 @@ def _usage_cost(subject: Subject) -> Value:
     meaning="Who created the key: an address, or the id of a service account.",
     source="audit log, api_key.created",
     needs=(Collection.AUDIT_LOGS,),
+    words="created by {}",
 )
 def _created_by(subject: Subject) -> Value:
     return _actor(_creation(subject, subject.key.id, AuditKind.KEY_CREATED))
@@ -89,6 +90,7 @@ def _created_by(subject: Subject) -> Value:
     meaning="The key's permissions, sorted, separated by blanks; `all` if it is not restricted.",
     source="audit log, api_key.created and api_key.updated",
     needs=(Collection.AUDIT_LOGS,),
+    words="scopes are {}",
 )
 def _scopes(subject: Subject) -> Value:
     creation = _creation(subject, subject.key.id, AuditKind.KEY_CREATED)
@@ -106,6 +108,7 @@ def _scopes(subject: Subject) -> Value:
     meaning="Time since the key's scopes or expiry were last changed, or since it was created.",
     source="audit log, api_key.created and api_key.updated",
     needs=(Collection.AUDIT_LOGS,),
+    words="unchanged for {}",
 )
 def _unchanged(subject: Subject) -> Value:
     creation = _creation(subject, subject.key.id, AuditKind.KEY_CREATED)
@@ -121,6 +124,7 @@ def _unchanged(subject: Subject) -> Value:
     meaning="Who created the service account that owns the key; absent for people.",
     source="audit log, service_account.created",
     needs=(Collection.AUDIT_LOGS,),
+    words="service account created by {}",
 )
 def _owner_created_by(subject: Subject) -> Value:
     owner = subject.key.owner

@@ -38,7 +38,13 @@ def _key_kind(subject: Subject) -> Value:
     return subject.key.kind
 
 
-@fact("key.name", FactType.TEXT, meaning="What the key is called.", source="key.name")
+@fact(
+    "key.name",
+    FactType.TEXT,
+    meaning="What the key is called.",
+    source="key.name",
+    words="key is called {}",
+)
 def _key_name(subject: Subject) -> Value:
     return subject.key.name
 
@@ -134,6 +140,7 @@ def _owner_id(subject: Subject) -> Value:
     meaning="The owner's address; absent for service accounts.",
     source="key.owner.user.email, users",
     needs=(Collection.USERS,),
+    words="owner's address is {}",
 )
 def _owner_email(subject: Subject) -> Value:
     if subject.key.owner.kind is OwnerKind.SERVICE_ACCOUNT:
@@ -141,7 +148,13 @@ def _owner_email(subject: Subject) -> Value:
     return _told(subject.owner_email, "the owner's address")
 
 
-@fact("owner.name", FactType.TEXT, meaning="The owner's name.", source="key.owner")
+@fact(
+    "owner.name",
+    FactType.TEXT,
+    meaning="The owner's name.",
+    source="key.owner",
+    words="owner is called {}",
+)
 def _owner_name(subject: Subject) -> Value:
     return _told(subject.key.owner.name, "the owner's name")
 
@@ -225,6 +238,7 @@ def _project_id(subject: Subject) -> Value:
     FactType.TEXT,
     meaning="The name of the key's project; absent for admin keys.",
     source="projects.name",
+    words="project is called {}",
 )
 def _project_name(subject: Subject) -> Value:
     if subject.project is None:
