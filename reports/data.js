@@ -33,6 +33,7 @@ const moments = (minutesOf, never) => (n) => {
   return minutes === NEVER ? never : minutes === UNKNOWN ? LATER + 1 : minutes;
 };
 const ruleNames = rules.map(([id, title]) => [id, title]);
+const projectNames = projects.map(([name, id]) => [name, id]);
 const rankOfRule = new Int32Array(rules.length);
 rules.map((rule, number) => [rule[TITLE], number]).sort().forEach(([, number], rank) => (rankOfRule[number] = rank));
 

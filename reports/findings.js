@@ -178,7 +178,7 @@ function kept(numbers, keep) {
 
 // Drop from `keep` whatever has the word in none of its columns.
 function search(word, keep) {
-  const inProject = mark(projects, word);
+  const inProject = mark(projectNames, word);
   const inOwner = mark(owners, word);
   const inKey = mark(keys.name, word);
   mark(keys.id, word, inKey);

@@ -15,10 +15,12 @@ from markupsafe import Markup
 from scanner.bundled import bundled
 from scanner.display import visible
 from scanner.durations import format_duration
+from scanner.finding import ExceptionText, Outcome
 from scanner.formats.page_data import (
     ORGANIZATION,
     OWNER_STATES,
     STATUSES,
+    exception_in_words,
     page_data,
     word_for_no_project,
 )
@@ -140,6 +142,7 @@ def _environment() -> Environment:
         "duration": format_duration,
         "words": in_words,
         "filter": lambda value, name: urlencode({name: visible(value)}),
+        "excepted": _excepted,
     }
     return environment
 
@@ -174,6 +177,13 @@ def _owner_state(state: str | Unknown) -> str:
 
 def _project(project: Project | None) -> str:
     return ORGANIZATION if project is None else project.name or project.id
+
+
+def _excepted(text: ExceptionText) -> str:
+    """Return the view of the findings that an exception lets be: those whose evidence ends so."""
+    rule = {"rule": text.rules[0]} if len(text.rules) == 1 else {}
+    words = visible(exception_in_words(text))
+    return urlencode({"status": Outcome.EXCEPTED.value, **rule, "q": words})
 
 
 def _plural(count: int, one: str, many: str | None = None) -> str:

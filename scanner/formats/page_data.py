@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from scanner.display import visible
-from scanner.finding import Finding, Outcome, OwnerState, Severity
+from scanner.finding import ExceptionText, Finding, Outcome, OwnerState, Severity
 from scanner.inventory import Unknown
 from scanner.lifecycle import Case, Standing, State
 from scanner.result import ScanResult
@@ -84,6 +84,12 @@ def word_for_no_project(result: ScanResult) -> str:
     while word in taken:
         word = f"({word})"
     return word
+
+
+def exception_in_words(text: ExceptionText) -> str:
+    """Say until when, why and by whom a finding is let be: the end of its evidence."""
+    ticket = f", {text.ticket}" if text.ticket else ""
+    return f"excepted until {text.expires}: {text.reason} ({text.owner}{ticket})"
 
 
 def _columns(names: tuple[str, ...], rows: list[Row]) -> dict[str, Any]:
@@ -159,9 +165,7 @@ class _Tables:
         if finding.outcome is not Outcome.VIOLATED:
             status, first_seen = finding.outcome.value, None
             if finding.exception:
-                text = finding.exception
-                ticket = f", {text.ticket}" if text.ticket else ""
-                words.append(f"excepted until {text.expires}: {text.reason} ({text.owner}{ticket})")
+                words.append(exception_in_words(finding.exception))
         elif fingerprint in standings:
             standing = standings[fingerprint]
             status, first_seen = standing.state.value, standing.case.first_seen

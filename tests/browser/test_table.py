@@ -2,12 +2,15 @@
 
 import csv
 import io
+from dataclasses import replace
 
 import pytest
 
+from scanner.finding import ExceptionTally, ExceptionText, Outcome
 from tests.browser.conftest import Open
 from tests.browser.making import everything, many
 from tests.factories import (
+    NOW,
     a_key,
     a_project,
     a_remembered_result,
@@ -135,6 +138,28 @@ def test_who_has_to_act_leads_to_their_rows_whoever_is_called_alike(open_report:
         assert opened.rows() == sum(counts[:-1]), opened.hash()
     opened.page.get_by_role("combobox", name="Project").fill("organization")
     assert sorted(set(opened.names())) == ["0", "1", "2", "admin"]
+
+
+def test_an_exception_leads_to_what_it_lets_be_and_to_no_more(open_report: Open) -> None:
+    result = a_result()
+    one, *others = (f for f in result.violations if f.severity != "critical")
+    text = ExceptionText(
+        rules=(one.rule.id,), reason="A & B", owner="ann", ticket="", expires=NOW.date()
+    )
+    other = replace(text, reason="A & C")
+    result = replace(
+        result,
+        exceptions=(ExceptionTally(exception=text, active=True, excepted=1),),
+        findings=tuple(
+            f._replace(outcome=Outcome.EXCEPTED, exception=text if f is one else other)
+            for f in (one, *others)
+        ),
+    )
+    opened = open_report(result)
+    opened.page.get_by_role("link", name="1 finding").click()
+    opened.page.locator("tbody tr[id^=f-]").first.wait_for()
+    ids = opened.page.locator("#table tbody tr").evaluate_all("rows => rows.map(row => row.id)")
+    assert ids == [f"f-{one.fingerprint}"]
 
 
 def test_the_count_names_every_filter_and_what_is_not_shown(open_report: Open) -> None:
