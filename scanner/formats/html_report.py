@@ -181,7 +181,7 @@ def _project(project: Project | None) -> str:
 
 def _excepted(text: ExceptionText) -> str:
     """Return the view of the findings that an exception lets be: those whose evidence ends so."""
-    rule = {"rule": text.rules[0]} if len(text.rules) == 1 else {}
+    rule = {"rule": visible(text.rules[0])} if len(text.rules) == 1 else {}
     words = visible(exception_in_words(text))
     return urlencode({"status": Outcome.EXCEPTED.value, **rule, "q": words})
 
