@@ -168,20 +168,6 @@ function changed() {
   writeAddress();
 }
 
-// Suggest by name, or by id where several are called so.
-function suggest(input, table, id, columns) {
-  const word = input.value.trim().toLowerCase();
-  const hits = [];
-  for (let n = 0; n < table.length && hits.length < 20; n++) {
-    if (columns.some((c) => table[n][c].toLowerCase().includes(word))) hits.push(table[n]);
-  }
-  const option = (row) => {
-    const isOne = table.filter((other) => other[NAME] === row[NAME]).length === 1;
-    return isOne || !row[id] ? element("option", { value: row[NAME] }) : element("option", { value: row[id] }, row[NAME]);
-  };
-  input.list.replaceChildren(...hits.map(option));
-}
-
 function asCsv() {
   const cell = (value) => {
     const text = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
