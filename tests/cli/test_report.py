@@ -15,8 +15,8 @@ from scanner.formats.json_report import render_json
 from scanner.formats.registry import FORMATS
 from scanner.formats.snapshot import Snapshot, render_snapshot
 from scanner.inventory import Collection, Inventory
-from scanner.policy_files import load_policies
 from scanner.lifecycle import State
+from scanner.policy_files import load_policies
 from scanner.redaction import without_addresses
 from scanner.result import DisabledRule, ScanResult
 from scanner.scan import compared, remember, scan

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from dataclasses import replace
 from datetime import datetime
 
@@ -11,16 +12,18 @@ from hypothesis import strategies as st
 from junitparser import Skipped
 from py_ocsf_models.events.findings.detection_finding import DetectionFinding
 
-from scanner.finding import ExceptionText, Outcome
+from scanner.announce import announcement
+from scanner.announcement import Route, Sink
+from scanner.finding import ExceptionText, Outcome, Severity
 from scanner.formats.html_report import render_html
 from scanner.formats.json_report import render_json
 from scanner.formats.markdown_report import render_markdown
 from scanner.formats.text_report import render_text
 from scanner.inventory import Collection
 from scanner.lifecycle import State
+from scanner.policy_files import load_policies
 from scanner.result import ScanResult
 from scanner.scan import Scanned, compared, scan
-from scanner.wiring import load_policies
 from tests.factories import (
     NOW,
     Remembered,
@@ -209,6 +212,10 @@ def agree(result: ScanResult) -> None:
     for name, told in severities(result).items():
         assert told == expected, name
     assert without_script(result) == sorted(f.fingerprint for f in result.violations)
+    slack = announcement(result, Route(name="all", sink=Sink.SLACK))
+    counts = Counter(finding.severity for finding in result.violations)
+    assert slack.by_severity == {severity: counts[severity] for severity in Severity}
+    assert slack.keys_violating == len({finding.key.id for finding in result.violations})
 
 
 @settings(deadline=None, max_examples=40)
