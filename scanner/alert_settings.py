@@ -9,11 +9,11 @@ from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from scanner.alerts.email import MailServer
-from scanner.alerts_file import is_address
+from scanner.alerts_file import is_address, is_channel
 from scanner.announcement import Route, Sink
 from scanner.errors import UsageError
 from scanner.secret import Secret
-from scanner.settings import is_loopback
+from scanner.settings import is_loopback, refuse_misspelt
 from scanner.settings_file import (
     DEFAULT_FILE,
     FileSettings,
@@ -57,6 +57,7 @@ def read_alert_settings(environment: Mapping[str, str], config: Path | None) -> 
 
     Raise SettingsError with every mistake of the file, UsageError for what is missing beside it.
     """
+    refuse_misspelt(environment)
     file = find_settings_file(environment, config)
     said = read_settings_file(file) if file else FileSettings()
     routes = said.routes or tuple(_of_environment(environment))
@@ -81,6 +82,10 @@ def _text(environment: Mapping[str, str], name: str) -> str:
 def _of_environment(environment: Mapping[str, str]) -> Iterator[Route]:
     """Yield a route for each way that the environment knows: everything, to one place."""
     channel = _text(environment, CHANNEL)
+    if channel and not is_channel(channel):
+        raise UsageError(
+            f"{CHANNEL} names no channel.", help='For example "#security", or its id: C0123456789.'
+        )
     if channel:
         yield Route(name="slack", sink=Sink.SLACK, to=channel, attach=True)
     elif _text(environment, SLACK_WEBHOOK):

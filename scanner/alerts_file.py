@@ -63,6 +63,11 @@ def _is_page(address: str) -> bool:
     return url.scheme == "https" and bool(url.hostname) and is_plain
 
 
+def is_channel(text: str) -> bool:
+    """Whether a text names one channel of Slack's: #name, or an id."""
+    return bool(_CHANNEL.fullmatch(text))
+
+
 def is_address(text: str) -> bool:
     """Whether a text is one e-mail address and nothing else."""
     return bool(_ADDRESS.fullmatch(text)) and text.isprintable()
@@ -111,8 +116,8 @@ def _destination(node: Node, word: str, problems: Problems) -> str:
             if address and not is_address(address):
                 problems.add(entry, "an entry of 'email' is no address, such as team@example.com")
         return ", ".join(addresses)
-    is_channel = sink in (Sink.SLACK, Sink.SLACK_OWNERS)
-    if is_channel and isinstance(node, Scalar) and node.type == "null":
+    is_for_channel = sink in (Sink.SLACK, Sink.SLACK_OWNERS)
+    if is_for_channel and isinstance(node, Scalar) and node.type == "null":
         problems.add(
             node,
             f"'{word}' is empty: a channel stands in quotes, as \"#security\", for # begins a"
@@ -120,8 +125,8 @@ def _destination(node: Node, word: str, problems: Problems) -> str:
         )
         return ""
     text = problems.text(node, f"'{word}'")
-    if is_channel:
-        if text and not _CHANNEL.fullmatch(text):
+    if is_for_channel:
+        if text and not is_channel(text):
             problems.add(node, f"'{word}' names a channel, such as \"#security\" or C0123456789")
     elif text and not _VARIABLE.fullmatch(text):
         problems.add(

@@ -5,9 +5,10 @@ between the two. So two scans never tell the same.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
+from itertools import takewhile
 from typing import Final
 
 from scanner.announcement import (
@@ -22,7 +23,7 @@ from scanner.announcement import (
 )
 from scanner.finding import Finding, Severity
 from scanner.inventory import Coverage, Unknown, by_collection, is_complete
-from scanner.lifecycle import Case, Standing, State
+from scanner.lifecycle import Standing, State
 from scanner.result import ScanResult
 from scanner.words import in_words
 
@@ -38,24 +39,33 @@ _NO_ADDRESS: Final = ""
 _Told = tuple[Standing, Topic]
 
 
-def drafts(result: ScanResult, routes: Sequence[Route]) -> tuple[Draft, ...]:
-    """Return what this scan tells each route: nothing, if it has nothing to say and is quiet."""
-    return tuple(draft for route in routes for draft in _of_route(result, route))
+def drafts(result: ScanResult, routes: Sequence[Route], known: Container[str]) -> tuple[Draft, ...]:
+    """Return what this scan tells each route: nothing, if it has nothing to say and is quiet.
+
+    `known` are the routes that were told something before: to the others all that is open is told.
+    """
+    return tuple(
+        draft
+        for route in routes
+        for draft in _of_route(result, route, is_new=route.name not in known)
+    )
 
 
 def announcement(result: ScanResult, route: Route) -> Announcement:
     """Return what this scan tells a route, were it never quiet and no owner told apart."""
-    return _announced(result, _told(result, route), _open(result, route), _gaps(result.coverage))
+    told = _told(result, route, is_new=False)
+    return _announced(result, told, _open(result, route), _gaps(result.coverage))
 
 
-def _of_route(result: ScanResult, route: Route) -> Iterator[Draft]:
+def _of_route(result: ScanResult, route: Route, *, is_new: bool) -> Iterator[Draft]:
     if route.sink is not Sink.SLACK_OWNERS:
-        whole = announcement(result, route)
-        if whole.says_something or not route.quiet:
-            yield Draft(route.name, route.sink, route.to, whole)
+        changes = _told(result, route, is_new=is_new)
+        whole = _announced(result, changes, _open(result, route), _gaps(result.coverage))
+        if whole.counts or not route.quiet or (whole.gaps and _are_news(result, route)):
+            yield Draft(route.name, route.sink, "", whole)
         return
     told: defaultdict[str, list[_Told]] = defaultdict(list)
-    for one in _told(result, route):
+    for one in _told(result, route, is_new=is_new):
         told[(one[0].case.owner_email or _NO_ADDRESS).casefold()].append(one)
     violations: defaultdict[str, list[Finding]] = defaultdict(list)
     for finding in _open(result, route):
@@ -100,17 +110,31 @@ def _open(result: ScanResult, route: Route) -> list[Finding]:
     return [finding for finding in result.violations if _passes_finding(finding, route)]
 
 
-def _told(result: ScanResult, route: Route) -> Iterator[_Told]:
-    """Yield what is to be told, with why."""
+def _are_news(result: ScanResult, route: Route) -> bool:
+    """Whether this is the first of several incomplete scans, or a reminder of them is due."""
+    nights = result.history.nights if result.history else ()
+    before = list(takewhile(lambda night: not night.complete, reversed(nights[:-1])))
+    if not before:
+        return True
+    every, since, now = route.reminder, before[-1].started_at, result.started_at
+    return every is not None and (now - since) // every > (before[0].started_at - since) // every
+
+
+def _told(result: ScanResult, route: Route, *, is_new: bool) -> Iterator[_Told]:
+    """Yield what is to be told, with why; all that is open, if the route `is_new`."""
     history = result.history
     if history is None:
         return
     previous = history.previous.started_at if history.previous else None
     for standing in history.standings:
         topic = _TOPICS.get(standing.state)
-        if topic is None and _is_due(standing, route.reminder, previous, result.started_at):
+        if topic is None and _has_sunk(standing, route):
+            topic = Topic.RESOLVED  # for this route
+        if topic is None and (
+            is_new or _is_due(standing, route.reminder, previous, result.started_at)
+        ):
             topic = Topic.REMINDER
-        if topic is not None and _passes_case(standing.case, route):
+        if topic is not None and _passes_case(standing, topic, route):
             yield standing, topic
 
 
@@ -118,7 +142,7 @@ def _is_due(
     standing: Standing, every: timedelta | None, previous: datetime | None, now: datetime
 ) -> bool:
     """Whether another such time has passed since it was found, between the scan before and now."""
-    if every is None or previous is None or standing.state is State.UNVERIFIED:
+    if every is None or previous is None:
         return False
     found = standing.case.opened_at
     return (now - found) // every > max((previous - found) // every, 0)
@@ -137,12 +161,20 @@ def _worst_first(told: _Told) -> tuple[int, int, str, str, str]:
     )
 
 
-def _passes_case(case: Case, route: Route) -> bool:
+def _has_sunk(standing: Standing, route: Route) -> bool:
+    """Whether it was bad enough for the route, and is no longer."""
+    before, least = standing.before, route.severity.rank
+    return before is not None and before.rank <= least < standing.case.severity.rank
+
+
+def _passes_case(standing: Standing, topic: Topic, route: Route) -> bool:
+    case = standing.case
+    has_sunk = topic is Topic.RESOLVED and _has_sunk(standing, route)
     return (
-        case.severity.rank <= route.severity.rank
+        (case.severity.rank <= route.severity.rank or has_sunk)
         and _fits(route.rules, case.rule)
         and _fits(route.projects, case.project_name, case.project_id)
-        and _fits(route.owners, case.owner_email, case.owner_name, case.owner_id)
+        and _fits_anyhow(route.owners, case.owner_email, case.owner_name, case.owner_id)
     )
 
 
@@ -153,7 +185,7 @@ def _passes_finding(finding: Finding, route: Route) -> bool:
         finding.severity.rank <= route.severity.rank
         and _fits(route.rules, finding.rule.id)
         and _fits(route.projects, project.name if project else None, key.project_id)
-        and _fits(route.owners, finding.owner_email, key.owner.name, owner_id)
+        and _fits_anyhow(route.owners, finding.owner_email, key.owner.name, owner_id)
     )
 
 
@@ -162,6 +194,11 @@ def _fits(globs: Iterable[str], *names: str | None) -> bool:
     return not patterns or any(
         name is not None and fnmatchcase(name, glob) for glob in patterns for name in names
     )
+
+
+def _fits_anyhow(globs: Iterable[str], *names: str | None) -> bool:
+    """Compare as addresses are: whether letters are large or small is all one."""
+    return _fits((glob.casefold() for glob in globs), *(n.casefold() for n in names if n))
 
 
 def _item(standing: Standing, topic: Topic, finding: Finding | None) -> Item:
@@ -182,8 +219,14 @@ def _item(standing: Standing, topic: Topic, finding: Finding | None) -> Item:
         owner=case.owner_name or case.owner_email or case.owner_id or "",
         owner_email=case.owner_email or "",
         since=case.opened_at,
-        resolution=case.resolution.words if case.resolution else "",
+        resolution=_resolution(standing, topic),
     )
+
+
+def _resolution(standing: Standing, topic: Topic) -> str:
+    if standing.case.resolution:
+        return standing.case.resolution.words
+    return f"now {standing.case.severity.value}" if topic is Topic.RESOLVED else ""
 
 
 def _gaps(coverage: Iterable[Coverage]) -> Iterator[str]:

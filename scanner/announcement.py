@@ -101,25 +101,23 @@ class Announcement:
         """How many violations are open."""
         return sum(self.by_severity.values())
 
-    @property
-    def says_something(self) -> bool:
-        """Whether anything changed, is due to be told again, or could not be seen."""
-        return bool(self.counts or self.gaps)
-
     def of(self, *topics: Topic) -> tuple[Item, ...]:
         """Return the items of these topics, the worst first."""
         return tuple(item for item in self.items if item.topic in topics)
 
-    def beyond(self, *topics: Topic) -> int:
-        """Return how many findings of these topics are not among the items."""
-        return sum(self.counts.get(topic, 0) for topic in topics) - len(self.of(*topics))
+    def count(self, *topics: Topic) -> int:
+        """Return how many findings there are of these topics, those beyond the items included."""
+        return sum(self.counts.get(topic, 0) for topic in topics)
 
 
 NEWS: Final = (Topic.NEW, Topic.REOPENED, Topic.ESCALATED)
 
 
 class Draft(NamedTuple):
-    """An announcement on its way out; `target` is where to, if the route leads to several."""
+    """An announcement on its way out; `target` is the owner's address where a route leads to each.
+
+    Where else a route leads is for the settings of the night on which it is sent.
+    """
 
     route: str
     sink: Sink

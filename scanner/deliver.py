@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
-from scanner.announcement import Delivery, Part, PartState
+from scanner.announcement import Delivery, Part, PartState, Sink
 from scanner.errors import AlertError, KeyVigilError
-from scanner.ports import AlertSink, Clock, Lease, Log, Outbox
+from scanner.ports import AlertSink, Clock, Lease, Log, Outbox, Page
 
-_GIVEN_UP: Final = timedelta(days=30)
+GIVEN_UP: Final = timedelta(days=30)
 """How long what no route is there for is kept, in case the route comes back."""
 
 
@@ -19,22 +20,24 @@ def deliver(
     clock: Clock,
     page_of: Callable[[str], bytes | None],
 ) -> Iterator[AlertError]:
-    """Deliver what is pending, oldest first; yield what failed, a line for each route.
+    """Deliver what is pending, channels before people and the oldest first; yield what failed.
 
     `page_of` returns a scan's HTML report, if it can be had. Raise StoreError if the outbox fails.
     """
     failed: set[str] = set()
-    for delivery in outbox.pending(lease.organization):
+    pending = outbox.pending(lease.organization)
+    for delivery in sorted(pending, key=lambda one: one.draft.sink is Sink.SLACK_OWNERS):
         route = delivery.draft.route
         sink = sinks.get(route)
         if sink is None:
-            if clock() - delivery.made_at > _GIVEN_UP:
+            if clock() - delivery.made_at > GIVEN_UP:
                 outbox.close(lease, delivery, clock(), delivered=False)
             continue
         if route in failed:
             continue  # the next scan tells it, in the right order
         log = _Log(outbox, lease, delivery, clock)
-        error = _sent(sink, delivery, log, page_of(delivery.draft.announcement.scan_id))
+        scan_id = delivery.draft.announcement.scan_id
+        error = _sent(sink, delivery, log, partial(page_of, scan_id))
         if error is None:
             outbox.close(lease, delivery, clock(), delivered=True)
         else:
@@ -42,7 +45,7 @@ def deliver(
             yield error
 
 
-def _sent(sink: AlertSink, delivery: Delivery, log: Log, page: bytes | None) -> AlertError | None:
+def _sent(sink: AlertSink, delivery: Delivery, log: Log, page: Page) -> AlertError | None:
     """Deliver to one route; whatever goes wrong there keeps no other from hearing."""
     route = delivery.draft.route
     try:
@@ -56,7 +59,7 @@ def _sent(sink: AlertSink, delivery: Delivery, log: Log, page: bytes | None) -> 
     except Exception as error:  # noqa: BLE001 - one sink among several
         return AlertError(
             f"The alert for the route '{route}' was not delivered: KeyVigil itself failed:"
-            f" {type(error).__name__}: {error}",
+            f" {type(error).__name__}.",
             help="This is a bug; please report it. The next scan tries again.",
         )
     return None
@@ -73,9 +76,9 @@ class _Log:
         """Return what is known of a part."""
         return self._parts.get(name)
 
-    def begin(self, name: str) -> None:
-        """Note that a part is about to be sent."""
-        self._note(name, Part(state=PartState.SENDING, at=self._clock()))
+    def begin(self, name: str, **receipt: str) -> None:
+        """Note that a part is about to be sent, and where to."""
+        self._note(name, Part(state=PartState.SENDING, at=self._clock(), receipt=receipt))
 
     def done(self, name: str, **receipt: str) -> None:
         """Note that a part arrived."""

@@ -1,6 +1,6 @@
 """The outside world as the core sees it: small Protocols that the edges implement."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -96,6 +96,10 @@ class Outbox(Protocol):
         """Return what is not delivered, oldest first."""
         ...
 
+    def routes(self, organization: str) -> frozenset[str]:
+        """Return the routes that anything was ever to be told."""
+        ...
+
     def delivered(
         self, organization: str, route: str, target: str, since: datetime
     ) -> tuple[Delivery, ...]:
@@ -118,8 +122,11 @@ class Log(Protocol):
         """Return what is known of a part; None: it was never begun."""
         ...
 
-    def begin(self, name: str) -> None:
-        """Note that a part is about to be sent; raise StoreError if that cannot be: do not send."""
+    def begin(self, name: str, **receipt: str) -> None:
+        """Note that a part is about to be sent, and where to.
+
+        Raise StoreError if that cannot be noted: then it is not to be sent.
+        """
         ...
 
     def done(self, name: str, **receipt: str) -> None:
@@ -131,11 +138,15 @@ class Log(Protocol):
         ...
 
 
+Page = Callable[[], bytes | None]
+"""Makes a scan's HTML report; None if what it rests on is kept no more."""
+
+
 class AlertSink(Protocol):
     """Delivers to one route. What it raises, AlertError, leaves the delivery to the next run."""
 
-    def __call__(self, delivery: Delivery, log: Log, report: bytes | None, /) -> None:
-        """Send each part that the log does not have as done; `report` is the scan's page, if any.
+    def __call__(self, delivery: Delivery, log: Log, page: Page, /) -> None:
+        """Send each part that the log does not have as done; `page` makes the scan's HTML report.
 
         A part that was begun is only sent again when it is sure, or cannot be found out, that it
         did not arrive.

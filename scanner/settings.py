@@ -87,18 +87,20 @@ def read_settings(
     environment: Mapping[str, str],
     *,
     concurrency: int = DEFAULT_CONCURRENCY,
-    deadline: float | None = None,
+    minutes: float | None = None,
 ) -> Settings:
     """Read OPENAI_ADMIN_KEY and OPENAI_BASE_URL; the rest comes from the command's options.
 
+    `minutes` are those until the deadline, None: never.
+
     Raise CredentialError or UsageError on what cannot work, and on a misspelt KEYVIGIL_ name.
     """
-    _refuse_misspelt(environment)
+    refuse_misspelt(environment)
     return Settings(
         admin_key=_admin_key(environment.get("OPENAI_ADMIN_KEY", "")),
         base_url=_base_url(environment.get("OPENAI_BASE_URL") or DEFAULT_BASE_URL),
         concurrency=concurrency,
-        deadline=deadline,
+        deadline=minutes and minutes * 60,
     )
 
 
@@ -131,7 +133,7 @@ def _whole_number(environment: Mapping[str, str], name: str, default: int, *, le
     return int(text)
 
 
-def _refuse_misspelt(environment: Mapping[str, str]) -> None:
+def refuse_misspelt(environment: Mapping[str, str]) -> None:
     """Refuse what is nearly one of our names: a gate must not be off for want of a letter."""
     for name in sorted(environment):
         if name.startswith("KEYVIGIL_") and name not in _OURS:

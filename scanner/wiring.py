@@ -94,7 +94,7 @@ def make_sinks(settings: AlertSettings, sleep: Callable[[float], None]) -> dict[
                 return SlackWebhookSink(url, route, report=report, sleep=sleep)
             case Sink.WEBHOOK:
                 url, secret = settings.addresses[route.name], settings.webhook_secret
-                return WebhookSink(url, secret, clock=now, sleep=sleep)
+                return WebhookSink(url, secret, route, clock=now, sleep=sleep)
             case Sink.EMAIL:
                 if settings.mail is None:
                     raise UsageError(f"The route '{route.name}' needs a mail server.")

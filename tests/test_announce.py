@@ -13,6 +13,7 @@ from scanner.announce import announcement, drafts
 from scanner.announcement import MOST_ITEMS, Announcement, Route, Sink, Topic
 from scanner.finding import Severity
 from scanner.inventory import Collection, Inventory
+from scanner.policy.parse import parse_policy
 from scanner.policy_files import load_policies
 from scanner.result import ScanResult
 from scanner.scan import compared, scan
@@ -30,6 +31,17 @@ from tests.factories import (
 )
 
 BEN = an_owner(id="user-2", name="Ben", email="Ben@Example.com")
+KNOWN = frozenset({"security"})
+LOWERED = """\
+policy: mine
+rules:
+  - id: old
+    title: T
+    severity: {high}
+    violated_when: {{ age: {{ over: 90d }} }}
+    why: W
+    fix: F
+"""
 OLD = {"created_at": ago(days=100)}
 
 
@@ -80,13 +92,47 @@ def test_everything_that_can_change_is_told_as_what_it_is() -> None:
 
 def test_a_night_without_news_is_quiet_unless_it_is_to_be_told_or_saw_too_little() -> None:
     same = nights(keys("key_1"), keys("key_1"))
-    assert drafts(same, [route()]) == ()
-    (summary,) = drafts(same, [route(quiet=False)])
+    assert drafts(same, [route()], KNOWN) == ()
+    (summary,) = drafts(same, [route(quiet=False)], KNOWN)
     assert summary.announcement.counts == {}
     gap = a_gap(Collection.USERS)
     blind = replace(keys("key_1"), coverage=(*full_coverage("proj_1"), gap))
-    (draft,) = drafts(nights(keys("key_1"), blind), [route()])
+    (draft,) = drafts(nights(keys("key_1"), blind), [route()], KNOWN)
     assert draft.announcement.gaps
+
+
+def test_scans_that_see_too_little_night_after_night_say_so_once_and_when_it_is_due_again() -> None:
+    gap = a_gap(Collection.USERS)
+    blind = replace(keys("key_1"), coverage=(*full_coverage("proj_1"), gap))
+    own = [route(reminder=timedelta(days=7), rules=("none",))]
+    told = [bool(drafts(nights(*[blind] * count), own, KNOWN)) for count in range(1, 10)]
+    assert told == [count in {1, 8} for count in range(1, 10)]
+    mended = drafts(nights(blind, keys("key_1"), blind), own, KNOWN)
+    assert len(mended) == 1
+
+
+def test_a_route_that_was_never_told_anything_hears_of_all_that_is_open() -> None:
+    same = nights(keys("key_1"), keys("key_1"))
+    (draft,) = drafts(same, [route(rules=("key-too-old",))], frozenset())
+    assert draft.announcement.counts == {Topic.REMINDER: 1}
+
+
+def test_what_is_no_longer_bad_enough_for_a_route_is_resolved_for_it() -> None:
+    """A route of high hears that a key is none of its affairs any more."""
+    worse = parse_policy(LOWERED.format(high="high"), "p.yaml")
+    milder = parse_policy(LOWERED.format(high="low"), "p.yaml")
+    store, moment, result = Remembered(), NOW - timedelta(days=1), None
+    for policy in (worse, milder):
+        at = moment
+        scanned = scan(lambda: keys("key_1"), [policy], at, lambda: NOW)
+        result = compared(scanned, store, "Acme")
+        assert result.history
+        store.remember(result.history)
+        moment += timedelta(days=1)
+    assert result
+    (item,) = announcement(result, route(severity=Severity.HIGH)).items
+    assert (item.topic, item.resolution) == (Topic.RESOLVED, "now low")
+    assert announcement(result, route()).items == ()
 
 
 @pytest.mark.parametrize(
@@ -131,7 +177,7 @@ def test_each_owner_hears_of_their_own_keys_and_of_no_others() -> None:
     heard = {
         draft.target: {item.key_id for item in draft.announcement.items}
         for draft in drafts(
-            nights(inventory), [route(sink=Sink.SLACK_OWNERS, severity=Severity.HIGH)]
+            nights(inventory), [route(sink=Sink.SLACK_OWNERS, severity=Severity.HIGH)], KNOWN
         )
     }
     assert heard == {
@@ -145,7 +191,6 @@ def test_of_a_flood_the_worst_are_listed_and_all_are_counted() -> None:
     inventory = keys(*(f"key_{n}" for n in range(MOST_ITEMS + 50)))
     flood = announcement(nights(inventory), route())
     assert len(flood.items) == MOST_ITEMS
-    assert flood.beyond(Topic.NEW) == 50
     assert flood.counts[Topic.NEW] == MOST_ITEMS + 50
 
 

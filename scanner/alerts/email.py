@@ -28,7 +28,7 @@ from scanner.alerts.wording import (
 from scanner.announcement import NEWS, Announcement, Delivery, PartState, Route, Topic
 from scanner.bundled import bundled
 from scanner.errors import AlertError, AlertUncertain
-from scanner.ports import Log
+from scanner.ports import Log, Page
 from scanner.secret import Secret
 
 _PART: Final = "mail"
@@ -63,14 +63,14 @@ class EmailSink:
         """Take the route, its mail server, and the address of the report's page, or ""."""
         self._route, self._server, self._report = route, server, report
 
-    def __call__(self, delivery: Delivery, log: Log, report: bytes | None) -> None:
+    def __call__(self, delivery: Delivery, log: Log, page: Page) -> None:
         """Send the mail, unless it is known to have been taken."""
         part = log.part(_PART)
         if part is not None and part.state is PartState.SENT:
             return
-        page = report if self._route.attach else None
-        mail = self._mail(delivery, page)
-        smaller = None if page is None else self._mail(delivery, None, _TOO_LARGE)
+        report = page() if self._route.attach else None
+        mail = self._mail(delivery, report)
+        smaller = None if report is None else self._mail(delivery, None, _TOO_LARGE)
         log.begin(_PART)
         refused = self._explained(lambda: self._hand_in(mail, smaller))
         log.done(_PART, refused=", ".join(refused))
@@ -83,7 +83,7 @@ class EmailSink:
         mail = EmailMessage()
         mail["Subject"] = f"[KeyVigil] {headline(announcement)}"
         mail["From"] = self._server.sender
-        mail["To"] = delivery.draft.target
+        mail["To"] = self._route.to
         mail["Date"] = format_datetime(delivery.made_at)
         mail["Message-ID"] = f"<{delivery.id}@keyvigil>"  # the same mail again is known by it
         mail["Auto-Submitted"] = "auto-generated"

@@ -7,7 +7,7 @@ nothing is asked again that may have been done.
 import http.client
 import logging
 import urllib.error
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from slack_sdk.errors import SlackApiError, SlackClientError
@@ -53,6 +53,12 @@ class SlackRefused(AlertError):  # noqa: N818 - says who
         self.code = code
 
 
+NOBODY: Final = frozenset(
+    {"users_not_found", "user_not_found", "user_disabled", "user_not_visible", "cannot_dm_bot"}
+)
+"""Slack's words for a person who cannot be written to."""
+
+
 class SlackApi:
     """One token's calls, at most one message a second to each channel.
 
@@ -80,6 +86,10 @@ class SlackApi:
         self._ids: dict[str, str] = {}
         self._direct: dict[str, str | None] = {}
         self._posted: dict[str, float] = {}
+        self._waited = 0.0
+
+    def begin(self) -> None:
+        """Start to count anew how long Slack makes one delivery wait."""
         self._waited = 0.0
 
     def post(self, channel: str, **message: Any) -> tuple[str, str]:  # noqa: ANN401 - Slack's own
@@ -135,22 +145,39 @@ class SlackApi:
                 return found
 
     def channel_id(self, name: str) -> str | None:
-        """Return the id of a channel by its name; None if the app sees none of that name."""
+        """Return the id of a channel by its name; None if the app sees none of that name.
+
+        Public and private ones are asked for apart: the app may be allowed to see either only.
+        """
+        if name in self._ids:
+            return self._ids[name]
+        refusal: SlackRefused | None = None
+        for kind in ("public_channel", "private_channel"):
+            try:
+                for channel in self._channels(kind):
+                    if channel.get("name") == name.removeprefix("#"):
+                        self._ids[name] = str(channel["id"])
+                        return self._ids[name]
+            except SlackRefused as error:
+                refusal = error
+        if refusal is not None:
+            raise refusal
+        return None
+
+    def _channels(self, kind: str) -> Iterator[Mapping[str, Any]]:
         cursor = ""
         while True:
             answer = self._call(
                 self._client.conversations_list,
-                types="public_channel,private_channel",
+                types=kind,
                 exclude_archived=True,
                 limit=200,
                 cursor=cursor,
             )
-            for channel in answer.get("channels") or []:
-                if channel.get("name") == name.removeprefix("#"):
-                    return str(channel["id"])
+            yield from answer.get("channels") or []
             cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
             if not cursor:
-                return None
+                return
 
     def direct_channel(self, address: str) -> str | None:
         """Return the direct message with whoever has that address; None if nobody does."""
@@ -161,12 +188,12 @@ class SlackApi:
     def _open_direct(self, address: str) -> str | None:
         try:
             found = self._call(self._client.users_lookupByEmail, email=address)
+            user = (found.get("user") or {}).get("id")
+            answer = self._call(self._client.conversations_open, users=user)
         except SlackRefused as error:
-            if error.code == "users_not_found":
+            if error.code in NOBODY:
                 return None
             raise
-        user = (found.get("user") or {}).get("id")
-        answer = self._call(self._client.conversations_open, users=user)
         return str((answer.get("channel") or {})["id"])
 
     def scopes(self) -> frozenset[str]:

@@ -53,27 +53,36 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Style:
-    """What a route adds: a user group that critical news calls, a link to the page, for whom."""
+    """What a route adds: a user group that critical news calls, a link to the page, for whom.
+
+    `is_personal`: for the owner of the keys; `absent`: for others, as that owner is not in Slack.
+    """
 
     mention: str = ""
     report: str = ""
     has_thread: bool = True
     is_personal: bool = False
+    absent: str = ""
 
 
 def messages(announcement: Announcement, style: Style) -> tuple[Message, ...]:
     """Return the message for the channel, and those for its thread, if there is one."""
     items = announcement.of(*NEWS)
-    count = min(TOP, len(items))
+    count = fitting(announcement, style)
     first = parent(announcement, style, count)
-    while count and weight(first.blocks) > MOST_WEIGHT:
-        count -= 1
-        first = parent(announcement, style, count)
     later = (announcement.of(topic)[FEW:] for topic in (Topic.REMINDER, Topic.RESOLVED))
     rest = [*items[count:], *(item for few in later for item in few)]
     if not style.has_thread:
         return (first,)
     return first, *_thread(announcement, rest)
+
+
+def fitting(announcement: Announcement, style: Style) -> int:
+    """Return how many news fit into the message for the channel."""
+    count = min(TOP, len(announcement.of(*NEWS)))
+    while count and weight(parent(announcement, style, count).blocks) > MOST_WEIGHT:
+        count -= 1
+    return count
 
 
 def parent(
@@ -200,12 +209,14 @@ def _packed(items: Iterable[Item], announcement: Announcement) -> Iterator[list[
     part: list[Item] = []
     room = MOST_WEIGHT
     for item in items:
-        own = weight([_rich(*_groups((item,), announcement, frozenset()))])
-        if part and own > room - 2 * _BLOCK:
+        own = weight([_line(item, announcement)])
+        whole = weight([_rich(*_groups((item,), announcement, frozenset()))])
+        is_next = part and (part[-1].severity, part[-1].rule) == (item.severity, item.rule)
+        if part and (own if is_next else whole) > room - 2 * _BLOCK:
             yield part
-            part, room = [], MOST_WEIGHT
+            part, room, is_next = [], MOST_WEIGHT, False
         part.append(item)
-        room -= own
+        room -= own if is_next else whole
     if part:
         yield part
 
@@ -218,6 +229,11 @@ def _more(count: int, style: Style) -> list[_Element]:
 
 
 def _opening(announcement: Announcement, style: Style) -> str:
+    if style.absent:
+        return (
+            f"Nobody in Slack can be written to as {plain(style.absent, 80)}: somebody else has to"
+            " look after these keys."
+        )
     if style.is_personal:
         return (
             "These API keys are yours. Please mend what is listed, or tell your security team why"

@@ -15,7 +15,7 @@ from scanner.alerts.slack_api import SILENT
 from scanner.alerts.slack_blocks import Message, Style, messages
 from scanner.announcement import Delivery, PartState, Route
 from scanner.errors import AlertError, AlertUncertain
-from scanner.ports import Log
+from scanner.ports import Log, Page
 from scanner.secret import Secret, redact
 
 _PART: Final = "message"
@@ -53,11 +53,11 @@ class SlackWebhookSink:
         self._client = WebhookClient(
             url.reveal(), timeout=_TIMEOUT, retry_handlers=[], logger=SILENT
         )
-        self._url = url
+        self._url, self._variable = url, route.to
         self._style = Style(mention=route.mention, report=report, has_thread=False)
         self._sleep, self._waited = sleep, 0.0
 
-    def __call__(self, delivery: Delivery, log: Log, _report: bytes | None) -> None:
+    def __call__(self, delivery: Delivery, log: Log, _page: Page) -> None:
         """Post the message, unless it is known to be there."""
         part = log.part(_PART)
         if part is not None and part.state is PartState.SENT:
@@ -69,7 +69,7 @@ class SlackWebhookSink:
         if answer.status_code == http.client.BAD_REQUEST and "blocks" in answer.body:
             answer = self._post(message, with_blocks=False)
         if answer.status_code != http.client.OK or answer.body.strip() != _TAKEN:
-            raise self._refused(answer, delivery.draft.target)
+            raise self._refused(answer, self._variable)
         log.done(_PART)
 
     def _post(self, message: Message, *, with_blocks: bool) -> WebhookResponse:

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 import httpx2
 
-from scanner.announcement import Announcement, Delivery, Item, PartState
+from scanner.announcement import Announcement, Delivery, Item, PartState, Route
 from scanner.errors import AlertError, UsageError
-from scanner.ports import Clock, Log
+from scanner.ports import Clock, Log, Page
 from scanner.secret import Secret, redact
 
 SCHEMA: Final = "keyvigil.alert/1"
@@ -33,16 +33,23 @@ class WebhookSink:
     """Implements AlertSink for one address."""
 
     def __init__(
-        self, url: Secret, secret: Secret | None, *, clock: Clock, sleep: Callable[[float], None]
+        self,
+        url: Secret,
+        secret: Secret | None,
+        route: Route,
+        *,
+        clock: Clock,
+        sleep: Callable[[float], None],
     ) -> None:
         """Take the address, the secret that signs, and how to tell the time and to wait.
 
         Raise UsageError for a secret that cannot sign.
         """
-        self._url, self._clock, self._sleep = url, clock, sleep
+        self._url, self._variable = url, route.to
+        self._clock, self._sleep = clock, sleep
         self._key = signing_key(secret)
 
-    def __call__(self, delivery: Delivery, log: Log, _report: bytes | None) -> None:
+    def __call__(self, delivery: Delivery, log: Log, _page: Page) -> None:
         """Send the request, until it is taken."""
         part = log.part(_PART)
         if part is not None and part.state is PartState.SENT:
@@ -60,7 +67,7 @@ class WebhookSink:
             return
         raise AlertError(
             f"The webhook did not confirm it: {said}.",
-            help=f"Check {delivery.draft.target} and what receives there; the next scan sends it"
+            help=f"Check {self._variable} and what receives there; the next scan sends it"
             " again, under the same id.",
         )
 

@@ -12,11 +12,11 @@ from scanner.finding import Severity
 from scanner.secret import redact
 
 SHAPES: Final = {
-    Severity.CRITICAL: "◆",
+    Severity.CRITICAL: "■",
     Severity.HIGH: "▲",
-    Severity.MEDIUM: "●",
+    Severity.MEDIUM: "◆",
     Severity.LOW: "○",
-    Severity.INFO: "·",
+    Severity.INFO: "-",
 }
 _ELLIPSIS: Final = "…"
 
@@ -92,8 +92,11 @@ def whose(item: Item) -> str:
 
 
 def named(item: Item) -> str:
-    """Say which key: its name, or how it begins and ends."""
-    return plain(item.key_name, 60) or plain(item.redacted_value, 40) or plain(item.key_id, 60)
+    """Say which key: its name and how it ends, or else what is known of it."""
+    name, value = plain(item.key_name, 60), plain(item.redacted_value, 40)
+    if name and value:
+        return f"{name} {_ELLIPSIS}{value[-4:]}"
+    return name or value or plain(item.key_id, 60)
 
 
 def where(item: Item) -> str:

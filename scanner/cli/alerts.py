@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -15,7 +16,7 @@ from scanner.alerts.slack_scopes import missing
 from scanner.alerts.text import in_lines
 from scanner.alerts.webhook import alert_json
 from scanner.alerts.wording import headline
-from scanner.announce import announcement
+from scanner.announce import announcement, drafts
 from scanner.announcement import (
     Announcement,
     Delivery,
@@ -32,6 +33,7 @@ from scanner.cli.telling import ConfigOption
 from scanner.errors import KeyVigilError, UsageError
 from scanner.finding import Severity
 from scanner.ports import AlertSink
+from scanner.result import ScanResult
 from scanner.wiring import make_sinks, now, slack_scopes
 
 app = typer.Typer(no_args_is_help=True, help="Who is told of what: try it, see it.")
@@ -42,6 +44,7 @@ _RouteOption = Annotated[
 ]
 _DEFAULT: Sequence[Route] = (Route(name="slack", sink=Sink.SLACK, to="#security"),)
 _SHOWN = 10
+_OWNERS_SHOWN = 3
 
 
 @app.command()
@@ -62,14 +65,17 @@ def preview(
     if not settings.routes:
         say("No route is set: this is what a channel in Slack would be told.")
     result = recorded(from_, policy, store, organization).result
-    told = [(one, announcement(result, one)) for one in routes]
+    told = [pair for one in routes for pair in _told(result, one)]
     if as_json:
-        sent = {one.name: _sent(one, what, settings) for one, what in told}
+        sent = [
+            {"route": one.name, "to": one.to, "sent": _sent(one, what, settings)}
+            for one, what in told
+        ]
         typer.echo(json.dumps(sent, indent=2, ensure_ascii=False))
         return
     for one, what in told:
         print_alert(one, what)
-        if not what.says_something and one.quiet:
+        if not what.counts and not what.gaps and one.quiet:
             out.print("Nothing to tell: the route stays quiet.", style="dim")
         out.print()
 
@@ -100,6 +106,14 @@ def print_alert(route: Route, what: Announcement) -> None:
     out.print(inert(f"  {headline(what)}", "bold"))
     for line in in_lines(what, _SHOWN):
         tell(out, inert(f"  {line}".rstrip()))
+
+
+def _told(result: ScanResult, route: Route) -> list[tuple[Route, Announcement]]:
+    """Return what a route is told; of many owners, what the first few are."""
+    if route.sink is not Sink.SLACK_OWNERS:
+        return [(route, announcement(result, route))]
+    each = drafts(result, [route], {route.name})[:_OWNERS_SHOWN]
+    return [(replace(route, to=one.target or route.to), one.announcement) for one in each]
 
 
 def _chosen(routes: Sequence[Route], names: list[str] | None) -> Sequence[Route]:
@@ -138,7 +152,7 @@ def _try(route: Route, sink: AlertSink, settings: AlertSettings) -> bool:
         out.print(inert(f"  {line}", "yellow"))
     delivery = _delivery(route, _test_announcement())
     try:
-        sink(delivery, _Nowhere(), b"<!DOCTYPE html><title>KeyVigil: a test</title>A test.")
+        sink(delivery, _Nowhere(), lambda: b"<!doctype html><title>KeyVigil: a test</title>")
     except KeyVigilError as error:
         out.print(Text.assemble((f"{route.name}: ", "bold"), ("not delivered", "bold red")))
         show_error(error)
@@ -174,8 +188,7 @@ def _test_announcement() -> Announcement:
 
 def _delivery(route: Route, what: Announcement) -> Delivery:
     """Return what is sent now and kept nowhere; an owner's goes to who stands in for owners."""
-    target = "" if route.sink is Sink.SLACK_OWNERS else route.to
-    draft = Draft(route.name, route.sink, target, what)
+    draft = Draft(route.name, route.sink, "", what)
     return Delivery(id=f"{what.scan_id}-{os.urandom(4).hex()}", made_at=now(), draft=draft)
 
 
@@ -189,7 +202,7 @@ class _Nowhere:
         """Return what was noted of a part."""
         return self._parts.get(name)
 
-    def begin(self, name: str) -> None:
+    def begin(self, name: str, **receipt: str) -> None:
         """Note nothing: nobody comes back to it."""
 
     def done(self, name: str, **receipt: str) -> None:

@@ -12,7 +12,7 @@ from scanner.cli.memory import OrganizationOption, StoreOption
 from scanner.cli.outputs import OUTPUT_HELP, RedactOption, read_outputs
 from scanner.cli.run import conclude, stored, write_reports
 from scanner.cli.summary import print_summary
-from scanner.errors import UsageError
+from scanner.errors import KeyVigilError, UsageError
 from scanner.formats.snapshot import parse_snapshot
 from scanner.inventory import Inventory
 from scanner.lifecycle import Night
@@ -94,6 +94,16 @@ def recorded(
     result = compared(scanned, history.before(night), night.organization)
     _tell_differences(result, night)
     return Recorded(result=result, inventory=scanned.inventory, policies=policies, store=history)
+
+
+def seen_again(
+    policy: list[str] | None, store: str | None, organization: str | None, scan_id: str
+) -> ScanResult | None:
+    """Return a recorded scan's result; None if what it saw, or a policy of it, is not at hand."""
+    try:
+        return recorded(scan_id, policy, store, organization).result
+    except KeyVigilError:
+        return None
 
 
 def _of_that_night(night: Night) -> list[str]:

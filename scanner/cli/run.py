@@ -8,6 +8,7 @@ from time import monotonic
 import typer
 
 from scanner.announce import drafts
+from scanner.announcement import Draft, Sink
 from scanner.cli.console import ExitCode, err, out, say, show_error, worst, write_document
 from scanner.cli.stopping import run_until_told
 from scanner.cli.summary import print_summary
@@ -100,7 +101,7 @@ def scan_and_report(
 
     try:
         scanned = scan(collect, policies, started_at, source.clock)
-        result, forgot = remembered(scanned, memory)
+        result, forgot = remembered(scanned, memory, masks=masks)
         failures.extend(forgot)
         shown = without_addresses(result) if masks else result
         failures.extend(write_reports(shown, outputs))
@@ -112,7 +113,7 @@ def scan_and_report(
     print_summary(shown, console, shows_all=shows_all)
     if memory is not None and memory.lease is not None and memory.outbox is not None:
         try:
-            failures.extend(tell(shown, memory.alerts, memory.outbox, memory.lease))
+            failures.extend(tell(shown, memory.alerts, memory.outbox, memory.lease, masks=masks))
         except KeyboardInterrupt:
             say("Stopped: the next scan tells what this one did not.")
             raise typer.Exit(ExitCode.INTERRUPTED) from None
@@ -125,10 +126,12 @@ def write_reports(result: ScanResult, outputs: Sequence[Output]) -> list[OutputE
     return [error for document, path in documents for error in _deliver(document, path)]
 
 
-def remembered(scanned: Scanned, memory: Memory | None) -> tuple[ScanResult, list[KeyVigilError]]:
+def remembered(
+    scanned: Scanned, memory: Memory | None, *, masks: bool = False
+) -> tuple[ScanResult, list[KeyVigilError]]:
     """Compare with the nights before and record tonight; return what went wrong beside it.
 
-    What was found is reported all the same.
+    What was found is reported all the same. `masks` the addresses in what is told, but to owners.
     """
     result = scanned.result
     if memory is None:
@@ -137,11 +140,22 @@ def remembered(scanned: Scanned, memory: Memory | None) -> tuple[ScanResult, lis
         result = compared(scanned, memory.store, memory.organization)
         if memory.lease is not None:
             taken = Snapshot(taken_at=result.started_at, inventory=scanned.inventory)
-            told = drafts(result, memory.alerts.routes)
+            told = _told(result, memory, masks=masks)
             remember(result, memory.store, memory.lease, render_snapshot(taken), told)
     except StoreError as error:
         return result, [error]
     return result, []
+
+
+def _told(result: ScanResult, memory: Memory, *, masks: bool) -> tuple[Draft, ...]:
+    routes = memory.alerts.routes
+    if not routes or memory.outbox is None:
+        return ()
+    known = memory.outbox.routes(memory.organization)
+    to_owners = [route for route in routes if route.sink is Sink.SLACK_OWNERS]
+    others = [route for route in routes if route.sink is not Sink.SLACK_OWNERS]
+    shown = without_addresses(result) if masks and others else result
+    return drafts(shown, others, known) + drafts(result, to_owners, known)
 
 
 def _deliver(document: bytes, path: Path | None) -> list[OutputError]:

@@ -11,6 +11,7 @@ import typer
 
 from scanner.cli.memory import OrganizationOption, StoreOption, remembering
 from scanner.cli.outputs import OutputOption, RedactOption, read_outputs
+from scanner.cli.report import seen_again
 from scanner.cli.run import conclude, live, scan_and_report, stored
 from scanner.cli.telling import ConfigOption, read_alerts
 from scanner.errors import UsageError
@@ -36,9 +37,6 @@ _OF_A_WALK: Final = {
     "dry_run": "--dry-run",
 }
 _SCAN: Final = re.compile(r"latest|previous|[0-9]{8}(T[0-9]{0,6}(Z(-[0-9a-f]{0,8})?)?)?")
-_MINUTE: Final = 60.0
-
-
 _Policies = Annotated[
     list[str] | None,
     typer.Option(
@@ -159,12 +157,12 @@ def scan(
     if from_ is not None:
         _refuse_options_of_a_walk(context)
         saw = _what_was_seen(from_, kept, organization)
-        done = report(stored(saw, make_plan(policies, skip=off)))
-        raise typer.Exit(conclude(*done, fail_on))
+        again = report(stored(saw, make_plan(policies, skip=off)))
+        raise typer.Exit(conclude(*again, fail_on))
     plan = make_plan(policies, everything=collect == "all", for_later=bool(snapshot), skip=off)
-    seconds = deadline and deadline * _MINUTE
-    settings = read_settings(os.environ, concurrency=concurrency, deadline=seconds)
-    with remembering(settings, kept, organization, read_alerts(config), is_dry=dry_run) as memory:
+    settings = read_settings(os.environ, concurrency=concurrency, minutes=deadline)
+    alerts = read_alerts(config, partial(seen_again, policy, store, organization))
+    with remembering(settings, kept, organization, alerts, is_dry=dry_run) as memory:
         done = report(live(settings, plan, is_verbose=verbose), memory=memory)
     raise typer.Exit(conclude(*done, fail_on))
 

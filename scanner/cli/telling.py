@@ -2,8 +2,10 @@
 
 import os
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
@@ -12,10 +14,11 @@ import typer
 from scanner.alert_settings import read_alert_settings
 from scanner.announcement import Route
 from scanner.cli.console import counted, say
-from scanner.deliver import deliver
+from scanner.deliver import GIVEN_UP, deliver
 from scanner.errors import KeyVigilError, StoreError
 from scanner.formats.registry import FORMATS
 from scanner.ports import AlertSink, Lease, Outbox
+from scanner.redaction import without_addresses
 from scanner.result import ScanResult
 from scanner.wiring import make_sinks, now
 
@@ -32,33 +35,59 @@ ConfigOption = Annotated[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alerts:
-    """The routes, and what delivers to each by its name."""
+    """The routes, and what delivers to each by its name.
+
+    `again` returns the result of a recorded scan, if what it saw is kept.
+    """
 
     routes: tuple[Route, ...] = ()
     sinks: Mapping[str, AlertSink] = field(default_factory=dict)
+    again: Callable[[str], ScanResult | None] = lambda _scan_id: None
 
 
-def read_alerts(config: Path | None) -> Alerts:
+def read_alerts(config: Path | None, again: Callable[[str], ScanResult | None]) -> Alerts:
     """Read who is told; raise UsageError or SettingsError on what cannot work."""
     settings = read_alert_settings(os.environ, config)
-    return Alerts(routes=settings.routes, sinks=make_sinks(settings, time.sleep))
+    sinks = make_sinks(settings, time.sleep)
+    return Alerts(routes=settings.routes, sinks=sinks, again=again)
 
 
-def tell(result: ScanResult, alerts: Alerts, outbox: Outbox, lease: Lease) -> list[KeyVigilError]:
-    """Deliver what this scan and those before have left to tell; return what failed."""
+def tell(
+    result: ScanResult,
+    alerts: Alerts,
+    outbox: Outbox,
+    lease: Lease,
+    *,
+    masks: bool,
+) -> list[KeyVigilError]:
+    """Deliver what this scan and those before have left to tell; return what failed.
+
+    `masks` the addresses in the reports of scans before; `result` has them as they are to be.
+    """
     if not alerts.routes:
         return []
 
+    @lru_cache(maxsize=4)
     def page_of(scan_id: str) -> bytes | None:
-        attaches = any(route.attach for route in alerts.routes)
-        return FORMATS["html"](result).encode() if attaches and scan_id == result.id else None
+        shown: ScanResult | None = result
+        if scan_id != result.id:
+            before = alerts.again(scan_id)
+            shown = without_addresses(before) if before and masks else before
+        return FORMATS["html"](shown).encode() if shown else None
 
-    before = len(outbox.pending(lease.organization))
+    failures: list[KeyVigilError] = []
     try:
-        failures: list[KeyVigilError] = list(deliver(outbox, lease, alerts.sinks, now, page_of))
+        before = outbox.pending(lease.organization)
+        failures.extend(deliver(outbox, lease, alerts.sinks, now, page_of))
+        left = outbox.pending(lease.organization)
     except StoreError as error:
-        return [error]
-    told = before - len(outbox.pending(lease.organization))
-    if told:
-        say(f"Delivered {counted(told, 'alert')}.")
+        return [*failures, error]
+    homeless = Counter(one.draft.route for one in left if one.draft.route not in alerts.sinks)
+    for route, count in homeless.items():
+        say(
+            f"{counted(count, 'alert')} for the route '{route}', which the settings do not have,"
+            f" will be dropped {GIVEN_UP.days} days after their scan."
+        )
+    if len(before) > len(left):
+        say(f"Delivered {counted(len(before) - len(left), 'alert')}.")
     return failures

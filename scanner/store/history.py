@@ -266,7 +266,12 @@ def _forget(connection: Connection, organization: str, keeping: Keeping, now: da
         snapshots.c.scan_id.not_in(kept) | snapshots.c.scan_id.in_(old),
     )
     drop(events, events.c.organization == organization, events.c.fingerprint.in_(closed))
-    drop(deliveries, deliveries.c.organization == organization, deliveries.c.made_at < before)
+    drop(
+        deliveries,
+        deliveries.c.organization == organization,
+        deliveries.c.made_at < before,
+        deliveries.c.state != "pending",  # what waits to be told is not forgotten
+    )
     return Pruned(
         snapshots=forgotten,
         cases=drop(cases, cases.c.organization == organization, cases.c.resolved_at < before),

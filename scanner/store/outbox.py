@@ -56,13 +56,20 @@ class SqlOutbox:
                 deliveries.c.organization == organization,
                 deliveries.c.state == _DELIVERED,
                 deliveries.c.route == route,
+                deliveries.c.target == target,
                 deliveries.c.made_at >= since,
             )
             .order_by(deliveries.c.made_at)
         )
         with self._database.reading() as connection:
-            found = [_delivery(row) for row in connection.execute(query)]
-        return tuple(one for one in found if one.draft.target == target)
+            return tuple(_delivery(row) for row in connection.execute(query))
+
+    def routes(self, organization: str) -> frozenset[str]:
+        """Return the routes that anything was ever to be told."""
+        ours = deliveries.c.organization == organization
+        query = select(deliveries.c.route).where(ours).distinct()
+        with self._database.reading() as connection:
+            return frozenset(connection.execute(query).scalars())
 
     def note(self, lease: Lease, delivery_id: str, name: str, part: Part) -> None:
         """Keep how far a part is; raise StoreError if another scan has taken over."""
@@ -117,7 +124,8 @@ def enqueue(
             "state": _PENDING,
             "attempts": 0,
             "made_at": made_at,
-            "content": {"target": draft.target, **_row_of(draft.announcement)},
+            "target": draft.target,
+            "content": _row_of(draft.announcement),
         }
         for draft in drafts
     ]
@@ -129,7 +137,8 @@ def _announce(connection: Connection, organization: str, delivery: Delivery, at:
     """Note when each finding that is named as news was told of: by the first route that did."""
     rows = [
         {"organization": organization, "fingerprint": item.fingerprint, "announced_at": at}
-        for item in delivery.draft.announcement.of(Topic.NEW, Topic.REOPENED)
+        for item in delivery.draft.announcement.items
+        if item.topic is not Topic.RESOLVED
     ]
     if not rows:
         return
@@ -152,7 +161,7 @@ def _id(organization: str, draft: Draft) -> str:
 
 
 def _delivery(row: Row[Any]) -> Delivery:
-    draft = Draft(row.route, Sink(row.sink), row.content["target"], _announcement(row.content))
+    draft = Draft(row.route, Sink(row.sink), row.target, _announcement(row.content))
     parts = {name: _part(part) for name, part in (row.receipt or {}).items()}
     return Delivery(id=row.delivery_id, made_at=row.made_at, draft=draft, parts=parts)
 

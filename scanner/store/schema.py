@@ -179,6 +179,7 @@ deliveries = Table(
     _text("organization"),
     _text("sink"),
     _text("route"),
+    _text("target"),
     _text("state"),
     _count("attempts"),
     _moment("made_at"),
@@ -186,6 +187,7 @@ deliveries = Table(
     Column("content", JSON, nullable=False),
     Column("receipt", JSON, nullable=True),
     Index("deliveries_by_state", "organization", "state"),
+    Index("deliveries_by_place", "organization", "route", "target"),
 )
 
 announcements = Table(

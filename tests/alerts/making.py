@@ -62,8 +62,8 @@ class Notes:
     def part(self, name: str) -> Part | None:
         return self.parts.get(name)
 
-    def begin(self, name: str) -> None:
-        self._note(name, Part(state=PartState.SENDING, at=NOW))
+    def begin(self, name: str, **receipt: str) -> None:
+        self._note(name, Part(state=PartState.SENDING, at=NOW, receipt=receipt))
 
     def done(self, name: str, **receipt: str) -> None:
         self._note(name, Part(state=PartState.SENT, at=NOW, receipt=receipt))
@@ -74,6 +74,11 @@ class Notes:
     def _note(self, name: str, part: Part) -> None:
         self.parts[name] = part
         self.told.append(f"{name} {part.state.value}")
+
+
+def no_page() -> bytes | None:
+    """What the scan's page rests on is kept no more."""
+    return None
 
 
 def everything_in(error: BaseException) -> str:

@@ -42,6 +42,9 @@ class Deadly:
     def delivered(self, *place: Any) -> tuple[Delivery, ...]:
         return self.outbox.delivered(*place)
 
+    def routes(self, organization: str) -> frozenset[str]:
+        return self.outbox.routes(organization)
+
     def note(self, lease: Lease, delivery_id: str, name: str, part: Part) -> None:
         self._count()
         self.outbox.note(lease, delivery_id, name, part)
@@ -66,6 +69,7 @@ class Nights:
     routes: Sequence[Route] = (ROUTE,)
     moment: datetime = NOW
     slept: list[float] = field(default_factory=list)
+    page: bytes | None = None
 
     def sinks(self) -> dict[str, AlertSink]:
         api = SlackApi(
@@ -92,7 +96,8 @@ class Nights:
         with self.store.hold(ORGANIZATION) as lease:
             scanned = scan(lambda: inventory, policies, at, lambda: at)
             result = compared(scanned, self.store, ORGANIZATION)
-            remember(result, self.store, lease, b"", drafts(result, self.routes))
+            known = self.store.outbox.routes(ORGANIZATION)
+            remember(result, self.store, lease, b"", drafts(result, self.routes, known))
             return self.tell(lease, killed_at)
 
     def again(self, killed_at: int = 0) -> list[AlertError]:
@@ -104,7 +109,7 @@ class Nights:
         outbox: Outbox = self.store.outbox
         if killed_at:
             outbox = Deadly(outbox=outbox, at=killed_at)
-        return list(deliver(outbox, lease, self.sinks(), self._now, lambda _: None))
+        return list(deliver(outbox, lease, self.sinks(), self._now, lambda _: self.page))
 
     @property
     def left(self) -> int:

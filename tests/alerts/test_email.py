@@ -16,6 +16,7 @@ from tests.alerts.making import (
     a_delivery,
     a_hostile_announcement,
     an_announcement,
+    no_page,
 )
 
 
@@ -44,7 +45,7 @@ def test_a_mail_arrives_once_whole_and_for_everyone() -> None:
     post, notes = Post(), Notes()
     with serving_mail(post) as port:
         for _ in range(2):
-            a_sink(port)(DELIVERY, notes, REPORT)
+            a_sink(port)(DELIVERY, notes, lambda: REPORT)
     (arrived,) = post.arrived
     mail = arrived.mail
     assert arrived.recipients == ("ada@example.com", "bob@example.com")
@@ -73,7 +74,7 @@ def test_without_a_page_or_the_wish_for_it_nothing_is_attached(
 ) -> None:
     post = Post()
     with serving_mail(post) as port:
-        a_sink(port, attach=attach)(DELIVERY, Notes(), report)
+        a_sink(port, attach=attach)(DELIVERY, Notes(), lambda: report)
     assert list(post.arrived[0].mail.iter_attachments()) == []
 
 
@@ -81,7 +82,7 @@ def test_the_link_leads_to_the_scans_own_page() -> None:
     post = Post()
     with serving_mail(post) as port:
         a_sink(port, report="https://example.com/{date}/{scan_id}.html?a=1&b=2")(
-            DELIVERY, Notes(), REPORT
+            DELIVERY, Notes(), lambda: REPORT
         )
     page = "https://example.com/2026-07-01/20260701T030000Z-0a1b2c3d.html?a=1&b=2"
     text, html = parts(post.arrived[0].mail)
@@ -95,7 +96,7 @@ def test_what_strangers_wrote_makes_no_header_and_no_element() -> None:
     with serving_mail(post) as port:
         for texts in (HOSTILE, tame):
             said = a_hostile_announcement(texts)
-            a_sink(port)(a_delivery(said, sink=Sink.EMAIL, target=ROUTE.to), Notes(), None)
+            a_sink(port)(a_delivery(said, sink=Sink.EMAIL, target=ROUTE.to), Notes(), no_page)
     hostile, harmless = (one.mail for one in post.arrived)
     assert hostile.keys() == harmless.keys()
     assert "\n" not in hostile["Subject"]
@@ -120,7 +121,7 @@ def test_the_html_asks_for_nothing_and_is_small_enough_to_be_shown_whole() -> No
     crowded = replace(said, items=many, counts=counts)
     post = Post()
     with serving_mail(post) as port:
-        a_sink(port)(a_delivery(crowded, sink=Sink.EMAIL, target=ROUTE.to), Notes(), None)
+        a_sink(port)(a_delivery(crowded, sink=Sink.EMAIL, target=ROUTE.to), Notes(), no_page)
     _, page = parts(post.arrived[0].mail)
     assert len(page.encode()) < 102_000, "where Gmail cuts a mail off"
     assert page.count("… and 3,980 more, in the report.") == 3

@@ -19,7 +19,7 @@ from tests.alerts.making import ID, Notes, everything_in
 def refusal(sink: EmailSink, notes: Notes | None = None) -> AlertError:
     notes = notes or Notes()
     with pytest.raises(AlertError) as caught:
-        sink(DELIVERY, notes, REPORT)
+        sink(DELIVERY, notes, lambda: REPORT)
     told = everything_in(caught.value)
     for secret in (PASSWORD, f"\0{USER}\0{PASSWORD}"):
         assert secret not in told
@@ -37,7 +37,7 @@ def test_it_logs_in_plainly_only_on_this_machine_else_over_tls(
     files: dict[str, Any] = {} if how == "loopback" else {how: certificate}
     with serving_mail(post, **files) as port:
         a_sink(port, **login(), is_loopback=how == "loopback", is_tls_from_start=how == "tls")(
-            DELIVERY, Notes(), REPORT
+            DELIVERY, Notes(), lambda: REPORT
         )
     (arrived,) = post.arrived
     assert (arrived.tls, arrived.user) == (how != "loopback", USER)
@@ -89,7 +89,7 @@ def test_some_refused_addresses_are_told_and_the_others_have_the_mail() -> None:
     post.refused = {"bob@example.com": "550 5.1.1 \x1b[31mNobody of that name"}
     with serving_mail(post) as port:
         error = refusal(a_sink(port), notes)
-        a_sink(port)(DELIVERY, notes, REPORT)
+        a_sink(port)(DELIVERY, notes, lambda: REPORT)
     said = "bob@example.com (550 5.1.1 \\u{1b}[31mNobody of that name)"
     assert str(error) == f"The mail server refused {said}."
     assert "The others have the mail." in str(error.help)
@@ -107,7 +107,7 @@ def test_where_all_addresses_are_refused_nothing_was_taken() -> None:
             "The mail server refused ada@example.com (450 Later); bob@example.com (450 Later)."
         )
         post.refused = {}
-        a_sink(port)(DELIVERY, notes, REPORT)
+        a_sink(port)(DELIVERY, notes, lambda: REPORT)
     assert notes.told == ["mail sending", "mail sending", "mail sent"]
 
 
@@ -119,7 +119,7 @@ def test_where_the_server_hangs_up_the_same_mail_comes_again() -> None:
         assert isinstance(error, AlertUncertain)
         assert "nobody knows whether it took the mail" in str(error)
         post.hangs_up_after_data = False
-        a_sink(port)(DELIVERY, notes, REPORT)
+        a_sink(port)(DELIVERY, notes, lambda: REPORT)
     assert [one.mail["Message-ID"] for one in post.arrived] == [f"<{ID}@keyvigil>"] * 2
 
 
@@ -127,7 +127,7 @@ def test_what_was_taken_is_taken_whatever_the_server_says_after() -> None:
     post, notes = Post(), Notes()
     post.quit_answer = "451 Not so fast"
     with serving_mail(post) as port:
-        a_sink(port)(DELIVERY, notes, REPORT)
+        a_sink(port)(DELIVERY, notes, lambda: REPORT)
     assert notes.told == ["mail sending", "mail sent"]
 
 
@@ -136,7 +136,7 @@ def test_a_report_that_is_too_large_keeps_no_alert_from_arriving(size: int | Non
     post, notes = Post(), Notes()
     post.data_answers = [] if size else ["552 5.3.4 Too large"]
     with serving_mail(post, size=size) as port:
-        a_sink(port)(DELIVERY, notes, b"x" * 20_000)
+        a_sink(port)(DELIVERY, notes, lambda: b"x" * 20_000)
     (arrived,) = post.arrived
     assert list(arrived.mail.iter_attachments()) == []
     for shown in parts(arrived.mail):

@@ -1,6 +1,7 @@
 """What is posted in Slack: within every limit, pinging nobody, and each finding once."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scanner.alerts.slack_blocks import FEW, TOP, Message, Style, messages
+from scanner.alerts.slack_blocks import FEW, TOP, Message, Style, fitting, messages, parent
 from scanner.announcement import NEWS, Announcement, Topic
 from tests.alerts.fake_slack import chat
 from tests.alerts.fake_slack.driving import CHANNELS, SCOPES, Driven, stage
@@ -47,9 +48,17 @@ def test_no_message_breaks_a_limit_pings_anybody_or_loses_a_finding(
     for message in told:
         post(workspace, text=message.text, blocks=list(message.blocks), unfurl_media=False)
         post(workspace, text=message.fallback, unfurl_media=False)
+    struck = list(_struck_out(announcement, style))
+    post(workspace, text="struck", blocks=struck, unfurl_media=False)
     assert workspace.pings == []
     assert workspace.unfurls == []
     _assert_each_is_told_once_or_counted(announcement, told)
+
+
+def _struck_out(announcement: Announcement, style: Style) -> tuple[Mapping[str, Any], ...]:
+    """The message when all that it told of has been resolved on the same day."""
+    resolved = frozenset(item.fingerprint for item in announcement.items)
+    return parent(announcement, style, fitting(announcement, style), resolved).blocks
 
 
 def _assert_each_is_told_once_or_counted(

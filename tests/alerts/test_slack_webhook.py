@@ -27,6 +27,7 @@ from tests.alerts.making import (
     a_hostile_announcement,
     an_announcement,
     everything_in,
+    no_page,
 )
 from tests.alerts.receiving import Answer, Receiver
 
@@ -69,7 +70,7 @@ def sink(url: str, sleep: Sleep | None = None, report: str = "") -> SlackWebhook
 def refusal(url: str, notes: Notes | None = None, sleep: Sleep | None = None) -> AlertError:
     notes = notes or Notes()
     with pytest.raises(AlertError) as caught:
-        sink(url, sleep)(DELIVERY, notes, None)
+        sink(url, sleep)(DELIVERY, notes, no_page)
     assert PATH not in everything_in(caught.value)
     assert notes.told[-1:] == ["message sending"]
     return caught.value
@@ -78,7 +79,7 @@ def refusal(url: str, notes: Notes | None = None, sleep: Sleep | None = None) ->
 def test_it_posts_once_with_blocks_and_no_unfurling(slack: Driven) -> None:
     notes = Notes()
     for _ in range(2):
-        sink(slack.address.webhook_url)(DELIVERY, notes, b"a page that no webhook takes")
+        sink(slack.address.webhook_url)(DELIVERY, notes, lambda: b"a page that no webhook takes")
     (message,) = slack.fake.messages
     assert message.text.startswith("Acme: 5 new, 2 resolved - incomplete scan. 6 open violations")
     assert message.blocks[0]["text"]["text"] == "Acme: 5 new, 2 resolved - incomplete scan"
@@ -88,14 +89,14 @@ def test_it_posts_once_with_blocks_and_no_unfurling(slack: Driven) -> None:
 
 def test_the_link_leads_to_the_scans_own_page(slack: Driven) -> None:
     report = "https://example.com/{date}/{scan_id}.html?x"
-    sink(slack.address.webhook_url, report=report)(DELIVERY, Notes(), None)
+    sink(slack.address.webhook_url, report=report)(DELIVERY, Notes(), no_page)
     page = "https://example.com/2026-07-01/20260701T030000Z-0a1b2c3d.html?x"
     assert f'"url": "{page}"' in json.dumps(slack.fake.messages[0].blocks)
 
 
 def test_what_strangers_wrote_calls_nobody(slack: Driven) -> None:
     delivery = a_delivery(a_hostile_announcement(), sink=ROUTE.sink, target=ROUTE.to)
-    sink(slack.address.webhook_url)(delivery, Notes(), None)
+    sink(slack.address.webhook_url)(delivery, Notes(), no_page)
     assert len(slack.fake.messages) == 1
     assert slack.fake.pings == ()
 
@@ -103,14 +104,14 @@ def test_what_strangers_wrote_calls_nobody(slack: Driven) -> None:
 def test_a_configured_group_is_called_for_critical_news(slack: Driven) -> None:
     route = replace(ROUTE, mention="S0123456789")
     url = Secret(slack.address.webhook_url)
-    SlackWebhookSink(url, route, report="", sleep=Sleep())(DELIVERY, Notes(), None)
+    SlackWebhookSink(url, route, report="", sleep=Sleep())(DELIVERY, Notes(), no_page)
     assert [ping.who for ping in slack.fake.pings] == ["S0123456789"]
 
 
 def test_slack_is_waited_for_as_long_as_it_says(slack: Driven) -> None:
     slack.fake.fail("webhook", RateLimited(7), RateLimited(30))
     sleep, notes = Sleep(), Notes()
-    sink(slack.address.webhook_url, sleep)(DELIVERY, notes, None)
+    sink(slack.address.webhook_url, sleep)(DELIVERY, notes, no_page)
     assert sleep.waits == [7.0, 30.0]
     assert len(slack.fake.messages) == 1
     assert notes.told == ["message sending", "message sent"]
@@ -133,7 +134,7 @@ def test_where_blocks_are_refused_the_text_says_all(
     receiver, url = served
     receiver.play(Answer(status=400, body=code), Answer(body=b"ok"))
     notes = Notes()
-    sink(url)(DELIVERY, notes, None)
+    sink(url)(DELIVERY, notes, no_page)
     first, second = (json.loads(one.body) for one in receiver.received)
     assert "blocks" in first
     assert "blocks" not in second
@@ -149,7 +150,7 @@ def test_where_the_answer_is_lost_the_next_run_sends_it_again(slack: Driven, fau
     error = refusal(slack.address.webhook_url, notes)
     assert isinstance(error, AlertUncertain)
     assert "nobody knows whether the message arrived" in str(error)
-    sink(slack.address.webhook_url)(DELIVERY, notes, None)
+    sink(slack.address.webhook_url)(DELIVERY, notes, no_page)
     assert len(slack.fake.messages) == 2
     assert notes.told == ["message sending", "message sending", "message sent"]
 
@@ -224,7 +225,7 @@ def test_a_wait_that_is_none_is_a_second(served: tuple[Receiver, str], asked: st
     receiver, url = served
     receiver.play(Answer(status=429, headers={"retry-after": asked}), Answer(body=b"ok"))
     sleep = Sleep()
-    sink(url, sleep)(DELIVERY, Notes(), None)
+    sink(url, sleep)(DELIVERY, Notes(), no_page)
     assert sleep.waits == [1.0]
 
 

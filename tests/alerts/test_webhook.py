@@ -18,6 +18,7 @@ from standardwebhooks import Webhook
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from scanner.alerts.webhook import WebhookSink, alert_json, signing_key
+from scanner.announcement import Route, Sink
 from scanner.errors import AlertError, UsageError
 from scanner.sandbox.server import serving
 from scanner.secret import Secret
@@ -29,10 +30,13 @@ from tests.alerts.making import (
     a_hostile_announcement,
     an_announcement,
     everything_in,
+    no_page,
 )
 from tests.alerts.receiving import Answer, Frozen, Received, Receiver
 from tests.conftest import golden
 from tests.factories import NOW
+
+ROUTE = Route(name="siem", sink=Sink.WEBHOOK, to="KEYVIGIL_WEBHOOK_URL")
 
 HERE = Path(__file__).parent
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYqr"
@@ -65,7 +69,9 @@ def url(served: tuple[Receiver, str]) -> str:
 
 
 def sink(url: str, sleep: Sleep | None = None, secret: str = SECRET) -> WebhookSink:
-    return WebhookSink(Secret(url), Secret(secret), clock=lambda: NOW, sleep=sleep or Sleep())
+    return WebhookSink(
+        Secret(url), Secret(secret), ROUTE, clock=lambda: NOW, sleep=sleep or Sleep()
+    )
 
 
 def read(one: Received, secret: str = SECRET) -> Any:
@@ -76,7 +82,7 @@ def read(one: Received, secret: str = SECRET) -> Any:
 def refusal(sink: WebhookSink) -> tuple[AlertError, Notes]:
     notes = Notes()
     with pytest.raises(AlertError) as caught:
-        sink(a_delivery(), notes, None)
+        sink(a_delivery(), notes, no_page)
     assert TOKEN not in everything_in(caught.value)
     assert SECRET not in everything_in(caught.value)
     return caught.value, notes
@@ -85,7 +91,7 @@ def refusal(sink: WebhookSink) -> tuple[AlertError, Notes]:
 def test_the_standards_reader_takes_what_was_sent_once(receiver: Receiver, url: str) -> None:
     notes = Notes()
     for _ in range(2):
-        sink(url)(a_delivery(), notes, b"a page that no webhook takes")
+        sink(url)(a_delivery(), notes, lambda: b"a page that no webhook takes")
     (one,) = receiver.received
     assert read(one) == alert_json(a_delivery())
     assert (one.method, one.path) == ("POST", f"/v1/{TOKEN}")
@@ -97,7 +103,7 @@ def test_the_standards_reader_takes_what_was_sent_once(receiver: Receiver, url: 
 def test_what_was_begun_by_a_run_that_died_is_sent_again(receiver: Receiver, url: str) -> None:
     notes = Notes()
     notes.begin("request")
-    sink(url)(a_delivery(), notes, None)
+    sink(url)(a_delivery(), notes, no_page)
     assert [one.headers["webhook-id"] for one in receiver.received] == [ID]
 
 
@@ -113,7 +119,7 @@ def test_what_was_begun_by_a_run_that_died_is_sent_again(receiver: Receiver, url
 def test_the_reader_refuses_what_was_tampered_with(
     receiver: Receiver, url: str, tampered: Any
 ) -> None:
-    sink(url)(a_delivery(), Notes(), None)
+    sink(url)(a_delivery(), Notes(), no_page)
     (one,) = receiver.received
     with pytest.raises(WebhookVerificationError):
         read(tampered(one))
@@ -124,7 +130,7 @@ def test_the_reader_refuses_what_was_tampered_with(
 def test_the_reader_refuses_what_is_sent_again_by_others_later(
     receiver: Receiver, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sink(url)(a_delivery(), Notes(), None)
+    sink(url)(a_delivery(), Notes(), no_page)
     monkeypatch.setattr(Frozen, "at", NOW + timedelta(minutes=6))
     with pytest.raises(WebhookVerificationError, match="too old"):
         read(receiver.received[0])
@@ -137,8 +143,8 @@ def test_what_may_pass_is_tried_again_under_the_same_id_and_a_new_signature(
     receiver.play(Answer(status=status), Answer(status=status), Answer(status=204))
     moments = iter(NOW + timedelta(seconds=second) for second in range(9))
     sleep, notes = Sleep(), Notes()
-    WebhookSink(Secret(url), Secret(SECRET), clock=lambda: next(moments), sleep=sleep)(
-        a_delivery(), notes, None
+    WebhookSink(Secret(url), Secret(SECRET), ROUTE, clock=lambda: next(moments), sleep=sleep)(
+        a_delivery(), notes, no_page
     )
     assert [read(one)["id"] for one in receiver.received] == [ID] * 3
     assert {one.headers["webhook-id"] for one in receiver.received} == {ID}
@@ -154,7 +160,8 @@ def test_what_will_not_pass_is_not_tried_again(receiver: Receiver, url: str, sta
     assert len(receiver.received) == 1
     assert str(error) == f"The webhook did not confirm it: it answered {status}."
     assert error.help == (
-        "Check TARGET and what receives there; the next scan sends it again, under the same id."
+        "Check KEYVIGIL_WEBHOOK_URL and what receives there; the next scan sends it again, under"
+        " the same id."
     )
     assert notes.told == ["request sending"]
 
@@ -167,7 +174,7 @@ def test_it_is_given_up_after_four_tries_and_the_next_run_sends_it(
     error, notes = refusal(sink(url, sleep))
     assert str(error) == "The webhook did not confirm it: it answered 503."
     assert sleep.waits == [1.0, 4.0, 16.0]
-    sink(url)(a_delivery(), notes, None)
+    sink(url)(a_delivery(), notes, no_page)
     assert [one.headers["webhook-id"] for one in receiver.received] == [ID] * 5
     assert notes.told == ["request sending", "request sending", "request sent"]
 
@@ -181,7 +188,7 @@ def test_retry_after_is_honoured_up_to_a_minute(
 ) -> None:
     receiver.play(Answer(status=429, headers={"retry-after": asked}))
     sleep = Sleep()
-    sink(url, sleep)(a_delivery(), Notes(), None)
+    sink(url, sleep)(a_delivery(), Notes(), no_page)
     assert sleep.waits == [waits]
 
 
@@ -199,13 +206,13 @@ def test_what_was_taken_before_the_connection_broke_comes_again_under_the_same_i
     receiver: Receiver, url: str
 ) -> None:
     receiver.play(Answer(resets=True))
-    sink(url)(a_delivery(), Notes(), None)
+    sink(url)(a_delivery(), Notes(), no_page)
     assert [one.headers["webhook-id"] for one in receiver.received] == [ID, ID]
 
 
 def test_an_answer_that_cannot_be_read_was_still_a_yes(receiver: Receiver, url: str) -> None:
     receiver.play(Answer(headers={"content-encoding": "gzip"}, body=b"no gzip"))
-    sink(url)(a_delivery(), Notes(), None)
+    sink(url)(a_delivery(), Notes(), no_page)
     assert len(receiver.received) == 1
 
 
@@ -254,7 +261,7 @@ def test_the_json_is_what_the_version_promises() -> None:
 
 def test_what_strangers_wrote_arrives_as_text(receiver: Receiver, url: str) -> None:
     said = a_hostile_announcement()
-    sink(url)(a_delivery(said), Notes(), None)
+    sink(url)(a_delivery(said), Notes(), no_page)
     told = read(receiver.received[0])
     assert [one["key"]["name"] for one in told["findings"]] == [
         item.key_name.replace("\ud800", "?") for item in said.items
@@ -264,7 +271,7 @@ def test_what_strangers_wrote_arrives_as_text(receiver: Receiver, url: str) -> N
 
 def test_what_is_left_out_is_counted(receiver: Receiver, url: str) -> None:
     said = an_announcement()
-    sink(url)(a_delivery(replace(said, items=said.items[:2])), Notes(), None)
+    sink(url)(a_delivery(replace(said, items=said.items[:2])), Notes(), no_page)
     told = read(receiver.received[0])
     assert (len(told["findings"]), told["left_out"]) == (2, sum(said.counts.values()) - 2)
 

@@ -210,7 +210,7 @@ def test_a_preview_shows_what_is_told_and_sends_nothing(
     assert "slack to #alerts:" in shown.out
     assert "Fix: " in shown.out
     blocks = keyvigil("alerts", "preview", "--json", env=own, cwd=tmp_path)
-    first = json.loads(blocks.out)["slack"][0]
+    first = json.loads(blocks.out)[0]["sent"][0]
     assert first["blocks"][0]["type"] == "header"
     assert list(slack.fake.messages[0].blocks) == first["blocks"]
     assert len(slack.fake.calls) == before

@@ -128,7 +128,10 @@ def shown(message: Message, *, has_payload: bool = True) -> Body:
     if message.thread_ts:
         body["thread_ts"] = message.thread_ts
     if message.files:
-        body["files"] = [{"id": file} for file in message.files]
+        body["files"] = [
+            {"id": file, "name": name}
+            for file, name in zip(message.files, message.file_names, strict=True)
+        ]
     if message.edited and not message.blocks:
         body["edited"] = {"user": BOT_USER, "ts": message.ts}
     if message.metadata:

@@ -57,6 +57,7 @@ def complete(workspace: Workspace, request: Request) -> Body:
             thread_ts=thread_ts,
             text=text,
             files=tuple(file.id for file in files),
+            file_names=tuple(file.name for file in files),
         )
         workspace.post(draft, mentions_of(request))
     places: list[str | None] = [channel.id for channel in channels]

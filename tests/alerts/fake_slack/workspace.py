@@ -49,6 +49,7 @@ class Message:
     edited: bool = False
     via: Literal["api", "webhook"] = "api"
     files: tuple[str, ...] = ()
+    file_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
