@@ -26,6 +26,7 @@ from tests.alerts.nights import ROUTE, Killed, Nights
 from tests.alerts.reading import shown
 from tests.factories import NOW, a_key, an_inventory, an_owner
 
+READING = ("conversations.history", "conversations.replies", "conversations.list")
 AMBIGUOUS: tuple[Fault, ...] = (
     ErrorBefore(),
     ErrorAfter(),
@@ -114,12 +115,13 @@ def test_of_fourteen_nights_with_failures_each_event_is_told_once(
         current = current - gone | come
         for _ in range(chance.randrange(3)):
             fault = chance.choice((*AMBIGUOUS, RateLimited(1), RateLimited(30)))
-            nights.slack.fake.fail("chat.postMessage", fault)
+            method = chance.choice(("chat.postMessage", "chat.postMessage", *READING))
+            nights.slack.fake.fail(method, fault)
         try:
             nights.night(keys(*sorted(current)), killed_at=chance.choice((0, 0, 1, 2, 3)))
         except Killed:
             continue
-    for _ in range(5):
+    for _ in range(20):
         nights.again()
     assert nights.left == 0
     messages = nights.slack.fake.messages

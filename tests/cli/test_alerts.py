@@ -221,15 +221,16 @@ def test_routes_of_the_settings_file_are_told_what_they_ask_for(
 ) -> None:
     (tmp_path / "keyvigil.yaml").write_text(
         "alerts:\n  routes:\n"
-        "    - { name: grave, slack: '#alerts', severity: critical }\n"
+        "    - { name: all, slack: '#alerts' }\n"
+        "    - { name: nothing, slack: '#inner', rules: [no-such-rule] }\n"
         "    - { name: hook, slack_webhook: KEYVIGIL_SLACK_WEBHOOK, quiet: summary }\n"
     )
     settings = {**own, "KEYVIGIL_SLACK_WEBHOOK": slack.address.webhook_url}
     assert keyvigil("scan", env=settings, cwd=tmp_path).code == 0
     assert keyvigil("scan", env=settings, cwd=tmp_path).code == 0
-    by_way = [message.via for message in slack.fake.messages if not message.thread_ts]
-    assert by_way.count("webhook") == 2
-    assert by_way.count("api") <= 1
+    parents = [message for message in slack.fake.messages if not message.thread_ts]
+    assert [message.via for message in parents].count("webhook") == 2
+    assert [message.channel for message in parents if message.via == "api"] == ["C1"]
 
 
 def test_one_route_that_fails_keeps_no_other_from_hearing(
