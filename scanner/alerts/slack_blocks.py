@@ -39,7 +39,9 @@ _HEAVY: Final = {"&": 4, "<": 3, ">": 3}
 _BLOCK: Final = 125
 """What Slack adds for each block."""
 _TEXT: Final = 3_000
-_ESCAPES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "@\u2060"})
+_ESCAPES: Final = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("@", "@\u2060"))
+"""In this order, so that nothing is escaped twice."""
+_NONE: Final = frozenset[str]()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +82,7 @@ def messages(announcement: Announcement, style: Style) -> tuple[Message, ...]:
 def fitting(announcement: Announcement, style: Style) -> int:
     """Return how many news fit into the message for the channel."""
     count = min(TOP, len(announcement.of(*NEWS)))
-    while count and weight(parent(announcement, style, count).blocks) > MOST_WEIGHT:
+    while count and weight(list(_parent(announcement, style, count, _NONE))) > MOST_WEIGHT:
         count -= 1
     return count
 
@@ -89,7 +91,7 @@ def parent(
     announcement: Announcement,
     style: Style,
     count: int,
-    resolved: frozenset[str] = frozenset(),
+    resolved: frozenset[str] = _NONE,
 ) -> Message:
     """Return the message for the channel with so many news in it.
 
@@ -173,9 +175,7 @@ def _groups(
             yield _section(_text(f"Fix: {plain(first.fix, 300)}", italic=True))
 
 
-def _line(
-    item: Item, announcement: Announcement, resolved: frozenset[str] = frozenset()
-) -> _Element:
+def _line(item: Item, announcement: Announcement, resolved: frozenset[str] = _NONE) -> _Element:
     said = _text(f"  {details(item, announcement)}", strike=item.fingerprint in resolved)
     return _section(_text(named(item), code=True), said)
 
@@ -193,7 +193,7 @@ def _thread(announcement: Announcement, items: Sequence[Item]) -> Iterator[Messa
     for number, part in enumerate(parts, start=1):
         told -= len(part)
         more = _more(told, Style(has_thread=False)) if number == len(parts) else ()
-        blocks = (_rich(*_groups(tuple(part), announcement, frozenset()), *more),)
+        blocks = (_rich(*_groups(tuple(part), announcement, _NONE), *more),)
         lines = (
             f"{item.severity.value}: {named(item)} {details(item, announcement)}" for item in part
         )
@@ -210,7 +210,7 @@ def _packed(items: Iterable[Item], announcement: Announcement) -> Iterator[list[
     room = MOST_WEIGHT
     for item in items:
         own = weight([_line(item, announcement)])
-        whole = weight([_rich(*_groups((item,), announcement, frozenset()))])
+        whole = weight([_rich(*_groups((item,), announcement, _NONE))])
         is_next = part and (part[-1].severity, part[-1].rule) == (item.severity, item.rule)
         if part and (own if is_next else whole) > room - 2 * _BLOCK:
             yield part
@@ -279,4 +279,6 @@ def _plain_text(text: str, limit: int) -> _Element:
 
 def _escaped(text: str) -> str:
     """Return text of which Slack's mrkdwn makes nothing but text."""
-    return text.translate(_ESCAPES)
+    for character, escape in _ESCAPES:
+        text = text.replace(character, escape)
+    return text

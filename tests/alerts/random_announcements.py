@@ -35,7 +35,8 @@ HOSTILE: Final = (
     " ",
     "",
 )
-_LATER: Final = (Topic.REMINDER, Topic.RESOLVED)
+_FLOODS: Final = 0.05
+"""How many of all announcements have as many findings as there can be."""
 CHANGES: Final = (Topic.NEW, Topic.REOPENED, Topic.ESCALATED, Topic.REMINDER, Topic.RESOLVED)
 
 
@@ -47,19 +48,17 @@ def mark(number: int) -> str:
 def random_announcement(seed: int) -> Announcement:
     """Return the same for the same seed: nothing to many findings, few rules or many."""
     chance = random.Random(seed)  # noqa: S311 - no secret
-    count = chance.choice((0, 1, 2, 5, 8, 11, 12, 30, MOST_ITEMS if chance.random() < 0.1 else 3))
+    is_flood = chance.random() < _FLOODS
+    count = MOST_ITEMS if is_flood else chance.choice((0, 1, 2, 3, 5, 8, 11, 12))
     rules = chance.choice((1, 3, 40))
     items = sorted(
         (_item(chance, number, rules) for number in range(count)),
-        key=lambda item: (
-            CHANGES.index(item.topic) // 3 * CHANGES.index(item.topic),
-            item.severity.rank,
-        ),
+        key=lambda item: (max(CHANGES.index(item.topic), 2), item.severity.rank),
     )
     counts: dict[Topic, int] = {}
     for item in items:
         counts[item.topic] = counts.get(item.topic, 0) + 1
-    if count == MOST_ITEMS:
+    if is_flood:
         counts = {topic: n + chance.choice((0, 1, 5000)) for topic, n in counts.items()}
     return Announcement(
         scan_id=f"20260701T030000Z-{seed:08x}",
