@@ -143,6 +143,14 @@ def test_the_trend_is_a_table_too_with_and_without_a_script(open_report: Open) -
         assert table.locator("tbody tr").count() == 3
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_trends_figures_are_as_large_as_small_print(open_report: Open, width: int) -> None:
+    opened = open_report(a_remembered_result(), viewport={"width": width, "height": 900})
+    box = opened.page.locator(".trend text").last.bounding_box()
+    assert box is not None
+    assert 8 < box["height"] < 20
+
+
 def test_an_organization_without_keys_is_not_called_clean(open_report: Open) -> None:
     opened = open_report(a_result(an_inventory(keys=())))
     assert opened.page.locator(".verdict").inner_text() == "No keys were found."
