@@ -28,7 +28,8 @@ ConfigOption = Annotated[
         "--config",
         envvar="KEYVIGIL_CONFIG",
         metavar="FILE",
-        help="The settings: who is told of what. Default: keyvigil.yaml in this folder, if any.",
+        help="The settings: who is told of what, and the bounds of revocation. Default:"
+        " keyvigil.yaml in this folder, if any.",
     ),
 ]
 
