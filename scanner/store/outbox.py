@@ -134,24 +134,20 @@ def enqueue(
 
 
 def _announce(connection: Connection, organization: str, delivery: Delivery, at: datetime) -> None:
-    """Note when each finding that is named as news was told of: by the first route that did."""
-    rows = [
-        {"organization": organization, "fingerprint": item.fingerprint, "announced_at": at}
-        for item in delivery.draft.announcement.items
-        if item.topic is not Topic.RESOLVED
-    ]
-    if not rows:
-        return
-    first = upserting(connection, announcements)
-    is_anew = announcements.c.announced_at < delivery.made_at
-    connection.execute(
-        first.on_conflict_do_update(
-            index_elements=["organization", "fingerprint"],
-            set_={"announced_at": first.excluded.announced_at},
-            where=is_anew,
-        ),
-        rows,
-    )
+    """Note when each finding that is named was first told of since it was last found anew."""
+    for item in delivery.draft.announcement.items:
+        if item.topic is Topic.RESOLVED:
+            continue
+        told = upserting(connection, announcements).values(
+            organization=organization, fingerprint=item.fingerprint, announced_at=at
+        )
+        connection.execute(
+            told.on_conflict_do_update(
+                index_elements=["organization", "fingerprint"],
+                set_={"announced_at": told.excluded.announced_at},
+                where=announcements.c.announced_at < item.since,
+            )
+        )
 
 
 def _id(organization: str, draft: Draft) -> str:

@@ -1,5 +1,6 @@
 """What is to be told, on SQLite and on PostgreSQL: kept with its scan, until it is told."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -91,21 +92,30 @@ def test_what_was_told_is_forgotten_with_its_scan_and_what_waits_is_not(place: s
     assert store.outbox.routes(ACME) == frozenset()
 
 
-def test_what_is_delivered_is_announced_once_and_anew_when_it_was_found_anew(place: str) -> None:
-    store = a_store(place)
-    outbox = store.outbox
-    found = next(a_draft(seed) for seed in range(99) if a_draft(seed).announcement.of(Topic.NEW))
-    new = found.announcement.of(Topic.NEW)[0].fingerprint
-    nights = [(0, 1), (0, 2), (10, 11)]  # told within the day; by a second route; found anew later
+def test_announced_is_when_it_was_first_told_since_it_was_last_found_anew(place: str) -> None:
+    """A second route, a reminder and an escalation leave it; found anew, it starts again."""
+    store, outbox = a_store(place), a_store(place).outbox
+    found = next(a_draft(seed) for seed in range(99) if a_draft(seed).announcement.items)
+    item = found.announcement.items[0]._replace(topic=Topic.NEW, since=NOW)
+    nights = [
+        (item, 1),
+        (item, 2),
+        (item._replace(topic=Topic.REMINDER), 20),
+        (item._replace(topic=Topic.ESCALATED), 30),
+        (item._replace(topic=Topic.REOPENED, since=NOW + timedelta(hours=40)), 41),
+        (item._replace(topic=Topic.RESOLVED, since=NOW + timedelta(hours=40)), 50),
+    ]
     told = []
-    for number, (made, at) in enumerate(nights):
-        history = a_history(NOW + timedelta(hours=made), number=number)
+    for number, (one, at) in enumerate(nights):
+        history = a_history(NOW + timedelta(hours=at), number=number)
+        announcement = replace(found.announcement, items=(one,), counts={one.topic: 1})
+        draft = found._replace(route=f"route-{number}", announcement=announcement)
         with store.hold(ACME) as lease:
-            store.record(lease, history, b"seen", [found._replace(route=f"route-{number}")])
+            store.record(lease, history, b"seen", [draft])
             (delivery,) = outbox.pending(ACME)
             outbox.close(lease, delivery, NOW + timedelta(hours=at), delivered=True)
-        told.append((outbox.announced(ACME)[new] - NOW) / timedelta(hours=1))
-    assert told == [1, 1, 11]
+        told.append((outbox.announced(ACME)[item.fingerprint] - NOW) / timedelta(hours=1))
+    assert told == [1, 1, 1, 1, 41, 41]
     assert outbox.announced("Other") == {}
 
 
