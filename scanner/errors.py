@@ -10,6 +10,7 @@ KeyVigilError
 │   └── StoreLocked         another scan of the organization is running
 ├── AlertError              an alert was not delivered; the next scan tries again
 │   └── AlertUncertain      it may have arrived: the answer did not
+├── RevocationError         a key that was due was not revoked
 └── ApiError                the Administration API did not give what was asked
     ├── ApiUnreachable      no answer: refused, timed out, name not found, TLS
     ├── ApiRejected         401: the key is not accepted
@@ -56,6 +57,10 @@ class AlertError(KeyVigilError):
     """An alert was not delivered; the outbox keeps it for the next scan."""
 
 
+class RevocationError(KeyVigilError):
+    """A key that was due was not revoked, or nobody knows whether it was."""
+
+
 class AlertUncertain(AlertError):  # noqa: N818 - the tree above reads as outcomes
     """An alert was sent, and no answer says whether it arrived."""
 
@@ -90,7 +95,10 @@ class SettingsError(PolicyError):
 
 
 class ApiError(KeyVigilError):
-    """The Administration API did not give what was asked of `endpoint`."""
+    """The Administration API did not give what was asked of `endpoint`.
+
+    `status` is that of the answer, None where there was none or it was not what was wrong.
+    """
 
     def __init__(
         self,
@@ -98,11 +106,13 @@ class ApiError(KeyVigilError):
         *,
         endpoint: str,
         request_id: str | None = None,
+        status: int | None = None,
         help: str | None = None,  # noqa: A002 - the word users see
     ) -> None:
         super().__init__(message, help=help)
         self.endpoint = endpoint
         self.request_id = request_id
+        self.status = status
 
 
 class ApiUnreachable(ApiError):  # noqa: N818

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from types import TracebackType
-from typing import Final, Generic, Self, TypeVar
+from typing import Final, Generic, NamedTuple, Self, TypeVar
 from urllib.parse import urlencode
 
 import httpx2
 
 from scanner.errors import ApiError, ApiFailed
-from scanner.openai_api.connections import Connections
+from scanner.openai_api.connections import Body, Connections
 from scanner.openai_api.failures import NO_ANSWER, malformed, not_json, refused, unreachable
 from scanner.openai_api.pace import Pace
 from scanner.openai_api.retry import Backoff, asked_wait, should_retry
@@ -33,6 +33,13 @@ class Answer(Generic[Value]):
     value: Value
     request_id: str | None
     organization: str | None
+
+
+class _Request(NamedTuple):
+    method: str
+    path: str
+    query: str = ""
+    body: Body | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +91,11 @@ class AdminClient(AbstractAsyncContextManager["AdminClient"]):
         `first`: before what else waits, as more requests will follow. `read` raises
         MalformedBodyError. Raise the ApiError that fits, naming the endpoint.
         """
+        query = f"?{urlencode(params, doseq=True)}" if params else ""
+        request = _Request("GET", path, query)
         attempt = 0
         while True:
-            outcome = await self._attempt(path, params, read, first=first)
+            outcome = await self._attempt(request, read, first=first)
             if isinstance(outcome, Answer):
                 self._pace.went_well()
                 return outcome
@@ -102,16 +111,26 @@ class AdminClient(AbstractAsyncContextManager["AdminClient"]):
             else:
                 await self._pace.rest(wait)
 
+    async def change(self, method: str, path: str, body: Body | None = None) -> str:
+        """Ask once for a change, and never again; return the request's id.
+
+        Raise the ApiError that fits. Only a status of 4xx says that nothing was changed.
+        """
+        outcome = await self._attempt(_Request(method, path, body=body), len)
+        if isinstance(outcome, Answer):
+            return outcome.request_id or ""
+        raise outcome.error
+
     async def _attempt(
-        self, path: str, params: Params, read: Callable[[bytes], Value], *, first: bool
+        self, request: _Request, read: Callable[[bytes], Value], *, first: bool = False
     ) -> Answer[Value] | _Failure:
-        endpoint = f"GET {path}"
-        url = f"{self._base_url}{path}?{urlencode(params, doseq=True)}"
+        endpoint = f"{request.method} {request.path}"
+        url = f"{self._base_url}{request.path}{request.query}"
         try:
             async with self._pace.turn(first=first):
                 if self._pace.is_over:
                     return _Failure(error=_too_late(endpoint), tries=1)
-                response = await self._connections.get(url)
+                response = await self._connections.request(request.method, url, request.body)
         except NO_ANSWER as error:
             tries = self._backoff.tries if isinstance(error, httpx2.TransportError) else 1
             return _Failure(error=unreachable(error, endpoint, self._base_url), tries=tries)

@@ -1,13 +1,15 @@
 """The connections to the API: one for each request under way, and nothing shared but the trust."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from typing import Final
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any, Final
 
 import httpx2
 
 from scanner.errors import UsageError
 from scanner.secret import Secret, redact
+
+Body = Mapping[str, Any]
 
 _CONNECT_TIMEOUT: Final = 10.0
 """Seconds: a host that does not even answer the door is given up sooner."""
@@ -50,12 +52,12 @@ class Connections:
                 help="Check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.",
             ) from None
 
-    async def get(self, url: str) -> httpx2.Response:
-        """Fetch `url` whole; raise what httpx2 raises, or TimeoutError if it takes too long."""
+    async def request(self, method: str, url: str, body: Body | None = None) -> httpx2.Response:
+        """Ask once, for a whole answer; raise what httpx2 raises, or TimeoutError if it is late."""
         client = self._idle.pop() if self._idle else self._make()
         try:
             async with asyncio.timeout(self._timeout):
-                return await client.get(url)
+                return await client.request(method, url, json=body)
         finally:
             self._idle.append(client)
 

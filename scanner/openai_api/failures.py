@@ -24,6 +24,7 @@ NO_ANSWER: Final = (httpx2.RequestError, httpx2.InvalidURL, OverflowError, Unico
 """What a request can raise; the last three for an address that cannot be one."""
 
 _READ_SCOPE: Final = "api.management.read"
+_WRITE_SCOPE: Final = "api.management.write"
 _MESSAGE_LENGTH: Final = 300
 
 
@@ -57,10 +58,11 @@ def refused(response: httpx2.Response, endpoint: str, key: Secret) -> ApiError:
     said = visible(redact(key.mask(_message(response))))[:_MESSAGE_LENGTH]
     request_id = response.headers.get("x-request-id")
     what = f"{endpoint} was answered {status}{f': {said}' if said else ''}"
+    scope = _READ_SCOPE if endpoint.startswith("GET ") else _WRITE_SCOPE
     kind: type[ApiError] = ApiFailed
     match status:
         case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN if "scope" in said.lower():
-            kind, hint = ApiForbidden, f"Give the admin key the scope {_READ_SCOPE}."
+            kind, hint = ApiForbidden, f"Give the admin key the scope {scope}."
         case HTTPStatus.UNAUTHORIZED:
             kind, hint = ApiRejected, "Check OPENAI_ADMIN_KEY: it may be mistyped or deleted."
         case HTTPStatus.FORBIDDEN if said:
@@ -73,7 +75,7 @@ def refused(response: httpx2.Response, endpoint: str, key: Secret) -> ApiError:
             hint = "The answer is not the API's own: a proxy may stand in between."
         case _:
             hint = "Try again later; see https://status.openai.com."
-    return kind(what, endpoint=endpoint, request_id=request_id, help=hint)
+    return kind(what, endpoint=endpoint, request_id=request_id, status=status, help=hint)
 
 
 def _message(response: httpx2.Response) -> str:
