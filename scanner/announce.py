@@ -5,9 +5,9 @@ between the two. So two scans never tell the same.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from fnmatch import fnmatchcase
 from itertools import takewhile
 from typing import Final
 
@@ -22,9 +22,12 @@ from scanner.announcement import (
     Topic,
 )
 from scanner.finding import Finding, Severity
-from scanner.inventory import Coverage, Unknown, by_collection, is_complete
+from scanner.inventory import Coverage, by_collection, is_complete
 from scanner.lifecycle import Standing, State
+from scanner.prospect import Prospect, prospects
 from scanner.result import ScanResult
+from scanner.revocation import Mode
+from scanner.routing import passes_case, passes_finding
 from scanner.words import in_words
 
 _TOPICS: Final = {
@@ -37,47 +40,60 @@ _ORDER: Final = {topic: number for number, topic in enumerate(Topic)}
 _NO_ADDRESS: Final = ""
 
 _Told = tuple[Standing, Topic]
+_Ahead = Mapping[str, Prospect]
 
 
-def drafts(result: ScanResult, routes: Sequence[Route], known: Container[str]) -> tuple[Draft, ...]:
+def drafts(
+    result: ScanResult,
+    routes: Sequence[Route],
+    known: Container[str],
+    on_their_way: Container[str] = (),
+) -> tuple[Draft, ...]:
     """Return what this scan tells each route: nothing, if it has nothing to say and is quiet.
 
     `known` are the routes that were told something before: to the others all that is open is told.
+    `on_their_way` are the findings of which alerts wait that say what is to become of the keys.
     """
+    ahead = prospects(result, on_their_way)
     return tuple(
         draft
         for route in routes
-        for draft in _of_route(result, route, is_new=route.name not in known)
+        for draft in _of_route(result, route, ahead, is_new=route.name not in known)
     )
 
 
 def announcement(result: ScanResult, route: Route) -> Announcement:
     """Return what this scan tells a route, were it never quiet and no owner told apart."""
-    told = _told(result, route, is_new=False)
-    return _announced(result, told, _open(result, route), _gaps(result.coverage))
+    ahead = prospects(result, ())
+    told = _told(result, route, ahead, is_new=False)
+    return _announced(result, told, ahead, _open(result, route), _gaps(result.coverage))
 
 
-def _of_route(result: ScanResult, route: Route, *, is_new: bool) -> Iterator[Draft]:
+def _of_route(result: ScanResult, route: Route, ahead: _Ahead, *, is_new: bool) -> Iterator[Draft]:
+    changes = _told(result, route, ahead, is_new=is_new)
     if route.sink is not Sink.SLACK_OWNERS:
-        changes = _told(result, route, is_new=is_new)
-        whole = _announced(result, changes, _open(result, route), _gaps(result.coverage))
-        if whole.counts or not route.quiet or (whole.gaps and _are_news(result, route)):
+        gaps = _gaps(result.coverage)
+        whole = _announced(result, changes, ahead, _open(result, route), gaps)
+        whole = replace(whole, notices=tuple(_notices(result)))
+        is_loud = whole.counts or whole.notices or not route.quiet
+        if is_loud or (whole.gaps and _are_news(result, route)):
             yield Draft(route.name, route.sink, "", whole)
         return
     told: defaultdict[str, list[_Told]] = defaultdict(list)
-    for one in _told(result, route, is_new=is_new):
+    for one in changes:
         told[(one[0].case.owner_email or _NO_ADDRESS).casefold()].append(one)
     violations: defaultdict[str, list[Finding]] = defaultdict(list)
     for finding in _open(result, route):
         violations[(finding.owner_email or _NO_ADDRESS).casefold()].append(finding)
     for owner in sorted(told):
-        own = _announced(result, told[owner], violations[owner], ())
+        own = _announced(result, told[owner], ahead, violations[owner], ())
         yield Draft(route.name, route.sink, owner, own)
 
 
 def _announced(
     result: ScanResult,
     told: Iterable[_Told],
+    ahead: _Ahead,
     violations: Sequence[Finding],
     gaps: Iterable[str],
 ) -> Announcement:
@@ -99,7 +115,12 @@ def _announced(
         by_severity={severity: by_severity[severity] for severity in Severity},
         counts=dict(Counter(topic for _, topic in ordered)),
         items=tuple(
-            _item(standing, topic, findings.get((standing.case.rule, standing.case.key_id)))
+            _item(
+                standing,
+                topic,
+                findings.get((standing.case.rule, standing.case.key_id)),
+                ahead.get(standing.case.fingerprint),
+            )
             for standing, topic in ordered[:MOST_ITEMS]
         ),
         gaps=tuple(gaps),
@@ -107,7 +128,7 @@ def _announced(
 
 
 def _open(result: ScanResult, route: Route) -> list[Finding]:
-    return [finding for finding in result.violations if _passes_finding(finding, route)]
+    return [finding for finding in result.violations if passes_finding(finding, route)]
 
 
 def _are_news(result: ScanResult, route: Route) -> bool:
@@ -120,7 +141,7 @@ def _are_news(result: ScanResult, route: Route) -> bool:
     return every is not None and (now - since) // every > (before[0].started_at - since) // every
 
 
-def _told(result: ScanResult, route: Route, *, is_new: bool) -> Iterator[_Told]:
+def _told(result: ScanResult, route: Route, ahead: _Ahead, *, is_new: bool) -> Iterator[_Told]:
     """Yield what is to be told, with why; all that is open, if the route `is_new`."""
     history = result.history
     if history is None:
@@ -130,11 +151,14 @@ def _told(result: ScanResult, route: Route, *, is_new: bool) -> Iterator[_Told]:
         topic = _TOPICS.get(standing.state)
         if topic is None and _has_sunk(standing, route):
             topic = Topic.RESOLVED  # for this route
+        prospect = ahead.get(standing.case.fingerprint)
+        if topic is None and prospect and prospect.is_news:
+            topic = Topic.DUE
         if topic is None and (
             is_new or _is_due(standing, route.reminder, previous, result.started_at)
         ):
             topic = Topic.REMINDER
-        if topic is not None and _passes_case(standing, topic, route):
+        if topic is not None and _passes(standing, topic, route):
             yield standing, topic
 
 
@@ -167,41 +191,15 @@ def _has_sunk(standing: Standing, route: Route) -> bool:
     return before is not None and before.rank <= least < standing.case.severity.rank
 
 
-def _passes_case(standing: Standing, topic: Topic, route: Route) -> bool:
-    case = standing.case
+def _passes(standing: Standing, topic: Topic, route: Route) -> bool:
     has_sunk = topic is Topic.RESOLVED and _has_sunk(standing, route)
-    return (
-        (case.severity.rank <= route.severity.rank or has_sunk)
-        and _fits(route.rules, case.rule)
-        and _fits(route.projects, case.project_name, case.project_id)
-        and _fits_anyhow(route.owners, case.owner_email, case.owner_name, case.owner_id)
-    )
+    is_grave = standing.case.severity.rank <= route.severity.rank
+    return (is_grave or has_sunk) and passes_case(standing.case, route)
 
 
-def _passes_finding(finding: Finding, route: Route) -> bool:
-    key, project = finding.key, finding.project
-    owner_id = None if isinstance(key.owner.id, Unknown) else key.owner.id
-    return (
-        finding.severity.rank <= route.severity.rank
-        and _fits(route.rules, finding.rule.id)
-        and _fits(route.projects, project.name if project else None, key.project_id)
-        and _fits_anyhow(route.owners, finding.owner_email, key.owner.name, owner_id)
-    )
-
-
-def _fits(globs: Iterable[str], *names: str | None) -> bool:
-    patterns = tuple(globs)
-    return not patterns or any(
-        name is not None and fnmatchcase(name, glob) for glob in patterns for name in names
-    )
-
-
-def _fits_anyhow(globs: Iterable[str], *names: str | None) -> bool:
-    """Compare as addresses are: whether letters are large or small is all one."""
-    return _fits((glob.casefold() for glob in globs), *(n.casefold() for n in names if n))
-
-
-def _item(standing: Standing, topic: Topic, finding: Finding | None) -> Item:
+def _item(
+    standing: Standing, topic: Topic, finding: Finding | None, prospect: Prospect | None
+) -> Item:
     case = standing.case
     return Item(
         fingerprint=case.fingerprint,
@@ -220,6 +218,7 @@ def _item(standing: Standing, topic: Topic, finding: Finding | None) -> Item:
         owner_email=case.owner_email or "",
         since=case.opened_at,
         resolution=_resolution(standing, topic),
+        revocation=prospect.words if prospect and topic is not Topic.RESOLVED else "",
     )
 
 
@@ -227,6 +226,13 @@ def _resolution(standing: Standing, topic: Topic) -> str:
     if standing.case.resolution:
         return standing.case.resolution.words
     return f"now {standing.case.severity.value}" if topic is Topic.RESOLVED else ""
+
+
+def _notices(result: ScanResult) -> Iterator[str]:
+    """Say why nothing is revoked although keys are due: that needs somebody, every night."""
+    revocation = result.revocation
+    if revocation and revocation.mode is Mode.ENFORCE and revocation.plan.refusal:
+        yield f"{revocation.plan.refusal}."
 
 
 def _gaps(coverage: Iterable[Coverage]) -> Iterator[str]:

@@ -17,6 +17,8 @@ class Topic(StrEnum):
     NEW = "new"
     REOPENED = "reopened"
     ESCALATED = "escalated"
+    REVOKED = "revoked"
+    DUE = "due"
     REMINDER = "reminder"
     RESOLVED = "resolved"
 
@@ -56,7 +58,8 @@ class Route:
 class Item(NamedTuple):
     """One finding as an alert tells of it; `since` is when it was found.
 
-    `before` is the severity that it rose from, `resolution` how it was resolved.
+    `before` is the severity that it rose from, `resolution` how it was resolved or revoked,
+    `revocation` what is to become of the key.
     """
 
     fingerprint: str
@@ -75,6 +78,7 @@ class Item(NamedTuple):
     owner_email: str
     since: datetime
     resolution: str = ""
+    revocation: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +86,8 @@ class Announcement:
     """What one scan tells one route: figures of all that the route lets pass, and what changed.
 
     `items` are the worst first, at most MOST_ITEMS; `counts` are of all. `gaps` say what was not
-    seen.
+    seen, `notices` what went otherwise than planned when keys were revoked. `entry` is how far in
+    the journal it tells, 0 if it tells of no revocation that was made.
     """
 
     scan_id: str
@@ -95,6 +100,8 @@ class Announcement:
     counts: dict[Topic, int] = field(default_factory=dict)
     items: tuple[Item, ...] = ()
     gaps: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+    entry: int = 0
 
     @property
     def violations(self) -> int:
@@ -111,6 +118,13 @@ class Announcement:
 
 
 NEWS: Final = (Topic.NEW, Topic.REOPENED, Topic.ESCALATED)
+BELOW: Final = {
+    Topic.REVOKED: "Revoked",
+    Topic.DUE: "To be revoked",
+    Topic.REMINDER: "Still open",
+    Topic.RESOLVED: "Resolved",
+}
+"""What stands below the news, under which heading."""
 
 
 class Draft(NamedTuple):

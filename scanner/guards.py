@@ -5,7 +5,7 @@ A guard that cannot tell objects: what could not be seen is no reason to revoke.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Final
 
@@ -14,22 +14,21 @@ from scanner.finding import Finding
 from scanner.inventory import Collection, KeyKind, Unknown
 from scanner.policy.model import Response, Rule
 from scanner.policy.subject import Subject
-from scanner.revocation import Bounds, Method
+from scanner.receipt import Act, Result, undone
+from scanner.revocation import UNTOLD, Bounds, Method
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """What is known beside the scan.
 
-    `announced`: when each open finding was told of, by fingerprint. `own_keys`: ids that may be
-    the scanner's own. `revoked`: ids of keys that were revoked already, `revoked_today` how many
-    within a day.
+    `announced`: when people were told what is to become of a key, by the finding's fingerprint.
+    `own_keys`: ids that may be the scanner's own. `acts`: all that was ever done, oldest first.
     """
 
     announced: Mapping[str, datetime]
     own_keys: frozenset[str] = frozenset()
-    revoked: frozenset[str] = frozenset()
-    revoked_today: int = 0
+    acts: tuple[Act, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +46,7 @@ class Candidate:
 
     @property
     def announced_at(self) -> datetime | None:
-        """When it was told of, since it was last found anew."""
+        """When people were told that it will be revoked, since it was last found anew."""
         told = self.known.announced.get(self.finding.fingerprint)
         if told is None or self.opened_at is None or told < self.opened_at:
             return None
@@ -67,7 +66,7 @@ Guard = Callable[[Candidate], str]
 
 
 def _is_announced(candidate: Candidate) -> str:
-    return "" if candidate.announced_at else "nobody was told of the finding yet"
+    return "" if candidate.announced_at else UNTOLD
 
 
 def _was_seen_whole(candidate: Candidate) -> str:
@@ -140,14 +139,44 @@ def _has_two_witnesses_for_deletion(candidate: Candidate) -> str:
     if candidate.response.revoke is not Method.DELETE:
         return ""
     if not candidate.subject.directory.knows_usage:
-        return "usage was not collected, and deleting asks for it (--collect all)"
+        return "usage could not be seen, and deleting asks for it"
     told, used_at = candidate.finding.key.last_used_at, candidate.subject.last_use
     return "" if used_at == told else "usage tells of a later use than the key does"
 
 
+def _gains_no_time(candidate: Candidate) -> str:
+    """Ask that an expiry does not come later than the key's own: that would help it to live on."""
+    expires_at = candidate.finding.key.expires_at
+    if candidate.response.revoke is Method.DELETE or expires_at is None:
+        return ""
+    if isinstance(expires_at, Unknown):
+        return f"when it expires is unknown: {expires_at.reason}"
+    left = expires_at - candidate.subject.now
+    if left <= timedelta():
+        return "it has expired already"
+    if candidate.response.revoke is Method.EXPIRE and left <= candidate.bounds.expire_in:
+        return f"it expires by itself on {expires_at:%Y-%m-%d}"
+    return ""
+
+
 def _is_not_done(candidate: Candidate) -> str:
-    is_done = candidate.finding.key.id in candidate.known.revoked
-    return "it was revoked already" if is_done else ""
+    """Ask that nothing was done to the key yet: what a person took back is theirs to decide."""
+    key_id, acts = candidate.finding.key.id, candidate.known.acts
+    taken_back = undone(acts)
+    for act in reversed(acts):
+        intent, outcome = act
+        if intent.key_id != key_id or intent.undoes:
+            continue
+        receipt = f"receipt {intent.receipt}"
+        if intent.receipt in taken_back:
+            return f"its revocation was taken back ({receipt}): except it, or revoke it by hand"
+        if act.may_have_changed:
+            certainly = outcome is not None and outcome.result is Result.DONE
+            return f"it was{'' if certainly else ', or may have been,'} revoked already ({receipt})"
+        is_same = intent.method is candidate.response.revoke
+        if is_same and outcome and outcome.result is Result.REFUSED:
+            return f"the API refused it before ({receipt}): {outcome.note}"
+    return ""
 
 
 GUARDS: Final[tuple[Guard, ...]] = (
@@ -158,6 +187,7 @@ GUARDS: Final[tuple[Guard, ...]] = (
     _is_old_enough,
     _is_not_in_use,
     _has_two_witnesses_for_deletion,
+    _gains_no_time,
     _is_not_done,
     _is_announced,
 )

@@ -85,7 +85,10 @@ def _step(
     collection: Collection, policies: Sequence[Policy], *, everything: bool, for_later: bool
 ) -> Step:
     rules = [
-        rule.text.id for policy in policies for rule in policy.rules if collection in rule.needs
+        rule.text.id
+        for policy in policies
+        for rule in policy.rules
+        if collection in rule.needs or (rule.respond and collection in rule.respond.needs)
     ]
     if any(collection in e.when.needs for policy in policies for e in policy.exemptions):
         rules.append("an exception")

@@ -8,8 +8,9 @@ from typing import Protocol
 
 from scanner.announcement import Delivery, Draft, Part
 from scanner.errors import ApiError
-from scanner.inventory import Inventory
+from scanner.inventory import Inventory, Key, ServiceAccount, User
 from scanner.lifecycle import Case, History, Night
+from scanner.receipt import Act, Intent, Outcome
 from scanner.result import ScanResult
 
 
@@ -151,6 +152,55 @@ class AlertSink(Protocol):
         A part that was begun is only sent again when it is sure, or cannot be found out, that it
         did not arrive.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """A key as it is now; None: it exists no more. `owner` None: likewise, or not looked for."""
+
+    key: Key | None
+    owner: User | ServiceAccount | None = None
+
+
+class Revoker(Protocol):
+    """Reads one key again, and changes it. Every method raises ApiError."""
+
+    def look(self, key_id: str, project_id: str | None, *, whole: bool = True) -> Look:
+        """Read a key again and, for the `whole` look, its owner."""
+        ...
+
+    def change(self, intent: Intent) -> str:
+        """Ask for one change, once; return the request's id.
+
+        Only an error with a status of 4xx says that nothing was changed.
+        """
+        ...
+
+    def scopes_given(self, key_id: str, since: datetime) -> tuple[str, ...] | None:
+        """Return what a key was last given since a moment, if it was given any."""
+        ...
+
+
+class Journal(Protocol):
+    """Keeps what is done to one organization's keys; nothing in it is changed or forgotten.
+
+    Every method raises StoreError if it cannot.
+    """
+
+    def acts(self) -> tuple[Act, ...]:
+        """Return every intent, oldest first, with how it ended."""
+        ...
+
+    def begin(self, intent: Intent, most: int) -> bool:
+        """Keep an intent before it is acted on, for good when this returns.
+
+        False, and nothing kept: `most` keys were revoked within a day already.
+        """
+        ...
+
+    def end(self, outcome: Outcome) -> None:
+        """Keep how an intent ended."""
         ...
 
 

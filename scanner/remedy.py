@@ -7,7 +7,8 @@ more often than a bad night.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -16,25 +17,38 @@ from scanner.guards import GUARDS, Candidate, Known, objections
 from scanner.inventory import CoverageState, Inventory
 from scanner.policy.model import Policy
 from scanner.policy.subject import subjects
+from scanner.receipt import revoked_since
 from scanner.result import ScanResult
 from scanner.revocation import Action, Bounds, Held, Plan
 from scanner.words import in_words
 
 PLAN_HOLDS: Final = timedelta(hours=24)
+DAY: Final = timedelta(hours=24)
 
 
-def make_plan_of_revocation(
-    result: ScanResult,
-    inventory: Inventory,
-    policies: Sequence[Policy],
-    bounds: Bounds,
-    known: Known,
-) -> Plan:
-    """Return what is to be revoked of what a scan found, as of the moment of the scan."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What a scan saw, and what is known beside it."""
+
+    result: ScanResult
+    inventory: Inventory
+    policies: Sequence[Policy]
+    bounds: Bounds
+    known: Known
+
+
+def make_plan_of_revocation(scene: Scene, only: Container[str] | None = None) -> Plan:
+    """Return what is to be revoked of what a scan found, as of the moment of the scan.
+
+    `only` are the ids of the keys that it is to be about, None: all.
+    """
+    result, inventory, bounds = scene.result, scene.inventory, scene.bounds
     now = result.started_at
     held: list[Held] = []
     actions: dict[str, Action] = {}
-    for candidate in _candidates(result, inventory, policies, bounds, known):
+    for candidate in _candidates(scene):
+        if only is not None and candidate.finding.key.id not in only:
+            continue
         reasons = tuple(objections(candidate))
         if reasons:
             held.append(_held(candidate, reasons))
@@ -43,13 +57,14 @@ def make_plan_of_revocation(
         actions[action.key_id] = min(actions.get(action.key_id, action), action, key=_mildest)
     due = sorted((a for a in actions.values() if a.due_at <= now), key=_order)
     waiting = sorted((a for a in actions.values() if a.due_at > now), key=_order)
-    refusal = _over_the_bounds(len(due), len(inventory.keys), bounds, known) if due else ""
+    today = revoked_since(scene.known.acts, now - DAY)
+    refusal = _over_the_bounds(len(due), today, len(inventory.keys), bounds) if due else ""
     return Plan(
         scan_id=result.id,
         organization=result.organization or "",
         made_at=now,
         expires_at=now + PLAN_HOLDS,
-        policies=_digest(rule.definition for policy in policies for rule in policy.rules),
+        policies=digest_of(scene.policies),
         inventory=_digest(repr(key) for key in sorted(inventory.keys, key=lambda key: key.id)),
         due=() if refusal else tuple(due),
         waiting=tuple(waiting),
@@ -58,15 +73,10 @@ def make_plan_of_revocation(
     )
 
 
-def _candidates(
-    result: ScanResult,
-    inventory: Inventory,
-    policies: Sequence[Policy],
-    bounds: Bounds,
-    known: Known,
-) -> Iterator[Candidate]:
+def _candidates(scene: Scene) -> Iterator[Candidate]:
     """Yield each violation whose rule asks for revocation: excepted and undetermined are none."""
-    rules = {rule.text.id: rule for policy in policies for rule in policy.rules}
+    result = scene.result
+    rules = {rule.text.id: rule for policy in scene.policies for rule in policy.rules}
     asking = {name: rule.respond for name, rule in rules.items() if rule.respond}
     found = [
         finding
@@ -75,7 +85,7 @@ def _candidates(
     ]
     if not found:
         return
-    seen = {subject.key.id: subject for subject in subjects(inventory, result.started_at)}
+    seen = {subject.key.id: subject for subject in subjects(scene.inventory, result.started_at)}
     standings = result.history.by_fingerprint() if result.history else {}
     gaps = frozenset(
         (row.collection, row.project_id)
@@ -91,23 +101,29 @@ def _candidates(
             subject=seen[finding.key.id],
             opened_at=standing.case.opened_at if standing else None,
             gaps=gaps,
-            known=known,
-            bounds=bounds,
+            known=scene.known,
+            bounds=scene.bounds,
         )
 
 
-def _over_the_bounds(due: int, keys: int, bounds: Bounds, known: Known) -> str:
-    """Say why so many are too many, or ""."""
-    count = due + known.revoked_today
-    today = f" with the {known.revoked_today:,} of the last 24 hours" if known.revoked_today else ""
+def most_a_day(keys: int, bounds: Bounds) -> int:
+    """Return how many keys may be revoked within a day, in an organization of so many."""
+    return min(bounds.max_keys, int(keys * bounds.max_percent // 100))
+
+
+def _over_the_bounds(due: int, today: int, keys: int, bounds: Bounds) -> str:
+    """Say why so many are too many, with those of the last 24 hours; or ""."""
+    count = due + today
+    if count <= most_a_day(keys, bounds):
+        return ""
+    are = "1 key is due" if due == 1 else f"{due:,} keys are due"
+    what = f"{are} with the {today:,} of the last 24 hours" if today else are
     if count > bounds.max_keys:
-        return f"{due:,} keys are due{today}, and max_keys is {bounds.max_keys:,}: none is revoked"
-    if count * 100 > bounds.max_percent * keys:
-        return (
-            f"{due:,} keys are due{today}, which is {count / keys:.1%} of {keys:,}, and max_percent"
-            f" is {bounds.max_percent:g}: none is revoked"
-        )
-    return ""
+        return f"{what}, and max_keys is {bounds.max_keys:,}: none is revoked"
+    return (
+        f"{what}, which is {count / keys:.1%} of {keys:,}, and max_percent is"
+        f" {bounds.max_percent:g}: none is revoked"
+    )
 
 
 def _action(candidate: Candidate) -> Action:
@@ -142,6 +158,7 @@ def _held(candidate: Candidate, reasons: tuple[str, ...]) -> Held:
         method=candidate.response.revoke,
         rule=finding.rule.id,
         fingerprint=finding.fingerprint,
+        after=candidate.response.after,
         reasons=reasons,
     )
 
@@ -155,8 +172,16 @@ def _held_by(action: Action, refusal: str) -> Held:
         method=action.method,
         rule=action.rule,
         fingerprint=action.fingerprint,
+        after=action.due_at - action.announced_at,
         reasons=(refusal,),
     )
+
+
+def digest_of(policies: Sequence[Policy]) -> str:
+    """Return what changes if a rule, what it asks for, or an exception does: 16 hexadecimals."""
+    parts = [f"{rule.definition} {rule.respond}" for one in policies for rule in one.rules]
+    parts += [f"{row.text} {row.when}" for one in policies for row in one.exemptions]
+    return _digest(parts)
 
 
 def _project(finding: Finding) -> str:

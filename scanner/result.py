@@ -8,6 +8,7 @@ from datetime import datetime
 from scanner.finding import ExceptionTally, Finding, Outcome, RuleTally, RuleText, Severity
 from scanner.inventory import Coverage, is_complete
 from scanner.lifecycle import History
+from scanner.receipt import Revocation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +44,10 @@ class Totals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanResult:
-    """One scan from start to end; findings stand worst first. `history`: None if none is kept."""
+    """One scan from start to end; findings stand worst first.
+
+    `history` is None if none is kept, `revocation` if nothing is to be revoked.
+    """
 
     id: str
     started_at: datetime
@@ -58,6 +62,7 @@ class ScanResult:
     exceptions: tuple[ExceptionTally, ...] = ()
     disabled: tuple[DisabledRule, ...] = ()
     history: History | None = None
+    revocation: Revocation | None = None
 
     @property
     def complete(self) -> bool:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from scanner.finding import Severity
 
@@ -19,6 +19,18 @@ class Method(StrEnum):
     def rank(self) -> int:
         """0 for the mildest."""
         return tuple(Method).index(self)
+
+    @property
+    def words(self) -> str:
+        """Spell what becomes of a key: `set to expire`."""
+        return _WORDS[self]
+
+
+_WORDS: Final = {
+    Method.EXPIRE: "set to expire",
+    Method.RESTRICT: "restricted to reading",
+    Method.DELETE: "deleted",
+}
 
 
 class Mode(StrEnum):
@@ -36,7 +48,7 @@ class Bounds:
     At most `max_keys` and `max_percent` of all keys within a day: both must hold, 0 is none.
     `protected_*` are globs of ids and names. Keys younger than `min_age` or used within
     `recent_use` are let be. `expire_in` is how long an expiring key still works. Admin keys are
-    let be but for the ids in `admin_keys`.
+    let be but for the ids in `admin_keys`. Nothing is done while there is a `stop_file`.
     """
 
     mode: Mode = Mode.OFF
@@ -49,6 +61,7 @@ class Bounds:
     min_age: timedelta = timedelta(days=7)
     recent_use: timedelta = timedelta(hours=24)
     expire_in: timedelta = timedelta(days=7)
+    stop_file: str = ""
 
 
 class Action(NamedTuple):
@@ -73,8 +86,14 @@ class Action(NamedTuple):
     checked: tuple[str, ...]
 
 
+UNTOLD: Final = "nobody was told yet that it will be revoked"
+
+
 class Held(NamedTuple):
-    """One key that a rule would have revoked, and every reason why it is not."""
+    """One key that a rule would have revoked, and every reason why it is not.
+
+    `after` is how long people are given from when they are told.
+    """
 
     key_id: str
     key_name: str
@@ -83,7 +102,13 @@ class Held(NamedTuple):
     method: Method
     rule: str
     fingerprint: str
+    after: timedelta
     reasons: tuple[str, ...]
+
+    @property
+    def is_to_be_told(self) -> bool:
+        """Whether all that it takes is to tell people."""
+        return self.reasons == (UNTOLD,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,6 @@ from scanner.policy.document import Items, Node, Scalar
 from scanner.policy.problems import Problems, did_you_mean
 from scanner.revocation import Bounds, Mode
 
-_MODES: Final = (Mode.OFF, Mode.PLAN)
 _MOST_KEYS: Final = 100_000
 _PROTECTED: Final = ("keys", "projects", "owners")
 _YEAR: Final = timedelta(days=365)
@@ -26,6 +25,7 @@ def parse_bounds(node: Node | None, problems: Problems) -> Bounds:
         "min_age": _duration,
         "recent_use": _duration,
         "expire_in": _expiry,
+        "stop_file": lambda value, at: at.text(value, "'stop_file'"),
         "admin_keys": lambda value, at: frozenset(_texts(value, "'admin_keys'", at)),
     }
     fields = problems.fields(
@@ -46,12 +46,12 @@ def _protected(node: Node, problems: Problems) -> dict[str, tuple[str, ...]]:
 
 def _mode(node: Node, problems: Problems) -> Mode:
     word = node.text if isinstance(node, Scalar) else ""
-    if word in _MODES:
+    if word in tuple(Mode):
         return Mode(word)
     if isinstance(node, Scalar) and node.type == "bool":
-        problems.add(node, f"'mode': YAML reads {word} as bool; write \"off\" or plan")
+        problems.add(node, f"'mode': YAML reads {word} as bool; write \"off\", plan or enforce")
     else:
-        problems.add(node, f"'mode' is never '{word}'{did_you_mean(word, _MODES)}")
+        problems.add(node, f"'mode' is never '{word}'{did_you_mean(word, tuple(Mode))}")
     return Mode.OFF
 
 

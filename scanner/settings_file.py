@@ -17,6 +17,7 @@ from scanner.secret import redact
 DEFAULT_FILE: Final = "keyvigil.yaml"
 CONFIG: Final = "KEYVIGIL_CONFIG"
 REVOCATION: Final = "KEYVIGIL_REVOCATION"
+STOP_FILE: Final = "keyvigil.stop"
 _SECTIONS: Final = ("alerts", "revocation")
 _CHECK_PATH: Final = "Check the path in --config or KEYVIGIL_CONFIG."
 _BYTES: Final = 1_000_000
@@ -51,6 +52,8 @@ def read_bounds(environment: Mapping[str, str], config: Path | None) -> Bounds:
     """
     file = find_settings_file(environment, config)
     bounds = read_settings_file(file).bounds if file else Bounds()
+    stop_file = (file.parent if file else Path()) / (bounds.stop_file or STOP_FILE)
+    bounds = replace(bounds, stop_file=str(stop_file.absolute()))
     switch = environment.get(REVOCATION, "").strip()
     if not switch:
         return bounds

@@ -26,6 +26,7 @@ from scanner.settings import Settings, StoreSettings
 
 if TYPE_CHECKING:
     from scanner.alerts.slack_api import SlackApi
+    from scanner.openai_api.revoker import ApiRevoker
     from scanner.store.history import SqlStore
 
 
@@ -45,6 +46,14 @@ async def collect_inventory(settings: Settings, plan: Plan, progress: Progress) 
     )
     async with client:
         return await ApiCollector(client, plan, progress).collect()
+
+
+def make_revoker(settings: Settings) -> "ApiRevoker":
+    """Make what reads and changes one key at a time; a context that closes it."""
+    from scanner.openai_api.revoker import ApiRevoker  # noqa: PLC0415 - few runs revoke
+
+    pace = Pace(1)
+    return ApiRevoker(AdminClient(settings.admin_key, base_url=settings.base_url, pace=pace))
 
 
 async def name_organization(settings: Settings, progress: Progress) -> str | None:

@@ -20,7 +20,8 @@ from scanner.inventory import (
 )
 from scanner.policy.model import Policy
 from scanner.policy.parse import parse_policy
-from scanner.remedy import make_plan_of_revocation
+from scanner.receipt import Act, Intent, Outcome, Result
+from scanner.remedy import Scene, make_plan_of_revocation
 from scanner.result import ScanResult
 from scanner.revocation import Bounds, Method, Plan
 from scanner.scan import compared, scan
@@ -93,13 +94,14 @@ def planned(
 ) -> Plan:
     result = scanned(inventory, policies or [a_policy()])
     announced = {f.fingerprint: told for f in result.findings} if told else {}
-    return make_plan_of_revocation(
-        result,
-        inventory,
-        policies or [a_policy()],
-        bounds,
-        Known(announced=announced, **known),
+    scene = Scene(
+        result=result,
+        inventory=inventory,
+        policies=policies or [a_policy()],
+        bounds=bounds,
+        known=Known(announced=announced, **known),
     )
+    return make_plan_of_revocation(scene)
 
 
 def due(plan: Plan) -> list[tuple[str, Method]]:
@@ -136,16 +138,39 @@ def test_the_clock_starts_when_people_were_told() -> None:
     early = planned(seen(old()), told=ago(days=13, hours=23))
     assert [(a.key_id, a.due_at) for a in early.waiting] == [("key_1", NOW + timedelta(hours=1))]
     assert early.due == ()
-    assert reasons(planned(seen(old()), told=None)) == [("nobody was told of the finding yet",)]
+    assert reasons(planned(seen(old()), told=None)) == [
+        ("nobody was told yet that it will be revoked",)
+    ]
 
 
 def test_what_was_told_before_it_was_found_anew_does_not_count() -> None:
     assert reasons(planned(seen(old()), told=ago(days=21))) == [
-        ("nobody was told of the finding yet",)
+        ("nobody was told yet that it will be revoked",)
     ]
 
 
 UNTOLD = Unknown(reason="the API did not say")
+
+
+def an_act(result: Result | None, **changes: Any) -> Act:
+    intent = Intent(
+        receipt="r1",
+        organization="Acme",
+        at=ago(days=3),
+        by="cron",
+        method=Method.EXPIRE,
+        key_id="key_1",
+        key_name="a key",
+        redacted_value="",
+        project_id="proj_1",
+        project="chat",
+        owner="Ada",
+    )
+    intent = replace(intent, **changes)
+    if result is None:
+        return Act(intent, None)
+    ended = Outcome(receipt=intent.receipt, at=intent.at, result=result, note="no")
+    return Act(intent, ended)
 
 
 @pytest.mark.parametrize(
@@ -192,13 +217,58 @@ def test_each_bound_lets_the_key_be(bounds: dict[str, Any], reason: str) -> None
     ("known", "reason"),
     [
         ({"own_keys": frozenset({"key_1"})}, "it may be the key that this scan itself uses"),
-        ({"revoked": frozenset({"key_1"})}, "it was revoked already"),
+        (
+            {"acts": (an_act(Result.DONE),)},
+            "it was revoked already (receipt r1)",
+        ),
+        (
+            {"acts": (an_act(Result.UNKNOWN),)},
+            "it was, or may have been, revoked already (receipt r1)",
+        ),
+        ({"acts": (an_act(None),)}, "it was, or may have been, revoked already (receipt r1)"),
+        ({"acts": (an_act(Result.REFUSED),)}, "the API refused it before (receipt r1): no"),
+        (
+            {"acts": (an_act(Result.DONE), an_act(Result.DONE, receipt="r2", undoes="r1"))},
+            "its revocation was taken back (receipt r1): except it, or revoke it by hand",
+        ),
     ],
 )
-def test_our_own_key_and_what_is_revoked_already_are_let_be(
+def test_our_own_key_and_what_was_done_already_are_let_be(
     known: dict[str, Any], reason: str
 ) -> None:
     assert reasons(planned(seen(old()), **known)) == [(reason,)]
+
+
+@pytest.mark.parametrize(
+    "acts",
+    [
+        (an_act(Result.FAILED),),
+        (an_act(Result.REFUSED, method=Method.RESTRICT),),
+        (an_act(Result.DONE, key_id="key_2"),),
+    ],
+)
+def test_what_had_no_effect_or_was_done_to_another_key_stops_nothing(acts: tuple[Act, ...]) -> None:
+    assert due(planned(seen(old()), acts=acts)) == [("key_1", Method.EXPIRE)]
+
+
+@pytest.mark.parametrize(
+    ("expires_at", "method", "reason"),
+    [
+        (None, "expire", ""),
+        (NOW + timedelta(days=7, hours=1), "expire", ""),
+        (NOW + timedelta(days=7), "expire", "it expires by itself on 2026-07-08"),
+        (NOW, "expire", "it has expired already"),
+        (NOW, "restrict", "it has expired already"),
+        (NOW + timedelta(days=1), "restrict", ""),
+        (NOW, "delete", ""),
+        (UNTOLD, "expire", "when it expires is unknown: the API did not say"),
+    ],
+)
+def test_no_key_is_helped_to_live_longer(
+    expires_at: datetime | Unknown | None, method: str, reason: str
+) -> None:
+    plan = planned(seen(old(expires_at=expires_at)), a_policy(method=method))
+    assert reasons(plan) == ([(reason,)] if reason else [])
 
 
 @pytest.mark.parametrize(
@@ -243,7 +313,7 @@ def test_deleting_asks_usage_too() -> None:
     deleting = a_policy(method="delete")
     blind = tuple(row for row in SEEN if row.collection is not Collection.USAGE)
     assert reasons(planned(seen(old(), coverage=blind), deleting)) == [
-        ("usage was not collected, and deleting asks for it (--collect all)",)
+        ("usage could not be seen, and deleting asks for it",)
     ]
     later = KeyUse(key_id="key_1", requests=3, last_day=ago(days=10))
     assert reasons(planned(seen(old(), uses=(later,)), deleting)) == [
@@ -288,7 +358,12 @@ def test_more_than_the_bounds_allow_is_nothing_at_all(
 ) -> None:
     """Three of ten keys are due."""
     keys = [old(id=f"key_{n}") for n in range(3)] + [a_key(id=f"young_{n}") for n in range(7)]
-    plan = planned(seen(*keys), bounds=replace(WIDE, **bounds), revoked_today=today)
+    acts = (
+        *(an_act(Result.DONE, key_id=f"other_{n}", at=ago(hours=23)) for n in range(today)),
+        an_act(Result.DONE, key_id="long ago", at=ago(hours=25)),
+        an_act(Result.FAILED, key_id="none", at=ago(hours=1)),
+    )
+    plan = planned(seen(*keys), bounds=replace(WIDE, **bounds), acts=acts)
     assert len(plan.due) == (0 if is_over else 3)
     assert bool(plan.refusal) is is_over
     assert [held.reasons for held in plan.held] == [(plan.refusal,)] * (3 if is_over else 0)

@@ -24,8 +24,9 @@ from scanner.alerts.wording import (
     plain,
     scanned,
     verdict,
+    warnings,
 )
-from scanner.announcement import NEWS, Announcement, Delivery, PartState, Route, Topic
+from scanner.announcement import BELOW, NEWS, Announcement, Delivery, PartState, Route
 from scanner.bundled import bundled
 from scanner.errors import AlertError, AlertUncertain
 from scanner.ports import Log, Page
@@ -191,7 +192,7 @@ def _refusal(refused: _Refused) -> str:
 
 def _html(announcement: Announcement, report: str, remarks: Sequence[str]) -> str:
     """Render the summary; a template that escapes whatever strangers wrote."""
-    kinds = (("", NEWS), ("Still open", (Topic.REMINDER,)), ("Resolved", (Topic.RESOLVED,)))
+    kinds = (("", NEWS), *((heading, (topic,)) for topic, heading in BELOW.items()))
     sections = []
     for heading, topics in kinds:
         items = announcement.of(*topics)[:_SHOWN]
@@ -203,6 +204,7 @@ def _html(announcement: Announcement, report: str, remarks: Sequence[str]) -> st
         verdict=verdict(announcement),
         scanned=scanned(announcement),
         announcement=announcement,
+        warnings=list(warnings(announcement)),
         sections=sections,
         shapes=SHAPES,
         report=report,

@@ -21,8 +21,9 @@ from scanner.alerts.wording import (
     plain,
     scanned,
     verdict,
+    warnings,
 )
-from scanner.announcement import NEWS, Announcement, Item, Topic
+from scanner.announcement import BELOW, NEWS, Announcement, Item, Topic
 
 Block = dict[str, Any]
 _Element = dict[str, Any]
@@ -30,7 +31,7 @@ _Element = dict[str, Any]
 TOP: Final = 10
 """So many news stand in the message itself; the others in its thread."""
 FEW: Final = 5
-"""So many of those that are still open, and of those that were resolved."""
+"""So many of each topic below the news, at most."""
 MOST_IN_THREAD: Final = 5
 """Messages; what does not fit into them is counted, and stands in the report."""
 MOST_WEIGHT: Final = 9_000
@@ -72,8 +73,8 @@ def messages(announcement: Announcement, style: Style) -> tuple[Message, ...]:
     items = announcement.of(*NEWS)
     count = fitting(announcement, style)
     first = parent(announcement, style, count)
-    later = (announcement.of(topic)[FEW:] for topic in (Topic.REMINDER, Topic.RESOLVED))
-    rest = [*items[count:], *(item for few in later for item in few)]
+    few = _few_each(announcement)
+    rest = [*items[count:], *(i for topic in BELOW for i in announcement.of(topic)[few:])]
     if not style.has_thread:
         return (first,)
     return first, *_thread(announcement, rest)
@@ -125,34 +126,39 @@ def _parent(
 ) -> Iterator[Block]:
     yield {"type": "header", "text": _plain_text(headline(announcement), 150)}
     yield _rich(_section(_text(_opening(announcement, style))))
-    if announcement.gaps:
+    for heading, about, lines in warnings(announcement):
         yield _rich(
-            _section(
-                _text("Incomplete scan. ", bold=True), _text("What was not seen is not judged:")
-            ),
-            _list(_section(_text(line)) for line in _gap_lines(announcement)),
+            _section(_text(f"{heading} ", bold=True), _text(about)),
+            _list(_section(_text(line)) for line in _some_lines(lines)),
         )
     items = announcement.of(*NEWS)
     if style.mention and is_grave(announcement):
         group = {"type": "usergroup", "usergroup_id": style.mention}
-        yield _rich(_section(group, _text(": critical findings.")))
+        what = "a revocation" if announcement.notices else "critical findings"
+        yield _rich(_section(group, _text(f": {what}.")))
     if items:
         yield _rich(
             *_groups(items[:count], announcement, resolved),
             *_more(sum(announcement.counts.get(topic, 0) for topic in NEWS) - count, style),
         )
-    yield from _few(announcement, Topic.REMINDER, "Still open", style)
-    yield from _few(announcement, Topic.RESOLVED, "Resolved", style)
+    for topic in BELOW:
+        yield from _few(announcement, topic, style)
     yield _rich(_section(*_closing(announcement, style)))
 
 
-def _few(announcement: Announcement, topic: Topic, heading: str, style: Style) -> Iterator[Block]:
-    """Yield the first of a topic under a heading, and how many more there are."""
+def _few_each(announcement: Announcement) -> int:
+    """Return how many of each topic below the news stand in the message: ten of two, or of four."""
+    topics = sum(bool(announcement.counts.get(topic)) for topic in BELOW)
+    return min(FEW, 2 * FEW // max(topics, 1))
+
+
+def _few(announcement: Announcement, topic: Topic, style: Style) -> Iterator[Block]:
+    """Yield the first of a topic under its heading, and how many more there are."""
     count = announcement.counts.get(topic, 0)
     if count:
-        items = announcement.of(topic)[:FEW]
+        items = announcement.of(topic)[: _few_each(announcement)]
         yield _rich(
-            _section(_text(f"{heading}: {count:,}", bold=True)),
+            _section(_text(f"{BELOW[topic]}: {count:,}", bold=True)),
             *([_list(_titled(item, announcement) for item in items)] if items else []),
             *_more(count - len(items), style),
         )
@@ -250,9 +256,9 @@ def _closing(announcement: Announcement, style: Style) -> Iterator[_Element]:
         yield {"type": "link", "url": url, "text": "Open the report"}
 
 
-def _gap_lines(announcement: Announcement) -> list[str]:
-    lines = [plain(gap, 200) for gap in announcement.gaps[:FEW]]
-    more = len(announcement.gaps) - len(lines)
+def _some_lines(all_lines: Sequence[str]) -> list[str]:
+    lines = [plain(line, 200) for line in all_lines[:FEW]]
+    more = len(all_lines) - len(lines)
     return [*lines, f"... and {more:,} more"] if more else lines
 
 

@@ -10,20 +10,21 @@ from scanner.alerts.wording import (
     plain,
     scanned,
     verdict,
+    warnings,
 )
-from scanner.announcement import NEWS, Announcement, Topic
+from scanner.announcement import BELOW, NEWS, Announcement, Topic
 
 
 def in_lines(announcement: Announcement, most: int) -> Iterator[str]:
     """Yield what it says line by line, with at most so many findings of each kind."""
     yield verdict(announcement)
-    if announcement.gaps:
+    for heading, about, lines in warnings(announcement):
         yield ""
-        yield "Incomplete scan. What was not seen is not judged:"
-        yield from (f"  {plain(gap, 300)}" for gap in announcement.gaps)
+        yield f"{heading} {about}"
+        yield from (f"  {plain(line, 300)}" for line in lines)
     yield from _kind(announcement, "", most, *NEWS)
-    yield from _kind(announcement, "Still open", most, Topic.REMINDER)
-    yield from _kind(announcement, "Resolved", most, Topic.RESOLVED)
+    for topic, heading in BELOW.items():
+        yield from _kind(announcement, heading, most, topic)
     yield ""
     yield f"{scanned(announcement)}, {announcement.scan_id}."
 
@@ -39,7 +40,7 @@ def _kind(announcement: Announcement, heading: str, most: int, *topics: Topic) -
     for first, members in by_rule(items):
         yield f"{SHAPES[first.severity]} {first.severity.value}: {plain(first.title, 120)}"
         yield from (f"  - {named(item)} {details(item, announcement)}" for item in members)
-        if first.fix and first.topic is not Topic.RESOLVED:
+        if first.fix and first.topic not in (Topic.RESOLVED, Topic.REVOKED):
             yield f"  Fix: {plain(first.fix, 300)}"
     if count > len(items):
         yield f"  … and {count - len(items):,} more, in the report."

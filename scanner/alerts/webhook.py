@@ -170,6 +170,7 @@ def _figures(announcement: Announcement) -> dict[str, Any]:
         "policies": list(announcement.policies),
         "complete": not announcement.gaps,
         "gaps": list(announcement.gaps),
+        "notices": list(announcement.notices),
         "keys": announcement.keys,
         "keys_violating": announcement.keys_violating,
         "open": {severity.value: n for severity, n in announcement.by_severity.items()},
@@ -196,4 +197,5 @@ def _finding(item: Item) -> dict[str, Any]:
         "owner": {"name": item.owner or None, "email": item.owner_email or None},
         "found_at": item.since.isoformat(),
         "resolution": item.resolution or None,
+        "revocation": item.revocation or None,
     }

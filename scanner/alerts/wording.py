@@ -19,6 +19,7 @@ SHAPES: Final = {
     Severity.INFO: "-",
 }
 _ELLIPSIS: Final = "…"
+_WORDS: Final = {Topic.REMINDER: "still open", Topic.DUE: "to be revoked"}
 
 
 @lru_cache(maxsize=4096)
@@ -36,9 +37,10 @@ def headline(announcement: Announcement) -> str:
 def news(announcement: Announcement) -> str:
     """Say what happened, in figures: `2 new, 1 escalated`."""
     counts = announcement.counts
-    words = {topic: topic.value for topic in Topic} | {Topic.REMINDER: "still open"}
+    words = {topic: topic.value for topic in Topic} | _WORDS
     said = [f"{counts[topic]:,} {words[topic]}" for topic in Topic if counts.get(topic)]
-    what = ", ".join(said) or "nothing new"
+    nothing = "revocation needs you" if announcement.notices else "nothing new"
+    what = ", ".join(said) or nothing
     return f"{what} - incomplete scan" if announcement.gaps else what
 
 
@@ -110,18 +112,29 @@ def told_as(item: Item, now: datetime) -> str:
         return f"was {item.before.value}"
     if item.topic is Topic.REMINDER:
         return f"open for {(now - item.since).days} days"
-    if item.topic is Topic.RESOLVED:
+    if item.topic in (Topic.RESOLVED, Topic.REVOKED):
         return item.resolution
-    return "" if item.topic is Topic.NEW else item.topic.value
+    return "" if item.topic in (Topic.NEW, Topic.DUE) else item.topic.value
 
 
 def details(item: Item, announcement: Announcement) -> str:
     """Say where a key is, whose it is, what is wrong with it and what makes that news."""
     what = "" if item.topic is Topic.RESOLVED else plain(item.evidence, 200)
-    parts = (f"in {where(item)}", whose(item), what, told_as(item, announcement.at))
+    is_news = told_as(item, announcement.at)
+    parts = (f"in {where(item)}", whose(item), what, is_news, plain(item.revocation, 100))
     return " · ".join(part for part in parts if part)
 
 
 def is_grave(announcement: Announcement) -> bool:
-    """Whether there is critical news."""
-    return any(item.severity is Severity.CRITICAL for item in announcement.of(*NEWS))
+    """Whether there is critical news, or a revocation that went otherwise than planned."""
+    return bool(announcement.notices) or any(
+        item.severity is Severity.CRITICAL for item in announcement.of(*NEWS)
+    )
+
+
+def warnings(announcement: Announcement) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Yield what stands above all findings: a heading, what it is about, and the lines."""
+    if announcement.gaps:
+        yield "Incomplete scan.", "What was not seen is not judged:", announcement.gaps
+    if announcement.notices:
+        yield "Revocation.", "It went otherwise than planned:", announcement.notices

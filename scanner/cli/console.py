@@ -10,20 +10,28 @@ from rich.console import Console
 from rich.text import Text
 
 from scanner.display import visible
-from scanner.errors import AlertError, ApiError, KeyVigilError, PolicyError, UsageError
+from scanner.errors import (
+    AlertError,
+    ApiError,
+    KeyVigilError,
+    PolicyError,
+    RevocationError,
+    UsageError,
+)
 from scanner.secret import redact
 
 _PIPE_WIDTH: Final = 120
 
 
 class ExitCode(IntEnum):
-    """What the command tells the program that ran it; the largest problem wins: 2 > 3 > 4 > 1."""
+    """What the command tells the program that ran it; the largest wins: 2 > 3 > 5 > 4 > 1."""
 
     DONE = 0
     FINDINGS = 1
     USAGE = 2
     INCOMPLETE = 3
     NOT_ALERTED = 4
+    NOT_REVOKED = 5
     INTERRUPTED = 130
     PIPE_CLOSED = 141
 
@@ -32,6 +40,7 @@ _LARGEST_LAST: Final = (
     ExitCode.DONE,
     ExitCode.FINDINGS,
     ExitCode.NOT_ALERTED,
+    ExitCode.NOT_REVOKED,
     ExitCode.INCOMPLETE,
     ExitCode.USAGE,
 )
@@ -110,6 +119,8 @@ def show_error(error: KeyVigilError) -> ExitCode:
             return ExitCode.USAGE
         case AlertError():
             return ExitCode.NOT_ALERTED
+        case RevocationError():
+            return ExitCode.NOT_REVOKED
         case _:
             return ExitCode.INCOMPLETE
 

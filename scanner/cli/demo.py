@@ -12,7 +12,8 @@ from scanner.announce import announcement
 from scanner.announcement import Route, Sink
 from scanner.cli.alerts import print_alert
 from scanner.cli.console import ExitCode, out, say
-from scanner.cli.run import Memory, Source, conclude, live, remembered, scan_and_report
+from scanner.cli.memory import Memory
+from scanner.cli.run import Source, conclude, live, remembered, scan_and_report
 from scanner.cli.summary import changes_of
 from scanner.formats.files import check_writable
 from scanner.plan import make_plan

@@ -1,19 +1,29 @@
 """The history as commands use it: where it is, and whose."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from scanner.cli.console import say
-from scanner.cli.run import Memory
 from scanner.cli.stopping import run_until_told
-from scanner.cli.telling import Alerts
+from scanner.cli.telling import Alerts, read_alerts
 from scanner.cli.watching import watching
 from scanner.errors import UsageError
+from scanner.ports import Lease
+from scanner.result import ScanResult
+from scanner.revocation import Bounds, Mode
+from scanner.secret import Secret
 from scanner.settings import Settings, StoreSettings
+from scanner.settings_file import read_bounds
 from scanner.wiring import name_organization, open_store
+
+if TYPE_CHECKING:
+    from scanner.store.history import SqlStore
 
 StoreOption = Annotated[
     str | None,
@@ -34,37 +44,64 @@ OrganizationOption = Annotated[
 ]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """The nights before, to compare with; who is told of tonight, and what may be revoked.
+
+    `lease` is None if tonight is not to be recorded: then nobody is told, and nothing is revoked.
+    `settings` lead to the keys, and `own_key` is the one that is used for that, if it is known.
+    """
+
+    store: "SqlStore"
+    organization: str
+    lease: Lease | None
+    alerts: Alerts = field(default_factory=Alerts)
+    bounds: Bounds = field(default_factory=Bounds)
+    settings: Settings | None = None
+    own_key: Secret = field(default_factory=lambda: Secret(""))
+
+
 @contextmanager
 def remembering(
     settings: Settings,
     store: StoreSettings | None,
     organization: str | None,
-    alerts: Alerts,
+    config: Path | None,
+    again: Callable[[str], ScanResult | None],
     *,
     is_dry: bool,
 ) -> Iterator[Memory | None]:
     """Hold the organization's lock, unless `is_dry`, while the context lasts; None: no history.
 
-    Raise StoreLocked if another scan runs, ApiError if the API does not answer.
+    `config` is the settings file, if one was named; `again` returns a recorded scan's result. Raise
+    StoreLocked if another scan runs, ApiError if the API does not answer, or UsageError.
     """
+    alerts, bounds = read_alerts(config, again), read_bounds(os.environ, config)
     if store is None:
-        if alerts.routes:
+        if alerts.routes or bounds.mode is not Mode.OFF:
+            what = "alerts" if alerts.routes else "revocation"
             raise UsageError(
-                "Without a history nobody can be told what is new: --store none, and alerts.",
-                help="Leave out --store none, or the alerts.",
+                f"Without a history nobody can be told what is new: --store none, and {what}.",
+                help=f"Leave out --store none, or the {what}.",
             )
         yield None
         return
     history = open_store(store)
     organization = organization or _named(settings)
+    memory = Memory(
+        store=history,
+        organization=organization,
+        lease=None,
+        alerts=alerts,
+        bounds=bounds,
+        settings=settings,
+        own_key=settings.admin_key,
+    )
     if is_dry:
-        yield Memory(store=history, organization=organization, lease=None)
+        yield memory
         return
     with history.hold(organization) as lease:
-        outbox = history.outbox
-        yield Memory(
-            store=history, organization=organization, lease=lease, outbox=outbox, alerts=alerts
-        )
+        yield replace(memory, lease=lease)
 
 
 def _named(settings: Settings) -> str:

@@ -14,14 +14,12 @@ from scanner.cli.run import conclude, stored, write_reports
 from scanner.cli.summary import print_summary
 from scanner.errors import KeyVigilError, UsageError
 from scanner.formats.snapshot import parse_snapshot
-from scanner.inventory import Inventory
 from scanner.lifecycle import Night
 from scanner.plan import make_plan
-from scanner.policy.model import Policy
 from scanner.policy_files import load_policies, shipped_policies
 from scanner.redaction import without_addresses
 from scanner.result import ScanResult
-from scanner.scan import compared, scan
+from scanner.scan import Scanned, compared, scan
 from scanner.settings import read_store_settings
 from scanner.wiring import open_store
 
@@ -72,9 +70,9 @@ class Recorded:
     """A recorded scan as it was on its night, with what it saw and was judged by."""
 
     result: ScanResult
-    inventory: Inventory
-    policies: tuple[Policy, ...]
+    scanned: Scanned
     store: "SqlStore"
+    organization: str
 
 
 def recorded(
@@ -93,7 +91,7 @@ def recorded(
     scanned = replace(scanned, result=replace(scanned.result, id=night.scan_id))
     result = compared(scanned, history.before(night), night.organization)
     _tell_differences(result, night)
-    return Recorded(result=result, inventory=scanned.inventory, policies=policies, store=history)
+    return Recorded(result=result, scanned=scanned, store=history, organization=night.organization)
 
 
 def seen_again(

@@ -1,7 +1,7 @@
 """Running a scan under a command: the walk, its interruption, outputs, exit code."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 
@@ -10,9 +10,11 @@ import typer
 from scanner.announce import drafts
 from scanner.announcement import Draft, Sink
 from scanner.cli.console import ExitCode, err, out, say, show_error, worst, write_document
+from scanner.cli.memory import Memory
+from scanner.cli.revoking import revoke_tonight, scene_of, with_plan
 from scanner.cli.stopping import run_until_told
 from scanner.cli.summary import print_summary
-from scanner.cli.telling import Alerts, tell
+from scanner.cli.telling import tell
 from scanner.cli.watching import watching
 from scanner.errors import KeyVigilError, OutputError, StoreError
 from scanner.finding import Judgement, Severity
@@ -23,7 +25,7 @@ from scanner.inventory import Inventory
 from scanner.judge import judge
 from scanner.plan import Plan, make_plan, with_gaps
 from scanner.policy.model import Policy
-from scanner.ports import Clock, Collector, Lease, Outbox, Store
+from scanner.ports import Clock, Collector
 from scanner.redaction import without_addresses
 from scanner.result import ScanResult
 from scanner.scan import Scanned, compared, remember, scan
@@ -32,20 +34,6 @@ from scanner.wiring import collect_inventory, now
 
 Output = tuple[str, Path | None]
 """A format's name and the file to write; None is stdout."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
-    """The nights before, to compare with, and who is told of tonight.
-
-    `lease` and `outbox` are None if tonight is not to be recorded: then nobody is told.
-    """
-
-    store: Store
-    organization: str
-    lease: Lease | None
-    outbox: Outbox | None = None
-    alerts: Alerts = field(default_factory=Alerts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,8 +89,8 @@ def scan_and_report(
 
     try:
         scanned = scan(collect, policies, started_at, source.clock)
-        result, forgot = remembered(scanned, memory, masks=masks)
-        failures.extend(forgot)
+        result, left = remembered(scanned, memory, masks=masks)
+        failures.extend(left)
         shown = without_addresses(result) if masks else result
         failures.extend(write_reports(shown, outputs))
     except KeyboardInterrupt:
@@ -111,9 +99,10 @@ def scan_and_report(
     shows_all = any(path for _, path in outputs)
     console = err if any(path is None for _, path in outputs) else out
     print_summary(shown, console, shows_all=shows_all)
-    if memory is not None and memory.lease is not None and memory.outbox is not None:
+    if memory is not None and memory.lease is not None:
+        outbox = memory.store.outbox
         try:
-            failures.extend(tell(shown, memory.alerts, memory.outbox, memory.lease, masks=masks))
+            failures.extend(tell(shown, memory.alerts, outbox, memory.lease, masks=masks))
         except KeyboardInterrupt:
             say("Stopped: the next scan tells what this one did not.")
             raise typer.Exit(ExitCode.INTERRUPTED) from None
@@ -129,7 +118,7 @@ def write_reports(result: ScanResult, outputs: Sequence[Output]) -> list[OutputE
 def remembered(
     scanned: Scanned, memory: Memory | None, *, masks: bool = False
 ) -> tuple[ScanResult, list[KeyVigilError]]:
-    """Compare with the nights before and record tonight; return what went wrong beside it.
+    """Compare with the nights before, record tonight, revoke what is to be; return what failed.
 
     What was found is reported all the same. `masks` the addresses in what is told, but to owners.
     """
@@ -138,24 +127,34 @@ def remembered(
         return result, []
     try:
         result = compared(scanned, memory.store, memory.organization)
-        if memory.lease is not None:
-            taken = Snapshot(taken_at=result.started_at, inventory=scanned.inventory)
-            told = _told(result, memory, masks=masks)
-            remember(result, memory.store, memory.lease, render_snapshot(taken), told)
+        scene = scene_of(result, scanned, memory)
+        result = with_plan(scene)
+        if memory.lease is None:
+            return result, []
+        taken = Snapshot(taken_at=result.started_at, inventory=scanned.inventory)
+        told = _told(result, memory, masks=masks)
+        remember(result, memory.store, memory.lease, render_snapshot(taken), told)
     except StoreError as error:
         return result, [error]
-    return result, []
+    return revoke_tonight(replace(scene, result=result), memory, memory.lease, masks=masks)
 
 
 def _told(result: ScanResult, memory: Memory, *, masks: bool) -> tuple[Draft, ...]:
     routes = memory.alerts.routes
-    if not routes or memory.outbox is None:
+    if not routes:
         return ()
-    known = memory.outbox.routes(memory.organization)
+    outbox = memory.store.outbox
+    known = outbox.routes(memory.organization)
+    coming = frozenset(
+        item.fingerprint
+        for delivery in outbox.pending(memory.organization)
+        for item in delivery.draft.announcement.items
+        if item.revocation
+    )
     to_owners = [route for route in routes if route.sink is Sink.SLACK_OWNERS]
     others = [route for route in routes if route.sink is not Sink.SLACK_OWNERS]
     shown = without_addresses(result) if masks and others else result
-    return drafts(shown, others, known) + drafts(result, to_owners, known)
+    return drafts(shown, others, known, coming) + drafts(result, to_owners, known, coming)
 
 
 def _deliver(document: bytes, path: Path | None) -> list[OutputError]:

@@ -13,7 +13,7 @@ from scanner.cli.memory import OrganizationOption, StoreOption, remembering
 from scanner.cli.outputs import OutputOption, RedactOption, read_outputs
 from scanner.cli.report import seen_again
 from scanner.cli.run import conclude, live, scan_and_report, stored
-from scanner.cli.telling import ConfigOption, read_alerts
+from scanner.cli.telling import ConfigOption
 from scanner.errors import UsageError
 from scanner.finding import Severity
 from scanner.formats.snapshot import Snapshot, parse_snapshot, read_snapshot
@@ -30,6 +30,20 @@ from scanner.settings import (
 )
 from scanner.wiring import open_store
 
+EXIT_CODES: Final = """Exit codes:
+
+0  done
+
+1  violations at or above --fail-on
+
+2  a mistake in the command, the environment or a policy
+
+3  the scan failed or is incomplete
+
+4  an alert was not delivered; the next scan tries again
+
+5  a key that was due was not revoked
+"""
 _OF_A_WALK: Final = {
     "concurrency": "--concurrency",
     "deadline": "--deadline",
@@ -133,20 +147,7 @@ def scan(
     redact_emails: RedactOption = False,
     verbose: _Verbose = False,
 ) -> None:
-    """Scan the organization of OPENAI_ADMIN_KEY now. Reads only; changes nothing.
-
-    Exit codes:
-
-    0  done
-
-    1  violations at or above --fail-on
-
-    2  a mistake in the command, the environment or a policy
-
-    3  the scan failed or is incomplete
-
-    4  an alert was not delivered; the next scan tries again
-    """
+    """Scan the organization of OPENAI_ADMIN_KEY now. Changes nothing, but where it was told to."""
     policies = load_policies(policy or ["baseline"])
     outputs = read_outputs(output or [], snapshot)
     off = [_optional(name) for name in skip or []]
@@ -161,8 +162,8 @@ def scan(
         raise typer.Exit(conclude(*again, fail_on))
     plan = make_plan(policies, everything=collect == "all", for_later=bool(snapshot), skip=off)
     settings = read_settings(os.environ, concurrency=concurrency, minutes=deadline)
-    alerts = read_alerts(config, partial(seen_again, policy, store, organization))
-    with remembering(settings, kept, organization, alerts, is_dry=dry_run) as memory:
+    seen = partial(seen_again, policy, store, organization)
+    with remembering(settings, kept, organization, config, seen, is_dry=dry_run) as memory:
         done = report(live(settings, plan, is_verbose=verbose), memory=memory)
     raise typer.Exit(conclude(*done, fail_on))
 

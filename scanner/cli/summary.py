@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scanner.cli.console import counted, inert, tell
+from scanner.cli.revocation_shown import print_revocation
 from scanner.durations import format_duration
 from scanner.finding import Finding, Severity
 from scanner.inventory import by_collection, is_complete
@@ -47,6 +48,8 @@ def print_summary(result: ScanResult, console: Console, *, shows_all: bool) -> N
     if result.history:
         _print_history(result.history, console)
     _print_exceptions(result, console)
+    if result.revocation:
+        print_revocation(result.revocation, console)
     _print_undetermined(result, console)
     _print_coverage(result, console)
 

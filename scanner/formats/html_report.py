@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
+from scanner.announce_acts import in_words as in_words_of_act
 from scanner.bundled import bundled
 from scanner.display import visible
 from scanner.durations import format_duration
@@ -143,6 +144,7 @@ def _environment() -> Environment:
         "words": in_words,
         "filter": lambda value, name: urlencode({name: visible(value)}),
         "excepted": _excepted,
+        "act_words": in_words_of_act,
     }
     return environment
 

@@ -22,6 +22,7 @@ from scanner.formats.report_rows import (
     ToolRow,
     TotalsRow,
 )
+from scanner.formats.revocation_rows import revocation_row
 from scanner.inventory import Coverage, Key, Project, Unknown, by_collection
 from scanner.lifecycle import Standing
 from scanner.result import ScanResult
@@ -81,6 +82,7 @@ def report_of(result: ScanResult) -> Report:
         exceptions=[_exception(tally) for tally in result.exceptions],
         findings=[_finding(f, standings.get(f.fingerprint)) for f in result.findings],
         history=history_row(result.history) if result.history else None,
+        revocation=revocation_row(result.revocation) if result.revocation else None,
     )
 
 

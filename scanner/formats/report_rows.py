@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from scanner.formats.revocation_rows import RevocationRow
 from scanner.lifecycle import Resolution, State
 
 
@@ -246,6 +247,7 @@ class Report(_Row):
     exceptions: list[ExceptionRow]
     findings: list[FindingRow]
     history: HistoryRow | None
+    revocation: RevocationRow | None
 
     model_config = ConfigDict(
         frozen=True,

@@ -248,6 +248,18 @@ def parse_page(body: bytes, page: type[Page[Item]]) -> Page[Item]:
         raise MalformedBodyError(_explain(body, first["loc"], first["msg"])) from None
 
 
+Thing = TypeVar("Thing", WireUser, WireServiceAccount, WireProjectKey, WireAdminKey)
+
+
+def parse_one(body: bytes, kind: type[Thing]) -> Thing:
+    """Read one object that is no page; raise MalformedBodyError naming the field that is wrong."""
+    try:
+        return kind.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise MalformedBodyError(_explain(body, first["loc"], first["msg"])) from None
+
+
 def _explain(body: bytes, place: tuple[int | str, ...], message: str) -> str:
     """Say where in the body the mistake stands: `key_abc: owner.type: Input should be ...`."""
     match place:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Final
 
 from scanner.finding import ExceptionText, RuleText, Severity
 from scanner.inventory import Collection
@@ -20,6 +21,17 @@ class Response:
 
     revoke: Method
     after: timedelta
+
+    @property
+    def needs(self) -> frozenset[Collection]:
+        """What else is to be known of a key: a second witness, or what it was allowed before."""
+        return _NEEDS.get(self.revoke, frozenset())
+
+
+_NEEDS: Final = {
+    Method.DELETE: frozenset({Collection.USAGE}),
+    Method.RESTRICT: frozenset({Collection.AUDIT_LOGS}),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

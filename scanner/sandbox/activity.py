@@ -91,10 +91,13 @@ def _costs(key_id: str | None, rows: list[KeyDay]) -> Body:
 def audit_entries(organization: SandboxOrganization, request: Request) -> list[AuditEntry]:
     """Return the audit log's entries that a request asks for, newest first."""
     types = request.many("event_types")
+    targets = request.many("resource_ids")
     after = request.number("effective_at[gte]") or 0
     entries = (
         entry
         for entry in organization.audit_log
-        if entry.at >= after and (not types or entry.type in types)
+        if entry.at >= after
+        and (not types or entry.type in types)
+        and (not targets or entry.details.get("id") in targets)
     )
     return sorted(entries, key=lambda entry: (-entry.at, entry.id))

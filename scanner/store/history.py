@@ -13,7 +13,9 @@ from scanner.compare import as_of
 from scanner.errors import StoreError, UsageError
 from scanner.lifecycle import Case, Event, History, Night, State
 from scanner.ports import Lease, Past
+from scanner.receipt import Act, Entry
 from scanner.store.database import Database, upserting
+from scanner.store.journal import SqlJournal, acts_of, journals
 from scanner.store.locks import extend, holding
 from scanner.store.outbox import SqlOutbox, enqueue
 from scanner.store.rows import (
@@ -136,6 +138,18 @@ class SqlStore:
                 connection.execute(insert(events), [row_of_event(one, night) for one in part])
             enqueue(connection, lease.organization, night.started_at, drafts)
             _forget(connection, lease.organization, self._keeping, night.started_at)
+
+    def acts(self, organization: str) -> tuple[Act, ...]:
+        """Return all that was ever done to the organization's keys, oldest first."""
+        return acts_of(journals(self._database).get(organization, ()))
+
+    def journals(self) -> dict[str, tuple[Entry, ...]]:
+        """Return each organization's journal as it is kept, whether its chain holds or not."""
+        return journals(self._database)
+
+    def journal(self, lease: Lease) -> SqlJournal:
+        """Return where it is noted what is done to keys."""
+        return SqlJournal(self._database, lease, self._lease)
 
     def find(self, name: str, organization: str | None = None) -> Night:
         """Return the scan with that id or beginning of an id; the `latest`; or its `previous`.

@@ -96,7 +96,7 @@ class SqlOutbox:
                 _announce(connection, lease.organization, delivery, at)
 
     def announced(self, organization: str) -> dict[str, datetime]:
-        """Return when each finding was first told of since it was last found anew."""
+        """Return when people were first told what is to become of each key, by the finding."""
         query = select(announcements).where(announcements.c.organization == organization)
         with self._database.reading() as connection:
             return {row.fingerprint: row.announced_at for row in connection.execute(query)}
@@ -134,9 +134,9 @@ def enqueue(
 
 
 def _announce(connection: Connection, organization: str, delivery: Delivery, at: datetime) -> None:
-    """Note when each finding that is named was first told of since it was last found anew."""
+    """Note when people were first told what is to become of a key since it was last found anew."""
     for item in delivery.draft.announcement.items:
-        if item.topic is Topic.RESOLVED:
+        if not item.revocation:
             continue
         told = upserting(connection, announcements).values(
             organization=organization, fingerprint=item.fingerprint, announced_at=at
@@ -151,8 +151,10 @@ def _announce(connection: Connection, organization: str, delivery: Delivery, at:
 
 
 def _id(organization: str, draft: Draft) -> str:
-    """Return the same for the same scan, route and target: 32 hexadecimal digits."""
-    named = f"{organization}\0{draft.announcement.scan_id}\0{draft.route}\0{draft.target}"
+    """Return the same for the same scan, route, target and entry: 32 hexadecimal digits."""
+    told = draft.announcement
+    named = f"{organization}\0{told.scan_id}\0{draft.route}\0{draft.target}"
+    named += f"\0{told.entry}" if told.entry else ""
     return hashlib.sha256(named.encode(errors="surrogatepass")).hexdigest()[:32]
 
 
@@ -176,6 +178,8 @@ def _row_of(announcement: Announcement) -> dict[str, Any]:
             {**item._asdict(), "since": item.since.isoformat()} for item in announcement.items
         ],
         "gaps": list(announcement.gaps),
+        "notices": list(announcement.notices),
+        "entry": announcement.entry,
     }
 
 
@@ -191,6 +195,8 @@ def _announcement(row: Mapping[str, Any]) -> Announcement:
         counts={Topic(one): count for one, count in row["counts"].items()},
         items=tuple(_item(item) for item in row["items"]),
         gaps=tuple(row["gaps"]),
+        notices=tuple(row.get("notices", ())),
+        entry=row.get("entry", 0),
     )
 
 

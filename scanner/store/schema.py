@@ -146,30 +146,24 @@ locks = Table(
 )
 """Times here are the database's own clock, in Unix seconds: machines disagree about the time."""
 
-plans = Table(
-    "plans",
+journal = Table(
+    "journal",
     metadata,
-    _text("plan_id", key=True),
-    _text("scan_id"),
-    _text("organization"),
-    _moment("made_at"),
-    Column("content", JSON, nullable=False),
-    Index("plans_by_night", "organization", "made_at"),
+    _text("organization", key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    _text("before"),
+    _text("hash"),
+    _text("content"),
 )
+"""What was done to keys: a chain for each organization, in which nothing is ever changed."""
 
-receipts = Table(
-    "receipts",
+journal_told = Table(
+    "journal_told",
     metadata,
-    _text("receipt_id", key=True),
-    Column("plan_id", Text, ForeignKey("plans.plan_id"), nullable=False),
-    _text("organization"),
-    _text("key_id"),
-    _text("method"),
-    _text("state"),
-    _moment("at"),
-    Column("content", JSON, nullable=False),
-    Index("receipts_by_key", "organization", "key_id"),
+    _text("organization", key=True),
+    _count("number"),
 )
+"""Up to which entry people were told of it."""
 
 deliveries = Table(
     "deliveries",
@@ -197,4 +191,4 @@ announcements = Table(
     _text("fingerprint", key=True),
     _moment("announced_at"),
 )
-"""When people were first told of a finding since it was last found anew."""
+"""When people were first told that a key will be revoked, since the finding was last found anew."""

@@ -1,107 +1,235 @@
-"""The plan of revocations through the real command: it tells, and changes nothing."""
+"""Revocation through the real commands: planned, applied, enforced, noted, taken back."""
 
 import json
+import os
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine, text
 
-from tests.alerts.fake_slack.driving import TOKEN, Driven, stage
-from tests.cli.running import Ran, keyvigil, sandbox
+from scanner.receipt import seal
+from tests.cli.running import keyvigil
+from tests.revocation.commands import Desk, desk
 
 pytestmark = pytest.mark.slow
 
-POLICY = """\
-policy: mine
-extends: [baseline]
-rules:
-  - id: key-never-used
-    respond: { revoke: expire, after: 7d }
-"""
-
-
-@pytest.fixture(scope="module")
-def organization() -> Iterator[dict[str, str]]:
-    with sandbox("--projects", "3", "--keys-per-project", "9") as settings:
-        yield settings
-
-
-@pytest.fixture(scope="module")
-def slack() -> Iterator[Driven]:
-    with stage() as play:
-        yield play()
-
 
 @pytest.fixture
-def own(organization: dict[str, str], tmp_path: Path) -> dict[str, str]:
-    (tmp_path / "mine.yaml").write_text(POLICY)
-    return {
-        **organization,
-        "KEYVIGIL_STORE": str(tmp_path / "history.db"),
-        "KEYVIGIL_POLICY": "mine.yaml",
-        "NO_PROXY": "127.0.0.1",
-    }
+def own(tmp_path: Path) -> Iterator[Desk]:
+    with desk(tmp_path) as made:
+        yield made
 
 
-def plan(own: dict[str, str], folder: Path, *more: str) -> Ran:
-    return keyvigil("revoke", "plan", *more, env=own, cwd=folder)
-
-
-def document(own: dict[str, str], folder: Path) -> dict[str, Any]:
-    ran = plan(own, folder, "--json")
+def planned(own: Desk) -> dict[str, Any]:
+    ran = own.run("scan", KEYVIGIL_REVOCATION="off")
     assert ran.code == 0, ran.err
-    read: dict[str, Any] = json.loads(ran.out)
+    ran = own.run("revoke", "plan", "--output", "plan.json")
+    assert ran.code == 0, ran.err
+    read: dict[str, Any] = json.loads((own.folder / "plan.json").read_text())
     return read
 
 
-def test_of_what_nobody_was_told_nothing_is_planned(own: dict[str, str], tmp_path: Path) -> None:
-    assert keyvigil("scan", env=own, cwd=tmp_path).code == 0
-    made = document(own, tmp_path)
-    assert (made["due"], made["waiting"]) == ([], [])
-    assert made["held"]
-    assert all("nobody was told of the finding yet" in held["reasons"] for held in made["held"])
-    shown = plan(own, tmp_path)
-    assert "Let be: " in shown.out
-    assert "Revocation is off" in shown.err
+def test_a_plan_is_told_and_written_and_changes_nothing(own: Desk) -> None:
+    made = planned(own)
+    assert [one["key"]["id"] for one in made["due"]] == [own.cast.old.id]
+    assert (own.folder / "plan.json").stat().st_mode & 0o777 == 0o600
+    shown = own.run("revoke", "plan")
+    assert "Due: 1 key" in shown.out
+    assert json.loads(own.run("revoke", "plan", "--json").out) == made
+    assert own.stage.organization.writes == []
 
 
-def test_what_was_told_waits_for_its_time(
-    own: dict[str, str], tmp_path: Path, slack: Driven
-) -> None:
-    told = {
-        **own,
-        "KEYVIGIL_SLACK_TOKEN": TOKEN,
-        "KEYVIGIL_SLACK_CHANNEL": "#alerts",
-        "KEYVIGIL_SLACK_API_URL": slack.address.api_url,
-    }
-    (tmp_path / "keyvigil.yaml").write_text("revocation: { mode: plan }\n")
-    assert keyvigil("scan", env=told, cwd=tmp_path).code == 0
-    made = document(own, tmp_path)
-    assert made["due"] == []
-    assert {action["method"] for action in made["waiting"]} == {"expire"}
-    shown = plan(own, tmp_path, "--output", "plan.json")
-    assert "Waiting: " in shown.out
-    assert shown.err.strip() == "Wrote plan.json"
-    assert json.loads((tmp_path / "plan.json").read_text()) == made
-    assert (tmp_path / "plan.json").stat().st_mode & 0o777 == 0o600
-
-
-def test_a_mistake_in_the_bounds_is_told_at_its_place(own: dict[str, str], tmp_path: Path) -> None:
-    (tmp_path / "keyvigil.yaml").write_text("revocation:\n  mode: enforce\n  max_keys: many\n")
-    ran = plan(own, tmp_path)
+def test_a_mistake_in_the_bounds_is_told_at_its_place(own: Desk) -> None:
+    (own.folder / "keyvigil.yaml").write_text("revocation:\n  mode: enforced\n  max_keys: many\n")
+    ran = own.run("revoke", "plan")
     assert ran.code == 2
     assert ran.err.splitlines()[:2] == [
-        "keyvigil.yaml:2:9: 'mode' is never 'enforce'; known: off, plan",
+        "keyvigil.yaml:2:9: 'mode' is never 'enforced'; did you mean 'enforce'?",
         "keyvigil.yaml:3:13: 'max_keys' is a whole number of keys a day; 0 revokes none",
     ]
 
 
-def test_without_a_rule_that_asks_there_is_nothing_to_say(
-    own: dict[str, str], tmp_path: Path
-) -> None:
-    baseline = {**own, "KEYVIGIL_POLICY": "baseline"}
-    assert keyvigil("scan", env=baseline, cwd=tmp_path).code == 0
-    ran = plan(baseline, tmp_path)
+def test_an_enforced_night_revokes_notes_and_reports(own: Desk) -> None:
+    ran = own.run("scan", "--output", "html=report.html", "--output", "json=report.json")
+    assert ran.code == 0, ran.err
+    assert own.stage.written() == [("POST", own.cast.old.id)]
+    assert own.cast.sibling.expires_at is None
+    assert f"{own.cast.old.id}  backend in chat: set to expire on " in ran.out
+    report = json.loads((own.folder / "report.json").read_text())
+    (act,) = report["revocation"]["acts"]
+    assert (act["key_id"], act["result"]) == (own.cast.old.id, "done")
+    assert act["request_id"].startswith("req_sandbox_")
+    assert act["receipt"] in (own.folder / "report.html").read_text()
+    again = own.run("scan")
+    assert again.code == 0
+    assert own.stage.written() == [("POST", own.cast.old.id)]
+    assert f"(receipt {act['receipt']})" in own.run("revoke", "journal").out
+
+
+def test_a_dry_run_asks_for_nothing_but_to_read(own: Desk) -> None:
+    planned(own)
+    assert own.run("scan", "--dry-run").code == 0
+    ran = own.run("revoke", "apply", "plan.json", "--dry-run")
+    assert ran.code == 0, ran.err
+    assert f"{own.cast.old.id} would be set to expire now; nothing was changed" in ran.out
+    assert all(asked.startswith("GET ") for asked in own.stage.api.asked)
+    assert own.run("revoke", "journal").out == "Nothing was ever done to a key.\n"
+
+
+def test_a_plan_is_applied_by_whoever_says_yes(own: Desk) -> None:
+    own.settle_for("plan")
+    planned(own)
+    nobody = own.run("revoke", "apply", "plan.json")
+    assert nobody.code == 2
+    assert "nobody is there to say yes" in nobody.err
+    assert own.stage.organization.writes == []
+    ran = own.run("revoke", "apply", "plan.json", "--yes")
+    assert ran.code == 0, ran.err
+    assert own.stage.written() == [("POST", own.cast.old.id)]
+    again = own.run("revoke", "apply", "plan.json", "--yes")
+    assert again.code == 0
+    assert "it was revoked already" in again.out
+    assert own.stage.written() == [("POST", own.cast.old.id)]
+
+
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [
+        ("edited", "was edited"),
+        ("no plan", "is no plan of revocations"),
+        ("absent", "cannot be read"),
+        ("late", "The plan held until"),
+        ("policy", "made by other policies"),
+        ("off", "Revocation is off"),
+        ("switch", "Revocation is off"),
+        ("organization", "The plan is for Other"),
+    ],
+)
+def test_a_plan_that_does_not_hold_is_refused(own: Desk, how: str, says: str) -> None:
+    made = planned(own)
+    extra = {}
+    if how == "edited":
+        made["due"][0]["key"]["id"] = own.cast.sibling.id
+    elif how == "late":
+        made["expires_at"] = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
+    elif how == "organization":
+        made["organization"] = "Other"
+    elif how == "off":
+        own.settle_for('"off"')
+    elif how == "switch":
+        extra = {"KEYVIGIL_REVOCATION": "off"}
+    elif how == "policy":
+        policy = own.folder / "mine.yaml"
+        policy.write_text(policy.read_text().replace("7d", "1d"))
+    if how in ("late", "organization"):
+        del made["digest"]
+        made["digest"] = sealed(made)
+    (own.folder / "plan.json").write_text("{}" if how == "no plan" else json.dumps(made))
+    name = "absent.json" if how == "absent" else "plan.json"
+    ran = own.run("revoke", "apply", name, "--yes", **extra)
+    assert ran.code == 2
+    assert says in ran.err
+    assert own.stage.organization.writes == []
+
+
+def sealed(document: dict[str, Any]) -> str:
+    """Seal a plan as whoever wrote it would."""
+    import hashlib  # noqa: PLC0415 - only here
+
+    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+@pytest.mark.parametrize("what", ["file", "switch"])
+def test_the_kill_switch_stops_a_night(own: Desk, what: str) -> None:
+    extra = {}
+    if what == "file":
+        (own.folder / "keyvigil.stop").touch()
+    else:
+        extra = {"KEYVIGIL_REVOCATION": "off"}
+    ran = own.run("scan", **extra)
+    assert ran.code == 0, ran.err
+    assert own.stage.organization.writes == []
+    assert ("there is the stop file" in ran.out) is (what == "file")
+
+
+def test_more_than_the_bounds_allow_ends_with_five(own: Desk) -> None:
+    (own.folder / "keyvigil.yaml").write_text("revocation: { mode: enforce }\n")
+    ran = own.run("scan")
+    assert ran.code == 5
+    assert "max_percent is 1: none is revoked" in ran.err
+    assert own.stage.organization.writes == []
+
+
+def test_what_the_api_refuses_ends_with_five(own: Desk) -> None:
+    own.stage.api.faults = [400]
+    ran = own.run("scan")
+    assert ran.code == 5
+    assert "was to be set to expire: refused" in ran.err
+    assert own.run("scan").code == 0
+
+
+def test_an_expiry_is_taken_back_and_that_is_noted_too(own: Desk) -> None:
+    assert own.run("scan").code == 0
+    receipt = json.loads(own.run("revoke", "journal", "--json").out.splitlines()[0])
+    name = json.loads(receipt["content"])["intent"]["receipt"]
+    ran = own.run("revoke", "undo", name, KEYVIGIL_REVOCATION="off")
+    assert ran.code == 0, ran.err
+    assert f"takes {name} back" in ran.out
+    assert "as late as can be" in ran.err
+    assert own.cast.old.expires_at is not None
+    left = own.cast.old.expires_at - datetime.now(UTC).timestamp()
+    assert 364 * 86_400 < left <= 365 * 86_400
+    again = own.run("revoke", "undo", name)
+    assert again.code == 2
+    assert "was taken back already" in again.err
+    assert own.run("scan").code == 0
+    assert len(own.stage.written()) == 2
+    plan = json.loads(own.run("revoke", "plan", "--json").out)
+    assert "its revocation was taken back" in plan["held"][0]["reasons"][0]
+
+
+def test_an_unknown_receipt_is_told(own: Desk) -> None:
+    ran = own.run("revoke", "undo", "nothing")
+    assert ran.code == 2
+    assert "There is no receipt 'nothing'." in ran.err
+
+
+def test_the_journal_shows_whoever_wrote_to_it(own: Desk) -> None:
+    assert own.run("scan").code == 0
+    good = own.run("revoke", "journal", "verify")
+    assert good.code == 0
+    assert "Acme: 2 entries, unbroken. Last hash: " in good.out
+    rows = [json.loads(line) for line in own.run("revoke", "journal", "--json").out.splitlines()]
+    assert [row["hash"] for row in rows] == [seal(row["before"], row["content"]) for row in rows]
+    engine = create_engine(f"sqlite:///{own.folder / 'history.db'}")
+    with engine.begin() as connection:
+        forged = text(
+            "UPDATE journal SET content = replace(content, 'done', 'failed') WHERE number = 2"
+        )
+        connection.execute(forged)
+    engine.dispose()
+    bad = own.run("revoke", "journal", "verify")
+    assert bad.code == 3
+    assert "The journal was changed: Acme at entry 2." in bad.err
+    ran = own.run("scan")
+    assert ran.code == 3
+    assert "was changed at entry 2" in ran.err
+    assert len(own.stage.written()) == 1
+
+
+def test_without_a_rule_that_asks_there_is_nothing_to_say(own: Desk) -> None:
+    assert own.run("scan", KEYVIGIL_POLICY="baseline").code == 0
+    ran = own.run("revoke", "plan", KEYVIGIL_POLICY="baseline")
     assert ran.code == 0
     assert ran.out.startswith("No rule of the policy asks for a revocation")
+
+
+def test_revocation_without_a_history_is_refused(own: Desk) -> None:
+    ran = own.run("scan", "--store", "none")
+    assert ran.code == 2
+    assert "--store none, and revocation" in ran.err
+    assert keyvigil("revoke", "journal", env={"KEYVIGIL_STORE": os.devnull + "/x"}).code == 2

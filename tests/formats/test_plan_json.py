@@ -47,6 +47,7 @@ PLAN = Plan(
             method=Method.DELETE,
             rule="key-too-old",
             fingerprint="1" * 32,
+            after=timedelta(days=14),
             reasons=("it is protected", "nobody was told of the finding yet"),
         ),
     ),

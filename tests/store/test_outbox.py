@@ -96,7 +96,9 @@ def test_announced_is_when_it_was_first_told_since_it_was_last_found_anew(place:
     """A second route, a reminder and an escalation leave it; found anew, it starts again."""
     store, outbox = a_store(place), a_store(place).outbox
     found = next(a_draft(seed) for seed in range(99) if a_draft(seed).announcement.items)
-    item = found.announcement.items[0]._replace(topic=Topic.NEW, since=NOW)
+    item = found.announcement.items[0]._replace(
+        topic=Topic.NEW, since=NOW, revocation="will be deleted"
+    )
     nights = [
         (item, 1),
         (item, 2),

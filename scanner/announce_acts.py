@@ -1,0 +1,105 @@
+"""What is told of revocations that were made, or were not as planned. Pure."""
+
+from collections import Counter, defaultdict
+from collections.abc import Container, Iterable, Iterator, Sequence
+
+from scanner.announcement import MOST_ITEMS, Announcement, Draft, Item, Route, Sink, Topic
+from scanner.receipt import Act, Result
+from scanner.result import ScanResult
+from scanner.revocation import Method
+from scanner.routing import passes_intent
+
+
+def drafts_of_acts(
+    result: ScanResult, receipts: Container[str], routes: Iterable[Route], entry: int
+) -> tuple[Draft, ...]:
+    """Return what each route is told of these receipts, the latest in that entry of the journal.
+
+    Owners hear of their own keys; the others, too, of what went otherwise than planned.
+    """
+    done = result.revocation.acts if result.revocation else ()
+    acts = tuple(act for act in done if act.intent.receipt in receipts)
+    return tuple(draft for route in routes for draft in _of_route(result, acts, route, entry))
+
+
+def _of_route(result: ScanResult, acts: Sequence[Act], route: Route, entry: int) -> Iterator[Draft]:
+    notices = tuple(_notices(acts))
+    items = [
+        _item(act, result) for act in acts if _is_done(act) and passes_intent(act.intent, route)
+    ]
+    if route.sink is not Sink.SLACK_OWNERS:
+        if items or notices:
+            yield Draft(route.name, route.sink, "", _announced(result, items, notices, entry))
+        return
+    of_owner: defaultdict[str, list[Item]] = defaultdict(list)
+    for item in items:
+        of_owner[item.owner_email.casefold()].append(item)
+    for owner, own in sorted(of_owner.items()):
+        yield Draft(route.name, route.sink, owner, _announced(result, own, (), entry))
+
+
+def _announced(
+    result: ScanResult, items: Sequence[Item], notices: tuple[str, ...], entry: int
+) -> Announcement:
+    totals = result.totals()
+    return Announcement(
+        scan_id=result.id,
+        organization=result.organization or "OpenAI organization",
+        at=result.started_at,
+        policies=result.policies,
+        keys=result.keys,
+        keys_violating=totals.keys_violating,
+        by_severity=totals.by_severity,
+        counts=dict(Counter(item.topic for item in items)),
+        items=tuple(items[:MOST_ITEMS]),
+        notices=notices,
+        entry=entry,
+    )
+
+
+def _is_done(act: Act) -> bool:
+    return act.outcome is not None and act.outcome.result is Result.DONE and not act.intent.undoes
+
+
+def _item(act: Act, result: ScanResult) -> Item:
+    intent = act.intent
+    titles = {tally.rule.id: tally.rule.title for tally in result.rules}
+    return Item(
+        fingerprint=intent.fingerprint,
+        topic=Topic.REVOKED,
+        severity=intent.severity,
+        before=None,
+        rule=intent.rule,
+        title=titles.get(intent.rule, intent.rule),
+        fix="",
+        evidence=intent.evidence,
+        key_id=intent.key_id,
+        key_name=intent.key_name,
+        redacted_value=intent.redacted_value,
+        project=intent.project,
+        owner=intent.owner,
+        owner_email=intent.owner if "@" in intent.owner else "",
+        since=intent.at,
+        resolution=in_words(act),
+    )
+
+
+def in_words(act: Act) -> str:
+    """Say what became of a key: `set to expire on 2026-12-01 (receipt 2026...)`."""
+    intent, outcome = act
+    receipt = f"receipt {intent.receipt}"
+    if outcome is None:
+        return f"asked for, and no answer yet shows whether it was done ({receipt})"
+    if outcome.result is not Result.DONE:
+        return f"{outcome.result.value}: {outcome.note} ({receipt})"
+    until = outcome.expires_at if intent.method is Method.EXPIRE else None
+    when = f" on {until:%Y-%m-%d}" if until else ""
+    return f"{intent.method.words}{when} ({receipt})"
+
+
+def _notices(acts: Iterable[Act]) -> Iterator[str]:
+    """Yield what was not done as planned: refused, failed, or nobody knows."""
+    for act in acts:
+        if act.outcome is None or act.outcome.result is not Result.DONE:
+            name = act.intent.key_name or act.intent.key_id
+            yield f"{name} in {act.intent.project or 'the organization'}: {in_words(act)}"

@@ -1,0 +1,78 @@
+"""Plans and what came of them on the terminal."""
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.text import Text
+
+from scanner.announce_acts import in_words
+from scanner.cli.console import counted, inert, tell
+from scanner.receipt import Act, Result, Revocation, Spared
+from scanner.revocation import Action, Held, Mode, Plan
+
+
+def print_plan(plan: Plan, console: Console) -> None:
+    """Print what is due, what waits, and what is let be with every reason."""
+    if not (plan.due or plan.waiting or plan.held):
+        console.print("No rule of the policy asks for a revocation of anything that was found.")
+        return
+    if plan.refusal:
+        tell(console, Text.assemble(("Nothing is due: ", "bold red"), inert(f"{plan.refusal}.")))
+    _print_actions("Due", plan.due, console)
+    _print_actions("Waiting", plan.waiting, console)
+    if plan.held:
+        console.print(Text(f"Let be: {counted(len(plan.held), 'key')}", style="bold"))
+        for held in plan.held:
+            tell(console, inert(f"  {_line(held)}"))
+            for reason in held.reasons:
+                tell(console, inert(f"    {reason}", "dim"))
+
+
+def print_revocation(revocation: Revocation, console: Console) -> None:
+    """Print in a few lines how it stands, and what was done since the scan before."""
+    plan = revocation.plan
+    counts = (
+        (len(plan.due) if revocation.mode is Mode.PLAN else 0, "due"),
+        (len(plan.waiting), "waiting"),
+        (len(plan.held), "let be"),
+    )
+    said = ", ".join(f"{count:,} {word}" for count, word in counts if count) or "nothing to do"
+    console.print(f"Revocation ({revocation.mode.value}): {said}.")
+    if plan.refusal:
+        tell(console, inert(f"  {plan.refusal}.", "bold red"))
+    for act in revocation.acts:
+        print_act(act, console)
+    for spared in revocation.spared:
+        print_spared(spared, console)
+
+
+def print_act(act: Act, console: Console) -> None:
+    """Print what became of a key."""
+    intent, outcome = act
+    where = intent.project or "the organization"
+    name = f"{intent.key_id}  {intent.key_name or 'unnamed'} in {where}"
+    is_done = outcome is not None and outcome.result is Result.DONE
+    taken_back = f", which takes {intent.undoes} back" if intent.undoes else ""
+    said = f"  {name}: {in_words(act)}{taken_back}"
+    tell(console, inert(said, "" if is_done else "bold red"))
+
+
+def print_spared(spared: Spared, console: Console) -> None:
+    """Print which key was let be at the last moment, and why."""
+    tell(console, inert(f"  {_line(spared.action)}: let be, {spared.reason}", "yellow"))
+
+
+def _print_actions(heading: str, actions: Iterable[Action], console: Console) -> None:
+    listed = tuple(actions)
+    if not listed:
+        return
+    console.print(Text(f"{heading}: {counted(len(listed), 'key')}", style="bold"))
+    for action in listed:
+        tell(console, inert(f"  {_line(action)}"))
+        when = f"{action.due_at:%Y-%m-%d %H:%M} UTC, told {action.announced_at:%Y-%m-%d %H:%M}"
+        tell(console, inert(f"    {action.method.value} on {when}; {action.evidence}", "dim"))
+
+
+def _line(one: Action | Held) -> str:
+    where = one.project or "the organization"
+    return f"{one.key_id}  {one.key_name or 'unnamed'} in {where}, {one.owner or 'owner unknown'}"

@@ -1,0 +1,152 @@
+"""`keyvigil revoke apply`: a plan that somebody looked at, carried out."""
+
+import os
+import sys
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from scanner.cli.console import ExitCode, counted, inert, out, say, show_error, tell, worst
+from scanner.cli.memory import Memory, OrganizationOption, StoreOption, remembering
+from scanner.cli.report import PoliciesOption, seen_again
+from scanner.cli.revocation_shown import print_act, print_plan, print_spared
+from scanner.cli.revoking import carried_out, failed, hands, scene_of, with_acts, with_plan
+from scanner.cli.run import live
+from scanner.cli.telling import ConfigOption
+from scanner.cli.telling import tell as tell_people
+from scanner.enforce import rehearse
+from scanner.errors import KeyVigilError, UsageError
+from scanner.formats.plan_json import ApprovedPlan, read_plan
+from scanner.plan import make_plan
+from scanner.policy.model import Policy
+from scanner.policy_files import load_policies
+from scanner.ports import Lease
+from scanner.receipt import Spared
+from scanner.remedy import Scene, digest_of, make_plan_of_revocation
+from scanner.revocation import Mode, Plan
+from scanner.scan import compared, scan
+from scanner.settings import read_settings, read_store_settings
+from scanner.wiring import now
+
+_ANEW: Final = "Plan anew: keyvigil revoke plan --output plan.json"
+
+
+def apply(
+    file: Annotated[Path, typer.Argument(metavar="PLAN", help="What revoke plan wrote.")],
+    config: ConfigOption = None,
+    policy: PoliciesOption = None,
+    store: StoreOption = None,
+    organization: OrganizationOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before the first key.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Look at each key again, and change nothing.")
+    ] = False,
+) -> None:
+    """Carry out a plan: what is in it and, after a fresh walk, still due.
+
+    Exits 5 if a key was not revoked as planned.
+    """
+    approved = read_plan(file)
+    policies = load_policies(policy or ["baseline"])
+    _refuse_outdated(approved, policies)
+    settings, kept = read_settings(os.environ), read_store_settings(os.environ, store)
+    again = partial(seen_again, policy, store, organization)
+    with remembering(settings, kept, organization, config, again, is_dry=dry_run) as memory:
+        if memory is None or memory.bounds.mode is Mode.OFF:
+            raise UsageError(
+                "Revocation is off, and nothing was done.",
+                help="Set revocation.mode in keyvigil.yaml to plan or enforce; KEYVIGIL_REVOCATION"
+                " must not be set.",
+            )
+        scene = _seen_now(memory, policies)
+        plan = _approved_of(scene, approved)
+        print_plan(plan, out)
+        if memory.lease is None:
+            _rehearse(scene, plan, memory)
+            raise typer.Exit
+        if plan.due:
+            _confirm(plan, memory.organization, is_sure=yes)
+        raise typer.Exit(_carry_out(scene, plan, memory, memory.lease))
+
+
+def _refuse_outdated(approved: ApprovedPlan, policies: tuple[Policy, ...]) -> None:
+    """Raise UsageError for a plan whose time is over, or that other policies made."""
+    if now() >= approved.expires_at:
+        until = f"{approved.expires_at:%Y-%m-%d %H:%M} UTC"
+        raise UsageError(f"The plan held until {until}: nothing was done.", help=_ANEW)
+    if digest_of(policies) != approved.policies:
+        raise UsageError(
+            "The plan was made by other policies than these: nothing was done.",
+            help=f"Name those that the scan was judged by with --policy, or {_ANEW.lower()}",
+        )
+
+
+def _seen_now(memory: Memory, policies: tuple[Policy, ...]) -> Scene:
+    """Walk the organization and judge it as it is now; nothing is recorded."""
+    if memory.settings is None:
+        raise UsageError("There is no way to the keys.")
+    source = live(memory.settings, make_plan(policies))
+    scanned = scan(source.collect, policies, source.clock(), source.clock)
+    result = compared(scanned, memory.store, memory.organization)
+    scene = scene_of(result, scanned, memory)
+    return replace(scene, result=with_plan(scene))
+
+
+def _approved_of(scene: Scene, approved: ApprovedPlan) -> Plan:
+    """Return what is due now of what was approved: the same key, in the same way, by the same rule.
+
+    Raise UsageError if it is the plan of another organization.
+    """
+    plan = make_plan_of_revocation(scene, only={key_id for key_id, _, _ in approved.due})
+    if plan.organization != approved.organization:
+        raise UsageError(
+            f"The plan is for {approved.organization}, and this is {plan.organization}: nothing was"
+            " done.",
+            help="Check OPENAI_ADMIN_KEY.",
+        )
+    due = tuple(a for a in plan.due if (a.key_id, a.method, a.rule) in approved.due)
+    return replace(plan, due=due)
+
+
+def _rehearse(scene: Scene, plan: Plan, memory: Memory) -> None:
+    """Look at each key again and print what would be done; ask for nothing but to read."""
+    none = Lease(organization=memory.organization, holder="nobody", token=0)  # writes nothing
+    with hands(memory, memory.store.journal(none), none.holder) as acting:
+        for meant in rehearse(scene, plan, acting):
+            if isinstance(meant, Spared):
+                print_spared(meant, out)
+            else:
+                what = f"{meant.key_id} would be {meant.method.words} now"
+                tell(out, inert(f"  {what}; nothing was changed"))
+
+
+def _confirm(plan: Plan, organization: str, *, is_sure: bool) -> None:
+    """Let a person say yes; raise UsageError where there is none to ask."""
+    if is_sure:
+        return
+    count = counted(len(plan.due), "key")
+    if not sys.stdin.isatty():
+        raise UsageError(
+            f"{count} of {organization} would be revoked, and nobody is there to say yes.",
+            help="--yes says it beforehand; --dry-run only looks.",
+        )
+    if not typer.confirm(f"Revoke {count} of {inert(organization).plain}?", err=True):
+        say("Nothing was done.")
+        raise typer.Exit
+
+
+def _carry_out(scene: Scene, plan: Plan, memory: Memory, lease: Lease) -> ExitCode:
+    """Revoke what is due, print what became of each key, and let people be told."""
+    failures: list[KeyVigilError] = []
+    for done in carried_out(scene, plan, memory, lease):
+        if isinstance(done, Spared):
+            print_spared(done, out)
+        else:
+            print_act(done, out)
+    result, news = with_acts(scene.result, memory, lease, masks=False)
+    failures.extend(failed(news))
+    failures.extend(tell_people(result, memory.alerts, memory.store.outbox, lease, masks=False))
+    return worst(show_error(failure) for failure in failures)

@@ -1,0 +1,116 @@
+"""`keyvigil revoke journal` and `revoke undo`: what was done to keys, and taking it back."""
+
+import json
+import os
+from functools import partial
+from typing import Annotated
+
+import typer
+
+from scanner.cli.console import counted, inert, out, say, show_error, tell, worst
+from scanner.cli.memory import OrganizationOption, StoreOption, remembering
+from scanner.cli.report import seen_again
+from scanner.cli.revocation_shown import print_act
+from scanner.cli.revoking import failed, hands
+from scanner.cli.telling import ConfigOption
+from scanner.enforce import make, settle
+from scanner.errors import StoreError, UsageError
+from scanner.receipt import Entry, broken_at
+from scanner.settings import read_settings, read_store_settings
+from scanner.undo import find, undoing
+from scanner.wiring import now, open_store
+
+journal = typer.Typer(invoke_without_command=True, help="What was done to keys.")
+
+
+@journal.callback()
+def journal_(
+    context: typer.Context,
+    store: StoreOption = None,
+    organization: OrganizationOption = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print every entry with its hash, one JSON a line.")
+    ] = False,
+) -> None:
+    """List what was done to keys, oldest first: what, when, why, by whom, and how it ended."""
+    context.obj = store, organization
+    if context.invoked_subcommand is not None:
+        return
+    from scanner.store.journal import acts_of  # noqa: PLC0415 - SQLAlchemy takes its time
+
+    kept = _journals(store, organization)
+    if as_json:
+        for name, entries in kept.items():
+            for entry in entries:
+                typer.echo(json.dumps({"organization": name, **entry._asdict()}))
+        return
+    if not kept:
+        out.print("Nothing was ever done to a key.")
+    for name, entries in kept.items():
+        out.print(inert(name, "bold"))
+        for act in acts_of(entries):
+            print_act(act, out)
+            when = f"{act.intent.at:%Y-%m-%d %H:%M} UTC by {act.intent.by}"
+            why = f"{act.intent.rule}: {act.intent.evidence}" if act.intent.rule else ""
+            tell(out, inert(f"    {when}{f'; {why}' if why else ''}", "dim"))
+
+
+@journal.command()
+def verify(context: typer.Context) -> None:
+    """Check that no entry was changed, left out or put in; print the last hash.
+
+    Entries cut off at the end show only if you kept the last number and hash. Exits 3 if broken.
+    """
+    broken = []
+    for name, entries in _journals(*context.obj).items():
+        number = broken_at(entries)
+        if number is None:
+            count = f"{counted(len(entries), 'entry').replace('entrys', 'entries')}"
+            tell(out, inert(f"{name}: {count}, unbroken. Last hash: {entries[-1].hash}"))
+        else:
+            broken.append(f"{name} at entry {number:,}")
+    if broken:
+        raise StoreError(
+            f"The journal was changed: {', '.join(broken)}.",
+            help="Nothing is revoked while it is broken. Find out who wrote to the database.",
+        )
+
+
+def undo(
+    receipt: Annotated[str, typer.Argument(metavar="RECEIPT", help="As revoke journal has it.")],
+    config: ConfigOption = None,
+    store: StoreOption = None,
+    organization: OrganizationOption = None,
+) -> None:
+    """Take a revocation back: push an expiry out again, or give a key its permissions back.
+
+    A deleted key cannot be brought back. Works also where revocation is off.
+    """
+    settings, kept = read_settings(os.environ), read_store_settings(os.environ, store)
+    again = partial(seen_again, None, store, organization)
+    with remembering(settings, kept, organization, config, again, is_dry=False) as memory:
+        if memory is None or memory.lease is None:
+            raise UsageError("Without a history there are no receipts.")
+        acts = memory.store.journal(memory.lease)
+        with hands(memory, acts, memory.lease.holder) as acting:
+            for settled in settle(acting):
+                print_act(settled, out)
+            act = find(acts.acts(), receipt)
+            intent = act.intent
+            look = acting.revoker.look(intent.key_id, intent.project_id, whole=False)
+            back = undoing(act, look.key, now(), memory.lease.holder)
+            acts.begin(back, most=0)
+            done = make(back, acting)
+    print_act(done, out)
+    outcome = done.outcome
+    if outcome and outcome.expires_at and intent.expires_at is None and back.expires_in:
+        say("It expires once more, as late as can be: the API takes no expiry away.")
+    raise typer.Exit(worst(show_error(error) for error in failed([done])))
+
+
+def _journals(store: str | None, organization: str | None) -> dict[str, tuple[Entry, ...]]:
+    settings = read_store_settings(os.environ, store)
+    if settings is None:
+        raise UsageError("There is no history to look into.", help="Leave out --store none.")
+    kept = open_store(settings, must_exist=True).journals()
+    return {name: kept[name] for name in sorted(kept) if organization in (None, name)}

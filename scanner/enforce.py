@@ -1,0 +1,171 @@
+"""A plan carried out: one key at a time, each read again and judged again right before.
+
+The order is always the same: look at the key, judge it, note the intent, change it once, look
+again, note the outcome. What the second look shows is the outcome, whatever the API answered. Where
+it shows nothing yet, the intent stays open, and a later run looks again: no change is ever asked
+for twice.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final
+
+from scanner.errors import ApiError, ApiForbidden, ApiRejected
+from scanner.inventory import Unknown
+from scanner.ports import Clock, Journal, Revoker
+from scanner.receipt import Act, Intent, Outcome, Result, Spared
+from scanner.recheck import intent_of, judged_again
+from scanner.remedy import Scene, most_a_day
+from scanner.revocation import Action, Method, Plan
+
+PATIENCE: Final = timedelta(minutes=10)
+"""How long a change may still be on its way."""
+GIVEN_UP: Final = timedelta(days=7)
+"""How long to go on looking where looking fails."""
+_CLOCKS: Final = timedelta(minutes=5)
+"""How far the API's clock and ours may be apart."""
+_BUSY: Final = 429
+_REFUSALS: Final = frozenset(range(400, 500)) - {404, 408, 409}
+"""The statuses that say for sure that nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hands:
+    """What acts: on whose behalf (`by`), and until `stopped` gives a reason not to."""
+
+    revoker: Revoker
+    journal: Journal
+    clock: Clock
+    by: str
+    stopped: Callable[[], str]
+
+
+def carry_out(scene: Scene, plan: Plan, hands: Hands) -> Iterator[Act | Spared]:
+    """Revoke what is due; yield what became of each key. Raise StoreError if it cannot be noted."""
+    for action in plan.due:
+        reason = hands.stopped()
+        yield Spared(action, reason) if reason else _revoke(scene, action, hands)
+
+
+def settle(hands: Hands) -> Iterator[Act]:
+    """Look again at each change of which nobody knows how it ended; yield what can be told now."""
+    for intent, outcome in hands.journal.acts():
+        found = None if outcome else _late_outcome(intent, hands)
+        if found is not None:
+            hands.journal.end(found)
+            yield Act(intent, found)
+
+
+def make(intent: Intent, hands: Hands) -> Act:
+    """Make a change that is noted, once; look what came of it; note that, if it can be told."""
+    request_id, error = "", None
+    try:
+        request_id = hands.revoker.change(intent)
+    except ApiError as failure:
+        request_id, error = failure.request_id or "", failure
+    outcome = _outcome(intent, hands, error)
+    if outcome is not None:
+        outcome = replace(outcome, request_id=request_id)
+        hands.journal.end(outcome)
+    return Act(intent, outcome)
+
+
+def rehearse(scene: Scene, plan: Plan, hands: Hands) -> Iterator[Intent | Spared]:
+    """Read each key that is due again, and yield what would be done; change and note nothing."""
+    for action in plan.due:
+        reason = hands.stopped()
+        yield Spared(action, reason) if reason else _meant(scene, action, hands)
+
+
+def _meant(scene: Scene, action: Action, hands: Hands) -> Intent | Spared:
+    """Read a key again and judge it once more; return what is to be done, or why it is let be."""
+    try:
+        look = hands.revoker.look(action.key_id, action.project_id or None)
+    except ApiError as error:
+        return Spared(action, f"it could not be read again: {error}")
+    known = replace(scene.known, acts=hands.journal.acts())
+    scene = replace(scene, known=known)
+    again = judged_again(scene, action, look, hands.clock())
+    if isinstance(again, str) or look.key is None:
+        return Spared(action, str(again))
+    return intent_of(scene, again, look.key, hands.clock(), hands.by)
+
+
+def _revoke(scene: Scene, action: Action, hands: Hands) -> Act | Spared:
+    intent = _meant(scene, action, hands)
+    if isinstance(intent, Spared):
+        return intent
+    if not hands.journal.begin(intent, most_a_day(len(scene.inventory.keys), scene.bounds)):
+        return Spared(action, "as many keys as a day allows were revoked already")
+    return make(intent, hands)
+
+
+def _outcome(intent: Intent, hands: Hands, error: ApiError | None) -> Outcome | None:
+    """Return how a change ended that was just asked for; None: it may still be on its way."""
+    if error is not None and error.status in _REFUSALS:
+        may_go_better = isinstance(error, ApiForbidden | ApiRejected) or error.status == _BUSY
+        result = Result.FAILED if may_go_better else Result.REFUSED
+        return _noted(intent, hands, result, f"{error}")
+    try:
+        effect, seen = _effect(intent, hands)
+    except ApiError:
+        return None
+    if effect:
+        return replace(seen, result=Result.DONE, note=f"{error}" if error else "")
+    if error is not None:
+        return None
+    if effect is None:
+        return replace(seen, result=Result.DONE, note="accepted; it cannot be read back")
+    return replace(seen, note="accepted, but the key does not show it")
+
+
+def _late_outcome(intent: Intent, hands: Hands) -> Outcome | None:
+    """Return how a change ended that no answer came of; None: it cannot be told yet."""
+    age = hands.clock() - intent.at
+    try:
+        effect, seen = _effect(intent, hands)
+    except ApiError as error:
+        given_up = age >= GIVEN_UP
+        return _noted(intent, hands, Result.UNKNOWN, f"{error}") if given_up else None
+    if effect:
+        return replace(seen, result=Result.DONE)
+    if age < PATIENCE:
+        return None
+    if effect is None:
+        return replace(seen, note="no answer came, and its effect cannot be read")
+    return replace(seen, result=Result.FAILED, note="no answer came, and it had no effect")
+
+
+def _effect(intent: Intent, hands: Hands) -> tuple[bool | None, Outcome]:
+    """Read whether a change had its effect; None: it cannot be read. Raise ApiError."""
+    look = hands.revoker.look(intent.key_id, intent.project_id, whole=False)
+    seen = _noted(intent, hands, Result.UNKNOWN)
+    if look.key is None:
+        return (intent.method is Method.DELETE or None), replace(seen, is_gone=True)
+    expires_at = look.key.expires_at
+    if isinstance(expires_at, Unknown):
+        return None if intent.method is Method.EXPIRE else False, seen
+    seen = replace(seen, expires_at=expires_at)
+    match intent.method:
+        case Method.DELETE:
+            return False, seen
+        case Method.RESTRICT:
+            return _was_given(intent, hands), seen
+        case Method.EXPIRE:
+            meant = intent.at + timedelta(seconds=intent.expires_in)
+            is_changed = expires_at is not None and expires_at != intent.expires_at
+            return is_changed and abs((expires_at or meant) - meant) <= _CLOCKS, seen
+
+
+def _was_given(intent: Intent, hands: Hands) -> bool | None:
+    """Read in the audit log whether a key was given these scopes: the key itself never says."""
+    try:
+        given = hands.revoker.scopes_given(intent.key_id, intent.at)
+    except ApiError:
+        return None
+    return None if given is None else given == intent.scopes
+
+
+def _noted(intent: Intent, hands: Hands, result: Result, note: str = "") -> Outcome:
+    return Outcome(receipt=intent.receipt, at=hands.clock(), result=result, note=note)

@@ -1,0 +1,153 @@
+"""The port Revoker: one key read again, and one change of it asked for, once.
+
+Source: https://platform.openai.com/docs/api-reference/project-api-keys
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+from urllib.parse import quote
+
+from scanner.errors import ApiError, ApiNotFound
+from scanner.inventory import Key, KeyKind, OwnerKind, ServiceAccount, Unknown, User
+from scanner.openai_api import translate
+from scanner.openai_api.client import AdminClient, Params
+from scanner.openai_api.wire import (
+    Page,
+    WireAdminKey,
+    WireAuditEvent,
+    WireProjectKey,
+    WireServiceAccount,
+    WireUser,
+    parse_one,
+    parse_page,
+)
+from scanner.ports import Look
+from scanner.receipt import Intent
+from scanner.revocation import Method
+
+_ROOT: Final = "/organization"
+_SKEW: Final = timedelta(minutes=5)
+"""How far the API's clock may be behind ours."""
+_EVENTS: Final = 100
+
+Value = TypeVar("Value")
+
+
+class ApiRevoker(AbstractContextManager["ApiRevoker"]):
+    """Reads and changes keys over one client, one request after the other."""
+
+    def __init__(self, client: AdminClient) -> None:
+        self._client = client
+        self._runner = asyncio.Runner()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._run(self._client.__aexit__(None, None, None))
+        self._runner.close()
+
+    def look(self, key_id: str, project_id: str | None, *, whole: bool = True) -> Look:
+        """Read a key again and, for the `whole` look, its owner; raise ApiError."""
+        return self._run(self._look(key_id, project_id, whole=whole))
+
+    def change(self, intent: Intent) -> str:
+        """Ask for one change, once; return the request's id. Raise ApiError."""
+        path = _path(intent.key_id, intent.project_id)
+        match intent.method:
+            case Method.EXPIRE:
+                body = {"expires_in_seconds": intent.expires_in}
+                return self._run(self._client.change("POST", path, body))
+            case Method.RESTRICT:
+                if not intent.scopes:
+                    raise ValueError("an empty list of scopes means all of them")
+                return self._run(self._client.change("POST", path, {"scopes": [*intent.scopes]}))
+            case Method.DELETE:
+                return self._run(self._client.change("DELETE", path))
+
+    def scopes_given(self, key_id: str, since: datetime) -> tuple[str, ...] | None:
+        """Return what the audit log says a key was last given since a moment; None: nothing.
+
+        Raise ApiError if it cannot be read.
+        """
+        params: Params = {
+            "limit": _EVENTS,
+            "event_types[]": ("api_key.updated",),
+            "resource_ids[]": (key_id,),
+            "effective_at[gte]": int((since - _SKEW).timestamp()),
+        }
+        answer = self._run(self._client.get(f"{_ROOT}/audit_logs", params, _events))
+        events = [e for wire in answer.value.data if (e := translate.to_event(wire))]
+        given = [e for e in events if e.subject_id == key_id and e.scopes is not None]
+        return max(given, key=lambda event: event.at).scopes if given else None
+
+    async def _look(self, key_id: str, project_id: str | None, *, whole: bool) -> Look:
+        try:
+            key = await self._key(key_id, project_id)
+        except ApiNotFound:
+            if project_id is not None:  # else 404 may mean that we may not see the project
+                await self._client.get(_project(project_id), {}, len)
+            return Look(key=None)
+        if key.id != key_id or key.project_id != project_id:
+            raise ApiError(
+                f"The API was asked for the key {key_id} and answered with another.",
+                endpoint=f"GET {_path(key_id, project_id)}",
+                help="Nothing was done. Report it to OpenAI.",
+            )
+        return Look(key=key, owner=await self._owner(key) if whole else None)
+
+    async def _key(self, key_id: str, project_id: str | None) -> Key:
+        path = _path(key_id, project_id)
+        if project_id is None:
+            admin = await self._client.get(path, {}, lambda body: parse_one(body, WireAdminKey))
+            return translate.to_admin_key(admin.value)
+        project = await self._client.get(path, {}, lambda body: parse_one(body, WireProjectKey))
+        return translate.to_project_key(project.value, project_id)
+
+    async def _owner(self, key: Key) -> User | ServiceAccount | None:
+        """Read who owns the key; None if they exist no more, or nobody knows who they are."""
+        owner = key.owner
+        if isinstance(owner.id, Unknown):
+            return None
+        try:
+            if owner.kind is OwnerKind.USER:
+                path = f"{_ROOT}/users/{quote(owner.id, safe='')}"
+                user = await self._client.get(path, {}, lambda body: parse_one(body, WireUser))
+                return translate.to_user(user.value)
+            if owner.kind is OwnerKind.SERVICE_ACCOUNT and key.kind is KeyKind.PROJECT:
+                of_project = _project(str(key.project_id))
+                path = f"{of_project}/service_accounts/{quote(owner.id, safe='')}"
+                account = await self._client.get(
+                    path, {}, lambda body: parse_one(body, WireServiceAccount)
+                )
+                return translate.to_service_account(account.value, str(key.project_id))
+        except ApiNotFound:
+            return None
+        return None
+
+    def _run(self, work: Coroutine[Any, Any, Value]) -> Value:
+        return self._runner.run(work)
+
+
+def _events(body: bytes) -> Page[WireAuditEvent]:
+    return parse_page(body, Page[WireAuditEvent])
+
+
+def _project(project_id: str) -> str:
+    return f"{_ROOT}/projects/{quote(project_id, safe='')}"
+
+
+def _path(key_id: str, project_id: str | None) -> str:
+    key = quote(key_id, safe="")
+    return (
+        f"{_project(project_id)}/api_keys/{key}" if project_id else f"{_ROOT}/admin_api_keys/{key}"
+    )

@@ -1,0 +1,95 @@
+"""One key judged once more, right before it is revoked, and what is then to be done. Pure."""
+
+import secrets
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from scanner.inventory import Inventory, Key, OwnerKind, ServiceAccount, Unknown, User
+from scanner.judge import judge
+from scanner.ports import Look
+from scanner.receipt import Intent
+from scanner.remedy import Scene, digest_of, make_plan_of_revocation
+from scanner.revocation import Action, Method
+
+READ_ONLY: Final = ("api.all.read",)
+"""What RESTRICT leaves a key. An empty list would give it everything."""
+
+
+def judged_again(scene: Scene, action: Action, look: Look, now: datetime) -> Action | str:
+    """Return what the plan of this moment says of a key that was read again, or why it is let be.
+
+    All but the key and its owner is taken as the scan saw it.
+    """
+    if look.key is None:
+        return "it exists no more"
+    inventory = _with(scene.inventory, look.key, look.owner)
+    findings = judge(inventory, scene.policies, now).findings
+    result = replace(scene.result, started_at=now, findings=findings)
+    again = replace(scene, inventory=inventory, result=result)
+    plan = make_plan_of_revocation(again, only={action.key_id})
+    for found in plan.due:
+        if (found.method, found.rule) == (action.method, action.rule):
+            return found
+        return f"what is due now is to {found.method.value} it, for {found.rule}: plan anew"
+    for held in plan.held:
+        return "; ".join(held.reasons)
+    for waiting in plan.waiting:
+        return f"it is not due before {waiting.due_at:%Y-%m-%d %H:%M} UTC"
+    return "it violates no rule any more that asks for a revocation"
+
+
+def intent_of(scene: Scene, action: Action, key: Key, now: datetime, by: str) -> Intent:
+    """Return the change that an action asks for of a key as it is now."""
+    events = sorted(scene.inventory.events, key=lambda event: event.at)
+    given = [e.scopes for e in events if e.subject_id == key.id and e.scopes is not None]
+    method = action.method
+    seconds = int(scene.bounds.expire_in.total_seconds())
+    return Intent(
+        receipt=new_receipt(now),
+        organization=scene.result.organization or "",
+        at=now,
+        by=by,
+        method=method,
+        key_id=action.key_id,
+        key_name=action.key_name,
+        redacted_value=action.redacted_value,
+        project_id=action.project_id or None,
+        project=action.project,
+        owner=action.owner,
+        expires_at=_told(key.expires_at),
+        last_used_at=_told(key.last_used_at),
+        scopes_before=given[-1] if given else None,
+        expires_in=seconds if method is Method.EXPIRE else 0,
+        scopes=READ_ONLY if method is Method.RESTRICT else (),
+        rule=action.rule,
+        severity=action.severity,
+        fingerprint=action.fingerprint,
+        evidence=action.evidence,
+        checked=action.checked,
+        scan_id=scene.result.id,
+        policies=digest_of(scene.policies),
+    )
+
+
+def new_receipt(now: datetime) -> str:
+    """Return an id that says when: `20261124T020000Z-1f2e3d4c`."""
+    return f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+
+
+def _told(moment: datetime | Unknown | None) -> datetime | None:
+    return None if isinstance(moment, Unknown) else moment
+
+
+def _with(inventory: Inventory, key: Key, owner: User | ServiceAccount | None) -> Inventory:
+    """Return the inventory with a key, and whoever owns it or no more, as they were read again."""
+    keys = tuple(key if one.id == key.id else one for one in inventory.keys)
+    users, accounts = inventory.users, inventory.service_accounts
+    if key.owner.kind is OwnerKind.USER:
+        users = tuple(one for one in users if one.id != key.owner.id)
+        users += (owner,) if isinstance(owner, User) else ()
+    if key.owner.kind is OwnerKind.SERVICE_ACCOUNT and key.project_id is not None:
+        its = (key.project_id, key.owner.id)
+        accounts = tuple(one for one in accounts if (one.project_id, one.id) != its)
+        accounts += (owner,) if isinstance(owner, ServiceAccount) else ()
+    return replace(inventory, keys=keys, users=users, service_accounts=accounts)

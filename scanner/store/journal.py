@@ -1,0 +1,162 @@
+"""The port Journal on a database: a chain of entries for each organization, only ever added to."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+from sqlalchemy import Connection, Row, insert, select
+
+from scanner.announcement import Draft
+from scanner.errors import StoreError
+from scanner.ports import Lease
+from scanner.receipt import (
+    FIRST,
+    Act,
+    Entry,
+    Intent,
+    Outcome,
+    broken_at,
+    revoked_since,
+    seal,
+)
+from scanner.store.database import Database, upserting
+from scanner.store.locks import extend
+from scanner.store.outbox import enqueue
+from scanner.store.schema import journal, journal_told
+
+_DAY: Final = timedelta(hours=24)
+_SAID: Final[TypeAdapter[dict[str, Intent | Outcome]]] = TypeAdapter(dict[str, Intent | Outcome])
+
+
+class SqlJournal:
+    """Implements the port Journal under a lease, which it renews by `seconds` with each entry."""
+
+    def __init__(self, database: Database, lease: Lease, seconds: float) -> None:
+        self._database, self._lease, self._seconds = database, lease, seconds
+
+    def acts(self) -> tuple[Act, ...]:
+        """Return every intent, oldest first, with how it ended."""
+        return acts_of(journals(self._database).get(self._lease.organization, ()))
+
+    def begin(self, intent: Intent, most: int) -> bool:
+        """Keep an intent, unless `most` keys were revoked within a day before it."""
+        with self._database.writing() as connection:
+            self._hold(connection)
+            before = _entries(connection, self._lease.organization)
+            if number := broken_at(before):
+                raise StoreError(
+                    f"The journal of {self._lease.organization} was changed at entry {number}:"
+                    " nothing is revoked.",
+                    help="keyvigil revoke journal verify tells the same. Find out who changed it.",
+                )
+            if not intent.undoes and _today(before, intent.at) >= most:
+                return False
+            _append(connection, self._lease.organization, before, intent)
+            return True
+
+    def end(self, outcome: Outcome) -> None:
+        """Keep how an intent ended."""
+        with self._database.writing() as connection:
+            self._hold(connection)
+            before = _entries(connection, self._lease.organization)
+            _append(connection, self._lease.organization, before, outcome)
+
+    def news(self) -> tuple[tuple[Act, ...], int]:
+        """Return what happened since people were last told, and the number of the last entry."""
+        with self._database.reading() as connection:
+            kept = _entries(connection, self._lease.organization)
+            ours = journal_told.c.organization == self._lease.organization
+            told = connection.execute(select(journal_told.c.number).where(ours)).scalar() or 0
+        new = {read(entry).receipt for entry in kept if entry.number > told}
+        return tuple(act for act in acts_of(kept) if act.intent.receipt in new), len(kept)
+
+    def tell(self, made_at: datetime, drafts: Iterable[Draft], entry: int) -> None:
+        """Put what is to be told of all up to that entry into the outbox, once."""
+        organization = self._lease.organization
+        with self._database.writing() as connection:
+            self._hold(connection)
+            enqueue(connection, organization, made_at, drafts)
+            row = {"organization": organization, "number": entry}
+            told = upserting(connection, journal_told).values(row)
+            change = {"number": told.excluded.number}
+            connection.execute(
+                told.on_conflict_do_update(index_elements=["organization"], set_=change)
+            )
+
+    def _hold(self, connection: Connection) -> None:
+        if not extend(connection, self._lease, self._seconds):
+            raise StoreError(
+                f"Another run took over {self._lease.organization} while this one slept, so that"
+                " this one revokes no more.",
+                help="What it had begun is in the journal: the other run looks at it.",
+            )
+
+
+def journals(database: Database) -> dict[str, tuple[Entry, ...]]:
+    """Return each organization's journal as it is kept, whether its chain holds or not."""
+    kept: defaultdict[str, list[Entry]] = defaultdict(list)
+    query = select(journal).order_by(journal.c.organization, journal.c.number)
+    with database.reading() as connection:
+        for row in connection.execute(query):
+            kept[row.organization].append(_entry(row))
+    return {organization: tuple(entries) for organization, entries in kept.items()}
+
+
+def acts_of(kept: Iterable[Entry]) -> tuple[Act, ...]:
+    """Return every intent, oldest first, with how it ended; raise StoreError for what is no entry.
+
+    What was noted first about how an intent ended counts.
+    """
+    acts: dict[str, Act] = {}
+    for entry in kept:
+        body = read(entry)
+        if isinstance(body, Intent):
+            acts[body.receipt] = Act(body, None)
+        elif body.receipt in acts and acts[body.receipt].outcome is None:
+            acts[body.receipt] = Act(acts[body.receipt].intent, body)
+    return tuple(acts.values())
+
+
+def read(entry: Entry) -> Intent | Outcome:
+    """Return what an entry says; raise StoreError if it says nothing that we know."""
+    try:
+        (said,) = _SAID.validate_json(entry.content).values()
+    except ValueError:
+        raise StoreError(
+            f"Entry {entry.number} of the journal cannot be read: nothing is revoked.",
+            help="keyvigil revoke journal verify tells whether it was changed.",
+        ) from None
+    return said
+
+
+def _entries(connection: Connection, organization: str) -> tuple[Entry, ...]:
+    query = select(journal).where(journal.c.organization == organization)
+    rows = connection.execute(query.order_by(journal.c.number))
+    return tuple(_entry(row) for row in rows)
+
+
+def _entry(row: Row[Any]) -> Entry:
+    return Entry(row.number, row.before, row.hash, row.content)
+
+
+def _today(before: Iterable[Entry], now: datetime) -> int:
+    return revoked_since(acts_of(before), now - _DAY)
+
+
+def _append(
+    connection: Connection, organization: str, before: tuple[Entry, ...], said: Intent | Outcome
+) -> None:
+    body = _SAID.dump_python({type(said).__name__.lower(): said}, mode="json")
+    content = json.dumps(body, sort_keys=True, separators=(",", ":"))
+    last = before[-1].hash if before else FIRST
+    row = {
+        "organization": organization,
+        "number": len(before) + 1,
+        "before": last,
+        "hash": seal(last, content),
+        "content": content,
+    }
+    connection.execute(insert(journal), row)
