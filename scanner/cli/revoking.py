@@ -93,7 +93,8 @@ def hands(memory: Memory, journal: Journal, by: str) -> Iterator[Hands]:
 def carried_out(scene: Scene, plan: Plan, memory: Memory, lease: Lease) -> Iterator[Act | Spared]:
     """Look what became of what was left open, then revoke what is due; yield what came of each."""
     journal = memory.store.journal(lease)
-    if plan.due or not all(act.outcome for act in journal.acts()):
+    is_open = any(act.outcome is None for act in journal.acts())
+    if plan.due or is_open:
         with hands(memory, journal, lease.holder) as acting:
             yield from settle(acting)
             yield from carry_out(scene, plan, acting)

@@ -39,19 +39,16 @@ class SqlJournal:
 
     def acts(self) -> tuple[Act, ...]:
         """Return every intent, oldest first, with how it ended."""
-        return acts_of(journals(self._database).get(self._lease.organization, ()))
+        kept = journals(self._database).get(self._lease.organization, ())
+        _refuse_broken(kept, self._lease.organization)
+        return acts_of(kept)
 
     def begin(self, intent: Intent, most: int) -> bool:
         """Keep an intent, unless `most` keys were revoked within a day before it."""
         with self._database.writing() as connection:
             self._hold(connection)
             before = _entries(connection, self._lease.organization)
-            if number := broken_at(before):
-                raise StoreError(
-                    f"The journal of {self._lease.organization} was changed at entry {number}:"
-                    " nothing is revoked.",
-                    help="keyvigil revoke journal verify tells the same. Find out who changed it.",
-                )
+            _refuse_broken(before, self._lease.organization)
             if not intent.undoes and _today(before, intent.at) >= most:
                 return False
             _append(connection, self._lease.organization, before, intent)
@@ -93,6 +90,15 @@ class SqlJournal:
                 " this one revokes no more.",
                 help="What it had begun is in the journal: the other run looks at it.",
             )
+
+
+def _refuse_broken(kept: Iterable[Entry], organization: str) -> None:
+    number = broken_at(kept)
+    if number is not None:
+        raise StoreError(
+            f"The journal of {organization} was changed at entry {number:,}: nothing is revoked.",
+            help="keyvigil revoke journal verify tells the same. Find out who changed it.",
+        )
 
 
 def journals(database: Database) -> dict[str, tuple[Entry, ...]]:

@@ -72,22 +72,28 @@ class Unruly:
     """An API whose writes go wrong: `faults` are used up one for each write, in their order.
 
     `before` and `after` hang up without an answer, the latter when it is done; a number is the
-    status of a refusal, or of a server that failed before (500) or after (-500).
+    status of a refusal, or of a server that failed before (500) or after (-500). So many keys that
+    are read, one by one, are `unseen`: the server fails.
     """
 
     app: AsgiApp
     faults: list[str | int] = field(default_factory=list)
+    unseen: int = 0
     asked: list[str] = field(default_factory=list)
-    on_write: Callable[[], None] = lambda: None
+    on_write: Callable[[str, str], None] = lambda _method, _path: None
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
         self.asked.append(f"{scope['method']} {scope['path']}")
         if scope["method"] == "GET":
-            await self.app(scope, receive, send)
+            if self.unseen and "/api_keys/" in scope["path"]:
+                self.unseen -= 1
+                await _answer(send, 500, b"{}", 2)
+            else:
+                await self.app(scope, receive, send)
             return
-        self.on_write()
+        self.on_write(scope["method"], scope["path"])
         fault = self.faults.pop(0) if self.faults else ""
         if fault in ("after", -500):
             await self.app(scope, receive, _nowhere)

@@ -1,0 +1,155 @@
+"""What goes wrong while a key is revoked: lost answers, refusals, and the end of the process."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from scanner.enforce import GIVEN_UP, PATIENCE
+from scanner.receipt import Act, Result, broken_at
+from tests.revocation.staging import ACME, Cast, Killed, Stage, a_cast, a_policy, staged
+from tests.store.making import a_store
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def cast() -> Cast:
+    return a_cast()
+
+
+@pytest.fixture
+def stage(cast: Cast, tmp_path: Path) -> Iterator[Stage]:
+    with staged(cast.organization, a_store(str(tmp_path / "history.db"))) as made:
+        for _ in range(7):
+            made.night()
+        yield made
+
+
+def results(stage: Stage) -> list[Result | None]:
+    return [act.outcome.result if act.outcome else None for act in stage.acts()]
+
+
+@pytest.mark.parametrize(
+    ("fault", "first", "later", "writes"),
+    [
+        ("", Result.DONE, [Result.DONE], 1),
+        ("after", Result.DONE, [Result.DONE], 1),
+        (-500, Result.DONE, [Result.DONE], 1),
+        ("before", None, [Result.FAILED, Result.DONE], 1),
+        (500, None, [Result.FAILED, Result.DONE], 1),
+        (408, None, [Result.FAILED, Result.DONE], 1),
+        (404, None, [Result.FAILED, Result.DONE], 1),
+        (429, Result.FAILED, [Result.FAILED, Result.DONE], 1),
+        (400, Result.REFUSED, [Result.REFUSED], 0),
+    ],
+)
+def test_what_reading_shows_is_the_outcome(
+    stage: Stage, fault: str | int, first: Result | None, later: list[Result], writes: int
+) -> None:
+    stage.api.faults = [fault]
+    stage.night()
+    assert results(stage) == [first]
+    with stage.store.hold(ACME) as lease:  # at once: it may still be on its way
+        stage.revoke(stage.scene(), lease)
+    assert results(stage)[:1] == [first]
+    for _ in range(3):
+        stage.night()
+    assert results(stage) == later
+    assert len(stage.written()) == writes
+    sent = [write for write in stage.organization.writes if write.status == 200]
+    assert len(sent) == writes
+
+
+def test_a_lost_change_is_given_time_before_it_counts_as_lost(stage: Stage) -> None:
+    stage.api.faults = ["before"]
+    stage.night()
+    for waited, known in ((PATIENCE - timedelta(seconds=1), None), (PATIENCE, Result.FAILED)):
+        stage.moment = stage.acts()[0].intent.at + waited
+        with stage.store.hold(ACME) as lease:
+            scene = stage.scene()
+            stage.revoke(scene, lease)
+        assert results(stage)[0] is known
+
+
+def test_a_change_that_arrives_late_is_found(stage: Stage, cast: Cast) -> None:
+    """The request was on its way for three minutes."""
+    stage.api.faults = ["before"]
+    stage.night()
+    intent = stage.acts()[0].intent
+    late = intent.at + timedelta(minutes=3, seconds=intent.expires_in)
+    cast.old.expires_at = int(late.timestamp())
+    (act,) = stage.night(days=0.01)
+    assert isinstance(act, Act)
+    assert act.outcome
+    assert act.outcome.result is Result.DONE
+
+
+def test_what_cannot_be_looked_at_for_a_week_is_unknown_for_good(stage: Stage, cast: Cast) -> None:
+    stage.api.faults = ["before"]
+    stage.night()
+    del cast.organization.projects[cast.project.id]
+    stage.night()
+    assert results(stage) == [None]
+    stage.night(days=GIVEN_UP.days)
+    assert results(stage) == [Result.UNKNOWN]
+
+
+def test_a_restriction_without_an_answer_is_found_in_the_audit_log(stage: Stage) -> None:
+    stage.policies = (a_policy(method="restrict"),)
+    stage.api.faults = ["after"]
+    stage.night()
+    assert results(stage) == [Result.DONE]
+
+
+def test_a_restriction_of_which_nothing_tells_is_not_asked_for_again(stage: Stage) -> None:
+    stage.policies = (a_policy(method="restrict"),)
+    stage.api.faults = ["before"]
+    for _ in range(4):
+        stage.night()
+    assert results(stage) == [Result.UNKNOWN]
+    assert stage.written() == []
+
+
+@pytest.mark.parametrize("method", ["expire", "restrict", "delete"])
+def test_a_process_that_dies_at_any_step_is_made_good(tmp_path: Path, method: str) -> None:
+    """Each step on its own: then three nights more, and nothing was done twice."""
+    died = 0
+    for step in range(1, 30):
+        made = a_cast()
+        with staged(made.organization, a_store(str(tmp_path / f"{step}.db"))) as stage:
+            stage.policies = (a_policy(method=method, after="1d"),)
+            stage.night()
+            try:
+                stage.night(killed_at=step)
+            except Killed:
+                died += 1
+            else:
+                break
+            for _ in range(3):
+                stage.night()
+            written = stage.written()
+            assert len(written) <= 1
+            assert all(key_id == made.old.id for _, key_id in written)
+            known = results(stage)
+            assert None not in known
+            assert known.count(Result.DONE) == len(written) or Result.UNKNOWN in known
+            assert len(written) == 1 or (method, known) == ("restrict", [Result.UNKNOWN])
+            (entries,) = stage.store.journals().values()
+            assert broken_at(entries) is None
+            assert made.sibling.id in made.project.keys
+            assert made.sibling.expires_at is None
+    assert died >= 7
+
+
+def test_a_journal_under_another_lease_cannot_be_written(stage: Stage) -> None:
+    """A sleeper that wakes after its lease was taken revokes nothing."""
+    stage.moment += timedelta(days=1)
+    with stage.store.hold(ACME) as lease:
+        scene = stage.scene()
+    from scanner.errors import StoreError  # noqa: PLC0415 - only here
+
+    with stage.store.hold(ACME), pytest.raises(StoreError, match="took over"):
+        stage.revoke(scene, lease)
+    assert stage.written() == []
