@@ -108,7 +108,7 @@ def _outcome(intent: Intent, hands: Hands, error: ApiError | None) -> Outcome | 
         result = Result.FAILED if may_go_better else Result.REFUSED
         return _noted(intent, hands, result, f"{error}")
     try:
-        effect, seen = _effect(intent, hands)
+        effect, seen = _effect(intent, hands, is_accepted=error is None)
     except ApiError:
         return None
     if effect:
@@ -124,7 +124,7 @@ def _late_outcome(intent: Intent, hands: Hands) -> Outcome | None:
     """Return how a change ended that no answer came of; None: it cannot be told yet."""
     age = hands.clock() - intent.at
     try:
-        effect, seen = _effect(intent, hands)
+        effect, seen = _effect(intent, hands, is_accepted=False)
     except ApiError as error:
         given_up = age >= GIVEN_UP
         return _noted(intent, hands, Result.UNKNOWN, f"{error}") if given_up else None
@@ -137,8 +137,11 @@ def _late_outcome(intent: Intent, hands: Hands) -> Outcome | None:
     return replace(seen, result=Result.FAILED, note="no answer came, and it had no effect")
 
 
-def _effect(intent: Intent, hands: Hands) -> tuple[bool | None, Outcome]:
-    """Read whether a change had its effect; None: it cannot be read. Raise ApiError."""
+def _effect(intent: Intent, hands: Hands, *, is_accepted: bool) -> tuple[bool | None, Outcome]:
+    """Read whether a change had its effect; None: it cannot be read. Raise ApiError.
+
+    If it was not `is_accepted`, an expiry has to be the one that was meant, and not somebody's own.
+    """
     look = hands.revoker.look(intent.key_id, intent.project_id, whole=False)
     seen = _noted(intent, hands, Result.UNKNOWN)
     if look.key is None:
@@ -155,7 +158,8 @@ def _effect(intent: Intent, hands: Hands) -> tuple[bool | None, Outcome]:
         case Method.EXPIRE:
             meant = intent.at + timedelta(seconds=intent.expires_in)
             is_changed = expires_at is not None and expires_at != intent.expires_at
-            return is_changed and abs((expires_at or meant) - meant) <= _CLOCKS, seen
+            is_meant = is_accepted or abs((expires_at or meant) - meant) <= _CLOCKS
+            return is_changed and is_meant, seen
 
 
 def _was_given(intent: Intent, hands: Hands) -> bool | None:

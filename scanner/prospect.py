@@ -4,9 +4,9 @@ from collections.abc import Container
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from scanner.durations import format_duration
 from scanner.result import ScanResult
 from scanner.revocation import Action, Held, Mode
+from scanner.words import spell
 
 _BEFORE: Final = (timedelta(days=3), timedelta(days=1))
 
@@ -46,7 +46,7 @@ def prospects(result: ScanResult, on_their_way: Container[str]) -> dict[str, Pro
 
 
 def _start(held: Held, verb: str) -> str:
-    return f"{verb} {held.method.words} {format_duration(held.after)} after this message"
+    return f"{verb} {held.method.words} {spell(held.after)} after this message"
 
 
 def _comes_near(action: Action, before: datetime | None, now: datetime) -> bool:

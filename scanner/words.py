@@ -31,7 +31,7 @@ def in_words(evidence: Evidence) -> str:
     value = evidence.value
     if isinstance(value, Unknown):
         return f"{evidence.fact} is unknown: {value.reason}"
-    spelled = _spell(value) if isinstance(value, timedelta) else describe(value)
+    spelled = spell(value) if isinstance(value, timedelta) else describe(value)
     said = f"{evidence.fact} is absent" if value is None else _said(evidence.fact, spelled)
     source = f" (by {evidence.source})" if evidence.source else ""
     is_told = evidence.limit in {"", f"is {spelled}", "known yes", "known no"}
@@ -54,15 +54,15 @@ def _limit(limit: str) -> str:
     if bound := _BOUND.fullmatch(tested):
         how = "limit" if bound[1] == "over" and not is_denied else bound[1].replace("_", " ")
         duration = parse_duration(bound[2])
-        said = f"{how} {_spell(duration) if duration is not None else bound[2]}"
+        said = f"{how} {spell(duration) if duration is not None else bound[2]}"
         return f"not {said}" if is_denied else said
     if operation := _OPERATION.fullmatch(tested):
         return f"which {_WHICH[operation[1]][is_denied]} {operation[2]}"
     return f"rule: {limit}"
 
 
-def _spell(duration: timedelta) -> str:
-    """Spell in whole days, from two on; less in hours."""
+def spell(duration: timedelta) -> str:
+    """Spell in whole days, from two on; less in hours: `14 days`."""
     if abs(duration) >= 2 * _DAY or not duration % _DAY:
         amount, unit = int(duration / _DAY), "day"
     else:

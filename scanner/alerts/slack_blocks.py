@@ -7,7 +7,7 @@ message's plain `text` it is escaped.
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from scanner.alerts.text import in_lines
 from scanner.alerts.wording import (
@@ -71,36 +71,46 @@ class Style:
 def messages(announcement: Announcement, style: Style) -> tuple[Message, ...]:
     """Return the message for the channel, and those for its thread, if there is one."""
     items = announcement.of(*NEWS)
-    count = fitting(announcement, style)
-    first = parent(announcement, style, count)
-    few = _few_each(announcement)
-    rest = [*items[count:], *(i for topic in BELOW for i in announcement.of(topic)[few:])]
+    room = fitting(announcement, style)
+    first = parent(announcement, style, room)
+    below = (item for topic in BELOW for item in announcement.of(topic)[room.few :])
+    rest = [*items[room.news :], *below]
     if not style.has_thread:
         return (first,)
     return first, *_thread(announcement, rest)
 
 
-def fitting(announcement: Announcement, style: Style) -> int:
-    """Return how many news fit into the message for the channel."""
-    count = min(TOP, len(announcement.of(*NEWS)))
-    while count and weight(list(_parent(announcement, style, count, _NONE))) > MOST_WEIGHT:
-        count -= 1
-    return count
+class Room(NamedTuple):
+    """How many news fit into a message, and how many of each topic below them."""
+
+    news: int
+    few: int
+
+
+def fitting(announcement: Announcement, style: Style) -> Room:
+    """Return what fits into the message for the channel: the news give way first."""
+    news, few = min(TOP, len(announcement.of(*NEWS))), FEW
+    while news or few:
+        room = Room(news, few)
+        if weight(list(_parent(announcement, style, room, _NONE))) <= MOST_WEIGHT:
+            return room
+        news, few = max(news - 1, 0), few if news else few - 1
+    return Room(0, 0)
 
 
 def parent(
     announcement: Announcement,
     style: Style,
-    count: int,
+    room: Room,
     resolved: frozenset[str] = _NONE,
 ) -> Message:
-    """Return the message for the channel with so many news in it.
+    """Return the message for the channel with so much in it.
 
     `resolved` are the fingerprints of those that have been resolved since: they are struck out.
     """
     return Message(
         text=f"{_escaped(headline(announcement))}. {_escaped(verdict(announcement))}",
-        blocks=tuple(_parent(announcement, style, count, resolved)),
+        blocks=tuple(_parent(announcement, style, room, resolved)),
         fallback=in_text(announcement),
     )
 
@@ -122,14 +132,15 @@ def weight(blocks: Sequence[Block]) -> int:
 
 
 def _parent(
-    announcement: Announcement, style: Style, count: int, resolved: frozenset[str]
+    announcement: Announcement, style: Style, room: Room, resolved: frozenset[str]
 ) -> Iterator[Block]:
     yield {"type": "header", "text": _plain_text(headline(announcement), 150)}
     yield _rich(_section(_text(_opening(announcement, style))))
-    for heading, about, lines in warnings(announcement):
+    above = list(warnings(announcement))
+    for heading, about, lines in above:
         yield _rich(
             _section(_text(f"{heading} ", bold=True), _text(about)),
-            _list(_section(_text(line)) for line in _some_lines(lines)),
+            _list(_section(_text(line)) for line in _some_lines(lines, FEW // len(above))),
         )
     items = announcement.of(*NEWS)
     if style.mention and is_grave(announcement):
@@ -138,25 +149,19 @@ def _parent(
         yield _rich(_section(group, _text(f": {what}.")))
     if items:
         yield _rich(
-            *_groups(items[:count], announcement, resolved),
-            *_more(sum(announcement.counts.get(topic, 0) for topic in NEWS) - count, style),
+            *_groups(items[: room.news], announcement, resolved),
+            *_more(announcement.count(*NEWS) - room.news, style),
         )
     for topic in BELOW:
-        yield from _few(announcement, topic, style)
+        yield from _few(announcement, topic, room.few, style)
     yield _rich(_section(*_closing(announcement, style)))
 
 
-def _few_each(announcement: Announcement) -> int:
-    """Return how many of each topic below the news stand in the message: ten of two, or of four."""
-    topics = sum(bool(announcement.counts.get(topic)) for topic in BELOW)
-    return min(FEW, 2 * FEW // max(topics, 1))
-
-
-def _few(announcement: Announcement, topic: Topic, style: Style) -> Iterator[Block]:
+def _few(announcement: Announcement, topic: Topic, few: int, style: Style) -> Iterator[Block]:
     """Yield the first of a topic under its heading, and how many more there are."""
     count = announcement.counts.get(topic, 0)
     if count:
-        items = announcement.of(topic)[: _few_each(announcement)]
+        items = announcement.of(topic)[:few]
         yield _rich(
             _section(_text(f"{BELOW[topic]}: {count:,}", bold=True)),
             *([_list(_titled(item, announcement) for item in items)] if items else []),
@@ -256,8 +261,8 @@ def _closing(announcement: Announcement, style: Style) -> Iterator[_Element]:
         yield {"type": "link", "url": url, "text": "Open the report"}
 
 
-def _some_lines(all_lines: Sequence[str]) -> list[str]:
-    lines = [plain(line, 200) for line in all_lines[:FEW]]
+def _some_lines(all_lines: Sequence[str], most: int) -> list[str]:
+    lines = [plain(line, 200) for line in all_lines[:most]]
     more = len(all_lines) - len(lines)
     return [*lines, f"... and {more:,} more"] if more else lines
 

@@ -37,7 +37,15 @@ HOSTILE: Final = (
 )
 _FLOODS: Final = 0.05
 """How many of all announcements have as many findings as there can be."""
-CHANGES: Final = (Topic.NEW, Topic.REOPENED, Topic.ESCALATED, Topic.REMINDER, Topic.RESOLVED)
+CHANGES: Final = (
+    Topic.NEW,
+    Topic.REOPENED,
+    Topic.ESCALATED,
+    Topic.REVOKED,
+    Topic.DUE,
+    Topic.REMINDER,
+    Topic.RESOLVED,
+)
 
 
 def mark(number: int) -> str:
@@ -71,6 +79,7 @@ def random_announcement(seed: int) -> Announcement:
         counts=counts,
         items=tuple(items),
         gaps=tuple(_text(chance) or "users" for _ in range(chance.choice((0, 0, 1, 9)))),
+        notices=tuple(_text(chance) or "key" for _ in range(chance.choice((0, 0, 0, 1, 9)))),
     )
 
 
@@ -93,7 +102,8 @@ def _item(chance: random.Random, number: int, rules: int) -> Item:
         owner=_text(chance),
         owner_email=chance.choice(("", "ada@example.com", _text(chance))),
         since=NOW - timedelta(days=chance.randrange(900)),
-        resolution=chance.choice(("key deleted", "mended")),
+        resolution=chance.choice(("key deleted", "mended", _text(chance))),
+        revocation=chance.choice(("", "will be deleted on 2026-08-01")),
     )
 
 
