@@ -14,6 +14,7 @@ from tests.conftest import ROOT, golden
 
 MODULES = sorted((ROOT / "scanner").rglob("*.py"))
 LOCKS = ("requirements.lock", "requirements-dev.lock")
+SMALL_LOCKS = ("requirements-build.lock", "tests/deploy/tools.lock")
 
 
 def functions(module: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
@@ -36,14 +37,14 @@ def test_packages_import_nothing_by_themselves() -> None:
             assert len(body) == 1, module
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", LOCKS + SMALL_LOCKS)
 def test_locks_hold_versions_and_hashes_and_no_address(lock: str) -> None:
     text = (ROOT / lock).read_text()
     assert "://" not in text
     assert "--index" not in text
     assert "--find-links" not in text
     pins = re.findall(r"^([a-z0-9-]+)==\S+(.*)$", text, re.MULTILINE)
-    assert len(pins) > 15
+    assert pins
     for name, rest in pins:
         assert rest.endswith("\\"), name
     assert text.count("--hash=sha256:") >= len(pins)

@@ -1,46 +1,23 @@
 """What people install: the wheel, made from the sdist, in an environment of its own."""
 
 import json
-import os
-import shutil
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, absent
+from tests.commands import copy_sources, run
+from tests.conftest import ROOT
 
 pytestmark = pytest.mark.slow
-
-
-def run(*command: str | Path, cwd: Path, **extra: str) -> str:
-    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    done = subprocess.run(  # noqa: S603 - our own commands
-        [*map(str, command)],
-        cwd=cwd,
-        env={**kept, **extra},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build sdist and wheel from what git would commit, without a network."""
-    if shutil.which("git") is None:
-        absent("there is no git on this machine")
     source = tmp_path_factory.mktemp("source")
-    listed = run("git", "ls-files", "--cached", "--others", "--exclude-standard", cwd=ROOT)
-    for name in listed.splitlines():
-        if (ROOT / name).is_file():
-            (source / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, source / name)
+    copy_sources(source)
     run(sys.executable, "-m", "build", "--no-isolation", "--outdir", "dist", cwd=source)
     (built,) = (source / "dist").glob("*.whl")
     return built
