@@ -1,0 +1,137 @@
+"""The alerts and the dashboard: they ask for metrics that there are, and fire when they should."""
+
+import itertools
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import promql_parser
+import pytest
+import yaml
+
+from tests.commands import tried
+from tests.conftest import ROOT, absent
+from tests.deploy.metrics import LABELS
+
+RULES = ROOT / "deploy" / "prometheus" / "keyvigil.rules.yaml"
+CASES = Path(__file__).parent / "keyvigil.rules.test.yaml"
+DASHBOARD: dict[str, Any] = json.loads((ROOT / "deploy" / "grafana" / "keyvigil.json").read_text())
+ALERTS: list[dict[str, Any]] = yaml.safe_load(RULES.read_text())["groups"][0]["rules"]
+
+
+def asked_by_panels() -> Iterator[str]:
+    for panel in DASHBOARD["panels"]:
+        for target in panel["targets"]:
+            yield target["expr"]
+
+
+EXPRESSIONS = [*asked_by_panels(), *(alert["expr"] for alert in ALERTS)]
+
+
+def metrics_in(expression: str) -> dict[str, set[str]]:
+    """Return the metrics that an expression asks for, each with the labels it selects by."""
+    found: dict[str, set[str]] = {}
+
+    def visit(node: promql_parser.Expr) -> bool:
+        if isinstance(node, promql_parser.VectorSelector) and node.name:
+            labels = {matcher.name for matcher in node.matchers.matchers}
+            found.setdefault(node.name, set()).update(labels)
+        return True
+
+    promql_parser.walk(promql_parser.parse(expression), pre_visit=visit)
+    return found
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_every_expression_asks_for_what_there_is(expression: str) -> None:
+    asked = metrics_in(expression)
+    assert asked
+    for name, labels in asked.items():
+        assert labels <= LABELS[name], name
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_what_is_grouped_by_is_a_label_of_what_is_asked_for(expression: str) -> None:
+    labels = set().union(*(LABELS[name] for name in metrics_in(expression)))
+    for group in re.findall(r"(?:by|on) \(([^)]*)\)", expression):
+        assert {one.strip() for one in group.split(",")} <= labels
+
+
+def test_a_metric_that_there_is_not_is_found() -> None:
+    assert metrics_in("rate(keyvigil_scans_total[1h]) > 0").keys() - LABELS.keys()
+
+
+def test_the_dashboard_shows_every_metric() -> None:
+    shown = {name for expression in asked_by_panels() for name in metrics_in(expression)}
+    assert shown == LABELS.keys()
+
+
+def test_its_legends_and_alerts_name_labels_that_there_are() -> None:
+    for panel in DASHBOARD["panels"]:
+        for target in panel["targets"]:
+            named = set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]))
+            assert named <= set().union(*(LABELS[one] for one in metrics_in(target["expr"])))
+    for alert in ALERTS:
+        named = set(re.findall(r"\$labels\.(\w+)", json.dumps(alert["annotations"])))
+        assert named <= set().union(*(LABELS[one] for one in metrics_in(alert["expr"])))
+
+
+def test_panels_have_ids_of_their_own_and_do_not_overlap() -> None:
+    panels = DASHBOARD["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    for one, other in itertools.combinations([panel["gridPos"] for panel in panels], 2):
+        apart_across = one["x"] + one["w"] <= other["x"] or other["x"] + other["w"] <= one["x"]
+        apart_down = one["y"] + one["h"] <= other["y"] or other["y"] + other["h"] <= one["y"]
+        assert apart_across or apart_down
+    assert all(panel["gridPos"]["x"] + panel["gridPos"]["w"] <= 24 for panel in panels)
+
+
+def test_the_dashboard_is_of_no_instance() -> None:
+    sources = {panel["datasource"]["uid"] for panel in DASHBOARD["panels"]}
+    assert sources == {"${datasource}"}
+    assert "id" not in DASHBOARD
+
+
+def test_every_alert_says_what_and_what_to_do() -> None:
+    assert len({alert["alert"] for alert in ALERTS}) == len(ALERTS)
+    for alert in ALERTS:
+        assert alert["labels"].keys() == {"severity"}
+        assert alert["annotations"].keys() == {"summary", "description"}
+
+
+def promtool(*question: str | Path) -> tuple[int, str]:
+    if shutil.which("promtool") is None:
+        absent("there is no promtool on this machine: Debian's package 'prometheus' has it")
+    done = tried("promtool", *question, cwd=ROOT)
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_prometheus_takes_the_rules() -> None:
+    assert promtool("check", "rules", RULES)[0] == 0
+
+
+@pytest.mark.slow
+def test_every_alert_fires_when_it_should_and_only_then() -> None:
+    code, said = promtool("test", "rules", CASES)
+    assert code == 0, said
+    tried_out = {case["alertname"] for case in alert_cases() if case.get("exp_alerts")}
+    assert tried_out == {alert["alert"] for alert in ALERTS}
+
+
+def alert_cases() -> Iterator[dict[str, Any]]:
+    for night in yaml.safe_load(CASES.read_text())["tests"]:
+        yield from night["alert_rule_test"]
+
+
+@pytest.mark.slow
+def test_an_alert_that_never_fires_is_found(tmp_path: Path) -> None:
+    broken = RULES.read_text().replace("36 * 3600", "36000 * 3600")
+    (tmp_path / "rules.yaml").write_text(broken)
+    cases = yaml.safe_load(CASES.read_text())
+    cases["rule_files"] = ["rules.yaml"]
+    (tmp_path / "cases.yaml").write_text(yaml.safe_dump(cases))
+    assert promtool("test", "rules", tmp_path / "cases.yaml")[0] != 0
