@@ -140,6 +140,16 @@ def test_it_has_every_extra_and_nothing_that_installs_or_builds(image: Image) ->
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("processor", ["x86_64", "aarch64"])
+def test_all_that_is_locked_can_be_had_built_for_its_python(processor: str, tmp_path: Path) -> None:
+    (python,) = re.findall(r"^ARG PYTHON=python:(\d\.\d+)-", FILE.read_text(), re.MULTILINE)
+    uv = Path(sys.executable).parent / "uv"
+    asked = (uv, "pip", "install", "--quiet", "--dry-run", "--target", tmp_path, "--require-hashes")
+    there = ("--python-version", python, "--python-platform", f"{processor}-manylinux_2_28")
+    run(*asked, *there, "--only-binary", ":all:", "-r", ROOT / "requirements.lock", cwd=tmp_path)
+
+
+@pytest.mark.slow
 def test_hadolint_finds_nothing(tools: Path) -> None:
     assert run(tools / "hadolint", "--no-color", FILE, cwd=ROOT) == ""
 
