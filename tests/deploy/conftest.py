@@ -13,7 +13,7 @@ LOCK = Path(__file__).parent / "tools.lock"
 
 @pytest.fixture(scope="session")
 def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder with the programs of tools.lock: they are too large for every environment."""
+    """The folder with the programs of tools.lock: they are not in every environment."""
     home = tmp_path_factory.mktemp("tools")
     uv = Path(sys.executable).parent / "uv"
     made = tried(uv, "venv", "--quiet", "--python", sys.executable, "venv", cwd=home)

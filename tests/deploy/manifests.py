@@ -52,7 +52,10 @@ def complaints(document: Document) -> list[str]:
         case "Deployment":
             found += wrong(document["spec"], replicas=1, strategy={"type": "Recreate"})
     pod = pod_of(document)
-    return found + (of_pod(pod) if pod else [])
+    if pod is not None:
+        lasts = document["kind"] == "Deployment"
+        found += wrong(pod, restartPolicy="Always" if lasts else "Never") + of_pod(pod)
+    return found
 
 
 def texts(value: object) -> Iterator[str]:
@@ -97,6 +100,8 @@ def pod_of(document: Document) -> Document | None:
 def of_schedule(spec: Document) -> list[str]:
     job = spec["jobTemplate"]["spec"]
     found = wrong(spec, concurrencyPolicy="Forbid", timeZone="Etc/UTC")
+    if not re.fullmatch(r"(\d+|\*)( (\d+|\*)){4}", spec["schedule"]):
+        found.append(f"the schedule {spec['schedule']} is none")
     if spec.get("startingDeadlineSeconds", 0) < 60:
         found.append("startingDeadlineSeconds is missing or too short: a late night is lost")
     if not job.get("ttlSecondsAfterFinished"):

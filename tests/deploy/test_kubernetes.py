@@ -128,6 +128,8 @@ BREAKS: list[Callable[[Document], object]] = [
     lambda it: it["spec"].update(concurrencyPolicy="Allow"),
     lambda it: it["spec"].pop("startingDeadlineSeconds"),
     lambda it: it["spec"].pop("timeZone"),
+    lambda it: it["spec"].update(schedule="17 3 * *"),
+    lambda it: pod_of(it).update(restartPolicy="Newer"),  # type: ignore[union-attr]
     lambda it: job_of(it).pop("ttlSecondsAfterFinished"),
     lambda it: job_of(it).update(activeDeadlineSeconds=1800),
     lambda it: job_of(it).update(backoffLimit=6),

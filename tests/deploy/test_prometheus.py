@@ -12,13 +12,14 @@ import promql_parser
 import pytest
 import yaml
 
-from tests.commands import tried
+from tests.commands import run, tried
 from tests.conftest import ROOT, absent
 from tests.deploy.metrics import LABELS
 
 RULES = ROOT / "deploy" / "prometheus" / "keyvigil.rules.yaml"
 CASES = Path(__file__).parent / "keyvigil.rules.test.yaml"
-DASHBOARD: dict[str, Any] = json.loads((ROOT / "deploy" / "grafana" / "keyvigil.json").read_text())
+FILE = ROOT / "deploy" / "grafana" / "keyvigil.json"
+DASHBOARD: dict[str, Any] = json.loads(FILE.read_text())
 ALERTS: list[dict[str, Any]] = yaml.safe_load(RULES.read_text())["groups"][0]["rules"]
 
 
@@ -93,6 +94,39 @@ def test_the_dashboard_is_of_no_instance() -> None:
     sources = {panel["datasource"]["uid"] for panel in DASHBOARD["panels"]}
     assert sources == {"${datasource}"}
     assert "id" not in DASHBOARD
+
+
+def not_understood(tools: Path, path: Path) -> list[str]:
+    """Return what of a dashboard Grafana's own types do not know, by its place."""
+    reader = Path(__file__).parent / "read_dashboard.py"
+    understood = json.loads(run(tools / "python", reader, path, cwd=ROOT))
+    return list(missing(json.loads(path.read_text()), understood, ""))
+
+
+def missing(said: Any, understood: Any, place: str) -> Iterator[str]:
+    if isinstance(said, dict):
+        for name, value in said.items():
+            if name not in understood:
+                yield f"{place}/{name}"
+            else:
+                yield from missing(value, understood[name], f"{place}/{name}")
+    elif isinstance(said, list):
+        for number, (one, other) in enumerate(zip(said, understood, strict=True)):
+            yield from missing(one, other, f"{place}/{number}")
+    elif said != understood:
+        yield place
+
+
+@pytest.mark.slow
+def test_grafana_understands_the_dashboard(tools: Path) -> None:
+    assert not_understood(tools, FILE) == ["/templating/list/1/definition"]  # Grafana writes it too
+
+
+@pytest.mark.slow
+def test_a_misspelt_field_of_the_dashboard_is_found(tools: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "dashboard.json"
+    broken.write_text(FILE.read_text().replace('"overrides"', '"overides"', 1))
+    assert "/panels/0/fieldConfig/overides" in not_understood(tools, broken)
 
 
 def test_every_alert_says_what_and_what_to_do() -> None:
