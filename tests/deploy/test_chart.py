@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import kubernetes_validate
 import pytest
 import yaml
 
@@ -25,6 +26,8 @@ CASES: dict[str, dict[str, Any]] = {
     "serve": {
         "mode": "serve",
         "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
+        "prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}},
+        "dashboard": {"enabled": True},
     },
     "postgres": {
         "image": {"repository": "registry.example.com/keyvigil", "digest": "sha256:" + "a" * 64},
@@ -56,6 +59,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "secret": ({"extraEnv": [{"name": "OPENAI_ADMIN_KEY", "value": "x"}]}, "extraEnv"),
     "schedule": ({"cronjob": {"schedule": "3 am"}}, "schedule"),
     "monitor": ({"serviceMonitor": {"enabled": True}}, "serviceMonitor.enabled needs mode: serve"),
+    "rules": ({"prometheusRule": {"enabled": True}}, "prometheusRule.enabled needs mode: serve"),
     "history": (
         {"persistence": {"enabled": False}, "secret": {"external": {"enabled": True}}},
         "must name KEYVIGIL_STORE",
@@ -86,7 +90,7 @@ def test_helm_renders_what_is_kept_here(helm: dict[str, Any], case: str) -> None
     kept = [
         f"# {name}\n{text.strip()}\n"
         for name, text in sorted(files.items())
-        if text.strip() and not name.endswith("NOTES.txt")
+        if text.strip() and not name.endswith(("NOTES.txt", "dashboard.yaml"))
     ]
     golden(RENDERED / f"{case}.yaml", "---\n".join(kept))
 
@@ -100,6 +104,20 @@ def test_helm_refuses_what_cannot_work_and_says_why(helm: dict[str, Any], case: 
 @pytest.mark.slow
 def test_helm_finds_nothing_to_complain_of(helm: dict[str, Any]) -> None:
     assert [said["error"] for said in helm["lint"]] == ["icon is recommended"]
+
+
+@pytest.mark.slow
+def test_the_rules_and_the_dashboard_are_those_of_deploy(helm: dict[str, Any]) -> None:
+    made = helm["cases"]["serve"]["files"]
+    rules = yaml.safe_load(made["keyvigil/templates/prometheusrule.yaml"])
+    assert rules["spec"] == yaml.safe_load(
+        (ROOT / "deploy" / "prometheus" / "keyvigil.rules.yaml").read_text()
+    )
+    board = yaml.safe_load(made["keyvigil/templates/dashboard.yaml"])
+    assert json.loads(board["data"]["keyvigil.json"]) == json.loads(
+        (ROOT / "deploy" / "grafana" / "keyvigil.json").read_text()
+    )
+    assert kubernetes_validate.validate(board, "1.31.0", strict=True)
 
 
 @pytest.mark.slow

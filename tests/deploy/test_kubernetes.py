@@ -47,6 +47,7 @@ def test_all_that_is_made_is_judged() -> None:
         "NetworkPolicy",
         "PersistentVolumeClaim",
         "Pod",
+        "PrometheusRule",
         "Service",
         "ServiceAccount",
         "ServiceMonitor",
