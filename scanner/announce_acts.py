@@ -25,7 +25,7 @@ def drafts_of_acts(
 def _of_route(result: ScanResult, acts: Sequence[Act], route: Route, entry: int) -> Iterator[Draft]:
     notices = tuple(_notices(acts))
     items = [
-        _item(act, result) for act in acts if _is_done(act) and passes_intent(act.intent, route)
+        _item(act, result) for act in acts if is_done(act) and passes_intent(act.intent, route)
     ]
     if route.sink is not Sink.SLACK_OWNERS:
         if items or notices:
@@ -57,7 +57,8 @@ def _announced(
     )
 
 
-def _is_done(act: Act) -> bool:
+def is_done(act: Act) -> bool:
+    """Tell whether a key was revoked for sure."""
     return act.outcome is not None and act.outcome.result is Result.DONE and not act.intent.undoes
 
 

@@ -48,7 +48,8 @@ class Bounds:
     At most `max_keys` and `max_percent` of all keys within a day: both must hold, 0 is none.
     `protected_*` are globs of ids and names. Keys younger than `min_age` or used within
     `recent_use` are let be. `expire_in` is how long an expiring key still works. Admin keys are
-    let be but for the ids in `admin_keys`. Nothing is done while there is a `stop_file`.
+    let be but for the ids in `admin_keys`. Nothing is done while there is a `stop_file`, if
+    one is named.
     """
 
     mode: Mode = Mode.OFF

@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final
@@ -9,17 +10,22 @@ from typing import Annotated, Final
 import typer
 
 from scanner.announce import announcement
-from scanner.announcement import Route, Sink
+from scanner.announce_acts import drafts_of_acts
+from scanner.announcement import Delivery, Draft, Route, Sink
 from scanner.cli.alerts import print_alert
 from scanner.cli.console import ExitCode, out, say
 from scanner.cli.memory import Memory
 from scanner.cli.run import Source, conclude, live, remembered, scan_and_report
 from scanner.cli.summary import changes_of
-from scanner.formats.files import check_writable
+from scanner.cli.telling import Alerts
+from scanner.deliver import deliver
+from scanner.formats.files import check_writable, write_whole
 from scanner.plan import make_plan
 from scanner.policy.model import Policy
 from scanner.policy_files import load_policies
+from scanner.ports import Lease, Log, Page
 from scanner.result import ScanResult
+from scanner.revocation import Bounds, Mode
 from scanner.scan import scan
 from scanner.secret import Secret
 from scanner.settings import Settings, StoreSettings
@@ -30,21 +36,41 @@ _ORGANIZATION: Final = "Acme Robotics"
 _CHANNEL: Final = Route(name="In Slack", sink=Sink.SLACK, to="#security")
 _HISTORY: Final = "demo-history.db"
 """Made anew by each run: a name that nobody's own history has."""
+_POLICY: Final = """\
+policy: demo
+description: The baseline, with a few keys to be revoked five days after people were told.
+extends: [baseline]
+rules:
+  - id: key-never-used
+    respond: { revoke: expire, after: 5d }
+  - id: key-unused
+    respond: { revoke: expire, after: 5d }
+  - id: owner-disabled
+    respond: { revoke: expire, after: 5d }
+  - id: owner-left-org
+    respond: { revoke: expire, after: 5d }
+"""
+_BOUNDS: Final = Bounds(mode=Mode.PLAN, max_percent=10)
 
 
 def demo(
     folder: Annotated[
         Path, typer.Option("--out", metavar="FOLDER", help="Where to write the reports.")
     ] = Path("out/demo"),
+    enforce: Annotated[
+        bool, typer.Option("--enforce", help="Revoke on the last night what is due by then.")
+    ] = False,
 ) -> None:
     """Scan a made-up organization on fourteen simulated nights and write its report.
 
     Needs no key; nothing leaves this machine.
     """
-    html, json, history = (folder / name for name in ("report.html", "report.json", _HISTORY))
-    for path in (html, json, history):
+    names = ("report.html", "report.json", _HISTORY, "demo-policy.yaml")
+    html, json, history, policy = (folder / name for name in names)
+    for path in (html, json, history, policy):
         check_writable(path)
-    policies = load_policies(["baseline"])
+    write_whole(policy, _POLICY.encode())
+    policies = load_policies([str(policy)])
     for name in (_HISTORY, f"{_HISTORY}-wal", f"{_HISTORY}-shm"):
         (folder / name).unlink(missing_ok=True)
     store = open_store(StoreSettings(place=Secret(str(history))))
@@ -54,22 +80,41 @@ def demo(
     for number, (moment, settings) in enumerate(demo_nights(_NIGHTS), start=1):
         source = _at(moment, settings, policies)
         with store.hold(_ORGANIZATION) as lease:
-            memory = Memory(store=store, organization=_ORGANIZATION, lease=lease)
+            memory = Memory(
+                store=store,
+                organization=_ORGANIZATION,
+                lease=lease,
+                alerts=_ALERTS,
+                bounds=_BOUNDS,
+                settings=settings,
+                own_key=settings.admin_key,
+            )
             if number < _NIGHTS:
                 result, _ = remembered(scan(source.collect, policies, moment, source.clock), memory)
+                _hear(memory, lease, moment)
                 _print_night(result)
             else:
+                mode = Mode.ENFORCE if enforce else Mode.PLAN
+                memory = replace(memory, bounds=replace(_BOUNDS, mode=mode), alerts=Alerts())
                 out.print("")
                 outputs = (("html", html), ("json", json))
                 result, failures = scan_and_report(source, policies, outputs, memory=memory)
                 code = conclude(result, failures, None)
                 out.print("")
                 print_alert(_CHANNEL, announcement(result, _CHANNEL))
+                for draft in _of_acts(result):
+                    out.print("")
+                    print_alert(_CHANNEL, draft.announcement)
     out.print("")
     out.print(f"Report:    {html}", soft_wrap=True)
     out.print(f"As JSON:   {json}", soft_wrap=True)
     command = "keyvigil" if shutil.which("keyvigil") else sys.argv[0]
-    out.print(f"Next:      {command} history --store {history}", soft_wrap=True)
+    kept = f"--store {history}"
+    out.print(f"Next:      {command} history {kept}", soft_wrap=True)
+    if enforce:
+        out.print(f"           {command} revoke journal {kept}", soft_wrap=True)
+    else:
+        out.print(f"           {command} revoke plan {kept} --policy {policy}", soft_wrap=True)
     out.print(f"           {command} policies show baseline", soft_wrap=True)
     out.print(f"           {command} scan     with OPENAI_ADMIN_KEY set", soft_wrap=True)
     raise typer.Exit(code)
@@ -78,6 +123,27 @@ def demo(
 def _at(moment: datetime, settings: Settings, policies: tuple[Policy, ...]) -> Source:
     """Walk what is served, as if it was that moment."""
     return Source(collect=live(settings, make_plan(policies)).collect, clock=lambda: moment)
+
+
+def _hear(memory: Memory, lease: Lease, moment: datetime) -> None:
+    """Let what a night has to tell arrive at that moment."""
+    for _ in deliver(memory.store.outbox, lease, _SINKS, lambda: moment, lambda _: None):
+        pass
+
+
+def _of_acts(result: ScanResult) -> tuple[Draft, ...]:
+    """Return what is told of the keys that were revoked."""
+    acts = result.revocation.acts if result.revocation else ()
+    receipts = {act.intent.receipt for act in acts}
+    return drafts_of_acts(result, receipts, [_CHANNEL], len(acts))
+
+
+def _take(_delivery: Delivery, _log: Log, _page: Page) -> None:
+    """Be told: the demo has no Slack."""
+
+
+_SINKS: Final = {_CHANNEL.name: _take}
+_ALERTS: Final = Alerts(routes=(_CHANNEL,), sinks=_SINKS)
 
 
 def _print_night(result: ScanResult) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.text import Text
 
-from scanner.announce_acts import in_words
+from scanner.announce_acts import in_words, is_done
 from scanner.cli.console import counted, inert, tell
 from scanner.receipt import Act, Result, Revocation, Spared
 from scanner.revocation import Action, Held, Mode, Plan
@@ -31,7 +31,9 @@ def print_plan(plan: Plan, console: Console) -> None:
 def print_revocation(revocation: Revocation, console: Console) -> None:
     """Print in a few lines how it stands, and what was done since the scan before."""
     plan = revocation.plan
+    done = sum(map(is_done, revocation.acts))
     counts = (
+        (done, "revoked"),
         (len(plan.due) if revocation.mode is Mode.PLAN else 0, "due"),
         (len(plan.waiting), "waiting"),
         (len(plan.held), "let be"),
@@ -51,10 +53,10 @@ def print_act(act: Act, console: Console) -> None:
     intent, outcome = act
     where = intent.project or "the organization"
     name = f"{intent.key_id}  {intent.key_name or 'unnamed'} in {where}"
-    is_done = outcome is not None and outcome.result is Result.DONE
+    went_well = outcome is not None and outcome.result is Result.DONE
     taken_back = f", which takes {intent.undoes} back" if intent.undoes else ""
     said = f"  {name}: {in_words(act)}{taken_back}"
-    tell(console, inert(said, "" if is_done else "bold red"))
+    tell(console, inert(said, "" if went_well else "bold red"))
 
 
 def print_spared(spared: Spared, console: Console) -> None:

@@ -66,6 +66,8 @@ def stopped(bounds: Bounds) -> str:
     """Return why nothing more is to be revoked, or "": looked at before each key."""
     if os.environ.get(REVOCATION, "").strip():
         return f"{REVOCATION} is off"
+    if not bounds.stop_file:
+        return ""
     try:
         Path(bounds.stop_file).lstat()
     except (FileNotFoundError, NotADirectoryError):

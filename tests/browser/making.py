@@ -1,9 +1,14 @@
 """Results for the tests in a browser."""
 
 from dataclasses import replace
+from datetime import timedelta
 
-from scanner.finding import ExceptionTally, ExceptionText, Outcome
+from scanner.finding import ExceptionTally, ExceptionText, Finding
+from scanner.finding import Outcome as Judged
+from scanner.receipt import Act, Intent, Outcome, Result, Revocation, Spared
 from scanner.result import DisabledRule, ScanResult
+from scanner.revocation import Action, Held, Method, Mode, Plan
+from scanner.words import in_words
 from tests.factories import (
     NOW,
     a_key,
@@ -57,7 +62,7 @@ def with_exceptions(result: ScanResult) -> ScanResult:
     return replace(
         result,
         findings=tuple(
-            f._replace(outcome=Outcome.EXCEPTED, exception=text) if f is last else f
+            f._replace(outcome=Judged.EXCEPTED, exception=text) if f is last else f
             for f in result.findings
         ),
         exceptions=tuple(
@@ -68,6 +73,88 @@ def with_exceptions(result: ScanResult) -> ScanResult:
     )
 
 
+def with_revocation(result: ScanResult, refusal: str = "too many are due") -> ScanResult:
+    """Let some violations be revoked, some not as planned, some soon, and some not at all."""
+    actions = [_action(finding) for finding in result.violations[:6]]
+    held = [
+        Held(
+            key_id=action.key_id,
+            key_name=action.key_name,
+            project=action.project,
+            owner=action.owner,
+            method=action.method,
+            rule=action.rule,
+            fingerprint=action.fingerprint,
+            after=timedelta(days=7),
+            reasons=("it is protected", action.owner),
+        )
+        for action in actions
+    ]
+    plan = Plan(
+        scan_id=result.id,
+        organization="Acme",
+        made_at=NOW,
+        expires_at=NOW,
+        policies="",
+        inventory="",
+        due=tuple(actions[:1]),
+        waiting=tuple(actions),
+        held=tuple(held),
+        refusal=refusal,
+    )
+    acts = tuple(
+        _act(action, outcome) for action, outcome in zip(actions, (*Result, None), strict=False)
+    )
+    revocation = Revocation(
+        mode=Mode.ENFORCE,
+        plan=plan,
+        acts=acts,
+        spared=tuple(Spared(action, action.evidence) for action in actions[:1]),
+    )
+    return replace(result, revocation=revocation)
+
+
+def _action(finding: Finding) -> Action:
+    return Action(
+        key_id=finding.key.id,
+        key_name=finding.key.name or "",
+        redacted_value=finding.key.redacted_value,
+        project_id=finding.key.project_id or "",
+        project=(finding.project and finding.project.name) or "",
+        owner=finding.owner_email or "",
+        method=Method.EXPIRE,
+        due_at=NOW,
+        announced_at=NOW,
+        rule=finding.rule.id,
+        severity=finding.severity,
+        fingerprint=finding.fingerprint,
+        evidence="; ".join(map(in_words, finding.evidence)),
+        checked=(),
+    )
+
+
+def _act(action: Action, result: Result | None) -> Act:
+    intent = Intent(
+        receipt="20260701T030000Z-0a1b2c3d",
+        organization="Acme",
+        at=NOW,
+        by="cron",
+        method=action.method,
+        key_id=action.key_id,
+        key_name=action.key_name,
+        redacted_value=action.redacted_value,
+        project_id=action.project_id,
+        project=action.project,
+        owner=action.owner,
+        fingerprint=action.fingerprint,
+        evidence=action.evidence,
+    )
+    if result is None:
+        return Act(intent, None)
+    ended = Outcome(receipt=intent.receipt, at=NOW, result=result, note=action.key_name)
+    return Act(intent, ended)
+
+
 def everything() -> ScanResult:
-    """A history, gaps, what is undetermined, and exceptions."""
-    return with_exceptions(a_remembered_result())
+    """A history, gaps, what is undetermined, exceptions, and revocations."""
+    return with_revocation(with_exceptions(a_remembered_result()))

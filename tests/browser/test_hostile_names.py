@@ -10,6 +10,7 @@ from scanner.finding import ExceptionTally, ExceptionText, Finding, Outcome, Rul
 from scanner.lifecycle import Case, State
 from scanner.result import DisabledRule, ScanResult
 from tests.browser.conftest import Open
+from tests.browser.making import with_revocation
 from tests.factories import NOW, a_remembered_result
 
 pytestmark = pytest.mark.slow
@@ -128,7 +129,7 @@ def attacked_result(count: int) -> ScanResult:
     tallies = tuple(
         replace(tally, rule=_attacked_rule(tally.rule, random)) for tally in result.rules
     )
-    return replace(
+    attacked_whole = replace(
         result,
         organization=hostile(random),
         findings=tuple(found),
@@ -144,6 +145,7 @@ def attacked_result(count: int) -> ScanResult:
         ),
         history=replace(history, standings=standings, closed=closed),
     )
+    return with_revocation(attacked_whole, hostile(random))
 
 
 def test_a_thousand_hostile_strings_are_shown_and_nothing_else(open_report: Open) -> None:

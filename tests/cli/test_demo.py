@@ -44,6 +44,7 @@ def test_a_second_run_replaces_the_report(tmp_path: Path) -> None:
         assert keyvigil("demo", "--out", tmp_path / "there").code == 0
     assert sorted(entry.name for entry in (tmp_path / "there").iterdir()) == [
         "demo-history.db",
+        "demo-policy.yaml",
         "report.html",
         "report.json",
     ]
@@ -69,3 +70,28 @@ def test_the_demo_tells_what_changed_in_fourteen_nights(tmp_path: Path) -> None:
     ]
     listed = keyvigil("history", "--store", tmp_path / "demo-history.db", "--json")
     assert len(json.loads(listed.out)) == 14
+
+
+def test_the_demo_shows_a_plan_and_revokes_only_where_it_is_asked_to(tmp_path: Path) -> None:
+    planned = keyvigil("demo", "--out", tmp_path / "a")
+    assert "Revocation (plan): 1 due, 1 waiting, 3 let be." in planned.out
+    report = json.loads((tmp_path / "a" / "report.json").read_text())
+    assert [act["key_id"] for act in report["revocation"]["acts"]] == []
+    (due,) = report["revocation"]["due"]
+    history = ("--store", tmp_path / "a" / "demo-history.db")
+    policy = ("--policy", tmp_path / "a" / "demo-policy.yaml")
+    again = keyvigil("revoke", "plan", *history, *policy, cwd=tmp_path)
+    assert f"  {due['key_id']}  try-out in research" in again.out
+
+
+def test_an_enforced_demo_has_receipts(tmp_path: Path) -> None:
+    ran = keyvigil("demo", "--out", tmp_path, "--enforce")
+    assert ran.code == 0
+    assert "Revocation (enforce): 1 revoked, 1 waiting, 3 let be." in ran.out
+    report = json.loads((tmp_path / "report.json").read_text())
+    (act,) = report["revocation"]["acts"]
+    assert act["result"] == "done"
+    assert ran.out.count(f"(receipt {act['receipt']})") == 2
+    history = ("--store", tmp_path / "demo-history.db")
+    assert act["receipt"] in keyvigil("revoke", "journal", *history).out
+    assert "2 entries, unbroken" in keyvigil("revoke", "journal", *history, "verify").out
