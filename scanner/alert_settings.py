@@ -29,6 +29,7 @@ WEBHOOK_SECRET: Final = "KEYVIGIL_WEBHOOK_SECRET"  # noqa: S105 - a variable's n
 SMTP: Final = "KEYVIGIL_SMTP_URL"
 MAIL_TO: Final = "KEYVIGIL_MAIL_TO"
 MAIL_FROM: Final = "KEYVIGIL_MAIL_FROM"
+PING: Final = "KEYVIGIL_PING_URL"
 SLACK_API: Final = "KEYVIGIL_SLACK_API_URL"
 
 _PORTS: Final = {"smtps": 465, "smtp": 587}
@@ -72,6 +73,17 @@ def read_alert_settings(environment: Mapping[str, str], config: Path | None) -> 
         report=said.report,
         slack_api=_slack_api(environment),
     )
+
+
+def read_ping_url(environment: Mapping[str, str]) -> Secret | None:
+    """Read where pings go, None: nowhere; raise UsageError for what is no https address."""
+    text = _text(environment, PING)
+    if text and not _is_safe(text):
+        raise UsageError(
+            f"{PING} is no https address.",
+            help="Set it to the address that pings of this scan go to, https://...",
+        )
+    return Secret(text) if text else None
 
 
 def _text(environment: Mapping[str, str], name: str) -> str:

@@ -25,6 +25,11 @@ def without_addresses(result: ScanResult) -> ScanResult:
     return masked
 
 
+def without_addresses_in(text: str) -> str:
+    """Return one text with every address in it masked."""
+    return _WORD.sub(_masked, text)
+
+
 class _Mask:
     """Masks many values at once, field by field: a result has hundreds of thousands."""
 
@@ -70,7 +75,7 @@ class _Mask:
     def _text(self, text: str) -> str:
         masked = self._texts.get(text)
         if masked is None:
-            masked = self._texts[text] = _WORD.sub(_masked, text)
+            masked = self._texts[text] = without_addresses_in(text)
         return masked
 
 

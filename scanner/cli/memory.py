@@ -68,13 +68,15 @@ def remembering(
     organization: str | None,
     config: Path | None,
     again: Callable[[str], ScanResult | None],
+    retried: Callable[[], None] = lambda: None,
     *,
     is_dry: bool,
 ) -> Iterator[Memory | None]:
     """Hold the organization's lock, unless `is_dry`, while the context lasts; None: no history.
 
-    `config` is the settings file, if one was named; `again` returns a recorded scan's result. Raise
-    StoreLocked if another scan runs, ApiError if the API does not answer, or UsageError.
+    `config` is the settings file, if one was named; `again` returns a recorded scan's result;
+    `retried` is told of each request that is asked again. Raise StoreLocked if another scan runs,
+    ApiError if the API does not answer, or UsageError.
     """
     alerts, bounds = read_alerts(config, again), read_bounds(os.environ, config)
     if store is None:
@@ -87,7 +89,7 @@ def remembering(
         yield None
         return
     history = open_store(store)
-    organization = organization or _named(settings)
+    organization = organization or _named(settings, retried)
     memory = Memory(
         store=history,
         organization=organization,
@@ -104,9 +106,9 @@ def remembering(
         yield replace(memory, lease=lease)
 
 
-def _named(settings: Settings) -> str:
+def _named(settings: Settings, retried: Callable[[], None]) -> str:
     """Return the organization's name as the API has it, or else one that stands for the key."""
-    with watching(is_verbose=False) as progress:
+    with watching(is_verbose=False, retried=retried) as progress:
         name = run_until_told(name_organization(settings, progress))
     if name is None:
         name = f"key-{settings.admin_key.digest()}"

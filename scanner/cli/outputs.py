@@ -33,17 +33,21 @@ RedactOption = Annotated[
 ]
 
 
-def read_outputs(texts: list[str], snapshot: Path | None) -> tuple[Output, ...]:
+def read_outputs(
+    texts: list[str], snapshot: Path | None, metrics: Path | None = None
+) -> tuple[Output, ...]:
     """Read every `--output`; raise UsageError for places that are no files, or one and the same."""
     outputs = tuple(_output(text) for text in texts)
     places = [path.resolve() if path else None for _, path in outputs]
     if snapshot is not None:
         check_writable(snapshot)
         places.append(snapshot.resolve())
+    named = "--output and --snapshot"
+    if metrics is not None:
+        places.append(metrics.resolve())
+        named = "--output, --snapshot and --metrics-textfile"
     if len(set(places)) < len(places):
-        raise UsageError(
-            "Two of --output and --snapshot name the same place.", help="Give each its own."
-        )
+        raise UsageError(f"Two of {named} name the same place.", help="Give each its own.")
     return outputs
 
 

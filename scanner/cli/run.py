@@ -1,6 +1,6 @@
 """Running a scan under a command: the walk, its interruption, outputs, exit code."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
@@ -44,9 +44,17 @@ class Source:
     clock: Clock
 
 
-def live(settings: Settings, plan: Plan, *, is_verbose: bool = False) -> Source:
-    """Walk the organization now."""
-    return Source(collect=lambda: _collect(settings, plan, is_verbose=is_verbose), clock=now)
+def live(
+    settings: Settings,
+    plan: Plan,
+    *,
+    is_verbose: bool = False,
+    retried: Callable[[], None] = lambda: None,
+) -> Source:
+    """Walk the organization now; `retried` is told of each request that is asked again."""
+    return Source(
+        collect=lambda: _collect(settings, plan, retried, is_verbose=is_verbose), clock=now
+    )
 
 
 def stored(snapshot: Snapshot, plan: Plan) -> Source:
@@ -170,13 +178,15 @@ def _deliver(document: bytes, path: Path | None) -> list[OutputError]:
     return []
 
 
-def _collect(settings: Settings, plan: Plan, *, is_verbose: bool) -> Inventory:
+def _collect(
+    settings: Settings, plan: Plan, retried: Callable[[], None], *, is_verbose: bool
+) -> Inventory:
     if is_verbose:
         for step in plan.steps:
             verb = "asks for" if step.is_asked else "leaves out"
             say(f"{verb:<10}  {step.collection:<16}  {step.reason}")
     started = monotonic()
-    with watching(is_verbose=is_verbose) as progress:
+    with watching(is_verbose=is_verbose, retried=retried) as progress:
         inventory = run_until_told(collect_inventory(settings, plan, progress))
     if is_verbose:
         pages = sum(row.pages for row in inventory.coverage)

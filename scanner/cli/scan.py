@@ -2,6 +2,8 @@
 
 import os
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -9,18 +11,22 @@ from typing import Annotated, Final, Literal
 
 import typer
 
+from scanner.cli.console import ExitCode
 from scanner.cli.memory import OrganizationOption, StoreOption, remembering
 from scanner.cli.outputs import OutputOption, RedactOption, read_outputs
 from scanner.cli.report import seen_again
 from scanner.cli.run import conclude, live, scan_and_report, stored
+from scanner.cli.sign_of_life import MetricsOption, sign_of_life
 from scanner.cli.telling import ConfigOption
-from scanner.errors import UsageError
+from scanner.errors import KeyVigilError, UsageError
 from scanner.finding import Severity
 from scanner.formats.snapshot import Snapshot, parse_snapshot, read_snapshot
 from scanner.inventory import Collection
-from scanner.plan import OPTIONAL, make_plan
+from scanner.plan import OPTIONAL, Plan, make_plan
+from scanner.policy.model import Policy
 from scanner.policy.problems import did_you_mean
 from scanner.policy_files import load_policies
+from scanner.result import ScanResult
 from scanner.settings import (
     DEFAULT_CONCURRENCY,
     MAX_CONCURRENCY,
@@ -49,6 +55,7 @@ _OF_A_WALK: Final = {
     "deadline": "--deadline",
     "collect": "--collect",
     "dry_run": "--dry-run",
+    "metrics_textfile": "--metrics-textfile",
 }
 _SCAN: Final = re.compile(r"latest|previous|[0-9]{8}(T[0-9]{0,6}(Z(-[0-9a-f]{0,8})?)?)?")
 _Policies = Annotated[
@@ -145,27 +152,73 @@ def scan(
     organization: OrganizationOption = None,
     dry_run: _DryRun = False,
     redact_emails: RedactOption = False,
+    metrics_textfile: MetricsOption = None,
     verbose: _Verbose = False,
 ) -> None:
     """Scan the organization of OPENAI_ADMIN_KEY now. Changes nothing, but where it was told to."""
-    policies = load_policies(policy or ["baseline"])
-    outputs = read_outputs(output or [], snapshot)
-    off = [_optional(name) for name in skip or []]
-    kept = read_store_settings(os.environ, store)
-    report = partial(
-        scan_and_report, policies=policies, outputs=outputs, snapshot=snapshot, masks=redact_emails
-    )
+    ready = partial(_ready, policy, output, snapshot, metrics_textfile, skip, masks=redact_emails)
     if from_ is not None:
         _refuse_options_of_a_walk(context)
-        saw = _what_was_seen(from_, kept, organization)
-        again = report(stored(saw, make_plan(policies, skip=off)))
-        raise typer.Exit(conclude(*again, fail_on))
-    plan = make_plan(policies, everything=collect == "all", for_later=bool(snapshot), skip=off)
-    settings = read_settings(os.environ, concurrency=concurrency, minutes=deadline)
-    seen = partial(seen_again, policy, store, organization)
-    with remembering(settings, kept, organization, config, seen, is_dry=dry_run) as memory:
-        done = report(live(settings, plan, is_verbose=verbose), memory=memory)
-    raise typer.Exit(conclude(*done, fail_on))
+        raise typer.Exit(_judge_again(from_, ready(), store, organization, fail_on))
+    with sign_of_life(metrics_textfile, organization, is_off=dry_run) as run:
+        wanted = ready()
+        plan = wanted.plan(everything=collect == "all", for_later=bool(snapshot))
+        kept = read_store_settings(os.environ, store)
+        settings = read_settings(os.environ, concurrency=concurrency, minutes=deadline)
+        source = live(settings, plan, is_verbose=verbose, retried=run.asked_again)
+        seen = partial(seen_again, policy, store, organization)
+        with remembering(
+            settings, kept, organization, config, seen, run.asked_again, is_dry=dry_run
+        ) as memory:
+            done = wanted.report(source, memory=memory)
+            run.saw(*done, memory)
+        raise typer.Exit(conclude(*done, fail_on))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ready:
+    """What is to be judged by and never asked for, and what scans, reports and tells."""
+
+    policies: tuple[Policy, ...]
+    off: tuple[Collection, ...]
+    report: Callable[..., tuple[ScanResult, list[KeyVigilError]]]
+
+    def plan(self, **why: bool) -> Plan:
+        """Plan what is asked for."""
+        return make_plan(self.policies, skip=self.off, **why)
+
+
+def _ready(
+    policy: list[str] | None,
+    output: list[str] | None,
+    snapshot: Path | None,
+    metrics: Path | None,
+    skip: list[str] | None,
+    *,
+    masks: bool,
+) -> _Ready:
+    """Read what a scan needs, whatever it judges; raise UsageError or PolicyError."""
+    policies = load_policies(policy or ["baseline"])
+    outputs = read_outputs(output or [], snapshot, metrics)
+    return _Ready(
+        policies=policies,
+        off=tuple(_optional(name) for name in skip or []),
+        report=partial(
+            scan_and_report, policies=policies, outputs=outputs, snapshot=snapshot, masks=masks
+        ),
+    )
+
+
+def _judge_again(
+    name: str,
+    wanted: _Ready,
+    store: str | None,
+    organization: str | None,
+    fail_on: Severity | None,
+) -> ExitCode:
+    """Judge what was seen before; return the exit code."""
+    saw = _what_was_seen(name, read_store_settings(os.environ, store), organization)
+    return conclude(*wanted.report(stored(saw, wanted.plan())), fail_on)
 
 
 def _refuse_options_of_a_walk(context: typer.Context) -> None:

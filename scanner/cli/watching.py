@@ -1,6 +1,6 @@
 """How far a walk has come, on the terminal of whoever waits for it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.progress import (
@@ -17,10 +17,16 @@ from scanner.errors import ApiError
 
 
 class Watcher:
-    """Implements the port Progress: a bar, and a line for each retry if `is_verbose`."""
+    """Implements the port Progress: a bar, and a line for each retry if `is_verbose`.
 
-    def __init__(self, bar: Progress, task: TaskID, *, is_verbose: bool) -> None:
+    `retried` is told of each retry.
+    """
+
+    def __init__(
+        self, bar: Progress, task: TaskID, retried: Callable[[], None], *, is_verbose: bool
+    ) -> None:
         self.retries = 0
+        self._retried = retried
         self._bar = bar
         self._task = task
         self._is_verbose = is_verbose
@@ -32,12 +38,13 @@ class Watcher:
     def asks_again(self, error: ApiError, seconds: float) -> None:
         """Count the retry and, if wanted, tell it."""
         self.retries += 1
+        self._retried()
         if self._is_verbose:
             say(f"{str(error).rstrip('.')}; asked again in {seconds:.1f} s")
 
 
 @contextmanager
-def watching(*, is_verbose: bool) -> Iterator[Watcher]:
+def watching(*, is_verbose: bool, retried: Callable[[], None] = lambda: None) -> Iterator[Watcher]:
     """Show how far the walk has come, the bar on a terminal's stderr only."""
     columns = (
         SpinnerColumn(),
@@ -47,4 +54,4 @@ def watching(*, is_verbose: bool) -> Iterator[Watcher]:
         TextColumn("{task.fields[keys]:,} keys"),
     )
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
-        yield Watcher(bar, bar.add_task("", total=None, keys=0), is_verbose=is_verbose)
+        yield Watcher(bar, bar.add_task("", total=None, keys=0), retried, is_verbose=is_verbose)

@@ -25,10 +25,11 @@ def check_writable(path: Path) -> None:
         ) from None
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write `content` aside, mode 0600, and rename it into place: a reader sees all of it or none.
+def write_whole(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Write `content` aside and rename it into place: a reader sees all of it or none.
 
-    Makes missing folders, follows a symbolic link to what it names.
+    Makes missing folders, follows a symbolic link to what it names. `mode` is for its owner's eyes
+    only, unless somebody else is to read it.
     Raise OutputError if the disk refuses; nothing is left half-written.
     """
     try:
@@ -40,6 +41,7 @@ def write_whole(path: Path, content: bytes) -> None:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
+            Path(aside).chmod(mode)
             Path(aside).replace(target)
         except BaseException:
             Path(aside).unlink(missing_ok=True)

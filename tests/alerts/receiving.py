@@ -28,6 +28,7 @@ class Received:
     path: str
     headers: dict[str, str]
     body: bytes
+    query: str = ""
 
 
 class Receiver:
@@ -51,7 +52,13 @@ class Receiver:
             is_more = message.get("more_body", False)
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
         self.received.append(
-            Received(method=scope["method"], path=scope["path"], headers=headers, body=body)
+            Received(
+                method=scope["method"],
+                path=scope["path"],
+                headers=headers,
+                body=body,
+                query=scope["query_string"].decode(),
+            )
         )
         answer = self.answers.popleft() if self.answers else Answer()
         if answer.resets:

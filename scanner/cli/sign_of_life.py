@@ -1,0 +1,200 @@
+"""What a scan leaves for those who watch over it: metrics in a file, and pings.
+
+They speak of the run as a whole, however it ends, but for a kill that nobody can catch.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from time import monotonic
+from typing import Annotated, Final
+
+import typer
+
+from scanner.alert_settings import read_ping_url
+from scanner.alerts.ping import Ping
+from scanner.cli.console import ExitCode, say, show_error, worst
+from scanner.cli.memory import Memory
+from scanner.display import visible
+from scanner.errors import AlertError, KeyVigilError, OutputError, StoreError, StoreLocked
+from scanner.formats.files import check_writable, write_whole
+from scanner.formats.metrics_text import Before, RunFigures, read_before, render_metrics
+from scanner.redaction import without_addresses_in
+from scanner.result import ScanResult
+from scanner.secret import redact
+from scanner.wiring import now
+
+MetricsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--metrics-textfile",
+        envvar="KEYVIGIL_METRICS_TEXTFILE",
+        metavar="PATH",
+        help="Write figures of this run for node_exporter's textfile collector, which reads *.prom."
+        " Everybody on this machine may read the file (mode 0644), as node_exporter is another"
+        " user: it names no key, project or owner.",
+    ),
+]
+_SUCCESSES: Final = (ExitCode.DONE, ExitCode.FINDINGS)
+_RANKED: Final = tuple(code for code in ExitCode if code < ExitCode.INTERRUPTED)
+_STOPPED: Final = (ExitCode.INTERRUPTED, 143)
+_READABLE_BY_ALL: Final = 0o644
+_MOST_READ: Final = 1_000_000
+_LONGEST: Final = 200
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """One run as it goes. `organization` is the name that its history is kept under, or ""."""
+
+    organization: str = ""
+    started: float = field(default_factory=monotonic)
+    retries: int = 0
+    result: ScanResult | None = None
+    failures: Sequence[KeyVigilError] = ()
+    alerts_pending: int | None = None
+
+    def asked_again(self) -> None:
+        """Count a request that was asked again."""
+        self.retries += 1
+
+    def saw(
+        self, result: ScanResult, failures: Sequence[KeyVigilError], memory: Memory | None
+    ) -> None:
+        """Take note of how the scan went, while the history is at hand."""
+        self.result, self.failures = result, failures
+        self.organization = memory.organization if memory else result.organization or ""
+        if memory is not None and memory.lease is not None:
+            try:
+                self.alerts_pending = len(memory.store.outbox.pending(memory.organization))
+            except StoreError:
+                self.alerts_pending = None
+
+    def why(self, code: int) -> str:
+        """Say in one line why a run that ended with this code is no success."""
+        if code in _STOPPED:
+            return "Stopped: the scan was not finished."
+        if code == ExitCode.PIPE_CLOSED:
+            return "Whoever read the output went away."
+        if self.failures:
+            return str(self.failures[0])
+        if self.result is not None and not self.result.complete:
+            return "The scan is incomplete: what was not seen is not judged."
+        return "The scan was not finished."
+
+    def figures(self, organization: str, *, is_success: bool) -> RunFigures:
+        """Return what metrics say of it beside its result."""
+        failed = sum(isinstance(error, AlertError) for error in self.failures)
+        return RunFigures(
+            organization=organization,
+            ended_at=now(),
+            seconds=monotonic() - self.started,
+            is_success=is_success,
+            retries=self.retries,
+            alerts_pending=self.alerts_pending,
+            alerts_failed=failed if self.result else None,
+        )
+
+
+@contextmanager
+def sign_of_life(metrics: Path | None, organization: str | None, *, is_off: bool) -> Iterator[Run]:
+    """Tell who watches that a run begins, and how it ended; its errors are shown here.
+
+    `is_off`: this is no scan of tonight, and nobody is told. Raise UsageError for what cannot
+    work, typer.Exit with the code that the run ends with.
+    """
+    run = Run(organization=organization or "")
+    if is_off:
+        yield run
+        return
+    watchers = _watchers(metrics)
+    watchers.begin()
+    try:
+        yield run
+    except StoreLocked:
+        raise  # the scan that runs speaks for the organization
+    except KeyVigilError as error:
+        raise typer.Exit(watchers.end(run, show_error(error), str(error))) from None
+    except typer.Exit as ended:
+        raise typer.Exit(watchers.end(run, ended.exit_code, "")) from None
+    except SystemExit:
+        watchers.end(run, ExitCode.PIPE_CLOSED, "")
+        raise
+    except KeyboardInterrupt:
+        watchers.end(run, ExitCode.INTERRUPTED, "")
+        raise
+    except Exception:
+        watchers.end(run, ExitCode.INCOMPLETE, "KeyVigil itself failed.")
+        raise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Watchers:
+    """Who watches: a file of metrics, an address of pings, or neither."""
+
+    metrics: Path | None
+    ping: Ping | None
+
+    def begin(self) -> None:
+        """Tell that a run begins."""
+        if self.ping:
+            _ping(self.ping.start)
+
+    def end(self, run: Run, code: int, why: str) -> int:
+        """Tell how a run ended; return the code it ends with, as the metrics may not be written."""
+        if self.metrics is not None:
+            try:
+                _write(self.metrics, run, is_success=code in _SUCCESSES)
+            except OutputError as error:
+                why = why or run.why(code) if code not in _SUCCESSES else str(error)
+                code = _worse(code, show_error(error))
+        if self.ping and code in _SUCCESSES:
+            _ping(self.ping.success)
+        elif self.ping:
+            _ping(partial(self.ping.fail, _in_short(code, why or run.why(code))))
+        return code
+
+
+def _watchers(metrics: Path | None) -> _Watchers:
+    url = read_ping_url(os.environ)
+    if metrics is not None:
+        check_writable(metrics)
+    return _Watchers(metrics=metrics, ping=Ping(url, sleep=time.sleep) if url else None)
+
+
+def _worse(code: int, other: ExitCode) -> int:
+    """Return the code of the larger problem; a stop stays one."""
+    return worst([ExitCode(code), other]) if code in _RANKED else code
+
+
+def _write(path: Path, run: Run, *, is_success: bool) -> None:
+    """Write the metrics anew, going on from the file of the run before."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            before = read_before(file.read(_MOST_READ))
+    except OSError:
+        before = Before()
+    figures = run.figures(run.organization or before.organization, is_success=is_success)
+    document = render_metrics(run.result, figures, before)
+    write_whole(path, document.encode(), _READABLE_BY_ALL)
+
+
+def _ping(send: Callable[[], None]) -> None:
+    """Send a ping; one that fails is told here, and by the switch, which hears nothing."""
+    try:
+        send()
+    except AlertError as error:
+        say(f"{error} {error.help}")
+
+
+def _in_short(code: int, why: str) -> str:
+    """Return a ping's body: the exit code and one line, in which nothing stands but what is wrong.
+
+    It goes to somebody else's machine: secrets and addresses are masked.
+    """
+    line = visible(without_addresses_in(redact(why.splitlines()[0])))[:_LONGEST]
+    return line if code in _STOPPED else f"exit {code}: {line}"

@@ -1,0 +1,164 @@
+"""A scan as Prometheus' text exposition, for the textfile collector of node_exporter.
+
+No label names a key, a project or an owner: there is a handful of series for each organization.
+https://prometheus.io/docs/instrumenting/exposition_formats/
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from scanner.display import visible
+from scanner.inventory import CoverageState, by_collection
+from scanner.result import ScanResult
+from scanner.secret import redact
+
+
+class Metric(NamedTuple):
+    """One metric; `labels` are those beside `organization`."""
+
+    name: str
+    type: str
+    labels: tuple[str, ...]
+    help: str
+
+
+METRICS: Final = (
+    Metric(
+        "keyvigil_last_success_timestamp_seconds",
+        "gauge",
+        (),
+        "When the last scan ended that was complete and recorded, reports and alerts delivered.",
+    ),
+    Metric(
+        "keyvigil_last_run_timestamp_seconds",
+        "gauge",
+        (),
+        "When the last scan ended, however it did.",
+    ),
+    Metric("keyvigil_scan_duration_seconds", "gauge", (), "How long the last scan took."),
+    Metric("keyvigil_keys", "gauge", (), "API keys seen, admin keys included."),
+    Metric("keyvigil_projects", "gauge", (), "Projects seen, archived ones included."),
+    Metric("keyvigil_findings", "gauge", ("severity", "rule"), "Violations found."),
+    Metric("keyvigil_undetermined", "gauge", (), "Rules times keys that could not be decided."),
+    Metric("keyvigil_excepted", "gauge", (), "Violations that an exception lets be."),
+    Metric(
+        "keyvigil_coverage_complete",
+        "gauge",
+        ("collection",),
+        "Whether all of a collection that was asked for was seen: 1 or 0.",
+    ),
+    Metric("keyvigil_retries_total", "counter", (), "Requests that were asked again."),
+    Metric("keyvigil_alerts_pending", "gauge", (), "Alerts that wait for the next scan."),
+    Metric("keyvigil_alerts_failed", "gauge", (), "Routes that the last scan could not tell."),
+)
+_SUCCESS, _RUN, _DURATION, _KEYS, _PROJECTS, _FINDINGS, _UNDETERMINED, _EXCEPTED = METRICS[:8]
+_COVERAGE, _RETRIES, _PENDING, _FAILED = METRICS[8:]
+_ORGANIZATION: Final = "organization"
+_KEPT: Final = re.compile(
+    rf'^({_SUCCESS.name}|{_RUN.name}|{_RETRIES.name}){{{_ORGANIZATION}="((?:[^"\\]|\\.)*)"}}'
+    r" ([0-9]+(?:\.[0-9]+)?)$",
+    re.MULTILINE | re.ASCII,
+)
+_ESCAPES: Final = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
+
+Sample = tuple[Metric, tuple[str, ...], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFigures:
+    """What a result does not say of the run it came from; None is what nobody knows."""
+
+    organization: str
+    ended_at: datetime
+    seconds: float
+    is_success: bool
+    retries: int = 0
+    alerts_pending: int | None = None
+    alerts_failed: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """What the file of the run before says: this one goes on from there."""
+
+    organization: str = ""
+    last_success: float | None = None
+    retries: int = 0
+
+
+def read_before(text: str) -> Before:
+    """Read the file of the run before; what is not ours says nothing."""
+    found = {name: (label, value) for name, label, value in _KEPT.findall(text)}
+    if _RUN.name not in found:
+        return Before()
+    label = found[_RUN.name][0]
+    kept = {name: float(value) for name, (named, value) in found.items() if named == label}
+    return Before(
+        organization=re.sub(r"\\(.)", lambda match: match[1].replace("n", "\n"), label),
+        last_success=kept.get(_SUCCESS.name),
+        retries=int(kept.get(_RETRIES.name, 0)),
+    )
+
+
+def render_metrics(result: ScanResult | None, run: RunFigures, before: Before) -> str:
+    """Render the file; without a result, only what is known all the same.
+
+    The last success and the count of retries go on from the file before, if it is of the same
+    organization.
+    """
+    if before.organization != _shown(run.organization):
+        before = Before()
+    samples = [*_of_run(run, before), *(_of_result(result) if result else ())]
+    lines: list[str] = []
+    for metric in METRICS:
+        ours = [sample for sample in samples if sample[0] is metric]
+        if ours:
+            lines += (f"# HELP {metric.name} {metric.help}", f"# TYPE {metric.name} {metric.type}")
+            lines += (_line(sample, run.organization) for sample in ours)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _of_run(run: RunFigures, before: Before) -> Iterator[Sample]:
+    ended_at = run.ended_at.timestamp()
+    succeeded_at = ended_at if run.is_success else before.last_success
+    if succeeded_at is not None:
+        yield _SUCCESS, (), f"{succeeded_at:.3f}"
+    yield _RUN, (), f"{ended_at:.3f}"
+    yield _DURATION, (), f"{run.seconds:.3f}"
+    yield _RETRIES, (), str(before.retries + run.retries)
+    if run.alerts_pending is not None:
+        yield _PENDING, (), str(run.alerts_pending)
+    if run.alerts_failed is not None:
+        yield _FAILED, (), str(run.alerts_failed)
+
+
+def _of_result(result: ScanResult) -> Iterator[Sample]:
+    totals = result.totals()
+    yield _KEYS, (), str(totals.keys)
+    yield _PROJECTS, (), str(totals.projects)
+    yield _UNDETERMINED, (), str(totals.undetermined)
+    yield _EXCEPTED, (), str(totals.excepted)
+    # A rule that nothing breaks is told, too: a series that vanishes reads like one never there.
+    found = Counter({(tally.rule.severity, tally.rule.id): 0 for tally in result.rules})
+    found.update((finding.severity, finding.rule.id) for finding in result.violations)
+    for (severity, rule), count in sorted(found.items()):
+        yield _FINDINGS, (severity.value, rule), str(count)
+    for row in by_collection(result.coverage):
+        is_complete = row.state is CoverageState.COMPLETE
+        yield _COVERAGE, (row.collection.value,), str(int(is_complete))
+
+
+def _line(sample: Sample, organization: str) -> str:
+    metric, values, figure = sample
+    labels = zip((_ORGANIZATION, *metric.labels), (organization, *values), strict=True)
+    shown = ",".join(f'{name}="{_shown(value).translate(_ESCAPES)}"' for name, value in labels)
+    return f"{metric.name}{{{shown}}} {figure}"
+
+
+def _shown(text: str) -> str:
+    """Return a label as every other output shows it: inert, secrets masked."""
+    return visible(redact(text))

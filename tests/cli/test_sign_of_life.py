@@ -1,0 +1,257 @@
+"""Metrics and pings of the real command, however its run ends."""
+
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from scanner.sandbox.server import serving
+from tests.alerts.receiving import Answer, Receiver
+from tests.cli.running import COMMAND, Ran, environment, keyvigil, sandbox
+from tests.openai_api.scripted import Asked, Reply, Script
+
+pytestmark = pytest.mark.slow
+TOKEN = "token-that-is-a-secret"
+NOWHERE = "http://127.0.0.1:9/v1"
+
+
+@pytest.fixture(scope="module")
+def organization() -> Iterator[dict[str, str]]:
+    with sandbox("--projects", "2", "--keys-per-project", "6") as settings:
+        yield settings
+
+
+@pytest.fixture
+def served() -> Iterator[tuple[Receiver, str]]:
+    receiver = Receiver()
+    with serving(receiver) as url:
+        yield receiver, f"{url}/{TOKEN}"
+
+
+@pytest.fixture
+def switch(served: tuple[Receiver, str]) -> Receiver:
+    return served[0]
+
+
+@pytest.fixture
+def own(
+    organization: dict[str, str], served: tuple[Receiver, str], tmp_path: Path
+) -> dict[str, str]:
+    return {
+        **organization,
+        "KEYVIGIL_STORE": str(tmp_path / "history.db"),
+        "KEYVIGIL_PING_URL": served[1],
+        "KEYVIGIL_METRICS_TEXTFILE": str(tmp_path / "keyvigil.prom"),
+    }
+
+
+def pings(switch: Receiver) -> list[tuple[str, str]]:
+    start = f"/v1/{TOKEN}"
+    return [(one.path.removeprefix(start), one.body.decode()) for one in switch.received]
+
+
+def metrics(folder: Path) -> dict[str, float]:
+    """The values of the metrics without labels of their own; `organization` is checked."""
+    text = (folder / "keyvigil.prom").read_text()
+    samples = [one for family in text_string_to_metric_families(text) for one in family.samples]
+    assert {one.labels["organization"] for one in samples} == {"sandbox-7"}
+    return {one.name: one.value for one in samples if len(one.labels) == 1}
+
+
+def test_a_scan_that_did_all_pings_and_writes_what_everybody_may_read(
+    own: dict[str, str], switch: Receiver, tmp_path: Path
+) -> None:
+    ran = keyvigil("scan", "--fail-on", "info", env=own, cwd=tmp_path)
+    assert (ran.code, ran.err) == (1, "")  # findings are what a scan is for
+    assert pings(switch) == [("/start", ""), ("", "")]
+    told = metrics(tmp_path)
+    assert told["keyvigil_last_success_timestamp_seconds"] > 1_700_000_000
+    assert told["keyvigil_keys"] == 17
+    assert told["keyvigil_alerts_pending"] == 0
+    file = tmp_path / "keyvigil.prom"
+    assert file.stat().st_mode & 0o777 == 0o644
+    assert TOKEN not in file.read_text()
+    assert sorted(one.name for one in tmp_path.glob(".keyvigil-*")) == []
+
+
+def test_a_scan_that_fails_as_a_whole_pings_why_and_keeps_the_last_success(
+    own: dict[str, str], switch: Receiver, tmp_path: Path
+) -> None:
+    keyvigil("scan", env=own, cwd=tmp_path)
+    before = metrics(tmp_path)
+    switch.play()
+    ran = keyvigil("scan", env={**own, "OPENAI_BASE_URL": NOWHERE}, cwd=tmp_path)
+    assert ran.code == 3
+    said = f"{NOWHERE} cannot be reached: Connection refused"
+    assert pings(switch) == [("/start", ""), ("/fail", f"exit 3: {said}")]
+    assert ran.err.splitlines()[0] == f"error: {said}"
+    after = metrics(tmp_path)
+    success, run = (f"keyvigil_last_{what}_timestamp_seconds" for what in ("success", "run"))
+    assert after[success] == before[success]
+    assert after[run] > before[run]
+    assert after["keyvigil_retries_total"] == 5
+    assert "keyvigil_keys" not in after
+
+
+def test_an_incomplete_scan_is_no_success_and_tells_its_figures(
+    own: dict[str, str], switch: Receiver, tmp_path: Path
+) -> None:
+    with sandbox("--deny", "users") as organization:
+        ran = keyvigil("scan", env={**own, **organization}, cwd=tmp_path)
+    assert ran.code == 3
+    why = "exit 3: The scan is incomplete: what was not seen is not judged."
+    assert pings(switch) == [("/start", ""), ("/fail", why)]
+    told = metrics(tmp_path)
+    assert told["keyvigil_keys"] > 17
+    assert "keyvigil_last_success_timestamp_seconds" not in told
+
+
+def test_an_alert_that_was_not_delivered_is_no_success(
+    own: dict[str, str], switch: Receiver, tmp_path: Path
+) -> None:
+    settings = {
+        **own,
+        "KEYVIGIL_SMTP_URL": "smtp://127.0.0.1:9",
+        "KEYVIGIL_MAIL_FROM": "scan@example.com",
+        "KEYVIGIL_MAIL_TO": "ada@example.com",
+    }
+    ran = keyvigil("scan", env=settings, cwd=tmp_path)
+    assert ran.code == 4
+    (_, (path, body)) = pings(switch)
+    assert path == "/fail"
+    assert body.startswith("exit 4: The alert for the route 'email' was not delivered: ")
+    told = metrics(tmp_path)
+    assert (told["keyvigil_alerts_pending"], told["keyvigil_alerts_failed"]) == (1, 1)
+    assert "keyvigil_last_success_timestamp_seconds" not in told
+
+
+def test_a_mistake_in_the_settings_pings_fail_with_addresses_masked(
+    own: dict[str, str], switch: Receiver, tmp_path: Path
+) -> None:
+    ran = keyvigil("scan", "--policy", "ada@example.com.yaml", env=own, cwd=tmp_path)
+    assert ran.code == 2
+    (_, (path, body)) = pings(switch)
+    assert (path, body.startswith("exit 2: The policy a***@example.com.yaml")) == ("/fail", True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_scan_that_was_stopped_says_so(
+    own: dict[str, str], switch: Receiver, tmp_path: Path, number: signal.Signals
+) -> None:
+    stopped: list[int] = []
+
+    def slow(asked: Asked) -> Reply:
+        if not stopped:
+            stopped.append(1)
+            process.send_signal(number)
+        project = {"id": "proj_1", "created_at": 1, "status": "active"}
+        is_projects = asked.path.endswith("/organization/projects")
+        return Reply(body={"data": [project] if is_projects else [], "has_more": is_projects})
+
+    with serving(Script(slow)) as url:
+        process = subprocess.Popen(  # noqa: S603 - our own command
+            [*COMMAND, "scan", "--organization", "sandbox-7"],
+            env=environment({**own, "OPENAI_BASE_URL": url}),
+            cwd=tmp_path,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (128 + number, "Stopped: the scan was not finished.\n")
+    assert pings(switch) == [("/start", ""), ("/fail", "Stopped: the scan was not finished.")]
+    assert "keyvigil_last_run_timestamp_seconds" in metrics(tmp_path)
+
+
+def test_a_ping_that_is_not_taken_is_told_and_changes_no_exit_code(
+    own: dict[str, str], switch: Receiver, tmp_path: Path
+) -> None:
+    switch.play(Answer(status=404), Answer(status=404))
+    ran = keyvigil("scan", env=own, cwd=tmp_path)
+    assert ran.code == 0
+    assert ran.err.splitlines() == [
+        f"The ping{what} was not taken: it answered 404. Check KEYVIGIL_PING_URL and who answers"
+        " there."
+        for what in (" of the start", "")
+    ]
+
+
+def test_metrics_that_cannot_be_written_are_an_error_and_no_success(
+    own: dict[str, str], switch: Receiver, tmp_path: Path
+) -> None:
+    def taken(asked: Asked) -> Reply:
+        (tmp_path / "there").write_text("in place of the folder")
+        listed = {
+            "projects": [{"id": "proj_1", "created_at": 1, "status": "active", "name": "x"}],
+            "users": [{"id": "user-1", "name": "Ada", "email": "ada@example.com", "role": "owner"}],
+        }
+        data = listed.get(asked.path.rpartition("/")[2], [])
+        return Reply(body={"data": data, "has_more": False})
+
+    settings = {**own, "KEYVIGIL_METRICS_TEXTFILE": str(tmp_path / "there" / "keyvigil.prom")}
+    with serving(Script(taken)) as url:
+        settings["OPENAI_BASE_URL"] = url
+        ran = keyvigil("scan", "--organization", "x", env=settings, cwd=tmp_path)
+    assert ran.code == 3
+    assert "Coverage: complete." in ran.out
+    assert "keyvigil.prom could not be written: " in ran.err
+    (_, (path, body)) = pings(switch)
+    assert path == "/fail"
+    assert body.startswith(f"exit 3: {tmp_path}/there/keyvigil.prom could not be written: ")
+
+
+@pytest.mark.parametrize("arguments", [("--dry-run",), ("--from", "latest")])
+def test_what_is_no_scan_of_tonight_tells_nobody(
+    own: dict[str, str], switch: Receiver, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    quiet = {name: value for name, value in own.items() if name != "KEYVIGIL_PING_URL"}
+    assert keyvigil("scan", env=quiet, cwd=tmp_path).code == 0
+    before = (tmp_path / "keyvigil.prom").read_bytes()
+    assert keyvigil("scan", *arguments, env=own, cwd=tmp_path).code == 0
+    assert pings(switch) == []
+    assert (tmp_path / "keyvigil.prom").read_bytes() == before
+
+
+def test_while_another_scan_runs_that_one_speaks_for_the_organization(
+    own: dict[str, str], switch: Receiver, tmp_path: Path
+) -> None:
+    found: list[Ran] = []
+
+    def slow(asked: Asked) -> Reply:
+        if not found and asked.path.endswith("/users"):
+            found.append(keyvigil("scan", env=settings, cwd=tmp_path))
+        project = {"id": "proj_1", "created_at": 1, "status": "active", "name": "x"}
+        return Reply(body={"data": [project], "has_more": False})
+
+    settings = {**own, "KEYVIGIL_ORGANIZATION": "sandbox-7"}
+    with serving(Script(slow)) as url:
+        settings["OPENAI_BASE_URL"] = url
+        keyvigil("scan", env=settings, cwd=tmp_path)
+    assert found[0].code == 3
+    assert "Another scan of sandbox-7 is running" in found[0].err
+    assert [path for path, _ in pings(switch)] == ["/start", "/start", "/fail"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ("--from", "x", "--metrics-textfile", "y"),
+            "--metrics-textfile has no effect with --from",
+        ),
+        (("--metrics-textfile", "."), ". is a folder."),
+        (
+            ("--output", "json=a.prom", "--metrics-textfile", "a.prom"),
+            "Two of --output, --snapshot and --metrics-textfile name the same place.",
+        ),
+    ],
+)
+def test_a_mistake_is_told(arguments: tuple[str, ...], message: str, tmp_path: Path) -> None:
+    ran = keyvigil(
+        "scan", *arguments, cwd=tmp_path, env={"OPENAI_ADMIN_KEY": "sk-admin-" + "x" * 9}
+    )
+    assert ran.code == 2
+    assert message in ran.err
