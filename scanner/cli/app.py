@@ -5,20 +5,39 @@ import os
 import sys
 import traceback
 from importlib.metadata import version
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from scanner.cli import alerts, history, policies, revoke, sandbox
-from scanner.cli.console import ExitCode, close_quietly, out, say, show_error
+from scanner.cli.console import ExitCode, close_quietly, err, out, say, show_error
 from scanner.cli.demo import demo
+from scanner.cli.log_lines import LOG_FORMAT, LogFormat
 from scanner.cli.report import report
 from scanner.cli.scan import EXIT_CODES, scan
-from scanner.errors import KeyVigilError, OutputError
+from scanner.errors import KeyVigilError, OutputError, UsageError
 from scanner.garbage import look_for_garbage_less_often
+
+
+class _Commands(TyperGroup):
+    """The commands; a mistake on a line that asks for machines' messages is told as one."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - Typer's own
+        """Run the command that was named."""
+        try:
+            return super().invoke(ctx)
+        except typer.TyperException as error:
+            is_asked = os.environ.get(LOG_FORMAT) == LogFormat.JSON
+            err.is_log = err.is_log or (is_asked and ctx.invoked_subcommand == "scan")
+            if not err.is_log:
+                raise
+            raise UsageError(error.format_message(), help="keyvigil scan --help") from None
+
 
 app = typer.Typer(
     name="keyvigil",
+    cls=_Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -72,15 +91,15 @@ def main() -> NoReturn:
         if _was_interrupted(error):
             raise KeyboardInterrupt from None
         failure = _innermost(error)
-        name = type(failure).__name__
-        say(f"error: KeyVigil itself failed: {name}: {failure}", style="bold red")
-        if os.environ.get("KEYVIGIL_DEBUG"):
+        is_debugged = bool(os.environ.get("KEYVIGIL_DEBUG"))
+        mend = "This is a bug. KEYVIGIL_DEBUG=1 shows where; please report it."
+        said = f"KeyVigil itself failed: {type(failure).__name__}: {failure}"
+        code = show_error(KeyVigilError(said, help=None if is_debugged else mend))
+        if is_debugged:
             for line in traceback.format_exception(error):
                 for part in line.splitlines():
                     say(part)
-        else:
-            say("help: This is a bug. KEYVIGIL_DEBUG=1 shows where; please report it.")
-        sys.exit(ExitCode.INCOMPLETE)
+        sys.exit(code)
     sys.exit(ExitCode.DONE)
 
 

@@ -1,14 +1,19 @@
-"""stdout is data, stderr is messages; whatever strangers wrote is printed inert."""
+"""stdout is data, stderr is messages; whatever strangers wrote is printed inert.
+
+Messages are for people, unless `err.is_log`: then each is a line for machines.
+"""
 
 import os
 import sys
 from collections.abc import Iterable
 from enum import IntEnum
-from typing import Final
+from typing import Annotated, Any, Final
 
+import typer
 from rich.console import Console
 from rich.text import Text
 
+from scanner.cli.log_lines import LOG_FORMAT, Level, LogFormat, fields_of_error, log_line
 from scanner.display import visible
 from scanner.errors import (
     AlertError,
@@ -47,6 +52,8 @@ _LARGEST_LAST: Final = (
 
 
 class _Console(Console):
+    is_log = False
+
     def on_broken_pipe(self) -> None:
         """End as other programs do when their reader has gone away, and not with a code of ours."""
         self.quiet = True
@@ -70,7 +77,7 @@ def write_document(document: bytes) -> None:
         raise SystemExit(ExitCode.PIPE_CLOSED) from None
 
 
-def _console(*, stderr: bool) -> Console:
+def _console(*, stderr: bool) -> _Console:
     console = _Console(stderr=stderr, highlight=False, markup=False, emoji=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = _PIPE_WIDTH
@@ -96,24 +103,30 @@ def tell(console: Console, text: Text) -> None:
     console.print(text, soft_wrap=not console.is_terminal)
 
 
-def say(message: str, style: str = "") -> None:
+def say(message: str, style: str = "", level: Level = Level.INFO) -> None:
     """Print one message on stderr."""
-    tell(err, inert(message, style))
+    if err.is_log:
+        log(message, level)
+    else:
+        tell(err, inert(message, style))
+
+
+def log(event: str, level: Level = Level.INFO, **fields: Any) -> None:  # noqa: ANN401 - JSON
+    """Print a line for machines, if that is what messages are for."""
+    if err.is_log:
+        err.print(Text(log_line(level, event, fields)), soft_wrap=True)
 
 
 def show_error(error: KeyVigilError) -> ExitCode:
     """Print what happened, where, and what to do next; return the exit code it means."""
     message = str(error)
     if isinstance(error, PolicyError):
-        for problem in error.problems:
-            say(str(problem))
         mistakes = counted(len(error.problems), "mistake")
         message = f"{mistakes} in the {error.what}; nothing was done."
-    tell(err, Text.assemble(("error: ", "bold red"), inert(message)))
-    if error.help:
-        tell(err, Text.assemble(("help: ", "bold"), inert(error.help)))
-    if isinstance(error, ApiError) and error.request_id:
-        tell(err, Text.assemble(("request id: ", "bold"), inert(error.request_id)))
+    if err.is_log:
+        log(message, Level.ERROR, **fields_of_error(error))
+    else:
+        _print_error(error, message)
     match error:
         case UsageError():
             return ExitCode.USAGE
@@ -125,6 +138,34 @@ def show_error(error: KeyVigilError) -> ExitCode:
             return ExitCode.INCOMPLETE
 
 
+def _print_error(error: KeyVigilError, message: str) -> None:
+    if isinstance(error, PolicyError):
+        for problem in error.problems:
+            say(str(problem))
+    tell(err, Text.assemble(("error: ", "bold red"), inert(message)))
+    if error.help:
+        tell(err, Text.assemble(("help: ", "bold"), inert(error.help)))
+    if isinstance(error, ApiError) and error.request_id:
+        tell(err, Text.assemble(("request id: ", "bold"), inert(error.request_id)))
+
+
 def worst(codes: Iterable[ExitCode]) -> ExitCode:
     """Return the code of the largest problem."""
     return max(codes, key=_LARGEST_LAST.index, default=ExitCode.DONE)
+
+
+def _choose(chosen: LogFormat) -> LogFormat:
+    err.is_log = chosen is LogFormat.JSON
+    return chosen
+
+
+LogFormatOption = Annotated[
+    LogFormat,
+    typer.Option(
+        "--log-format",
+        envvar=LOG_FORMAT,
+        is_eager=True,
+        callback=_choose,
+        help="How messages are written on stderr; json: an object a line, for log pipelines.",
+    ),
+]

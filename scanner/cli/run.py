@@ -9,7 +9,8 @@ import typer
 
 from scanner.announce import drafts
 from scanner.announcement import Draft, Sink
-from scanner.cli.console import ExitCode, err, out, say, show_error, worst, write_document
+from scanner.cli.console import ExitCode, err, log, out, say, show_error, worst, write_document
+from scanner.cli.log_lines import Level, fields_of_result
 from scanner.cli.memory import Memory
 from scanner.cli.revoking import revoke_tonight, scene_of, with_plan
 from scanner.cli.stopping import run_until_told
@@ -102,17 +103,18 @@ def scan_and_report(
         shown = without_addresses(result) if masks else result
         failures.extend(write_reports(shown, outputs))
     except KeyboardInterrupt:
-        say("Stopped: the scan was not finished.")
+        say("Stopped: the scan was not finished.", level=Level.WARNING)
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     shows_all = any(path for _, path in outputs)
     console = err if any(path is None for _, path in outputs) else out
-    print_summary(shown, console, shows_all=shows_all)
+    if console is out or not err.is_log:
+        print_summary(shown, console, shows_all=shows_all)
     if memory is not None and memory.lease is not None:
         outbox = memory.store.outbox
         try:
             failures.extend(tell(shown, memory.alerts, outbox, memory.lease, masks=masks))
         except KeyboardInterrupt:
-            say("Stopped: the next scan tells what this one did not.")
+            say("Stopped: the next scan tells what this one did not.", level=Level.WARNING)
             raise typer.Exit(ExitCode.INTERRUPTED) from None
     return result, failures
 
@@ -208,4 +210,6 @@ def conclude(
         finding.severity.rank <= fail_on.rank for finding in result.violations
     ):
         codes.append(ExitCode.FINDINGS)
-    return worst(codes)
+    code = worst(codes)
+    log("The scan has ended.", exit_code=int(code), **fields_of_result(result))
+    return code

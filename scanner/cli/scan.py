@@ -11,14 +11,15 @@ from typing import Annotated, Final, Literal
 
 import typer
 
-from scanner.cli.console import ExitCode
+from scanner.cli.console import ExitCode, LogFormatOption
+from scanner.cli.log_lines import LogFormat
 from scanner.cli.memory import OrganizationOption, StoreOption, remembering
 from scanner.cli.outputs import OutputOption, RedactOption, read_outputs
 from scanner.cli.report import seen_again
 from scanner.cli.run import conclude, live, scan_and_report, stored
-from scanner.cli.sign_of_life import MetricsOption, sign_of_life
+from scanner.cli.sign_of_life import Done, MetricsOption, sign_of_life
 from scanner.cli.telling import ConfigOption
-from scanner.errors import KeyVigilError, UsageError
+from scanner.errors import UsageError
 from scanner.finding import Severity
 from scanner.formats.snapshot import Snapshot, parse_snapshot, read_snapshot
 from scanner.inventory import Collection
@@ -26,7 +27,6 @@ from scanner.plan import OPTIONAL, Plan, make_plan
 from scanner.policy.model import Policy
 from scanner.policy.problems import did_you_mean
 from scanner.policy_files import load_policies
-from scanner.result import ScanResult
 from scanner.settings import (
     DEFAULT_CONCURRENCY,
     MAX_CONCURRENCY,
@@ -153,35 +153,36 @@ def scan(
     dry_run: _DryRun = False,
     redact_emails: RedactOption = False,
     metrics_textfile: MetricsOption = None,
+    _log_format: LogFormatOption = LogFormat.CONSOLE,
     verbose: _Verbose = False,
 ) -> None:
     """Scan the organization of OPENAI_ADMIN_KEY now. Changes nothing, but where it was told to."""
-    ready = partial(_ready, policy, output, snapshot, metrics_textfile, skip, masks=redact_emails)
+    ready = partial(
+        _ready, policy, output, snapshot, metrics_textfile, skip, store, masks=redact_emails
+    )
     if from_ is not None:
-        _refuse_options_of_a_walk(context)
-        raise typer.Exit(_judge_again(from_, ready(), store, organization, fail_on))
+        raise typer.Exit(_judge_again(context, from_, ready(), organization, fail_on))
     with sign_of_life(metrics_textfile, organization, is_off=dry_run) as run:
         wanted = ready()
         plan = wanted.plan(everything=collect == "all", for_later=bool(snapshot))
-        kept = read_store_settings(os.environ, store)
         settings = read_settings(os.environ, concurrency=concurrency, minutes=deadline)
         source = live(settings, plan, is_verbose=verbose, retried=run.asked_again)
         seen = partial(seen_again, policy, store, organization)
         with remembering(
-            settings, kept, organization, config, seen, run.asked_again, is_dry=dry_run
+            settings, wanted.store, organization, config, seen, run.asked_again, is_dry=dry_run
         ) as memory:
-            done = wanted.report(source, memory=memory)
-            run.saw(*done, memory)
+            done = run.saw(wanted.report(source, memory=memory), memory)
         raise typer.Exit(conclude(*done, fail_on))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ready:
-    """What is to be judged by and never asked for, and what scans, reports and tells."""
+    """What to judge by, what never to ask for, where the history is, and what scans and reports."""
 
     policies: tuple[Policy, ...]
     off: tuple[Collection, ...]
-    report: Callable[..., tuple[ScanResult, list[KeyVigilError]]]
+    store: StoreSettings | None
+    report: Callable[..., Done]
 
     def plan(self, **why: bool) -> Plan:
         """Plan what is asked for."""
@@ -194,6 +195,7 @@ def _ready(
     snapshot: Path | None,
     metrics: Path | None,
     skip: list[str] | None,
+    store: str | None,
     *,
     masks: bool,
 ) -> _Ready:
@@ -203,6 +205,7 @@ def _ready(
     return _Ready(
         policies=policies,
         off=tuple(_optional(name) for name in skip or []),
+        store=read_store_settings(os.environ, store),
         report=partial(
             scan_and_report, policies=policies, outputs=outputs, snapshot=snapshot, masks=masks
         ),
@@ -210,14 +213,15 @@ def _ready(
 
 
 def _judge_again(
+    context: typer.Context,
     name: str,
     wanted: _Ready,
-    store: str | None,
     organization: str | None,
     fail_on: Severity | None,
 ) -> ExitCode:
     """Judge what was seen before; return the exit code."""
-    saw = _what_was_seen(name, read_store_settings(os.environ, store), organization)
+    _refuse_options_of_a_walk(context)
+    saw = _what_was_seen(name, wanted.store, organization)
     return conclude(*wanted.report(stored(saw, wanted.plan())), fail_on)
 
 

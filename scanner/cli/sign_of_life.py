@@ -18,6 +18,7 @@ import typer
 from scanner.alert_settings import read_ping_url
 from scanner.alerts.ping import Ping
 from scanner.cli.console import ExitCode, say, show_error, worst
+from scanner.cli.log_lines import Level
 from scanner.cli.memory import Memory
 from scanner.display import visible
 from scanner.errors import AlertError, KeyVigilError, OutputError, StoreError, StoreLocked
@@ -39,6 +40,8 @@ MetricsOption = Annotated[
         " user: it names no key, project or owner.",
     ),
 ]
+Done = tuple[ScanResult, list[KeyVigilError]]
+"""How a scan went, and what failed beside it."""
 _SUCCESSES: Final = (ExitCode.DONE, ExitCode.FINDINGS)
 _RANKED: Final = tuple(code for code in ExitCode if code < ExitCode.INTERRUPTED)
 _STOPPED: Final = (ExitCode.INTERRUPTED, 143)
@@ -62,17 +65,16 @@ class Run:
         """Count a request that was asked again."""
         self.retries += 1
 
-    def saw(
-        self, result: ScanResult, failures: Sequence[KeyVigilError], memory: Memory | None
-    ) -> None:
-        """Take note of how the scan went, while the history is at hand."""
-        self.result, self.failures = result, failures
-        self.organization = memory.organization if memory else result.organization or ""
+    def saw(self, done: Done, memory: Memory | None) -> Done:
+        """Take note of how the scan went, while the history is at hand, and return it."""
+        self.result, self.failures = done
+        self.organization = memory.organization if memory else self.result.organization or ""
         if memory is not None and memory.lease is not None:
             try:
                 self.alerts_pending = len(memory.store.outbox.pending(memory.organization))
             except StoreError:
                 self.alerts_pending = None
+        return done
 
     def why(self, code: int) -> str:
         """Say in one line why a run that ended with this code is no success."""
@@ -188,7 +190,7 @@ def _ping(send: Callable[[], None]) -> None:
     try:
         send()
     except AlertError as error:
-        say(f"{error} {error.help}")
+        say(f"{error} {error.help}", level=Level.WARNING)
 
 
 def _in_short(code: int, why: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import typer
 
 from scanner.cli.console import say
+from scanner.cli.log_lines import Level
 
 Result = TypeVar("Result")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -42,6 +43,6 @@ def run_until_told(work: Coroutine[Any, Any, Result]) -> Result:
         for number, handler in before.items():
             signal.signal(number, handler)
     if told:
-        say("Stopped: the scan was not finished.")
+        say("Stopped: the scan was not finished.", level=Level.WARNING)
         raise typer.Exit(128 + told[0])
     return result[0]

@@ -14,6 +14,7 @@ import typer
 from scanner.alert_settings import read_alert_settings
 from scanner.announcement import Route
 from scanner.cli.console import counted, say
+from scanner.cli.log_lines import Level
 from scanner.deliver import GIVEN_UP, deliver
 from scanner.errors import KeyVigilError, StoreError
 from scanner.formats.registry import FORMATS
@@ -87,7 +88,8 @@ def tell(
     for route, count in homeless.items():
         say(
             f"{counted(count, 'alert')} for the route '{route}', which the settings do not have,"
-            f" will be dropped {GIVEN_UP.days} days after their scan."
+            f" will be dropped {GIVEN_UP.days} days after their scan.",
+            level=Level.WARNING,
         )
     if len(before) > len(left):
         say(f"Delivered {counted(len(before) - len(left), 'alert')}.")

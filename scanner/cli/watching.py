@@ -53,5 +53,7 @@ def watching(*, is_verbose: bool, retried: Callable[[], None] = lambda: None) ->
         MofNCompleteColumn(),
         TextColumn("{task.fields[keys]:,} keys"),
     )
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+    with Progress(
+        *columns, console=err, transient=True, disable=not err.is_terminal or err.is_log
+    ) as bar:
         yield Watcher(bar, bar.add_task("", total=None, keys=0), retried, is_verbose=is_verbose)

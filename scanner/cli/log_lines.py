@@ -1,0 +1,80 @@
+"""Messages for machines: a JSON object a line, {ts, level, event, ...}, in plain ASCII."""
+
+import json
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from scanner.display import visible
+from scanner.errors import ApiError, KeyVigilError, PolicyError
+from scanner.result import ScanResult
+from scanner.secret import redact
+
+LOG_FORMAT: Final = "KEYVIGIL_LOG_FORMAT"
+
+
+class LogFormat(StrEnum):
+    """How messages are written on stderr: for people, or for machines."""
+
+    CONSOLE = "console"
+    JSON = "json"
+
+
+class Level(StrEnum):
+    """How much a message matters."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+def log_line(level: Level, event: str, fields: dict[str, Any]) -> str:
+    """Render one message: inert whatever strangers wrote, secrets masked; None is left out."""
+    told = {name: value for name, value in fields.items() if value is not None}
+    stamp = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return json.dumps(_inert({"ts": stamp, "level": level.value, "event": event, **told}))
+
+
+def fields_of_error(error: KeyVigilError) -> dict[str, Any]:
+    """Return what an error says beside its message."""
+    problems = error.problems if isinstance(error, PolicyError) else ()
+    return {
+        "error": type(error).__name__,
+        "help": error.help,
+        "endpoint": error.endpoint if isinstance(error, ApiError) else None,
+        "request_id": error.request_id if isinstance(error, ApiError) else None,
+        "problems": [
+            {"file": one.file, "line": one.line, "column": one.column, "message": one.message}
+            for one in problems
+        ]
+        or None,
+    }
+
+
+def fields_of_result(result: ScanResult) -> dict[str, Any]:
+    """Return a result's figures."""
+    totals = result.totals()
+    return {
+        "scan_id": result.id,
+        "organization": result.organization,
+        "policies": list(result.policies),
+        "complete": result.complete,
+        "projects": totals.projects,
+        "keys": totals.keys,
+        "keys_violating": totals.keys_violating,
+        "violations": {severity.value: count for severity, count in totals.by_severity.items()},
+        "excepted": totals.excepted,
+        "undetermined": totals.undetermined,
+    }
+
+
+def _inert(value: Any) -> Any:  # noqa: ANN401 - JSON
+    match value:
+        case str():
+            return visible(redact(value))
+        case dict():
+            return {name: _inert(one) for name, one in value.items()}
+        case list():
+            return [_inert(one) for one in value]
+        case _:
+            return value
