@@ -2,7 +2,7 @@
 
 import difflib
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -138,14 +138,19 @@ def _whole_number(environment: Mapping[str, str], name: str, default: int, *, le
 
 def refuse_misspelt(environment: Mapping[str, str]) -> None:
     """Refuse what is nearly one of our names: a gate must not be off for want of a letter."""
+    for name, near in misspelt(environment):
+        raise UsageError(
+            f"The environment holds {name}, which is no setting.", help=f"Did you mean {near}?"
+        )
+
+
+def misspelt(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield each name that is nearly one of ours, and the one that was probably meant."""
     for name in sorted(environment):
         if name.startswith("KEYVIGIL_") and name not in _OURS:
             near = difflib.get_close_matches(name, _OURS, n=1, cutoff=0.9)
             if near:
-                raise UsageError(
-                    f"The environment holds {name}, which is no setting.",
-                    help=f"Did you mean {near[0]}?",
-                )
+                yield name, near[0]
 
 
 def _admin_key(text: str) -> Secret:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from time import monotonic
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 from scanner.alert_settings import AlertSettings
 from scanner.announcement import Route, Sink
@@ -13,6 +13,7 @@ from scanner.inventory import Inventory
 from scanner.openai_api.client import AdminClient
 from scanner.openai_api.collect import ApiCollector
 from scanner.openai_api.pace import Pace
+from scanner.openai_api.probe import Probed, probe
 from scanner.plan import Plan
 from scanner.ports import AlertSink, Progress
 from scanner.sandbox.app import ALL_SCOPES, SANDBOX_KEY, SandboxApp
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from scanner.alerts.slack_api import SlackApi
     from scanner.openai_api.revoker import ApiRevoker
     from scanner.store.history import SqlStore
+    from scanner.store.looking import Looked
 
 
 def now() -> datetime:
@@ -67,6 +69,24 @@ async def name_organization(settings: Settings, progress: Progress) -> str | Non
     async with client:
         answer = await client.get("/organization/projects", {"limit": 1}, len)
     return answer.organization or None
+
+
+async def probe_api(settings: Settings) -> Probed:
+    """Ask each endpoint of a walk once; raise UsageError for TLS or proxy settings."""
+    return await probe(settings.admin_key, settings.base_url, now)
+
+
+def look_at_store(settings: StoreSettings) -> "Looked | None":
+    """Look at the history and change nothing; None if its file is not there yet.
+
+    Raise StoreError or UsageError.
+    """
+    from scanner.store.database import file_of  # noqa: PLC0415 - SQLAlchemy takes its time
+    from scanner.store.looking import look  # noqa: PLC0415
+
+    place = settings.place.reveal()
+    file = file_of(place)
+    return None if file is not None and not file.exists() else look(place)
 
 
 def open_store(settings: StoreSettings, *, must_exist: bool = False) -> "SqlStore":
@@ -118,6 +138,22 @@ def slack_scopes(settings: AlertSettings, sleep: Callable[[float], None]) -> fro
     """Ask Slack what the bot token may do; raise AlertError if it does not say."""
     api = _slack(settings, sleep)
     return api.scopes() if api else frozenset()
+
+
+def slack_channel(
+    settings: AlertSettings, place: str, sleep: Callable[[float], None]
+) -> Mapping[str, Any] | None:
+    """Ask Slack about a channel; None if it sees none of that name. Raise AlertError."""
+    api = _slack(settings, sleep)
+    return api.channel(place) if api else None
+
+
+def reach_mail_server(settings: AlertSettings, route: Route) -> None:
+    """Connect and log in, and send nothing; raise AlertError if that fails."""
+    from scanner.alerts.email import EmailSink  # noqa: PLC0415 - takes its time, too
+
+    if settings.mail is not None:
+        EmailSink(route, settings.mail, report="").reach()
 
 
 def _slack(settings: AlertSettings, sleep: Callable[[float], None]) -> "SlackApi | None":

@@ -78,6 +78,18 @@ class EmailSink:
         if refused:
             raise AlertError(_refusal(refused), help=f"{_CHECK_ROUTE} The others have the mail.")
 
+    def reach(self) -> None:
+        """Connect and log in as for a mail, and hand none in; raise AlertError if that fails."""
+
+        def come_and_go() -> _Refused:
+            smtp = self._connected()
+            with suppress(smtplib.SMTPException, OSError):  # it let us in
+                smtp.quit()
+            smtp.close()
+            return {}
+
+        self._explained(come_and_go)
+
     def _mail(self, delivery: Delivery, report: bytes | None, *remarks: str) -> EmailMessage:
         announcement = delivery.draft.announcement
         address = page_link(self._report, announcement)

@@ -145,19 +145,27 @@ class SlackApi:
                 return found
 
     def channel_id(self, name: str) -> str | None:
-        """Return the id of a channel by its name; None if the app sees none of that name.
+        """Return the id of a channel by its name; None if the app sees none of that name."""
+        if name not in self._ids:
+            found = self.channel(name)
+            if found is None:
+                return None
+            self._ids[name] = str(found["id"])
+        return self._ids[name]
+
+    def channel(self, place: str) -> Mapping[str, Any] | None:
+        """Return what Slack tells of a channel; None if the app sees none of that name.
 
         Public and private ones are asked for apart: the app may be allowed to see either only.
         """
-        if name in self._ids:
-            return self._ids[name]
+        if not place.startswith("#"):
+            return dict(self._call(self._client.conversations_info, channel=place)["channel"])
         refusal: SlackRefused | None = None
         for kind in ("public_channel", "private_channel"):
             try:
                 for channel in self._channels(kind):
-                    if channel.get("name") == name.removeprefix("#"):
-                        self._ids[name] = str(channel["id"])
-                        return self._ids[name]
+                    if channel.get("name") == place.removeprefix("#"):
+                        return channel
             except SlackRefused as error:
                 refusal = error
         if refusal is not None:

@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from scanner.cli import alerts, history, policies, revoke, sandbox
 from scanner.cli.console import ExitCode, close_quietly, err, out, say, show_error
 from scanner.cli.demo import demo
+from scanner.cli.doctor import doctor
 from scanner.cli.log_lines import LOG_FORMAT, LogFormat
 from scanner.cli.report import report
 from scanner.cli.scan import EXIT_CODES, scan
@@ -47,6 +48,7 @@ app = typer.Typer(
 app.command(epilog=EXIT_CODES)(scan)
 app.command()(report)
 app.command()(demo)
+app.command()(doctor)
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(history.app, name="history")
 app.command()(history.diff)

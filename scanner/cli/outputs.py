@@ -60,7 +60,8 @@ def _output(text: str) -> Output:
         )
     if name not in FORMATS:
         raise UsageError(
-            f"--output {text}: there is no format '{name}'{did_you_mean(name, FORMATS)}"
+            f"--output {text}: there is no format '{name}'{did_you_mean(name, FORMATS)}",
+            help=f"There are {', '.join(FORMATS)}.",
         )
     if place == _STDOUT:
         if sys.stdout is None:

@@ -26,6 +26,7 @@ NO_ANSWER: Final = (httpx2.RequestError, httpx2.InvalidURL, OverflowError, Unico
 _READ_SCOPE: Final = "api.management.read"
 _WRITE_SCOPE: Final = "api.management.write"
 _MESSAGE_LENGTH: Final = 300
+_TLS: Final = "TLS: "
 
 
 def malformed(what: str, endpoint: str, request_id: str | None) -> ApiMalformed:
@@ -95,10 +96,14 @@ def unreachable(error: Exception, endpoint: str, base_url: str) -> ApiUnreachabl
         why = f"no answer in time ({type(error).__name__})"
     else:
         why = _system_reason(error) or redact(str(error)) or type(error).__name__
+    hint = "Check OPENAI_BASE_URL, the network and the proxy settings (HTTPS_PROXY, NO_PROXY)."
+    if why.startswith(_TLS):
+        hint = (
+            "Check OPENAI_BASE_URL. If a proxy or an authority of your own signs, name its"
+            " certificates in SSL_CERT_FILE."
+        )
     return ApiUnreachable(
-        f"{base_url} cannot be reached: {visible(why)}",
-        endpoint=endpoint,
-        help="Check OPENAI_BASE_URL, the network and the proxy settings (HTTPS_PROXY, NO_PROXY).",
+        f"{base_url} cannot be reached: {visible(why)}", endpoint=endpoint, help=hint
     )
 
 
@@ -108,7 +113,7 @@ def _system_reason(error: BaseException) -> str | None:
     below: BaseException | None = error
     while below is not None:
         if isinstance(below, ssl.SSLError):
-            reason = f"TLS: {getattr(below, 'verify_message', '') or below.reason}"
+            reason = f"{_TLS}{getattr(below, 'verify_message', '') or below.reason}"
         elif isinstance(below, OSError) and below.errno:
             reason = os.strerror(below.errno) if below.errno > 0 else below.strerror
         below = below.__cause__ or below.__context__

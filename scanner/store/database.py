@@ -78,6 +78,16 @@ def open_database(place: str, *, must_exist: bool = False) -> Database:
 
     Raise UsageError for a place that cannot be one, StoreError if it cannot be reached.
     """
+    database = connect(place, must_exist=must_exist)
+    _bring_up_to_date(database)
+    return database
+
+
+def connect(place: str, *, must_exist: bool = False) -> Database:
+    """Lead to the file or URL `place` as it is, making it unless it `must_exist`.
+
+    Raise UsageError for a place that cannot be one.
+    """
     url, shown = _address(place)
     if must_exist and url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
         raise UsageError(
@@ -85,9 +95,26 @@ def open_database(place: str, *, must_exist: bool = False) -> Database:
             help="The first keyvigil scan makes it. --store names another place.",
         )
     engine = _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url)
-    database = Database(engine, shown)
-    _bring_up_to_date(database)
-    return database
+    return Database(engine, shown)
+
+
+def file_of(place: str) -> Path | None:
+    """Return the file that `place` names, None for a URL; raise UsageError if it names neither."""
+    url, _ = _address(place)
+    return Path(str(url.database)) if url.get_backend_name() == "sqlite" else None
+
+
+def versions(database: Database) -> tuple[str | None, str]:
+    """Return the schema's version, None if there is none yet, and the one that this program knows.
+
+    Raise UsageError if a newer KeyVigil wrote it.
+    """
+    scripts = _scripts()
+    with database.reading() as connection:
+        version = _version(connection)
+    ours = str(scripts.get_current_head())
+    _refuse_newer(database, version, scripts)
+    return version, ours
 
 
 def _address(place: str) -> tuple[URL, str]:
@@ -150,25 +177,37 @@ def _postgresql(url: URL) -> Engine:
 
 
 def _bring_up_to_date(database: Database) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    scripts = ScriptDirectory.from_config(config)
+    scripts = _scripts()
     with database.reading() as connection:
         if _version(connection) == scripts.get_current_head():
             return
     with database.writing() as connection:
         if database.dialect == "postgresql":
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
-        version = _version(connection)
-        known = {script.revision for script in scripts.walk_revisions()}
-        if version is not None and version not in known:
-            raise UsageError(
-                f"The history in {database.place} was written by a newer KeyVigil"
-                f" (its schema is {version}, this one knows {scripts.get_current_head()}).",
-                help="Use that version, or another place with --store.",
-            )
+        _refuse_newer(database, _version(connection), scripts)
+        config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def _refuse_newer(database: Database, version: str | None, scripts: ScriptDirectory) -> None:
+    known = {script.revision for script in scripts.walk_revisions()}
+    if version is not None and version not in known:
+        raise UsageError(
+            f"The history in {database.place} was written by a newer KeyVigil"
+            f" (its schema is {version}, this one knows {scripts.get_current_head()}).",
+            help="Use that version, or another place with --store.",
+        )
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    return config
 
 
 def _version(connection: Connection) -> str | None:

@@ -1,0 +1,158 @@
+"""What a checkup finds: what works, what does not, and how to mend it. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final
+
+from scanner.durations import format_duration
+from scanner.errors import (
+    ApiError,
+    ApiFailed,
+    ApiForbidden,
+    ApiNotFound,
+    ApiRejected,
+    KeyVigilError,
+    PolicyError,
+    UsageError,
+)
+from scanner.inventory import Collection
+from scanner.revocation import Bounds, Mode
+
+READ_SCOPE: Final = "api.management.read"
+WRITE_SCOPE: Final = "api.management.write"
+SCOPES: Final = {
+    **dict.fromkeys(Collection, READ_SCOPE),
+    Collection.USAGE: "api.usage.read",
+    Collection.COSTS: "api.usage.read",
+    Collection.AUDIT_LOGS: "api.audit_logs.read",
+}
+"""What an admin key must be allowed to, for each collection."""
+_MOST_SKEW: Final = timedelta(seconds=60)
+_FAILED: Final = {
+    Collection.COSTS: "Some organizations' costs cannot be had: --skip costs leaves them out.",
+    Collection.AUDIT_LOGS: "The audit log must be switched on in the organization's settings;"
+    " --skip audit_logs leaves it out.",
+}
+
+
+class State(StrEnum):
+    """How one thing is."""
+
+    OK = "ok"
+    PROBLEM = "problem"
+    NOT_CHECKED = "not checked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing that was looked at; `help` is the mend. `is_setting`: a mistake in the settings."""
+
+    name: str
+    state: State
+    said: str
+    help: str = ""
+    is_setting: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One endpoint that was asked once; `error` is what went wrong, `skipped` why it was not."""
+
+    collection: Collection
+    endpoint: str
+    error: ApiError | None = None
+    skipped: str = ""
+
+
+def ok(name: str, said: str, help: str = "") -> Check:  # noqa: A002 - the word users see
+    """Say that something works."""
+    return Check(name=name, state=State.OK, said=said, help=help)
+
+
+def unchecked(name: str, why: str, help: str = "") -> Check:  # noqa: A002 - the word users see
+    """Say that something was not looked at, and why."""
+    return Check(name=name, state=State.NOT_CHECKED, said=why, help=help)
+
+
+def problem(name: str, error: KeyVigilError) -> Check:
+    """Say what does not work; of several mistakes, the first and how many more there are."""
+    said, mend = str(error), error.help or ""
+    if isinstance(error, PolicyError):
+        first, *more = error.problems
+        said = f"{first}{f' (and {len(more)} more)' if more else ''}"
+        mend = "Put the file right at that place."
+    return Check(
+        name=name,
+        state=State.PROBLEM,
+        said=said,
+        help=mend,
+        is_setting=isinstance(error, UsageError),
+    )
+
+
+def answered(asked: Iterable[Asked], *, unneeded: str = "") -> Check:
+    """Judge how one collection's endpoints answered; `unneeded` says why no scan asks for it.
+
+    What no scan asks for is no problem, whatever it answers.
+    """
+    every = tuple(asked)
+    name = every[0].collection.value
+    failed = next((one for one in every if one.error), None)
+    skipped = next((one for one in every if one.skipped), None)
+    if failed is None or failed.error is None:
+        if skipped:
+            return unchecked(name, skipped.skipped)
+        more = f" and {len(every) - 1} more" if len(every) > 1 else ""
+        answers = "answer" if more else "answers"
+        return ok(name, f"{every[0].endpoint}{more} {answers}{f'; {unneeded}' if unneeded else ''}")
+    mend = _mend(failed.collection, failed.error)
+    if unneeded:
+        return ok(name, f"{unneeded}; else: {failed.error}", mend)
+    return Check(name=name, state=State.PROBLEM, said=str(failed.error), help=mend)
+
+
+def _mend(collection: Collection, error: ApiError) -> str:
+    match error:
+        case ApiForbidden():
+            return f"Give the admin key the scope {SCOPES[collection]}, or make one that has it."
+        case ApiRejected() | ApiNotFound():
+            return error.help or ""
+        case ApiFailed():
+            return _FAILED.get(collection, error.help or "")
+        case _:
+            return error.help or ""
+
+
+def clock(skew: timedelta | None) -> Check:
+    """Judge by how much this machine's clock is ahead of the API's; None: it told no time."""
+    if skew is None:
+        return unchecked("clock", "no answer told the API's time")
+    apart = format_duration(timedelta(seconds=max(1, round(abs(skew).total_seconds()))))
+    if abs(skew) <= _MOST_SKEW:
+        return ok("clock", f"within {apart} of the API's")
+    direction = "ahead of" if skew > timedelta() else "behind"
+    return Check(
+        name="clock",
+        state=State.PROBLEM,
+        said=f"this machine's clock is {apart} {direction} the API's",
+        help="Ages are judged by this clock: let NTP set it (timedatectl set-ntp true).",
+    )
+
+
+def revocation(bounds: Bounds) -> Check:
+    """Say in words how far revocation goes, and within which bounds."""
+    if bounds.mode is Mode.OFF:
+        return ok("revocation", "off: nothing is revoked")
+    words = (
+        f"at most {bounds.max_keys:,} keys and {bounds.max_percent:g} % of all within a day",
+        f"no key younger than {format_duration(bounds.min_age)}",
+        f"none used within {format_duration(bounds.recent_use)}",
+        f"an expiring key still works for {format_duration(bounds.expire_in)}",
+        f"{len(bounds.admin_keys) or 'no'} admin key{'' if len(bounds.admin_keys) == 1 else 's'}",
+    )
+    what = (
+        "a plan is made and nothing is revoked" if bounds.mode is Mode.PLAN else "keys are revoked"
+    )
+    return ok("revocation", f"{bounds.mode.value}: {what}; {', '.join(words)}")

@@ -1,0 +1,122 @@
+"""What `keyvigil doctor` looks at of the alerts. Nothing is sent that anybody would see."""
+
+import time
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+
+from scanner.alert_settings import AlertSettings, read_alert_settings, read_ping_url
+from scanner.alerts.slack_api import SlackRefused
+from scanner.alerts.slack_scopes import missing
+from scanner.announcement import Route, Sink
+from scanner.checkup import Check, State, ok, problem, revocation, unchecked
+from scanner.cli.console import counted
+from scanner.cli.examining import attempted
+from scanner.errors import AlertError, KeyVigilError
+from scanner.settings_file import find_settings_file, read_bounds, read_settings_file
+from scanner.wiring import make_sinks, reach_mail_server, slack_channel, slack_scopes
+
+_SLACK = (Sink.SLACK, Sink.SLACK_OWNERS)
+_WRONG_FILE = "the settings file is to be put right first"
+
+
+def file_and_what_rests_on_it(
+    environment: Mapping[str, str], config: Path | None
+) -> Iterator[Check]:
+    """Read the settings file, then look at whom it tells and how far it lets revocation go."""
+    file = find_settings_file(environment, config)
+    if file is None:
+        yield ok("settings file", "none: the environment says it all")
+    else:
+        try:
+            routes = read_settings_file(file).routes
+        except KeyVigilError as error:
+            yield problem("settings file", error)
+            yield unchecked("alerts", _WRONG_FILE)
+            yield unchecked("revocation", _WRONG_FILE)
+            return
+        yield ok("settings file", f"{file}: {counted(len(routes), 'route')}")
+    yield from attempted("alerts", lambda: _alerts(environment, config))
+    yield from attempted("revocation", lambda: [revocation(read_bounds(environment, config))])
+
+
+def pings(environment: Mapping[str, str]) -> Iterator[Check]:
+    """Look whether there is an address for pings; none is sent."""
+    if read_ping_url(environment) is None:
+        yield ok("pings", "none: nobody is told if no scan runs; KEYVIGIL_PING_URL would")
+    else:
+        yield unchecked(
+            "pings", "an address is set, and only a ping would tell whether it is taken"
+        )
+
+
+def _alerts(environment: Mapping[str, str], config: Path | None) -> Iterator[Check]:
+    settings = read_alert_settings(environment, config)
+    make_sinks(settings, time.sleep)
+    if not settings.routes:
+        yield ok("alerts", "none: nobody is told of what a scan finds")
+        return
+    yield ok("alerts", ", ".join(f"{route.name} ({route.sink.value})" for route in settings.routes))
+    granted: frozenset[str] | None = None
+    if settings.token is not None:
+        try:
+            granted = slack_scopes(settings, time.sleep)
+            scopes = ", ".join(sorted(granted)) or "none"
+            yield ok("slack token", f"taken; its scopes: {scopes}")
+        except AlertError as error:
+            yield problem("slack token", error)
+    for route in settings.routes:
+        look = partial(_route, route, settings, granted)
+        yield from attempted(f"route {route.name}", look)
+
+
+def _route(
+    route: Route, settings: AlertSettings, granted: frozenset[str] | None
+) -> Iterator[Check]:
+    name = f"route {route.name}"
+    if route.sink is Sink.EMAIL:
+        reach_mail_server(settings, route)
+        yield ok(name, "the mail server lets KeyVigil in; whether it takes a mail is not tried")
+    elif route.sink not in _SLACK:
+        again = f"keyvigil alerts test --route {route.name} sends one."
+        yield unchecked(name, "only a message would tell whether it is taken", again)
+    elif granted is None:
+        yield unchecked(name, "Slack does not take the token")
+    else:
+        yield from _scopes(name, route, granted)
+        yield _channel(name, route, settings, granted)
+
+
+def _scopes(name: str, route: Route, granted: frozenset[str]) -> Iterator[Check]:
+    """Yield a line for each scope that the Slack app lacks."""
+    for scope in missing(route, granted):
+        names = " or ".join(scope.names)
+        if scope.is_needed:
+            error = AlertError(
+                f"the Slack app lacks the scope {names}, {scope.purpose}",
+                help=f"Add the scope {names} to the app (OAuth & Permissions), reinstall it.",
+            )
+            yield problem(name, error)
+        else:
+            mend = f"The scope {names} would help, {scope.purpose}."
+            yield ok(name, f"works without the scope {names}", mend)
+
+
+def _channel(name: str, route: Route, settings: AlertSettings, granted: frozenset[str]) -> Check:
+    try:
+        found = slack_channel(settings, route.to, time.sleep)
+    except SlackRefused as error:
+        if error.code != "missing_scope":
+            raise
+        again = f"keyvigil alerts test --route {route.name} tries it with a message."
+        return unchecked(name, f"the app may not look up channels, so not {route.to}", again)
+    if found is None:
+        mend = "Check its name, and that it is not archived; a private one must invite the app."
+        return problem(name, AlertError(f"the app sees no channel {route.to}", help=mend))
+    if found.get("is_archived"):
+        mend = "Name a channel that is not archived."
+        return problem(name, AlertError(f"the channel {route.to} is archived", help=mend))
+    if not found.get("is_member") and "chat:write.public" not in granted:
+        mend = "Invite the app in the channel: /invite @KeyVigil."
+        return problem(name, AlertError(f"the app is not in the channel {route.to}", help=mend))
+    return Check(name=name, state=State.OK, said=f"the app is in the channel {route.to}")

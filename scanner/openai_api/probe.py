@@ -1,0 +1,162 @@
+"""Each endpoint of the walk, asked once for one item: what the admin key may see."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any, Final, NamedTuple
+from urllib.parse import quote, urlencode
+
+import httpx2
+
+from scanner.checkup import Asked
+from scanner.errors import ApiError, ApiRejected, ApiUnreachable
+from scanner.inventory import Collection
+from scanner.openai_api.activity import USAGE_ENDPOINTS
+from scanner.openai_api.client import Params
+from scanner.openai_api.connections import Connections
+from scanner.openai_api.failures import NO_ANSWER, malformed, not_json, refused, unreachable
+from scanner.openai_api.wire import (
+    BucketPage,
+    MalformedBodyError,
+    Page,
+    WireAdminKey,
+    WireAuditEvent,
+    WireProject,
+    WireProjectKey,
+    WireServiceAccount,
+    WireUser,
+    parse_page,
+)
+from scanner.ports import Clock
+from scanner.secret import Secret
+
+_ROOT: Final = "/organization"
+_ONE: Final[Mapping[str, str | int]] = {"limit": 1}
+_BY_KEY: Final = ("api_key_id",)
+_TIMEOUT: Final = 20.0
+_DAY: Final = timedelta(days=1)
+
+
+class _Question(NamedTuple):
+    """What is asked, and how its answer is read."""
+
+    collection: Collection
+    path: str
+    page: type[Page[Any]]
+    params: Params = _ONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probed:
+    """How each endpoint answered, and how far this machine's clock is ahead of the API's."""
+
+    asked: tuple[Asked, ...]
+    skew: timedelta | None
+
+
+async def probe(key: Secret, base_url: str, clock: Clock) -> Probed:
+    """Ask each endpoint once, and none again; raise UsageError for TLS or proxy settings.
+
+    Where the first does not know the key, or nobody answers, the others are not asked.
+    """
+    asking = _Asking(key, base_url, clock)
+    try:
+        return await asking.everything()
+    finally:
+        await asking.connections.aclose()
+
+
+class _Asking:
+    def __init__(self, key: Secret, base_url: str, clock: Clock) -> None:
+        self.connections = Connections(key, base_url, _TIMEOUT)
+        self._key, self._base_url, self._clock = key, base_url, clock
+        self._skew: timedelta | None = None
+
+    async def everything(self) -> Probed:
+        # Archived projects are left out: they have no service accounts to be asked for.
+        first = _Question(Collection.PROJECTS, f"{_ROOT}/projects", Page[WireProject])
+        projects, found = await self._ask(first)
+        questions = list(_of_the_organization(self._clock()))
+        if isinstance(projects.error, ApiRejected | ApiUnreachable):
+            left = (*questions, *_of_a_project(""))
+            is_taken = isinstance(projects.error, ApiUnreachable)
+            why = "the API does not answer" if is_taken else "the API does not take the key"
+            rest = [_not_asked(one, why) for one in left]
+            return Probed(asked=(projects, *rest), skew=self._skew)
+        if found is not None and found.data:
+            questions += _of_a_project(found.data[0].id)
+            rest = []
+        else:
+            rest = [_not_asked(one, "no project was seen") for one in _of_a_project("")]
+        answers = await asyncio.gather(*(self._ask(one) for one in questions))
+        asked = (projects, *(answer for answer, _ in answers), *rest)
+        return Probed(asked=asked, skew=self._skew)
+
+    async def _ask(self, question: _Question) -> tuple[Asked, Page[Any] | None]:
+        endpoint = f"GET {question.path}"
+        error: ApiError | None = None
+        page: Page[Any] | None = None
+        url = f"{self._base_url}{question.path}?{urlencode(question.params, doseq=True)}"
+        try:
+            response = await self.connections.get(url)
+        except (*NO_ANSWER, TimeoutError) as failure:
+            error = unreachable(failure, endpoint, self._base_url)
+        else:
+            self._compare_clocks(response)
+            if response.status_code != HTTPStatus.OK:
+                error = refused(response, endpoint, self._key)
+            else:
+                page, error = _read(response, endpoint, question.page)
+        return Asked(collection=question.collection, endpoint=endpoint, error=error), page
+
+    def _compare_clocks(self, response: httpx2.Response) -> None:
+        try:
+            told = parsedate_to_datetime(response.headers.get("date", ""))
+            self._skew = self._clock() - told
+        except (TypeError, ValueError):  # no date, or one without a time zone
+            return
+
+
+def _read(
+    response: httpx2.Response, endpoint: str, kind: type[Page[Any]]
+) -> tuple[Page[Any] | None, ApiError | None]:
+    error = not_json(response, endpoint)
+    if error is not None:
+        return None, error
+    try:
+        return parse_page(response.content, kind), None
+    except MalformedBodyError as problem:
+        return None, malformed(str(problem), endpoint, response.headers.get("x-request-id"))
+
+
+def _of_the_organization(now: datetime) -> tuple[_Question, ...]:
+    since = int((now - _DAY).timestamp())
+    days: Params = {**_ONE, "start_time": since, "bucket_width": "1d", "group_by[]": _BY_KEY}
+    return (
+        _Question(Collection.USERS, f"{_ROOT}/users", Page[WireUser]),
+        _Question(Collection.ADMIN_KEYS, f"{_ROOT}/admin_api_keys", Page[WireAdminKey]),
+        *(
+            _Question(Collection.USAGE, f"{_ROOT}/usage/{name}", BucketPage, days)
+            for name in USAGE_ENDPOINTS
+        ),
+        _Question(Collection.COSTS, f"{_ROOT}/costs", BucketPage, days),
+        _Question(Collection.AUDIT_LOGS, f"{_ROOT}/audit_logs", Page[WireAuditEvent]),
+    )
+
+
+def _of_a_project(project_id: str) -> tuple[_Question, ...]:
+    path = f"{_ROOT}/projects/{quote(project_id, safe='') or '{id}'}"
+    any_owner: Params = {**_ONE, "owner_project_access": "any"}
+    return (
+        _Question(Collection.PROJECT_KEYS, f"{path}/api_keys", Page[WireProjectKey], any_owner),
+        _Question(
+            Collection.SERVICE_ACCOUNTS, f"{path}/service_accounts", Page[WireServiceAccount]
+        ),
+    )
+
+
+def _not_asked(question: _Question, why: str) -> Asked:
+    return Asked(collection=question.collection, endpoint=f"GET {question.path}", skipped=why)

@@ -1,0 +1,47 @@
+"""A look at a history that is there: can it be read and written, and who holds its locks."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import insert, select
+
+from scanner.store.database import connect, versions
+from scanner.store.locks import database_clock
+from scanner.store.schema import locks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """What was seen. `version` None: there is nothing of ours in it yet; `ours` is this program's.
+
+    `running` names the organizations that are being scanned, by whom and since when.
+    """
+
+    place: str
+    version: str | None
+    ours: str
+    running: tuple[str, ...]
+
+
+def look(place: str) -> Looked:
+    """Look at a history, and write into it what is taken back at once; nothing is migrated.
+
+    Raise UsageError for a place that cannot be one, or that a newer KeyVigil wrote; StoreError if
+    it cannot be reached, read or written.
+    """
+    database = connect(place, must_exist=True)
+    version, ours = versions(database)
+    running: tuple[str, ...] = ()
+    with database.writing() as connection:
+        if version == ours:
+            held = select(locks).where(locks.c.expires_at > database_clock())
+            running = tuple(
+                f"{row.organization}, by {row.holder},"
+                f" since {datetime.fromtimestamp(row.acquired_at, UTC):%H:%M:%S} UTC"
+                for row in connection.execute(held)
+            )
+            nobody = {"organization": "\0", "holder": "", "token": 0}
+            times = {"acquired_at": 0.0, "expires_at": 0.0}
+            connection.execute(insert(locks).values(**nobody, **times))
+        connection.rollback()
+    return Looked(place=database.place, version=version, ours=ours, running=running)

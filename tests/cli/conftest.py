@@ -1,0 +1,5 @@
+"""What the tests of commands borrow."""
+
+from tests.alerts.conftest import certificate
+
+__all__ = ["certificate"]
