@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from scanner.formats.metrics_text import METRICS
 from scanner.formats.registry import FORMATS
 from scanner.plan import OPTIONAL
 from scanner.policy.facts import FACTS
@@ -84,3 +85,16 @@ def test_links_between_the_documents_lead_somewhere() -> None:
         for target in re.findall(r"\]\(([^)#]+)", document.read_text()):
             if "://" not in target:
                 assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_the_table_of_metrics_is_the_modules() -> None:
+    document = ROOT / "docs" / "operations.md"
+    head = "| metric | type | labels beside `organization` | meaning |\n|---|---|---|---|\n"
+    before, rest = document.read_text().split(head)
+    after = rest[rest.index("\nThe label") :]
+    rows = (
+        f"| `{one.name}` | {one.type} | {', '.join(f'`{label}`' for label in one.labels)} |"
+        f" {one.help} |\n"
+        for one in METRICS
+    )
+    golden(document, f"{before}{head}{''.join(rows)}{after}")

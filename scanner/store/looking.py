@@ -1,5 +1,6 @@
 """A look at a history that is there: can it be read and written, and who holds its locks."""
 
+import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -40,7 +41,7 @@ def look(place: str) -> Looked:
                 f" since {datetime.fromtimestamp(row.acquired_at, UTC):%H:%M:%S} UTC"
                 for row in connection.execute(held)
             )
-            nobody = {"organization": "\0", "holder": "", "token": 0}
+            nobody = {"organization": f"doctor {secrets.token_hex(8)}", "holder": "", "token": 0}
             times = {"acquired_at": 0.0, "expires_at": 0.0}
             connection.execute(insert(locks).values(**nobody, **times))
         connection.rollback()

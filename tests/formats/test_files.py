@@ -78,3 +78,14 @@ def test_a_place_that_can_be_no_file_is_refused_beforehand(tmp_path: Path) -> No
         check_writable(tmp_path)
     with pytest.raises(UsageError, match="is not a folder"):
         check_writable(tmp_path / "file" / "report.html")
+
+
+def test_what_others_are_to_read_they_may(tmp_path: Path) -> None:
+    path = tmp_path / "keyvigil.prom"
+    path.touch(0o600)
+    before = os.umask(0o077)
+    try:
+        write_whole(path, b"new", 0o644)
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o644

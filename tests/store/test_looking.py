@@ -1,0 +1,79 @@
+"""A look at a history, on SQLite and on PostgreSQL: it sees all, and leaves nothing."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, text
+
+from scanner.errors import StoreError, UsageError
+from scanner.store.database import connect, file_of, open_database
+from scanner.store.looking import look
+from scanner.store.schema import locks
+from tests.store.making import ACME, a_store
+
+
+def test_a_history_that_is_up_to_date_is_written_to_and_stays_as_it_was(place: str) -> None:
+    a_store(place)
+    looked = look(place)
+    assert looked.version == looked.ours
+    assert looked.running == ()
+    with connect(place).reading() as connection:
+        assert list(connection.execute(select(locks))) == []
+
+
+def test_a_scan_that_runs_is_named_and_goes_on(place: str) -> None:
+    store = a_store(place)
+    with store.hold(ACME) as lease:
+        (running,) = look(place).running
+        assert running.startswith(f"{ACME}, by {lease.holder}, since ")
+        with store.hold("Another"):
+            assert len(look(place).running) == 2
+    assert look(place).running == ()
+
+
+def test_what_a_newer_version_wrote_is_told(place: str) -> None:
+    database = open_database(place)
+    with database.writing() as connection:
+        connection.execute(text("UPDATE keyvigil_version SET version_num = '9999'"))
+    with pytest.raises(UsageError, match="newer KeyVigil"):
+        look(place)
+
+
+def test_an_older_one_is_not_brought_up_to_date(place: str) -> None:
+    database = open_database(place)
+    with database.writing() as connection:
+        connection.execute(text("UPDATE keyvigil_version SET version_num = '0001'"))
+    looked = look(place)
+    assert looked.version == "0001"
+    assert looked.version != looked.ours
+    with database.reading() as connection:
+        version = connection.execute(text("SELECT version_num FROM keyvigil_version")).scalar()
+    assert version == "0001"
+
+
+def test_an_empty_place_is_left_empty(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    path.touch()
+    assert look(str(path)).version is None
+    assert b"locks" not in path.read_bytes()
+
+
+def test_a_history_that_may_only_be_read_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    a_store(str(path))
+    with connect(str(path)).writing() as connection:
+        connection.execute(
+            text(
+                "CREATE TRIGGER no BEFORE INSERT ON locks BEGIN SELECT RAISE(FAIL, 'read-only');"
+                " END"
+            )
+        )
+    with pytest.raises(StoreError, match="read-only"):
+        look(str(path))
+
+
+def test_a_place_is_a_file_or_none(tmp_path: Path) -> None:
+    assert file_of(str(tmp_path / "h.db")) == tmp_path / "h.db"
+    assert file_of("postgresql://x@127.0.0.1/y") is None
+    with pytest.raises(UsageError):
+        file_of("mysql://x")
