@@ -7,16 +7,14 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
+from rich.table import Table
 from rich.text import Text
 
 from scanner.checkup import Check, State
 from scanner.cli import examining as look
-from scanner.cli.console import ExitCode, err, inert, out, tell
+from scanner.cli.console import ExitCode, err, inert, out
 from scanner.cli.examining_alerts import file_and_what_rests_on_it, pings
 from scanner.cli.memory import StoreOption
-from scanner.cli.outputs import OutputOption
-from scanner.cli.report import PoliciesOption
-from scanner.cli.sign_of_life import MetricsOption
 from scanner.cli.telling import ConfigOption
 from scanner.display import visible
 from scanner.secret import redact
@@ -27,12 +25,39 @@ _STATE_WIDTH: Final = max(map(len, State))
 _NAME_WIDTH: Final = 16
 
 
+_Policies = Annotated[
+    list[str] | None,
+    typer.Option(
+        envvar="KEYVIGIL_POLICY",
+        metavar="NAME|FILE",
+        help="What the scan judges by; may be given again. Default: baseline.",
+    ),
+]
+_Outputs = Annotated[
+    list[str] | None,
+    typer.Option(
+        envvar="KEYVIGIL_OUTPUT",
+        metavar="FORMAT=PATH",
+        help="A report that the scan is to write; may be given again.",
+    ),
+]
+_Metrics = Annotated[
+    Path | None,
+    typer.Option(
+        "--metrics-textfile",
+        envvar="KEYVIGIL_METRICS_TEXTFILE",
+        metavar="PATH",
+        help="The file that the scan is to write metrics to.",
+    ),
+]
+
+
 def doctor(
-    policy: PoliciesOption = None,
-    output: OutputOption = None,
+    policy: _Policies = None,
+    output: _Outputs = None,
     config: ConfigOption = None,
     store: StoreOption = None,
-    metrics_textfile: MetricsOption = None,
+    metrics_textfile: _Metrics = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the lines as JSON.")] = False,
 ) -> None:
     """Look at all that a scan needs, and say how to mend what does not work.
@@ -86,11 +111,20 @@ def _checks(
 
 
 def _print(check: Check) -> None:
-    """Print a line, and its mend in the next one."""
+    """Print a line, and its mend in the next one; what is too long for a terminal is indented."""
     state = Text(f"{check.state.value:<{_STATE_WIDTH}}", style=_STYLES[check.state])
-    tell(out, Text.assemble(state, f"  {check.name:<{_NAME_WIDTH}}  ", inert(check.said)))
-    if check.help:
-        tell(out, Text.assemble(" " * (_STATE_WIDTH + 2), ("help: ", "bold"), inert(check.help)))
+    said = inert(check.said)
+    mend = Text.assemble(("help: ", "bold"), inert(check.help)) if check.help else None
+    if out.is_terminal:
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        grid.add_row(state, Text(f"{check.name:<{_NAME_WIDTH}}"), said)
+        if mend:
+            grid.add_row("", "", mend)
+        out.print(grid)
+        return
+    out.print(Text.assemble(state, f"  {check.name:<{_NAME_WIDTH}}  ", said), soft_wrap=True)
+    if mend:
+        out.print(Text.assemble(" " * (_STATE_WIDTH + 2), mend), soft_wrap=True)
 
 
 def _document(checks: Sequence[Check]) -> dict[str, object]:

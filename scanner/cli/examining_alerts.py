@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 
 from scanner.alert_settings import AlertSettings, read_alert_settings, read_ping_url
-from scanner.alerts.slack_api import SlackRefused
 from scanner.alerts.slack_scopes import missing
 from scanner.announcement import Route, Sink
 from scanner.checkup import Check, State, ok, problem, revocation, unchecked
@@ -103,6 +102,8 @@ def _scopes(name: str, route: Route, granted: frozenset[str]) -> Iterator[Check]
 
 
 def _channel(name: str, route: Route, settings: AlertSettings, granted: frozenset[str]) -> Check:
+    from scanner.alerts.slack_api import SlackRefused  # noqa: PLC0415 - takes its time
+
     try:
         found = slack_channel(settings, route.to, time.sleep)
     except SlackRefused as error:

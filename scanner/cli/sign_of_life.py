@@ -114,8 +114,8 @@ def sign_of_life(metrics: Path | None, organization: str | None, *, is_off: bool
         yield run
         return
     watchers = _watchers(metrics)
-    watchers.begin()
     try:
+        watchers.begin()
         yield run
     except StoreLocked:
         raise  # the scan that runs speaks for the organization

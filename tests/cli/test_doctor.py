@@ -1,11 +1,15 @@
 """`keyvigil doctor` beside each fault: the line that tells it, and its mend in the next."""
 
 import http.server
+import os
+import pty
+import re
 import ssl
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +19,7 @@ from scanner.sandbox.app import ALL_SCOPES, SANDBOX_KEY, SandboxApp
 from scanner.sandbox.organization import SandboxOrganization
 from scanner.sandbox.server import serving
 from tests.cli.examined import examined, problems
-from tests.cli.running import Ran, keyvigil
+from tests.cli.running import COMMAND, Ran, environment, keyvigil
 from tests.factories import NOW
 
 pytestmark = pytest.mark.slow
@@ -318,3 +322,24 @@ def test_names_from_strangers_are_inert(own: dict[str, str], tmp_path: Path) -> 
     ran: Ran = keyvigil("doctor", "--policy", "\x1b]0;x\x07.yaml", env=own, cwd=tmp_path)
     assert ran.code == 2
     assert not set(ran.out) & set("\x1b\x07")
+
+
+def test_on_a_terminal_what_is_too_long_is_indented(own: dict[str, str], tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    settings = {**own, "KEYVIGIL_POLICY": "basline", "COLUMNS": "70", "TERM": "xterm"}
+    with subprocess.Popen(  # noqa: S603 - our own command
+        [*COMMAND, "doctor"], env=environment(settings), cwd=tmp_path, stdout=theirs
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        with suppress(OSError):  # how Linux says that the other side has gone
+            while some := os.read(ours, 65536):
+                shown += some
+    os.close(ours)
+    assert process.returncode == 2
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", shown.decode()).splitlines()
+    assert max(map(len, lines)) <= 70
+    place = next(number for number, line in enumerate(lines) if "changing keys" in line)
+    more, mend = lines[place + 1 : place + 3]
+    assert (more[:31].strip(), mend[:31].strip()) == ("", "")
+    assert mend[31:].startswith("help: A scan needs no more")
