@@ -5,6 +5,7 @@ import os
 import sys
 import traceback
 from importlib.metadata import version
+from itertools import pairwise
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -29,11 +30,19 @@ class _Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except typer.TyperException as error:
-            is_asked = os.environ.get(LOG_FORMAT) == LogFormat.JSON
-            err.is_log = err.is_log or (is_asked and ctx.invoked_subcommand == "scan")
+            if ctx.invoked_subcommand == "scan" and _asks_for_lines(sys.argv):
+                err.is_log = True  # a word that is no option is met before any is read
             if not err.is_log:
                 raise
             raise UsageError(error.format_message(), help="keyvigil scan --help") from None
+
+
+def _asks_for_lines(words: list[str]) -> bool:
+    """Whether a command line, or else the environment, asks for machines' messages."""
+    pairs: list[tuple[str, ...]]
+    pairs = [*pairwise(words), *(tuple(word.split("=", 1)) for word in words if "=" in word)]
+    asked = [pair[1] for pair in pairs if pair[0] == "--log-format"]
+    return (asked or [os.environ.get(LOG_FORMAT, "")])[-1] == LogFormat.JSON
 
 
 app = typer.Typer(

@@ -129,6 +129,18 @@ def test_a_mistake_is_one_line(arguments: tuple[str, ...], event: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("option", [("--log-format", "json"), ("--log-format=json",)])
+def test_a_word_that_is_no_option_is_one_line_where_the_command_asks_for_it(
+    option: tuple[str, ...],
+) -> None:
+    ran = keyvigil("scan", "--nix", *option)
+    (line,) = read(ran.err)
+    assert (ran.code, line["event"][:15]) == (2, "No such option:")
+    beaten = run("--nix", "--log-format", "console")
+    assert beaten.err.startswith("Usage: ")
+
+
+@pytest.mark.slow
 def test_every_mistake_of_a_policy_stands_in_the_one_line(tmp_path: Path) -> None:
     policy = tmp_path / "mine.yaml"
     policy.write_text("policy: mine\nrulez: []\n")
