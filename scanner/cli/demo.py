@@ -11,7 +11,7 @@ import typer
 
 from scanner.announce import announcement
 from scanner.announce_acts import drafts_of_acts
-from scanner.announcement import Delivery, Draft, Route, Sink
+from scanner.announcement import Delivery, Route, Sink
 from scanner.cli.alerts import print_alert
 from scanner.cli.console import ExitCode, out, say
 from scanner.cli.memory import Memory
@@ -36,6 +36,7 @@ _ORGANIZATION: Final = "Acme Robotics"
 _CHANNEL: Final = Route(name="In Slack", sink=Sink.SLACK, to="#security")
 _HISTORY: Final = "demo-history.db"
 """Made anew by each run: a name that nobody's own history has."""
+_FILES: Final = ("report.html", "report.json", _HISTORY, "demo-policy.yaml")
 _POLICY: Final = """\
 policy: demo
 description: The baseline, with a few keys to be revoked five days after people were told.
@@ -65,8 +66,7 @@ def demo(
 
     Needs no key; nothing leaves this machine.
     """
-    names = ("report.html", "report.json", _HISTORY, "demo-policy.yaml")
-    html, json, history, policy = (folder / name for name in names)
+    html, json, history, policy = (folder / name for name in _FILES)
     for path in (html, json, history, policy):
         check_writable(path)
     write_whole(policy, _POLICY.encode())
@@ -100,24 +100,34 @@ def demo(
                 outputs = (("html", html), ("json", json))
                 result, failures = scan_and_report(source, policies, outputs, memory=memory)
                 code = conclude(result, failures, None)
-                out.print("")
-                print_alert(_CHANNEL, announcement(result, _CHANNEL))
-                for draft in _of_acts(result):
-                    out.print("")
-                    print_alert(_CHANNEL, draft.announcement)
-    out.print("")
-    out.print(f"Report:    {html}", soft_wrap=True)
-    out.print(f"As JSON:   {json}", soft_wrap=True)
-    command = "keyvigil" if shutil.which("keyvigil") else sys.argv[0]
-    kept = f"--store {history}"
-    out.print(f"Next:      {command} history {kept}", soft_wrap=True)
-    if enforce:
-        out.print(f"           {command} revoke journal {kept}", soft_wrap=True)
-    else:
-        out.print(f"           {command} revoke plan {kept} --policy {policy}", soft_wrap=True)
-    out.print(f"           {command} policies show baseline", soft_wrap=True)
-    out.print(f"           {command} scan     with OPENAI_ADMIN_KEY set", soft_wrap=True)
+                _print_alerts(result)
+    revoke = "journal" if enforce else f"plan --policy {policy}"
+    _print_next(html, json, history, revoke)
     raise typer.Exit(code)
+
+
+def _print_alerts(result: ScanResult) -> None:
+    """Print what the last night tells, and what is told of the keys that were revoked."""
+    acts = result.revocation.acts if result.revocation else ()
+    receipts = {act.intent.receipt for act in acts}
+    drafts = drafts_of_acts(result, receipts, [_CHANNEL], len(acts))
+    for told in (announcement(result, _CHANNEL), *(draft.announcement for draft in drafts)):
+        out.print("")
+        print_alert(_CHANNEL, told)
+
+
+def _print_next(html: Path, json: Path, history: Path, revoke: str) -> None:
+    command = "keyvigil" if shutil.which("keyvigil") else sys.argv[0]
+    for line in (
+        "",
+        f"Report:    {html}",
+        f"As JSON:   {json}",
+        f"Next:      {command} history --store {history}",
+        f"           {command} revoke {revoke} --store {history}",
+        f"           {command} policies show baseline",
+        f"           {command} scan     with OPENAI_ADMIN_KEY set",
+    ):
+        out.print(line, soft_wrap=True)
 
 
 def _at(moment: datetime, settings: Settings, policies: tuple[Policy, ...]) -> Source:
@@ -129,13 +139,6 @@ def _hear(memory: Memory, lease: Lease, moment: datetime) -> None:
     """Let what a night has to tell arrive at that moment."""
     for _ in deliver(memory.store.outbox, lease, _SINKS, lambda: moment, lambda _: None):
         pass
-
-
-def _of_acts(result: ScanResult) -> tuple[Draft, ...]:
-    """Return what is told of the keys that were revoked."""
-    acts = result.revocation.acts if result.revocation else ()
-    receipts = {act.intent.receipt for act in acts}
-    return drafts_of_acts(result, receipts, [_CHANNEL], len(acts))
 
 
 def _take(_delivery: Delivery, _log: Log, _page: Page) -> None:

@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from scanner.announce_acts import is_done
 from scanner.display import visible
 from scanner.inventory import CoverageState, by_collection
+from scanner.receipt import Revocation
 from scanner.result import ScanResult
+from scanner.revocation import Mode
 from scanner.secret import redact
 
 
@@ -51,12 +54,18 @@ METRICS: Final = (
         ("collection",),
         "Whether all of a collection that was asked for was seen: 1 or 0.",
     ),
+    Metric(
+        "keyvigil_revocations",
+        "gauge",
+        ("state",),
+        "Keys to revoke (due, waiting, let_be) and revoked since the scan before (done, failed).",
+    ),
     Metric("keyvigil_retries_total", "counter", (), "Requests that were asked again."),
     Metric("keyvigil_alerts_pending", "gauge", (), "Alerts that wait for the next scan."),
     Metric("keyvigil_alerts_failed", "gauge", (), "Routes that the last scan could not tell."),
 )
 _SUCCESS, _RUN, _DURATION, _KEYS, _PROJECTS, _FINDINGS, _UNDETERMINED, _EXCEPTED = METRICS[:8]
-_COVERAGE, _RETRIES, _PENDING, _FAILED = METRICS[8:]
+_COVERAGE, _REVOCATIONS, _RETRIES, _PENDING, _FAILED = METRICS[8:]
 _ORGANIZATION: Final = "organization"
 _KEPT: Final = re.compile(
     rf'^({_SUCCESS.name}|{_RUN.name}|{_RETRIES.name}){{{_ORGANIZATION}="((?:[^"\\]|\\.)*)"}}'
@@ -150,6 +159,22 @@ def _of_result(result: ScanResult) -> Iterator[Sample]:
     for row in by_collection(result.coverage):
         is_complete = row.state is CoverageState.COMPLETE
         yield _COVERAGE, (row.collection.value,), str(int(is_complete))
+    if result.revocation:
+        yield from _of_revocation(result.revocation)
+
+
+def _of_revocation(revocation: Revocation) -> Iterator[Sample]:
+    plan, acts = revocation.plan, revocation.acts
+    done = sum(map(is_done, acts))
+    counts = {
+        "due": len(plan.due) if revocation.mode is Mode.PLAN else 0,
+        "waiting": len(plan.waiting),
+        "let_be": len(plan.held) + len(revocation.spared),
+        "done": done,
+        "failed": len(acts) - done,
+    }
+    for state, count in counts.items():
+        yield _REVOCATIONS, (state,), str(count)
 
 
 def _line(sample: Sample, organization: str) -> str:

@@ -101,7 +101,7 @@ class _Asking:
         page: Page[Any] | None = None
         url = f"{self._base_url}{question.path}?{urlencode(question.params, doseq=True)}"
         try:
-            response = await self.connections.get(url)
+            response = await self.connections.request("GET", url)
         except (*NO_ANSWER, TimeoutError) as failure:
             error = unreachable(failure, endpoint, self._base_url)
         else:

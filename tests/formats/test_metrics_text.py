@@ -12,6 +12,7 @@ from scanner.finding import Severity
 from scanner.formats.metrics_text import METRICS, Before, RunFigures, read_before, render_metrics
 from scanner.result import ScanResult
 from scanner.secret import redact
+from tests.browser.making import with_revocation
 from tests.conftest import golden
 from tests.factories import NOW, a_mixed_inventory, a_result, an_inventory
 
@@ -70,7 +71,8 @@ def test_the_document_is_the_golden_one() -> None:
 
 def test_every_metric_has_its_type_and_help_and_the_organization_and_no_other_labels() -> None:
     run = a_run(alerts_pending=0, alerts_failed=0)
-    families = list(text_string_to_metric_families(render_metrics(a_result(), run, Before())))
+    text = render_metrics(with_revocation(a_result()), run, Before())
+    families = list(text_string_to_metric_families(text))
     assert [
         (family.name + ("_total" if family.type == "counter" else ""), family.type)
         for family in families
