@@ -35,7 +35,7 @@ def find(acts: Iterable[Act], receipt: str) -> Act:
     if outcome is None:
         raise UsageError(
             f"How {receipt} ended is not known yet.",
-            help="The next scan, or keyvigil revoke settle, looks at the key again.",
+            help="Try again in ten minutes: this command, like the next scan, looks at the key.",
         )
     if not act.may_have_changed:
         raise UsageError(f"{receipt} had no effect ({outcome.note}): there is nothing to undo.")
