@@ -47,6 +47,9 @@ class Coded:
         self.code = code
         self.extra = extra
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.code!r})"
+
 
 class ApiError(Coded):
     """`ok` false with an error code and any more fields; nothing was done."""
