@@ -219,6 +219,7 @@ def _item(
         since=case.opened_at,
         resolution=_resolution(standing, topic),
         revocation=prospect.words if prospect and topic is not Topic.RESOLVED else "",
+        promise=prospect.promise if prospect and topic is not Topic.RESOLVED else None,
     )
 
 

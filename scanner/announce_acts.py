@@ -25,7 +25,7 @@ def drafts_of_acts(
 def _of_route(result: ScanResult, acts: Sequence[Act], route: Route, entry: int) -> Iterator[Draft]:
     notices = tuple(_notices(acts))
     items = [
-        _item(act, result) for act in acts if is_done(act) and passes_intent(act.intent, route)
+        _item(act, result) for act in acts if went_well(act) and passes_intent(act.intent, route)
     ]
     if route.sink is not Sink.SLACK_OWNERS:
         if items or notices:
@@ -57,9 +57,14 @@ def _announced(
     )
 
 
+def went_well(act: Act) -> bool:
+    """Tell whether what was meant was done for sure."""
+    return act.outcome is not None and act.outcome.result is Result.DONE
+
+
 def is_done(act: Act) -> bool:
     """Tell whether a key was revoked for sure."""
-    return act.outcome is not None and act.outcome.result is Result.DONE and not act.intent.undoes
+    return went_well(act) and not act.intent.undoes
 
 
 def _item(act: Act, result: ScanResult) -> Item:
@@ -79,28 +84,32 @@ def _item(act: Act, result: ScanResult) -> Item:
         redacted_value=intent.redacted_value,
         project=intent.project,
         owner=intent.owner,
-        owner_email=intent.owner if "@" in intent.owner else "",
+        owner_email=intent.owner_email,
         since=intent.at,
         resolution=in_words(act),
     )
 
 
 def in_words(act: Act) -> str:
-    """Say what became of a key: `set to expire on 2026-12-01 (receipt 2026...)`."""
+    """Say what became of a key: `stops working on 2026-12-01 (receipt 2026...)`."""
     intent, outcome = act
     receipt = f"receipt {intent.receipt}"
     if outcome is None:
         return f"asked for, and no answer yet shows whether it was done ({receipt})"
     if outcome.result is not Result.DONE:
         return f"{outcome.result.value}: {outcome.note} ({receipt})"
-    until = outcome.expires_at if intent.method is Method.EXPIRE else None
-    when = f" on {until:%Y-%m-%d}" if until else ""
-    return f"{intent.method.words}{when} ({receipt})"
+    until = f"{outcome.expires_at:%Y-%m-%d}" if outcome.expires_at else "a day that nobody knows"
+    if intent.undoes:
+        back = f": it works until {until}" if intent.method is Method.EXPIRE else ""
+        return f"taken back{back} ({receipt})"
+    if intent.method is Method.EXPIRE:
+        return f"stops working on {until} ({receipt})"
+    return f"{intent.method.words} ({receipt})"
 
 
 def _notices(acts: Iterable[Act]) -> Iterator[str]:
     """Yield what was not done as planned: refused, failed, or nobody knows."""
     for act in acts:
-        if act.outcome is None or act.outcome.result is not Result.DONE:
+        if not went_well(act):
             name = act.intent.key_name or act.intent.key_id
             yield f"{name} in {act.intent.project or 'the organization'}: {in_words(act)}"

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from scanner.finding import Severity
+from scanner.revocation import Promise
 
 MOST_ITEMS: Final = 200
 """An alert that tells of more than these, the worst, says how many more there are."""
@@ -59,7 +60,8 @@ class Item(NamedTuple):
     """One finding as an alert tells of it; `since` is when it was found.
 
     `before` is the severity that it rose from, `resolution` how it was resolved or revoked,
-    `revocation` what is to become of the key.
+    `revocation` what is to become of the key; `promise` is that for the outbox, where an alert
+    tells it for the first time.
     """
 
     fingerprint: str
@@ -79,6 +81,7 @@ class Item(NamedTuple):
     since: datetime
     resolution: str = ""
     revocation: str = ""
+    promise: Promise | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

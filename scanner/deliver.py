@@ -31,25 +31,25 @@ def deliver(
         sink = sinks.get(route)
         if sink is None:
             if clock() - delivery.made_at > GIVEN_UP:
-                outbox.close(lease, delivery, clock(), delivered=False)
+                outbox.close(lease, delivery, clock(), None)
             continue
         if route in failed:
             continue  # the next scan tells it, in the right order
         log = _Log(outbox, lease, delivery, clock)
         scan_id = delivery.draft.announcement.scan_id
-        error = _sent(sink, delivery, log, partial(page_of, scan_id))
-        if error is None:
-            outbox.close(lease, delivery, clock(), delivered=True)
-        else:
+        named = _sent(sink, delivery, log, partial(page_of, scan_id))
+        if isinstance(named, AlertError):
             failed.add(route)
-            yield error
+            yield named
+        else:
+            outbox.close(lease, delivery, clock(), named)
 
 
-def _sent(sink: AlertSink, delivery: Delivery, log: Log, page: Page) -> AlertError | None:
-    """Deliver to one route; whatever goes wrong there keeps no other from hearing."""
+def _sent(sink: AlertSink, delivery: Delivery, log: Log, page: Page) -> frozenset[str] | AlertError:
+    """Deliver to one route and return what it named; what goes wrong there stops no other."""
     route = delivery.draft.route
     try:
-        sink(delivery, log, page)
+        return sink(delivery, log, page)
     except AlertError as error:
         return AlertError(
             f"The alert for the route '{route}' was not delivered: {error}", help=error.help
@@ -62,7 +62,6 @@ def _sent(sink: AlertSink, delivery: Delivery, log: Log, page: Page) -> AlertErr
             f" {type(error).__name__}.",
             help="This is a bug; please report it. The next scan tries again.",
         )
-    return None
 
 
 class _Log:

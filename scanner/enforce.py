@@ -18,11 +18,14 @@ from scanner.receipt import Act, Intent, Outcome, Result, Spared
 from scanner.recheck import intent_of, judged_again
 from scanner.remedy import Scene, most_a_day
 from scanner.revocation import Action, Method, Plan
+from scanner.words import spell
 
 PATIENCE: Final = timedelta(minutes=10)
 """How long a change may still be on its way."""
 GIVEN_UP: Final = timedelta(days=7)
 """How long to go on looking where looking fails."""
+_AWAKE: Final = timedelta(minutes=1)
+"""How long after its note a change may still be asked for."""
 _CLOCKS: Final = timedelta(minutes=5)
 """How far the API's clock and ours may be apart."""
 _BUSY: Final = 429
@@ -50,16 +53,23 @@ def carry_out(scene: Scene, plan: Plan, hands: Hands) -> Iterator[Act | Spared]:
 
 def settle(hands: Hands) -> Iterator[Act]:
     """Look again at each change of which nobody knows how it ended; yield what can be told now."""
-    for intent, outcome in hands.journal.acts():
-        found = None if outcome else _late_outcome(intent, hands)
+    for act in hands.journal.acts():
+        found = _late_outcome(act, hands) if act.is_open else None
         if found is not None:
             hands.journal.end(found)
-            yield Act(intent, found)
+            yield Act(act.intent, found)
 
 
 def make(intent: Intent, hands: Hands) -> Act:
-    """Make a change that is noted, once; look what came of it; note that, if it can be told."""
+    """Make a change that is noted, once; look what came of it; note that, if it can be told.
+
+    Whoever slept since it was noted does not make it: others may have looked at the key by then.
+    """
     request_id, error = "", None
+    if not timedelta() <= hands.clock() - intent.at <= _AWAKE:
+        late = _noted(intent, hands, Result.FAILED, "too late: this run slept, and did nothing")
+        hands.journal.end(late)
+        return Act(intent, late)
     try:
         request_id = hands.revoker.change(intent)
     except ApiError as failure:
@@ -84,6 +94,9 @@ def _meant(scene: Scene, action: Action, hands: Hands) -> Intent | Spared:
         look = hands.revoker.look(action.key_id, action.project_id or None)
     except ApiError as error:
         return Spared(action, f"it could not be read again: {error}")
+    apart = abs(hands.clock() - look.at) if look.at else timedelta()
+    if apart > _CLOCKS:
+        return Spared(action, f"this machine's clock and the API's are {spell(apart)} apart")
     known = replace(scene.known, acts=hands.journal.acts())
     scene = replace(scene, known=known)
     again = judged_again(scene, action, look, hands.clock())
@@ -117,14 +130,15 @@ def _outcome(intent: Intent, hands: Hands, error: ApiError | None) -> Outcome | 
         return None
     if effect is None:
         return replace(seen, result=Result.DONE, note="accepted; it cannot be read back")
-    return replace(seen, note="accepted, but the key does not show it")
+    return replace(seen, result=Result.ACCEPTED, note="accepted; the key does not show it yet")
 
 
-def _late_outcome(intent: Intent, hands: Hands) -> Outcome | None:
-    """Return how a change ended that no answer came of; None: it cannot be told yet."""
+def _late_outcome(act: Act, hands: Hands) -> Outcome | None:
+    """Return how a change ended that could not be seen at once; None: it cannot be told yet."""
+    intent, before = act
     age = hands.clock() - intent.at
     try:
-        effect, seen = _effect(intent, hands, is_accepted=False)
+        effect, seen = _effect(intent, hands, is_accepted=before is not None)
     except ApiError as error:
         given_up = age >= GIVEN_UP
         return _noted(intent, hands, Result.UNKNOWN, f"{error}") if given_up else None
@@ -132,6 +146,8 @@ def _late_outcome(intent: Intent, hands: Hands) -> Outcome | None:
         return replace(seen, result=Result.DONE)
     if age < PATIENCE:
         return None
+    if before is not None:
+        return replace(seen, note="accepted, but the key never showed it")
     if effect is None:
         return replace(seen, note="no answer came, and its effect cannot be read")
     return replace(seen, result=Result.FAILED, note="no answer came, and it had no effect")

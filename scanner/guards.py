@@ -11,11 +11,11 @@ from typing import Final
 
 from scanner.durations import format_duration
 from scanner.finding import Finding
-from scanner.inventory import Collection, KeyKind, Unknown
+from scanner.inventory import Collection, KeyKind, OwnerKind, Unknown
 from scanner.policy.model import Response, Rule
 from scanner.policy.subject import Subject
 from scanner.receipt import Act, Result, undone
-from scanner.revocation import UNTOLD, Bounds, Method
+from scanner.revocation import READ_ONLY, UNTOLD, Bounds, Method, Promise, Told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,12 +23,14 @@ class Known:
     """What is known beside the scan.
 
     `announced`: when people were told what is to become of a key, by the finding's fingerprint.
-    `own_keys`: ids that may be the scanner's own. `acts`: all that was ever done, oldest first.
+    `own_keys`: ids that may be the scanner's own. `acts`: all that was ever done, oldest first;
+    `elsewhere`: the same in the journals of other names, as an organization may change its own.
     """
 
-    announced: Mapping[str, datetime]
+    announced: Mapping[str, Told]
     own_keys: frozenset[str] = frozenset()
     acts: tuple[Act, ...] = ()
+    elsewhere: tuple[Act, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +47,23 @@ class Candidate:
     bounds: Bounds
 
     @property
-    def announced_at(self) -> datetime | None:
-        """When people were told that it will be revoked, since it was last found anew."""
+    def promise(self) -> Promise:
+        """What people have to be told."""
+        return Promise(
+            mode=self.bounds.mode,
+            method=self.response.revoke,
+            after=self.response.after,
+            expire_in=self.bounds.expire_in,
+            definition=self.rule.definition,
+        )
+
+    @property
+    def told(self) -> Told | None:
+        """When they were told as much, since the finding was last found anew."""
         told = self.known.announced.get(self.finding.fingerprint)
-        if told is None or self.opened_at is None or told < self.opened_at:
+        if told is None or self.opened_at is None or told.at < self.opened_at:
             return None
-        return told
+        return told if told.promise.covers(self.promise) else None
 
 
 def objections(candidate: Candidate) -> Iterator[str]:
@@ -66,7 +79,7 @@ Guard = Callable[[Candidate], str]
 
 
 def _is_announced(candidate: Candidate) -> str:
-    return "" if candidate.announced_at else UNTOLD
+    return "" if candidate.told else UNTOLD
 
 
 def _was_seen_whole(candidate: Candidate) -> str:
@@ -100,17 +113,27 @@ def _is_not_our_own(candidate: Candidate) -> str:
 
 def _is_not_protected(candidate: Candidate) -> str:
     key, project, bounds = candidate.finding.key, candidate.finding.project, candidate.bounds
+    name_of = project.name if project else None
     owner_id = None if isinstance(key.owner.id, Unknown) else key.owner.id
-    owner = (owner_id, key.owner.name, candidate.finding.owner_email)
+    email = candidate.finding.owner_email
+    known = owner_id and (email or key.owner.kind is OwnerKind.SERVICE_ACCOUNT)
     what = (
-        ("key", bounds.protected_keys, (key.id, key.name)),
-        ("project", bounds.protected_projects, (key.project_id, project and project.name)),
-        ("owner", bounds.protected_owners, owner),
+        ("it", bounds.protected_keys, (key.id, key.name), key.id),
+        ("its project", bounds.protected_projects, (key.project_id, name_of), name_of),
+        ("its owner", bounds.protected_owners, (owner_id, key.owner.name, email), known),
     )
-    for kind, globs, names in what:
-        if any(name and fnmatchcase(name, glob) for glob in globs for name in names):
-            return f"its {kind} is protected" if kind != "key" else "it is protected"
+    for kind, globs, names, decisive in what:
+        if any(name and _fits(name, glob) for glob in globs for name in names):
+            return f"{kind} is protected"
+        if globs and not decisive:
+            return f"{kind} may be protected: nobody knows its name"
     return ""
+
+
+def _fits(name: str, glob: str) -> bool:
+    """Compare as people do: letters large or small are all one, and a name fits itself."""
+    name, glob = name.casefold(), glob.casefold()
+    return name == glob or fnmatchcase(name, glob)
 
 
 def _is_old_enough(candidate: Candidate) -> str:
@@ -159,9 +182,22 @@ def _gains_no_time(candidate: Candidate) -> str:
     return ""
 
 
+def _allows_no_more(candidate: Candidate) -> str:
+    """Ask, before it is restricted to reading, that it may read everything now."""
+    if candidate.response.revoke is not Method.RESTRICT:
+        return ""
+    events = candidate.subject.directory.events.get(candidate.finding.key.id, ())
+    given = [event.scopes for event in events if event.scopes is not None]
+    if not given:
+        return "what it is allowed is unknown: the audit log does not tell"
+    may_read_all = not given[-1] or set(READ_ONLY) <= set(given[-1])
+    return "" if may_read_all else "it is allowed less than reading everything already"
+
+
 def _is_not_done(candidate: Candidate) -> str:
     """Ask that nothing was done to the key yet: what a person took back is theirs to decide."""
-    key_id, acts = candidate.finding.key.id, candidate.known.acts
+    key_id = candidate.finding.key.id
+    acts = (*candidate.known.elsewhere, *candidate.known.acts)
     taken_back = undone(acts)
     for act in reversed(acts):
         intent, outcome = act
@@ -188,6 +224,7 @@ GUARDS: Final[tuple[Guard, ...]] = (
     _is_not_in_use,
     _has_two_witnesses_for_deletion,
     _gains_no_time,
+    _allows_no_more,
     _is_not_done,
     _is_announced,
 )

@@ -111,8 +111,10 @@ class Outbox(Protocol):
         """Keep how far a part is; refuse if another scan has taken over."""
         ...
 
-    def close(self, lease: Lease, delivery: Delivery, at: datetime, *, delivered: bool) -> None:
-        """Let a delivery be done, so that its news are announced; or given up."""
+    def close(
+        self, lease: Lease, delivery: Delivery, at: datetime, named: frozenset[str] | None
+    ) -> None:
+        """Let a delivery be done, that named these findings; None: it is given up."""
         ...
 
 
@@ -146,8 +148,10 @@ Page = Callable[[], bytes | None]
 class AlertSink(Protocol):
     """Delivers to one route. What it raises, AlertError, leaves the delivery to the next run."""
 
-    def __call__(self, delivery: Delivery, log: Log, page: Page, /) -> None:
-        """Send each part that the log does not have as done; `page` makes the scan's HTML report.
+    def __call__(self, delivery: Delivery, log: Log, page: Page, /) -> frozenset[str]:
+        """Send each part that the log does not have as done; return which findings it names.
+
+        `page` makes the scan's HTML report.
 
         A part that was begun is only sent again when it is sure, or cannot be found out, that it
         did not arrive.
@@ -157,10 +161,14 @@ class AlertSink(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """A key as it is now; None: it exists no more. `owner` None: likewise, or not looked for."""
+    """A key as it is now; None: it exists no more. `owner` None: likewise, or not looked for.
+
+    `at` is what the API's clock said, None if it did not.
+    """
 
     key: Key | None
     owner: User | ServiceAccount | None = None
+    at: datetime | None = None
 
 
 class Revoker(Protocol):

@@ -5,17 +5,21 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from scanner.result import ScanResult
-from scanner.revocation import Action, Held, Mode
+from scanner.revocation import Action, Method, Mode, Promise
 from scanner.words import spell
 
 _BEFORE: Final = (timedelta(days=3), timedelta(days=1))
 
 
 class Prospect(NamedTuple):
-    """What is to become of a key, in words; `is_news`: tonight people are to be told."""
+    """What is to become of a key, in words; `is_news`: tonight people are to be told.
+
+    `promise` is what they are told for the first time.
+    """
 
     words: str
     is_news: bool
+    promise: Promise | None = None
 
 
 def prospects(result: ScanResult, on_their_way: Container[str]) -> dict[str, Prospect]:
@@ -26,27 +30,45 @@ def prospects(result: ScanResult, on_their_way: Container[str]) -> dict[str, Pro
     revocation = result.revocation
     if revocation is None or revocation.mode is Mode.OFF:
         return {}
-    verb = "will be" if revocation.mode is Mode.ENFORCE else "may be"
     history = result.history
     before = history.previous.started_at if history and history.previous else None
-    plan = revocation.plan
-    ahead = {
+    plan, is_sure = revocation.plan, revocation.mode is Mode.ENFORCE
+    dated = {
         action.fingerprint: Prospect(
-            f"{verb} {action.method.words} on {action.due_at:%Y-%m-%d}",
-            _comes_near(action, before, result.started_at),
+            words=ahead(action, is_sure=is_sure),
+            is_news=_comes_near(action, before, result.started_at),
         )
-        for action in (*plan.waiting, *plan.due)
+        for action in (*plan.waiting, *(() if is_sure else plan.due))
     }
     starts = {
-        held.fingerprint: Prospect(_start(held, verb), held.fingerprint not in on_their_way)
+        held.fingerprint: Prospect(
+            words=_start(held.promise),
+            is_news=held.fingerprint not in on_their_way,
+            promise=held.promise,
+        )
         for held in plan.held
         if held.is_to_be_told
     }
-    return ahead | starts
+    return dated | starts
 
 
-def _start(held: Held, verb: str) -> str:
-    return f"{verb} {held.method.words} {spell(held.after)} after this message"
+def _start(promise: Promise) -> str:
+    """Say what is to become of a key, counted from this message."""
+    will = "will" if promise.mode is Mode.ENFORCE else "may"
+    after = spell(promise.after)
+    if promise.method is Method.EXPIRE:
+        whole = spell(promise.after + promise.expire_in)
+        return f"{will} stop working {whole} after this message unless it is mended within {after}"
+    return f"{will} be {promise.method.words} {after} after this message"
+
+
+def ahead(action: Action, *, is_sure: bool) -> str:
+    """Say on which day what is to become of a key."""
+    will, due = "will" if is_sure else "may", f"{action.due_at:%Y-%m-%d}"
+    if action.method is Method.EXPIRE:
+        ends = f"{action.due_at + action.expire_in:%Y-%m-%d}"
+        return f"{will} stop working on {ends} unless it is mended by {due}"
+    return f"{will} be {action.method.words} on {due}"
 
 
 def _comes_near(action: Action, before: datetime | None, now: datetime) -> bool:

@@ -1,7 +1,6 @@
 """What was done to keys: an intent before each change, an outcome after it, and their chain."""
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,11 +17,13 @@ FIRST: Final = "0" * 64
 class Result(StrEnum):
     """How a change ended.
 
-    REFUSED: the API will not, and asking again is no use. FAILED: it had no effect, this time.
-    UNKNOWN: whether it had one cannot be found out.
+    ACCEPTED: the API said yes, and the key does not show it yet. REFUSED: the API will not, and
+    asking again is no use. FAILED: it had no effect, this time. UNKNOWN: whether it had one cannot
+    be found out.
     """
 
     DONE = "done"
+    ACCEPTED = "accepted"
     REFUSED = "refused"
     FAILED = "failed"
     UNKNOWN = "unknown"
@@ -48,6 +49,8 @@ class Intent:
     project_id: str | None
     project: str
     owner: str
+    owner_email: str = ""
+    owners: tuple[str, ...] = ()
     expires_at: datetime | None = None
     last_used_at: datetime | None = None
     scopes_before: tuple[str, ...] | None = None
@@ -86,9 +89,15 @@ class Act(NamedTuple):
     outcome: Outcome | None
 
     @property
+    def is_open(self) -> bool:
+        """Whether how it ended is still to be found out."""
+        return self.outcome is None or self.outcome.result is Result.ACCEPTED
+
+    @property
     def may_have_changed(self) -> bool:
         """Whether the key was changed, or may have been."""
-        return self.outcome is None or self.outcome.result in (Result.DONE, Result.UNKNOWN)
+        nothing = (Result.REFUSED, Result.FAILED)
+        return self.outcome is None or self.outcome.result not in nothing
 
 
 class Spared(NamedTuple):
@@ -142,8 +151,3 @@ def undone(acts: Iterable[Act]) -> frozenset[str]:
 def revoked_since(acts: Iterable[Act], since: datetime) -> int:
     """Count the revocations since a moment that had, or may have had, an effect."""
     return sum(a.may_have_changed and not a.intent.undoes and a.intent.at > since for a in acts)
-
-
-def by_result(acts: Iterable[Act]) -> Counter[str]:
-    """Count how revocations ended; `open` are those of which nobody knows yet."""
-    return Counter(act.outcome.result.value if act.outcome else "open" for act in acts)

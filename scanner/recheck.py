@@ -3,17 +3,13 @@
 import secrets
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
 
 from scanner.inventory import Inventory, Key, OwnerKind, ServiceAccount, Unknown, User
 from scanner.judge import judge
 from scanner.ports import Look
 from scanner.receipt import Intent
 from scanner.remedy import Scene, digest_of, make_plan_of_revocation
-from scanner.revocation import Action, Method
-
-READ_ONLY: Final = ("api.all.read",)
-"""What RESTRICT leaves a key. An empty list would give it everything."""
+from scanner.revocation import READ_ONLY, Action, Method
 
 
 def judged_again(scene: Scene, action: Action, look: Look, now: datetime) -> Action | str:
@@ -44,7 +40,7 @@ def intent_of(scene: Scene, action: Action, key: Key, now: datetime, by: str) ->
     events = sorted(scene.inventory.events, key=lambda event: event.at)
     given = [e.scopes for e in events if e.subject_id == key.id and e.scopes is not None]
     method = action.method
-    seconds = int(scene.bounds.expire_in.total_seconds())
+    seconds = int(action.expire_in.total_seconds())
     return Intent(
         receipt=new_receipt(now),
         organization=scene.result.organization or "",
@@ -57,6 +53,8 @@ def intent_of(scene: Scene, action: Action, key: Key, now: datetime, by: str) ->
         project_id=action.project_id or None,
         project=action.project,
         owner=action.owner,
+        owner_email=action.owner_email,
+        owners=action.owners,
         expires_at=_told(key.expires_at),
         last_used_at=_told(key.last_used_at),
         scopes_before=given[-1] if given else None,

@@ -14,16 +14,21 @@ from typing import Final
 
 from scanner.finding import Finding, Outcome
 from scanner.guards import GUARDS, Candidate, Known, objections
-from scanner.inventory import CoverageState, Inventory
-from scanner.policy.model import Policy
+from scanner.inventory import CoverageState, Inventory, Unknown
+from scanner.policy.model import Policy, Response
 from scanner.policy.subject import subjects
 from scanner.receipt import revoked_since
 from scanner.result import ScanResult
-from scanner.revocation import Action, Bounds, Held, Plan
+from scanner.revocation import Action, Bounds, Held, Plan, Told
 from scanner.words import in_words
 
 PLAN_HOLDS: Final = timedelta(hours=24)
 DAY: Final = timedelta(hours=24)
+_FORGOTTEN: Final = timedelta(days=4)
+"""So long after people last heard of it they have to be told once more."""
+_LAST_CALL: Final = timedelta(days=1)
+_OVERNIGHT: Final = timedelta(hours=20)
+"""What people have at least between hearing of it and its being done, if they are given so much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +51,7 @@ def make_plan_of_revocation(scene: Scene, only: Container[str] | None = None) ->
     now = result.started_at
     held: list[Held] = []
     actions: dict[str, Action] = {}
+    candidates: dict[str, Candidate] = {}
     for candidate in _candidates(scene):
         if only is not None and candidate.finding.key.id not in only:
             continue
@@ -54,10 +60,14 @@ def make_plan_of_revocation(scene: Scene, only: Container[str] | None = None) ->
             held.append(_held(candidate, reasons))
             continue
         action = _action(candidate)
-        actions[action.key_id] = min(actions.get(action.key_id, action), action, key=_mildest)
+        mildest = min(actions.get(action.key_id, action), action, key=_mildest)
+        if mildest is action:
+            actions[action.key_id], candidates[action.key_id] = action, candidate
     due = sorted((a for a in actions.values() if a.due_at <= now), key=_order)
     waiting = sorted((a for a in actions.values() if a.due_at > now), key=_order)
-    today = revoked_since(scene.known.acts, now - DAY)
+    ids = {key.id for key in inventory.keys}
+    elsewhere = (act for act in scene.known.elsewhere if act.intent.key_id in ids)
+    today = revoked_since((*scene.known.acts, *elsewhere), now - DAY)
     refusal = _over_the_bounds(len(due), today, len(inventory.keys), bounds) if due else ""
     return Plan(
         scan_id=result.id,
@@ -68,7 +78,7 @@ def make_plan_of_revocation(scene: Scene, only: Container[str] | None = None) ->
         inventory=_digest(repr(key) for key in sorted(inventory.keys, key=lambda key: key.id)),
         due=() if refusal else tuple(due),
         waiting=tuple(waiting),
-        held=(*held, *(_held_by(action, refusal) for action in due if refusal)),
+        held=(*held, *(_held(candidates[a.key_id], (refusal,)) for a in due if refusal)),
         refusal=refusal,
     )
 
@@ -126,10 +136,22 @@ def _over_the_bounds(due: int, today: int, keys: int, bounds: Bounds) -> str:
     )
 
 
+def _due_at(told: Told, response: Response, now: datetime) -> datetime:
+    """Return when the time is over that people are given, since they were told.
+
+    Nobody is surprised: if nothing was heard of it lately, it is to be told once more first.
+    """
+    due_at = told.at + max(told.promise.after, response.after)
+    if due_at <= now and now - told.last_at > _FORGOTTEN:
+        return now + _LAST_CALL
+    return max(due_at, told.last_at + min(_OVERNIGHT, response.after))
+
+
 def _action(candidate: Candidate) -> Action:
-    finding, told = candidate.finding, candidate.announced_at
+    finding, told, owner = candidate.finding, candidate.told, candidate.finding.key.owner
     if told is None:
         raise ValueError("the guard lets nothing pass that was not announced")
+    names = (None if isinstance(owner.id, Unknown) else owner.id, owner.name, finding.owner_email)
     return Action(
         key_id=finding.key.id,
         key_name=finding.key.name or "",
@@ -137,9 +159,12 @@ def _action(candidate: Candidate) -> Action:
         project_id=finding.key.project_id or "",
         project=_project(finding),
         owner=_owner(finding),
+        owner_email=finding.owner_email or "",
+        owners=tuple(name for name in names if name),
         method=candidate.response.revoke,
-        due_at=told + candidate.response.after,
-        announced_at=told,
+        expire_in=candidate.bounds.expire_in,
+        due_at=_due_at(told, candidate.response, candidate.subject.now),
+        announced_at=told.at,
         rule=finding.rule.id,
         severity=finding.severity,
         fingerprint=finding.fingerprint,
@@ -158,22 +183,8 @@ def _held(candidate: Candidate, reasons: tuple[str, ...]) -> Held:
         method=candidate.response.revoke,
         rule=finding.rule.id,
         fingerprint=finding.fingerprint,
-        after=candidate.response.after,
+        promise=candidate.promise,
         reasons=reasons,
-    )
-
-
-def _held_by(action: Action, refusal: str) -> Held:
-    return Held(
-        key_id=action.key_id,
-        key_name=action.key_name,
-        project=action.project,
-        owner=action.owner,
-        method=action.method,
-        rule=action.rule,
-        fingerprint=action.fingerprint,
-        after=action.due_at - action.announced_at,
-        reasons=(refusal,),
     )
 
 

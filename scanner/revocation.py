@@ -1,7 +1,7 @@
 """What revoking a key is made of: how, within which bounds, and what a plan of it says."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -22,15 +22,17 @@ class Method(StrEnum):
 
     @property
     def words(self) -> str:
-        """Spell what becomes of a key: `set to expire`."""
+        """Spell what is done to a key: `given an end`."""
         return _WORDS[self]
 
 
 _WORDS: Final = {
-    Method.EXPIRE: "set to expire",
+    Method.EXPIRE: "given an end",
     Method.RESTRICT: "restricted to reading",
     Method.DELETE: "deleted",
 }
+READ_ONLY: Final = ("api.all.read",)
+"""What RESTRICT leaves a key. An empty list would give it everything."""
 
 
 class Mode(StrEnum):
@@ -65,10 +67,41 @@ class Bounds:
     stop_file: str = ""
 
 
+class Promise(NamedTuple):
+    """What people were told is to become of a key; `definition` is that of the rule.
+
+    `mode` PLAN: it may be, if somebody says so.
+    """
+
+    mode: Mode
+    method: Method
+    after: timedelta
+    expire_in: timedelta
+    definition: str
+
+    def covers(self, now: "Promise") -> bool:
+        """Tell whether nobody who was told this would be surprised by that."""
+        return (
+            (self.mode is Mode.ENFORCE or now.mode is not Mode.ENFORCE)
+            and now.method.rank <= self.method.rank
+            and now.expire_in >= self.expire_in
+            and now.definition == self.definition
+        )
+
+
+class Told(NamedTuple):
+    """When people were first told what is to become of a key, when last, and what."""
+
+    at: datetime
+    last_at: datetime
+    promise: Promise
+
+
 class Action(NamedTuple):
     """One key that is to be revoked at `due_at`, and why; `checked` is what was found in order.
 
-    `announced_at` is when its owner's side was first told of the finding.
+    `announced_at` is when people were first told of it. `owner` is for people; `owners` are all
+    the names by which the owner goes. `expire_in` is how long it then still works.
     """
 
     key_id: str
@@ -77,7 +110,10 @@ class Action(NamedTuple):
     project_id: str
     project: str
     owner: str
+    owner_email: str
+    owners: tuple[str, ...]
     method: Method
+    expire_in: timedelta
     due_at: datetime
     announced_at: datetime
     rule: str
@@ -93,7 +129,7 @@ UNTOLD: Final = "nobody was told yet that it will be revoked"
 class Held(NamedTuple):
     """One key that a rule would have revoked, and every reason why it is not.
 
-    `after` is how long people are given from when they are told.
+    `promise` is what people have to be told, if that is all it takes.
     """
 
     key_id: str
@@ -103,7 +139,7 @@ class Held(NamedTuple):
     method: Method
     rule: str
     fingerprint: str
-    after: timedelta
+    promise: Promise
     reasons: tuple[str, ...]
 
     @property
@@ -130,3 +166,10 @@ class Plan:
     waiting: tuple[Action, ...] = ()
     held: tuple[Held, ...] = ()
     refusal: str = ""
+
+
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
+NOTHING: Final = Plan(
+    scan_id="", organization="", made_at=_NEVER, expires_at=_NEVER, policies="", inventory=""
+)
+"""The plan of where nothing is planned."""

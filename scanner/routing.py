@@ -37,7 +37,7 @@ def passes_intent(intent: Intent, route: Route) -> bool:
         intent.severity.rank <= route.severity.rank
         and _fits(route.rules, intent.rule)
         and _fits(route.projects, intent.project, intent.project_id)
-        and _fits_anyhow(route.owners, intent.owner)
+        and _fits_anyhow(route.owners, intent.owner, *intent.owners)
     )
 
 

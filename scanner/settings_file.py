@@ -52,7 +52,8 @@ def read_bounds(environment: Mapping[str, str], config: Path | None) -> Bounds:
     """
     file = find_settings_file(environment, config)
     bounds = read_settings_file(file).bounds if file else Bounds()
-    stop_file = (file.parent if file else Path()) / (bounds.stop_file or STOP_FILE)
+    named = Path(bounds.stop_file or STOP_FILE).expanduser()
+    stop_file = (file.parent if file else Path()) / named
     bounds = replace(bounds, stop_file=str(stop_file.absolute()))
     switch = environment.get(REVOCATION, "").strip()
     if not switch:

@@ -32,7 +32,7 @@ def find(acts: Iterable[Act], receipt: str) -> Act:
         )
     if intent.undoes:
         raise UsageError(f"{receipt} is itself what took {intent.undoes} back.")
-    if outcome is None:
+    if outcome is None or act.is_open:
         raise UsageError(
             f"How {receipt} ended is not known yet.",
             help="Try again in ten minutes: this command, like the next scan, looks at the key.",
@@ -50,6 +50,10 @@ def undoing(act: Act, key: Key | None, now: datetime, by: str) -> Intent:
     if key is None:
         raise UsageError(f"The key {intent.key_id} exists no more: there is nothing to give back.")
     expires_at = key.expires_at
+    if intent.method is Method.EXPIRE and expires_at == intent.expires_at:
+        raise UsageError(
+            f"The key {key.id} expires as it did before: there is nothing to take back."
+        )
     if isinstance(expires_at, Unknown):
         raise UsageError(f"When {key.id} expires is unknown: {expires_at.reason}.")
     if expires_at is not None and expires_at <= now:

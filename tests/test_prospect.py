@@ -17,12 +17,15 @@ from scanner.result import ScanResult
 from scanner.revocation import Bounds, Method, Mode
 from scanner.scan import compared, scan
 from tests.factories import NOW, Remembered
-from tests.test_remedy import WIDE, a_policy, old, seen
+from tests.test_remedy import WIDE, a_policy, old, promised, seen
 
 CHANNEL = Route(name="channel", sink=Sink.SLACK, to="#alerts", reminder=None)
 OWNERS = Route(name="owners", sink=Sink.SLACK_OWNERS, to="#alerts", reminder=None)
 POLICY = a_policy()
 KEY = old(expires_at=None)
+
+
+START = "will stop working 21 days after this message unless it is mended within 14 days"
 
 
 def a_night(
@@ -37,7 +40,13 @@ def a_night(
         assert result.history
         store.remember(result.history)
     assert result
-    announced = {f.fingerprint: told for f in result.findings} if told else {}
+    heard = told and max(told, at - timedelta(days=1))
+    bounds = replace(bounds, mode=mode)
+    announced = {
+        f.fingerprint: promised(f, [POLICY], bounds, told, heard)
+        for f in result.findings
+        if told and heard
+    }
     scene = Scene(
         result=result,
         inventory=seen(KEY),
@@ -62,11 +71,12 @@ def test_the_start_three_days_before_and_a_day_before_are_told_and_nothing_betwe
         at = NOW + timedelta(days=day)
         for _, topic, words in told_on(a_night(at, NOW if day else None), CHANNEL):
             told.append((day, topic, words))
-    date = f"{NOW + timedelta(days=14):%Y-%m-%d}"
+    dies, due = NOW + timedelta(days=21), NOW + timedelta(days=14)
+    words = f"will stop working on {dies:%Y-%m-%d} unless it is mended by {due:%Y-%m-%d}"
     assert told == [
-        (0, Topic.DUE, "will be set to expire 14 days after this message"),
-        (11, Topic.DUE, f"will be set to expire on {date}"),
-        (13, Topic.DUE, f"will be set to expire on {date}"),
+        (0, Topic.DUE, START),
+        (11, Topic.DUE, words),
+        (13, Topic.DUE, words),
     ]
 
 
@@ -78,7 +88,7 @@ def test_what_waits_to_be_told_is_not_told_twice() -> None:
 
 def test_where_only_plans_are_made_nothing_is_promised() -> None:
     assert told_on(a_night(NOW, None, Mode.PLAN), CHANNEL) == [
-        ("", Topic.DUE, "may be set to expire 14 days after this message")
+        ("", Topic.DUE, START.replace("will", "may"))
     ]
     assert told_on(a_night(NOW, None, Mode.OFF), CHANNEL) == []
     assert prospects(replace(a_night(NOW, None), revocation=None), ()) == {}
@@ -87,7 +97,7 @@ def test_where_only_plans_are_made_nothing_is_promised() -> None:
 def test_owners_are_told_of_their_own() -> None:
     ((owner, topic, words),) = told_on(a_night(NOW, None), OWNERS)
     assert (owner, topic) == ("ada@example.com", Topic.DUE)
-    assert words == "will be set to expire 14 days after this message"
+    assert words == START
 
 
 def test_too_many_are_told_every_night_to_channels() -> None:
@@ -110,6 +120,7 @@ INTENT = Intent(
     project_id="proj_1",
     project="chat",
     owner="ada@example.com",
+    owner_email="ada@example.com",
     rule="old",
     fingerprint="f1",
 )
@@ -118,7 +129,7 @@ INTENT = Intent(
 @pytest.mark.parametrize(
     ("result", "items", "notices"),
     [
-        (Result.DONE, ["set to expire on 2026-07-08 (receipt r1)"], ()),
+        (Result.DONE, ["stops working on 2026-07-08 (receipt r1)"], ()),
         (Result.REFUSED, [], ("a key in chat: refused: No. (receipt r1)",)),
         (
             None,

@@ -9,8 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scanner.finding import Finding
 from scanner.guards import Known
 from scanner.inventory import (
+    AuditEvent,
+    AuditKind,
     Collection,
     Inventory,
     Key,
@@ -18,12 +21,12 @@ from scanner.inventory import (
     KeyUse,
     Unknown,
 )
-from scanner.policy.model import Policy
+from scanner.policy.model import Policy, Response
 from scanner.policy.parse import parse_policy
 from scanner.receipt import Act, Intent, Outcome, Result
 from scanner.remedy import Scene, make_plan_of_revocation
 from scanner.result import ScanResult
-from scanner.revocation import Bounds, Method, Plan
+from scanner.revocation import Bounds, Method, Mode, Plan, Promise, Told
 from scanner.scan import compared, scan
 from tests.factories import (
     NOW,
@@ -85,19 +88,36 @@ def scanned(inventory: Inventory, policies: Sequence[Policy]) -> ScanResult:
     return result
 
 
+def promised(
+    finding: Finding, policies: Sequence[Policy], bounds: Bounds, told: datetime, heard: datetime
+) -> Told:
+    """Return what people were told, exactly as the rule has it."""
+    rules = {rule.text.id: rule for policy in policies for rule in policy.rules}
+    rule = rules[finding.rule.id]
+    asked = rule.respond or Response(revoke=Method.DELETE, after=timedelta())
+    promise = Promise(bounds.mode, asked.revoke, asked.after, bounds.expire_in, rule.definition)
+    return Told(told, heard, promise)
+
+
 def planned(
     inventory: Inventory,
     *policies: Policy,
     bounds: Bounds = WIDE,
     told: datetime | None = TOLD,
+    heard: datetime | None = None,
     **known: Any,
 ) -> Plan:
     result = scanned(inventory, policies or [a_policy()])
-    announced = {f.fingerprint: told for f in result.findings} if told else {}
+    policies = policies or (a_policy(),)
+    announced = {
+        f.fingerprint: promised(f, policies, bounds, told, heard or max(told, ago(days=1)))
+        for f in result.findings
+        if told
+    }
     scene = Scene(
         result=result,
         inventory=inventory,
-        policies=policies or [a_policy()],
+        policies=policies,
         bounds=bounds,
         known=Known(announced=announced, **known),
     )
@@ -118,7 +138,7 @@ def test_with_no_objection_exactly_what_violates_is_due_and_its_sibling_is_not()
     assert due(plan) == [("key_1", Method.EXPIRE)]
     assert (plan.waiting, plan.held, plan.refusal) == ((), (), "")
     (action,) = plan.due
-    assert (action.announced_at, action.due_at) == (ago(days=19), ago(days=5))
+    assert (action.announced_at, action.due_at) == (ago(days=19), ago(hours=4))
     assert action.evidence == "200 days old, limit 90 days"
     assert plan.expires_at - plan.made_at == timedelta(hours=24)
 
@@ -150,6 +170,16 @@ def test_what_was_told_before_it_was_found_anew_does_not_count() -> None:
 
 
 UNTOLD = Unknown(reason="the API did not say")
+
+
+UNTOLD_YET = "nobody was told yet that it will be revoked"
+
+
+def allowed(key_id: str, *scopes: str) -> AuditEvent:
+    """Return the event by which a key was made with these scopes; none: all."""
+    return AuditEvent(
+        kind=AuditKind.KEY_CREATED, subject_id=key_id, at=ago(days=200), actor=None, scopes=scopes
+    )
 
 
 def an_act(result: Result | None, **changes: Any) -> Act:
@@ -267,8 +297,110 @@ def test_what_had_no_effect_or_was_done_to_another_key_stops_nothing(acts: tuple
 def test_no_key_is_helped_to_live_longer(
     expires_at: datetime | Unknown | None, method: str, reason: str
 ) -> None:
-    plan = planned(seen(old(expires_at=expires_at)), a_policy(method=method))
+    seen_by_audit = seen(old(expires_at=expires_at), events=(allowed("key_1"),))
+    plan = planned(seen_by_audit, a_policy(method=method))
     assert reasons(plan) == ([(reason,)] if reason else [])
+
+
+@pytest.mark.parametrize(
+    ("scopes", "reason"),
+    [
+        ((), ""),
+        (("api.all.read", "api.model.request"), ""),
+        (("api.model.request",), "it is allowed less than reading everything already"),
+        (None, "what it is allowed is unknown: the audit log does not tell"),
+    ],
+)
+def test_no_key_is_allowed_more_by_being_restricted(
+    scopes: tuple[str, ...] | None, reason: str
+) -> None:
+    events = () if scopes is None else (allowed("key_1", *scopes),)
+    plan = planned(seen(old(), events=events), a_policy(method="restrict"))
+    assert reasons(plan) == ([(reason,)] if reason else [])
+
+
+PROMISED = Promise(
+    WIDE.mode, Method.EXPIRE, timedelta(days=14), WIDE.expire_in, a_policy().rules[0].definition
+)
+
+
+@pytest.mark.parametrize(
+    ("promise", "is_told"),
+    [
+        (PROMISED, True),
+        (PROMISED._replace(method=Method.DELETE), True),
+        (PROMISED._replace(mode=Mode.ENFORCE), True),
+        (PROMISED._replace(expire_in=timedelta(days=1)), True),
+        (PROMISED._replace(expire_in=timedelta(days=8)), False),
+        (PROMISED._replace(definition="another"), False),
+    ],
+)
+def test_what_people_were_told_otherwise_is_not_what_they_were_told(
+    promise: Promise, *, is_told: bool
+) -> None:
+    inventory = seen(old())
+    result = scanned(inventory, [a_policy()])
+    told = {f.fingerprint: Told(TOLD, ago(days=1), promise) for f in result.findings}
+    scene = Scene(
+        result=result,
+        inventory=inventory,
+        policies=[a_policy()],
+        bounds=WIDE,
+        known=Known(announced=told),
+    )
+    plan = make_plan_of_revocation(scene)
+    assert reasons(plan) == ([] if is_told else [(UNTOLD_YET,)])
+    harsher = replace(scene, policies=[a_policy(method="delete")])
+    is_untold = any(UNTOLD_YET in held.reasons for held in make_plan_of_revocation(harsher).held)
+    assert is_untold is (promise.method is not Method.DELETE or not is_told)
+    enforced = replace(scene, bounds=replace(WIDE, mode=Mode.ENFORCE))
+    is_sure = promise.mode is Mode.ENFORCE
+    assert reasons(make_plan_of_revocation(enforced)) == ([] if is_sure else [(UNTOLD_YET,)])
+
+
+@pytest.mark.parametrize(
+    ("heard", "due_at"),
+    [
+        (ago(days=1), ago(hours=4)),
+        (ago(days=4), ago(days=3, hours=4)),
+        (ago(days=4, seconds=1), NOW + timedelta(days=1)),
+        (ago(hours=19), NOW + timedelta(hours=1)),
+    ],
+)
+def test_nobody_is_surprised(heard: datetime, due_at: datetime) -> None:
+    """If nothing was heard of it for four days it is told once more; and a night is always left."""
+    plan = planned(seen(old()), heard=heard)
+    (action,) = (*plan.due, *plan.waiting)
+    assert action.due_at == due_at
+    assert bool(plan.due) is (due_at <= NOW)
+
+
+def test_a_longer_time_that_was_promised_is_kept() -> None:
+    policy = a_policy(after="2d")
+    promise = PROMISED._replace(after=timedelta(days=25))
+    result = scanned(seen(old()), [policy])
+    told = {f.fingerprint: Told(TOLD, ago(days=1), promise) for f in result.findings}
+    scene = Scene(
+        result=result,
+        inventory=seen(old()),
+        policies=[policy],
+        bounds=WIDE,
+        known=Known(announced=told),
+    )
+    (action,) = make_plan_of_revocation(scene).waiting
+    assert action.due_at == TOLD + timedelta(days=25)
+
+
+def test_what_was_done_under_another_name_counts() -> None:
+    """An organization may change its name: its keys do not."""
+    done = an_act(Result.DONE, organization="Acme before")
+    assert reasons(planned(seen(old()), elsewhere=(done,))) == [
+        ("it was revoked already (receipt r1)",)
+    ]
+    others = an_act(Result.DONE, key_id="key_2", at=ago(hours=1))
+    inventory = seen(old(), a_key(id="key_2"))
+    bounds = replace(WIDE, max_keys=1)
+    assert planned(inventory, bounds=bounds, elsewhere=(others,)).refusal
 
 
 @pytest.mark.parametrize(

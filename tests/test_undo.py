@@ -80,7 +80,8 @@ def test_what_a_key_was_allowed_is_never_guessed(
     [
         (LATER, "has expired, and an expired key cannot be changed"),
         (ENDS + timedelta(days=1), "Somebody changed when key_1 expires since then"),
-        (None, "it is never now"),
+        (None, "expires as it did before"),
+        (NOW + timedelta(days=300), "Somebody changed"),
         (Unknown(reason="the API did not say"), "When key_1 expires is unknown"),
     ],
 )

@@ -13,7 +13,7 @@ from typing import Final
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 
-from scanner.alerts.text import in_lines
+from scanner.alerts.text import in_lines, named_in_lines
 from scanner.alerts.wording import (
     SHAPES,
     by_rule,
@@ -64,11 +64,12 @@ class EmailSink:
         """Take the route, its mail server, and the address of the report's page, or ""."""
         self._route, self._server, self._report = route, server, report
 
-    def __call__(self, delivery: Delivery, log: Log, page: Page) -> None:
-        """Send the mail, unless it is known to have been taken."""
+    def __call__(self, delivery: Delivery, log: Log, page: Page) -> frozenset[str]:
+        """Send the mail, unless it is known to have been taken; return which findings it names."""
         part = log.part(_PART)
+        named = named_in_lines(delivery.draft.announcement, _SHOWN)
         if part is not None and part.state is PartState.SENT:
-            return
+            return named
         report = page() if self._route.attach else None
         mail = self._mail(delivery, report)
         smaller = None if report is None else self._mail(delivery, None, _TOO_LARGE)
@@ -77,6 +78,7 @@ class EmailSink:
         log.done(_PART, refused=", ".join(refused))
         if refused:
             raise AlertError(_refusal(refused), help=f"{_CHECK_ROUTE} The others have the mail.")
+        return named
 
     def reach(self) -> None:
         """Connect and log in as for a mail, and hand none in; raise AlertError if that fails."""

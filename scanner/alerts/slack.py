@@ -34,8 +34,8 @@ class SlackSink:
         self._clock, self._sleep = clock, sleep
         self._style = Style(mention=route.mention, report=report)
 
-    def __call__(self, delivery: Delivery, log: Log, page: Page) -> None:
-        """Send each message that is not there yet, then the page."""
+    def __call__(self, delivery: Delivery, log: Log, page: Page) -> frozenset[str]:
+        """Send each message that is not there yet, then the page; return whom they name."""
         self._api.begin()
         sending = Sending(delivery, log, self._api, self._clock, self._sleep)
         owner = delivery.draft.target
@@ -46,13 +46,11 @@ class SlackSink:
             if direct is not None:
                 try:
                     personal = replace(self._style, is_personal=True)
-                    self._tell(sending, delivery, log, page, direct, personal)
+                    return self._tell(sending, delivery, log, page, direct, personal)
                 except SlackRefused as error:
                     if error.code not in _CLOSED:
                         raise
-                else:
-                    return
-        self._tell(sending, delivery, log, page, channel, style)
+        return self._tell(sending, delivery, log, page, channel, style)
 
     def _tell(  # noqa: PLR0913, PLR0917 - what is told, where and how
         self,
@@ -62,19 +60,20 @@ class SlackSink:
         page: Page,
         channel: str,
         style: Style,
-    ) -> None:
+    ) -> frozenset[str]:
         announcement = delivery.draft.announcement
         root = self._root(announcement, channel, log)
         first, *rest = messages(announcement, style)
         thread = root.parts[_PARENT].receipt["ts"] if root else None
-        channel, ts, is_below = sending.ensure(_PARENT, channel, first, thread)
+        channel, ts, is_below, named = sending.ensure(_PARENT, channel, first, thread)
         if is_below and thread and root:
             ts = thread
             self._strike_out(root, announcement, style, log)
         for number, message in enumerate(rest, start=1):
-            sending.ensure(f"thread-{number}", channel, message, ts)
+            named |= sending.ensure(f"thread-{number}", channel, message, ts).named
         if self._route.attach:
             sending.ensure_file(channel, ts, page)
+        return named
 
     def _root(self, announcement: Announcement, channel: str, log: Log) -> Delivery | None:
         """Return the message of the same day that told of all that is resolved now, if one did.

@@ -4,12 +4,23 @@ Strangers' text stands only in `rich_text` and `plain_text`, where Slack obeys n
 message's plain `text` it is escaped.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from scanner.alerts.text import in_lines
+from scanner.alerts.slack_parts import (
+    BLOCK_WEIGHT,
+    Block,
+    Element,
+    bullets,
+    escaped,
+    plain_text,
+    rich,
+    section,
+    styled,
+    weight,
+)
+from scanner.alerts.text import in_lines, named_in_lines
 from scanner.alerts.wording import (
     SHAPES,
     by_rule,
@@ -25,9 +36,6 @@ from scanner.alerts.wording import (
 )
 from scanner.announcement import BELOW, NEWS, Announcement, Item, Topic
 
-Block = dict[str, Any]
-_Element = dict[str, Any]
-
 TOP: Final = 10
 """So many news stand in the message itself; the others in its thread."""
 FEW: Final = 5
@@ -35,23 +43,22 @@ FEW: Final = 5
 MOST_IN_THREAD: Final = 5
 """Messages; what does not fit into them is counted, and stands in the report."""
 MOST_WEIGHT: Final = 9_000
-_HEAVY: Final = {"&": 4, "<": 3, ">": 3}
-"""What Slack adds to these characters: it counts them escaped."""
-_BLOCK: Final = 125
-"""What Slack adds for each block."""
 _TEXT: Final = 3_000
-_ESCAPES: Final = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("@", "@\u2060"))
-"""In this order, so that nothing is escaped twice."""
 _NONE: Final = frozenset[str]()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """Blocks; the `text` that notifications show; and the `fallback` where blocks are refused."""
+    """Blocks; the `text` that notifications show; and the `fallback` where blocks are refused.
+
+    `named` are the findings that the blocks name, `fallback_named` those of the fallback.
+    """
 
     text: str
     blocks: tuple[Block, ...]
     fallback: str
+    named: frozenset[str] = frozenset()
+    fallback_named: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,53 +115,59 @@ def parent(
 
     `resolved` are the fingerprints of those that have been resolved since: they are struck out.
     """
+    shown = announcement.of(*NEWS)[: room.news]
+    fallback, most = _in_text(announcement)
     return Message(
-        text=f"{_escaped(headline(announcement))}. {_escaped(verdict(announcement))}",
+        text=f"{escaped(headline(announcement))}. {escaped(verdict(announcement))}",
         blocks=tuple(_parent(announcement, style, room, resolved)),
-        fallback=in_text(announcement),
+        fallback=fallback,
+        named=_names([*shown, *(i for topic in BELOW for i in announcement.of(topic)[: room.few])]),
+        fallback_named=named_in_lines(announcement, most),
     )
+
+
+def _names(items: Iterable[Item]) -> frozenset[str]:
+    return frozenset(item.fingerprint for item in items)
 
 
 def in_text(announcement: Announcement) -> str:
     """Return what an announcement says as plain text, for where blocks are refused."""
-    texts = (
-        _escaped("\n".join([headline(announcement), *in_lines(announcement, most)]))
-        for most in (TOP, FEW, 2, 0)
-    )
-    return next((text for text in texts if len(text) <= _TEXT), _escaped(headline(announcement)))
+    return _in_text(announcement)[0]
 
 
-def weight(blocks: Sequence[Block]) -> int:
-    """Return at least what Slack finds these blocks to measure, in characters."""
-    text = json.dumps(blocks, ensure_ascii=False)
-    escaped = sum(more * text.count(character) for character, more in _HEAVY.items())
-    return len(text) + escaped + _BLOCK * len(blocks)
+def _in_text(announcement: Announcement) -> tuple[str, int]:
+    """Return the text, and how many findings of each kind stand in it."""
+    for most in (TOP, FEW, 2, 0):
+        text = escaped("\n".join([headline(announcement), *in_lines(announcement, most)]))
+        if len(text) <= _TEXT:
+            return text, most
+    return escaped(headline(announcement)), 0
 
 
 def _parent(
     announcement: Announcement, style: Style, room: Room, resolved: frozenset[str]
 ) -> Iterator[Block]:
-    yield {"type": "header", "text": _plain_text(headline(announcement), 150)}
-    yield _rich(_section(_text(_opening(announcement, style))))
+    yield {"type": "header", "text": plain_text(headline(announcement), 150)}
+    yield rich(section(styled(_opening(announcement, style))))
     above = list(warnings(announcement))
     for heading, about, lines in above:
-        yield _rich(
-            _section(_text(f"{heading} ", bold=True), _text(about)),
-            _list(_section(_text(line)) for line in _some_lines(lines, FEW // len(above))),
+        yield rich(
+            section(styled(f"{heading} ", bold=True), styled(about)),
+            bullets(section(styled(line)) for line in _some_lines(lines, FEW // len(above))),
         )
     items = announcement.of(*NEWS)
     if style.mention and is_grave(announcement):
         group = {"type": "usergroup", "usergroup_id": style.mention}
         what = "a revocation" if announcement.notices else "critical findings"
-        yield _rich(_section(group, _text(f": {what}.")))
+        yield rich(section(group, styled(f": {what}.")))
     if items:
-        yield _rich(
+        yield rich(
             *_groups(items[: room.news], announcement, resolved),
             *_more(announcement.count(*NEWS) - room.news, style),
         )
     for topic in BELOW:
         yield from _few(announcement, topic, room.few, style)
-    yield _rich(_section(*_closing(announcement, style)))
+    yield rich(section(*_closing(announcement, style)))
 
 
 def _few(announcement: Announcement, topic: Topic, few: int, style: Style) -> Iterator[Block]:
@@ -162,38 +175,38 @@ def _few(announcement: Announcement, topic: Topic, few: int, style: Style) -> It
     count = announcement.counts.get(topic, 0)
     if count:
         items = announcement.of(topic)[:few]
-        yield _rich(
-            _section(_text(f"{BELOW[topic]}: {count:,}", bold=True)),
-            *([_list(_titled(item, announcement) for item in items)] if items else []),
+        yield rich(
+            section(styled(f"{BELOW[topic]}: {count:,}", bold=True)),
+            *([bullets(_titled(item, announcement) for item in items)] if items else []),
             *_more(count - len(items), style),
         )
 
 
 def _groups(
     items: tuple[Item, ...], announcement: Announcement, resolved: frozenset[str]
-) -> Iterator[_Element]:
+) -> Iterator[Element]:
     """Yield the items rule by rule: severity and title, the keys, and how to mend it."""
     for first, members in by_rule(items):
-        yield _section(
-            _text(
+        yield section(
+            styled(
                 f"{SHAPES[first.severity]} {first.severity.value.capitalize()}:"
                 f" {plain(first.title, 120)}",
                 bold=True,
             ),
         )
-        yield _list(_line(item, announcement, resolved) for item in members)
+        yield bullets(_line(item, announcement, resolved) for item in members)
         if first.fix:
-            yield _section(_text(f"Fix: {plain(first.fix, 300)}", italic=True))
+            yield section(styled(f"Fix: {plain(first.fix, 300)}", italic=True))
 
 
-def _line(item: Item, announcement: Announcement, resolved: frozenset[str] = _NONE) -> _Element:
-    said = _text(f"  {details(item, announcement)}", strike=item.fingerprint in resolved)
-    return _section(_text(named(item), code=True), said)
+def _line(item: Item, announcement: Announcement, resolved: frozenset[str] = _NONE) -> Element:
+    said = styled(f"  {details(item, announcement)}", strike=item.fingerprint in resolved)
+    return section(styled(named(item), code=True), said)
 
 
-def _titled(item: Item, announcement: Announcement) -> _Element:
+def _titled(item: Item, announcement: Announcement) -> Element:
     line = _line(item, announcement)
-    line["elements"].append(_text(f" · {plain(item.title, 120)}"))
+    line["elements"].append(styled(f" · {plain(item.title, 120)}"))
     return line
 
 
@@ -204,14 +217,15 @@ def _thread(announcement: Announcement, items: Sequence[Item]) -> Iterator[Messa
     for number, part in enumerate(parts, start=1):
         told -= len(part)
         more = _more(told, Style(has_thread=False)) if number == len(parts) else ()
-        blocks = (_rich(*_groups(tuple(part), announcement, _NONE), *more),)
+        blocks = (rich(*_groups(tuple(part), announcement, _NONE), *more),)
         lines = (
             f"{item.severity.value}: {named(item)} {details(item, announcement)}" for item in part
         )
         yield Message(
-            text=f"{len(part):,} more of {_escaped(headline(announcement))}",
+            text=f"{len(part):,} more of {escaped(headline(announcement))}",
             blocks=blocks,
-            fallback=_escaped("\n".join(lines))[:_TEXT],
+            fallback=escaped("\n".join(lines))[:_TEXT],
+            named=_names(part),
         )
 
 
@@ -221,9 +235,9 @@ def _packed(items: Iterable[Item], announcement: Announcement) -> Iterator[list[
     room = MOST_WEIGHT
     for item in items:
         own = weight([_line(item, announcement)])
-        whole = weight([_rich(*_groups((item,), announcement, _NONE))])
+        whole = weight([rich(*_groups((item,), announcement, _NONE))])
         is_next = part and (part[-1].severity, part[-1].rule) == (item.severity, item.rule)
-        if part and (own if is_next else whole) > room - 2 * _BLOCK:
+        if part and (own if is_next else whole) > room - 2 * BLOCK_WEIGHT:
             yield part
             part, room, is_next = [], MOST_WEIGHT, False
         part.append(item)
@@ -232,11 +246,11 @@ def _packed(items: Iterable[Item], announcement: Announcement) -> Iterator[list[
         yield part
 
 
-def _more(count: int, style: Style) -> list[_Element]:
+def _more(count: int, style: Style) -> list[Element]:
     if count <= 0:
         return []
     place = "in the thread and in the report" if style.has_thread else "in the report"
-    return [_section(_text(f"… and {count:,} more, {place}."))]
+    return [section(styled(f"… and {count:,} more, {place}."))]
 
 
 def _opening(announcement: Announcement, style: Style) -> str:
@@ -253,10 +267,10 @@ def _opening(announcement: Announcement, style: Style) -> str:
     return verdict(announcement)
 
 
-def _closing(announcement: Announcement, style: Style) -> Iterator[_Element]:
-    yield _text(f"{scanned(announcement)}, {announcement.scan_id}.", italic=True)
+def _closing(announcement: Announcement, style: Style) -> Iterator[Element]:
+    yield styled(f"{scanned(announcement)}, {announcement.scan_id}.", italic=True)
     if style.report:
-        yield _text(" ")
+        yield styled(" ")
         url = page_link(style.report, announcement)
         yield {"type": "link", "url": url, "text": "Open the report"}
 
@@ -265,31 +279,3 @@ def _some_lines(all_lines: Sequence[str], most: int) -> list[str]:
     lines = [plain(line, 200) for line in all_lines[:most]]
     more = len(all_lines) - len(lines)
     return [*lines, f"... and {more:,} more"] if more else lines
-
-
-def _rich(*elements: _Element) -> Block:
-    return {"type": "rich_text", "elements": list(elements)}
-
-
-def _section(*elements: _Element) -> _Element:
-    return {"type": "rich_text_section", "elements": list(elements)}
-
-
-def _list(sections: Iterable[_Element]) -> _Element:
-    return {"type": "rich_text_list", "style": "bullet", "elements": list(sections)}
-
-
-def _text(text: str, **style: bool) -> _Element:
-    chosen = {name: True for name, is_set in style.items() if is_set}
-    return {"type": "text", "text": text or " ", **({"style": chosen} if chosen else {})}
-
-
-def _plain_text(text: str, limit: int) -> _Element:
-    return {"type": "plain_text", "text": plain(text, limit), "emoji": False}
-
-
-def _escaped(text: str) -> str:
-    """Return text of which Slack's mrkdwn makes nothing but text."""
-    for character, escape in _ESCAPES:
-        text = text.replace(character, escape)
-    return text

@@ -7,7 +7,7 @@ for before it is sent again.
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from scanner.alerts.slack_api import REFUSED_BLOCKS, SlackApi, SlackRefused
 from scanner.alerts.slack_blocks import Message
@@ -17,6 +17,9 @@ from scanner.ports import Clock, Log, Page
 
 ASKED: Final = "asked"
 """Of a receipt: the channel as the settings named it."""
+_AS: Final = "as"
+"""Of a receipt: how the message was taken."""
+_BLOCKS, _TEXT, _LINE = "blocks", "text", "line"
 _EVENT: Final = "keyvigil_alert"
 _SKEW: Final = timedelta(hours=1)
 """How far Slack's clock may be from ours, at most."""
@@ -24,6 +27,15 @@ _SETTLES: Final = 2.0
 """Seconds until a message that arrived can be seen by whoever looks for it."""
 _PASSING: Final = frozenset({"ratelimited", "unreachable"})
 """Refusals that say nothing of what the app may do."""
+
+
+class Sent(NamedTuple):
+    """A message in Slack: where, whether it stands in the thread, and which findings it names."""
+
+    channel: str
+    ts: str
+    is_below: bool
+    named: frozenset[str]
 
 
 class _CannotTell(Exception):  # noqa: N818 - never leaves this file
@@ -45,13 +57,8 @@ class Sending:
         self._delivery, self._log, self._api = delivery, log, api
         self._clock, self._sleep = clock, sleep
 
-    def ensure(
-        self, name: str, channel: str, message: Message, thread: str | None = None
-    ) -> tuple[str, str, bool]:
-        """Return a message's channel and `ts`, and whether it stands in the thread, sent or found.
-
-        Where the thread is gone, it stands in the channel.
-        """
+    def ensure(self, name: str, channel: str, message: Message, thread: str | None = None) -> Sent:
+        """Return where a message is, sent or found; where the thread is gone, in the channel."""
         part = self._log.part(name)
         if part is not None and part.state is PartState.SENDING:
             with suppress(_CannotTell):  # then it is sent: twice is better than never
@@ -59,7 +66,10 @@ class Sending:
                 part = self._look(name, place, thread, part.at)
         if part is None or part.state is PartState.SENDING:
             part = self._sent(name, channel, message, thread)
-        return part.receipt["channel"], part.receipt["ts"], part.receipt.get("below") == "yes"
+        receipt = part.receipt
+        names = {_BLOCKS: message.named, _TEXT: message.fallback_named}
+        named = names.get(receipt.get(_AS, _BLOCKS), frozenset())
+        return Sent(receipt["channel"], receipt["ts"], receipt.get("below") == "yes", named)
 
     def ensure_file(self, channel: str, thread: str, page: Page) -> None:
         """Share the page in a thread, unless it is there; say so if it cannot be had any more."""
@@ -91,7 +101,7 @@ class Sending:
             began = self._clock()
             self._log.begin(name, **{ASKED: channel})
             try:
-                place, ts = self._post(name, channel, message, thread)
+                place, ts, how = self._post(name, channel, message, thread)
             except AlertUncertain as error:
                 self._sleep(_SETTLES)
                 try:
@@ -103,35 +113,40 @@ class Sending:
                 if is_last:
                     raise
             else:
-                return self._done(name, channel, place, ts, thread)
+                return self._done(name, channel, place, ts, thread, how)
         raise AssertionError
 
     def _post(
         self, name: str, channel: str, message: Message, thread: str | None
-    ) -> tuple[str, str]:
-        """Post a message; where Slack refuses its blocks, as text, and that as short as can be."""
+    ) -> tuple[str, str, str]:
+        """Post a message; where Slack refuses its blocks, as text, and that as short as can be.
+
+        Return where it is, and how: as blocks, as text, or in one line.
+        """
         marked: dict[str, Any] = {
             "metadata": {"event_type": _EVENT, "event_payload": self._mark(name)},
             **({"thread_ts": thread} if thread else {}),
         }
         try:
-            return self._api.post(channel, text=message.text, blocks=list(message.blocks), **marked)
+            blocks = list(message.blocks)
+            return *self._api.post(channel, text=message.text, blocks=blocks, **marked), _BLOCKS
         except SlackRefused as error:
             if error.code not in REFUSED_BLOCKS:
                 raise
         try:
-            return self._api.post(channel, text=message.fallback, **marked)
+            return *self._api.post(channel, text=message.fallback, **marked), _TEXT
         except SlackRefused as error:
             if error.code != "msg_too_long":
                 raise
-        return self._api.post(channel, text=message.text, **marked)
+        return *self._api.post(channel, text=message.text, **marked), _LINE
 
     def _look(self, name: str, channel: str, thread: str | None, since: datetime) -> Part | None:
         """Look for a message that may have arrived; raise _CannotTell if the app may not."""
         place, told = self._history(channel, since, thread)
         for one in told:
             if (one.get("metadata") or {}).get("event_payload") == self._mark(name):
-                return self._done(name, channel, place, str(one["ts"]), thread)
+                how = _BLOCKS if one.get("blocks") else _LINE
+                return self._done(name, channel, place, str(one["ts"]), thread, how)
         return None
 
     def _is_shared(self, name: str, channel: str, thread: str) -> bool:
@@ -155,8 +170,17 @@ class Sending:
                 raise
             raise _CannotTell from None
 
-    def _done(self, name: str, asked: str, channel: str, ts: str, thread: str | None) -> Part:
-        receipt = {ASKED: asked, "channel": channel, "ts": ts, "below": "yes" if thread else "no"}
+    def _done(  # noqa: PLR0913, PLR0917 - what a receipt holds
+        self,
+        name: str,
+        asked: str,
+        channel: str,
+        ts: str,
+        thread: str | None,
+        how: str,
+    ) -> Part:
+        below = "yes" if thread else "no"
+        receipt = {ASKED: asked, "channel": channel, "ts": ts, "below": below, _AS: how}
         self._log.done(name, **receipt)
         return Part(state=PartState.SENT, at=self._clock(), receipt=receipt)
 

@@ -57,20 +57,23 @@ class SlackWebhookSink:
         self._style = Style(mention=route.mention, report=report, has_thread=False)
         self._sleep, self._waited = sleep, 0.0
 
-    def __call__(self, delivery: Delivery, log: Log, _page: Page) -> None:
-        """Post the message, unless it is known to be there."""
+    def __call__(self, delivery: Delivery, log: Log, _page: Page) -> frozenset[str]:
+        """Post the message, unless it is known to be there; return which findings it names."""
         part = log.part(_PART)
-        if part is not None and part.state is PartState.SENT:
-            return
         (message,) = messages(delivery.draft.announcement, self._style)
+        if part is not None and part.state is PartState.SENT:
+            return message.named
         self._waited = 0.0
         log.begin(_PART)
         answer = self._post(message, with_blocks=True)
+        named = message.named
         if answer.status_code == http.client.BAD_REQUEST and "blocks" in answer.body:
             answer = self._post(message, with_blocks=False)
+            named = message.fallback_named
         if answer.status_code != http.client.OK or answer.body.strip() != _TAKEN:
             raise self._refused(answer, self._variable)
         log.done(_PART)
+        return named
 
     def _post(self, message: Message, *, with_blocks: bool) -> WebhookResponse:
         while True:

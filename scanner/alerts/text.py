@@ -29,6 +29,14 @@ def in_lines(announcement: Announcement, most: int) -> Iterator[str]:
     yield f"{scanned(announcement)}, {announcement.scan_id}."
 
 
+def named_in_lines(announcement: Announcement, most: int) -> frozenset[str]:
+    """Return the findings that stand in those lines by name."""
+    shown = [*announcement.of(*NEWS)[:most]]
+    for topic in BELOW:
+        shown += announcement.of(topic)[:most]
+    return frozenset(item.fingerprint for item in shown)
+
+
 def _kind(announcement: Announcement, heading: str, most: int, *topics: Topic) -> Iterator[str]:
     count = sum(announcement.counts.get(topic, 0) for topic in topics)
     if not count:

@@ -49,11 +49,12 @@ class WebhookSink:
         self._clock, self._sleep = clock, sleep
         self._key = signing_key(secret)
 
-    def __call__(self, delivery: Delivery, log: Log, _page: Page) -> None:
-        """Send the request, until it is taken."""
+    def __call__(self, delivery: Delivery, log: Log, _page: Page) -> frozenset[str]:
+        """Send the request, until it is taken; it names every finding."""
         part = log.part(_PART)
+        named = frozenset(item.fingerprint for item in delivery.draft.announcement.items)
         if part is not None and part.state is PartState.SENT:
-            return
+            return named
         body = json.dumps(alert_json(delivery), ensure_ascii=False).encode(errors="replace")
         log.begin(_PART)
         said, wait = self._try(delivery.id, body)
@@ -64,7 +65,7 @@ class WebhookSink:
             said, wait = self._try(delivery.id, body)
         if not said:
             log.done(_PART)
-            return
+            return named
         raise AlertError(
             f"The webhook did not confirm it: {said}.",
             help=f"Check {self._variable} and what receives there; the next scan sends it"

@@ -8,7 +8,7 @@ from rich.text import Text
 from scanner.announce_acts import in_words, is_done
 from scanner.cli.console import counted, inert, tell
 from scanner.receipt import Act, Result, Revocation, Spared
-from scanner.revocation import Action, Held, Mode, Plan
+from scanner.revocation import Action, Held, Plan
 
 
 def print_plan(plan: Plan, console: Console) -> None:
@@ -32,9 +32,12 @@ def print_revocation(revocation: Revocation, console: Console) -> None:
     """Print in a few lines how it stands, and what was done since the scan before."""
     plan = revocation.plan
     done = sum(map(is_done, revocation.acts))
+    touched = {act.intent.key_id for act in revocation.acts}
+    touched |= {spared.action.key_id for spared in revocation.spared}
+    due = sum(action.key_id not in touched for action in plan.due)
     counts = (
         (done, "revoked"),
-        (len(plan.due) if revocation.mode is Mode.PLAN else 0, "due"),
+        (due, "due"),
         (len(plan.waiting), "waiting"),
         (len(plan.held), "let be"),
     )

@@ -3,6 +3,7 @@
 import os
 import sys
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
@@ -18,7 +19,7 @@ from scanner.cli.run import live
 from scanner.cli.telling import ConfigOption
 from scanner.cli.telling import tell as tell_people
 from scanner.enforce import rehearse
-from scanner.errors import KeyVigilError, UsageError
+from scanner.errors import KeyVigilError, RevocationError, UsageError
 from scanner.formats.plan_json import ApprovedPlan, read_plan
 from scanner.plan import make_plan
 from scanner.policy.model import Policy
@@ -31,6 +32,8 @@ from scanner.scan import compared, scan
 from scanner.settings import read_settings, read_store_settings
 from scanner.wiring import now
 
+_PATIENCE: Final = timedelta(minutes=30)
+"""How old the walk may be when the first key is revoked."""
 _ANEW: Final = "Plan anew: keyvigil revoke plan --output plan.json"
 
 
@@ -47,7 +50,8 @@ def apply(
 ) -> None:
     """Carry out a plan: what is in it and, after a fresh walk, still due.
 
-    Exits 5 if a key was not revoked as planned.
+    Exits 5 if a key that is still due was not revoked, or too many are; 3 if the walk was not
+    complete.
     """
     approved = read_plan(file)
     policies = load_policies(policy or ["baseline"])
@@ -69,6 +73,7 @@ def apply(
             raise typer.Exit
         if plan.due:
             _confirm(plan, memory.organization, is_sure=yes)
+            _refuse_late(approved, scene)
         raise typer.Exit(_carry_out(scene, plan, memory, memory.lease))
 
 
@@ -82,6 +87,12 @@ def _refuse_outdated(approved: ApprovedPlan, policies: tuple[Policy, ...]) -> No
             "The plan was made by other policies than these: nothing was done.",
             help=f"Name those that the scan was judged by with --policy, or {_ANEW.lower()}",
         )
+
+
+def _refuse_late(approved: ApprovedPlan, scene: Scene) -> None:
+    """Raise UsageError if whoever says yes took so long that things may have changed."""
+    if now() >= approved.expires_at or now() - scene.result.started_at > _PATIENCE:
+        raise UsageError("The answer came too late: nothing was done.", help="Run it again.")
 
 
 def _seen_now(memory: Memory, policies: tuple[Policy, ...]) -> Scene:
@@ -141,12 +152,22 @@ def _confirm(plan: Plan, organization: str, *, is_sure: bool) -> None:
 def _carry_out(scene: Scene, plan: Plan, memory: Memory, lease: Lease) -> ExitCode:
     """Revoke what is due, print what became of each key, and let people be told."""
     failures: list[KeyVigilError] = []
-    for done in carried_out(scene, plan, memory, lease):
-        if isinstance(done, Spared):
-            print_spared(done, out)
-        else:
-            print_act(done, out)
+    if plan.refusal:
+        failures.append(RevocationError(f"{plan.refusal}."))
+    try:
+        for done in carried_out(scene, plan, memory, lease):
+            if isinstance(done, Spared):
+                print_spared(done, out)
+            else:
+                print_act(done, out)
+    except KeyboardInterrupt:
+        say("Stopped: keyvigil revoke journal tells what was done.", style="bold red")
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
     result, news = with_acts(scene.result, memory, lease, masks=False)
     failures.extend(failed(news))
     failures.extend(tell_people(result, memory.alerts, memory.store.outbox, lease, masks=False))
-    return worst(show_error(failure) for failure in failures)
+    codes = [show_error(failure) for failure in failures]
+    if not result.complete:
+        say("The walk was incomplete: what rests on what was not seen was let be.", style="magenta")
+        codes.append(ExitCode.INCOMPLETE)
+    return worst(codes)

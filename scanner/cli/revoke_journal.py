@@ -11,7 +11,7 @@ from scanner.cli.console import counted, inert, out, say, show_error, tell, wors
 from scanner.cli.memory import OrganizationOption, StoreOption, remembering
 from scanner.cli.report import seen_again
 from scanner.cli.revocation_shown import print_act
-from scanner.cli.revoking import failed, hands
+from scanner.cli.revoking import failed, hands, whose
 from scanner.cli.telling import ConfigOption
 from scanner.enforce import make, settle
 from scanner.errors import StoreError, UsageError
@@ -92,13 +92,13 @@ def undo(
         if memory is None or memory.lease is None:
             raise UsageError("Without a history there are no receipts.")
         acts = memory.store.journal(memory.lease)
-        with hands(memory, acts, memory.lease.holder) as acting:
+        with hands(memory, acts, whose(memory.lease)) as acting:
             for settled in settle(acting):
                 print_act(settled, out)
             act = find(acts.acts(), receipt)
             intent = act.intent
             look = acting.revoker.look(intent.key_id, intent.project_id, whole=False)
-            back = undoing(act, look.key, now(), memory.lease.holder)
+            back = undoing(act, look.key, now(), whose(memory.lease))
             acts.begin(back, most=0)
             done = make(back, acting)
     print_act(done, out)

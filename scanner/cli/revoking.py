@@ -1,5 +1,6 @@
 """Revocation as a run does it: planned with every scan, carried out only where it is to be."""
 
+import getpass
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -7,19 +8,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from scanner.announce_acts import drafts_of_acts, in_words
+import typer
+
+from scanner.announce_acts import drafts_of_acts, in_words, went_well
 from scanner.announcement import Sink
+from scanner.cli.console import ExitCode, say
 from scanner.cli.memory import Memory
 from scanner.enforce import Hands, carry_out, settle
 from scanner.errors import KeyVigilError, RevocationError, StoreError, UsageError
 from scanner.guards import Known
 from scanner.inventory import Inventory, KeyKind
 from scanner.ports import Journal, Lease
-from scanner.receipt import Act, Result, Revocation, Spared
+from scanner.receipt import Act, Revocation, Spared
 from scanner.redaction import without_addresses
 from scanner.remedy import Scene, make_plan_of_revocation
 from scanner.result import ScanResult
-from scanner.revocation import Bounds, Mode, Plan
+from scanner.revocation import NOTHING, Bounds, Mode, Plan
 from scanner.scan import Scanned
 from scanner.secret import Secret
 from scanner.settings_file import REVOCATION
@@ -28,6 +32,10 @@ from scanner.wiring import make_revoker, now
 _TOO_MANY: Final = (
     "So many at once are a mistake in a policy more often than a bad night: see keyvigil revoke"
     " plan. If they are to be, raise the bounds in keyvigil.yaml, knowing what you do."
+)
+_STOPPED: Final = (
+    "Stopped while keys were revoked; the scan itself is recorded. keyvigil revoke journal tells"
+    " what was done, and the next scan looks at what was begun."
 )
 _LOOK: Final = "The next scan looks at the key again; nothing is asked for twice."
 
@@ -43,6 +51,7 @@ def scene_of(result: ScanResult, scanned: Scanned, memory: Memory) -> Scene:
             announced=memory.store.outbox.announced(memory.organization),
             own_keys=_own_keys(scanned.inventory, memory.own_key),
             acts=memory.store.acts(memory.organization),
+            elsewhere=memory.store.acts_elsewhere(memory.organization),
         ),
     )
 
@@ -54,12 +63,9 @@ def _own_keys(inventory: Inventory, own: Secret) -> frozenset[str]:
 
 
 def with_plan(scene: Scene) -> ScanResult:
-    """Return the scan's result with what is to be revoked of it; as it is, if revocation is off."""
-    mode = scene.bounds.mode
-    if mode is Mode.OFF:
-        return scene.result
+    """Return the scan's result with what is to be revoked of it."""
     plan = make_plan_of_revocation(scene)
-    return replace(scene.result, revocation=Revocation(mode=mode, plan=plan))
+    return replace(scene.result, revocation=Revocation(mode=scene.bounds.mode, plan=plan))
 
 
 def stopped(bounds: Bounds) -> str:
@@ -72,9 +78,17 @@ def stopped(bounds: Bounds) -> str:
         Path(bounds.stop_file).lstat()
     except (FileNotFoundError, NotADirectoryError):
         return ""
-    except OSError as error:
-        return f"whether there is a stop file cannot be told: {error.strerror}"
+    except (OSError, ValueError) as error:
+        return f"whether there is a stop file cannot be told: {error}"
     return f"there is the stop file {bounds.stop_file}"
+
+
+def whose(lease: Lease) -> str:
+    """Return who acts: the user, if the system knows one, and what holds the lock."""
+    try:
+        return f"{getpass.getuser()} on {lease.holder}"
+    except (ImportError, KeyError, OSError):  # a container may have no name for its user
+        return f"user {os.getuid()} on {lease.holder}"
 
 
 @contextmanager
@@ -92,30 +106,30 @@ def hands(memory: Memory, journal: Journal, by: str) -> Iterator[Hands]:
         )
 
 
-def carried_out(scene: Scene, plan: Plan, memory: Memory, lease: Lease) -> Iterator[Act | Spared]:
+def carried_out(
+    scene: Scene | None, plan: Plan, memory: Memory, lease: Lease
+) -> Iterator[Act | Spared]:
     """Look what became of what was left open, then revoke what is due; yield what came of each."""
     journal = memory.store.journal(lease)
-    is_open = any(act.outcome is None for act in journal.acts())
+    is_open = any(act.is_open for act in journal.acts())
     if plan.due or is_open:
-        with hands(memory, journal, lease.holder) as acting:
+        with hands(memory, journal, whose(lease)) as acting:
             yield from settle(acting)
-            yield from carry_out(scene, plan, acting)
+            if scene is not None:
+                yield from carry_out(scene, plan, acting)
 
 
 def revoke_tonight(
-    scene: Scene, memory: Memory, lease: Lease, *, masks: bool
+    result: ScanResult, scene: Scene | None, memory: Memory, lease: Lease, *, masks: bool
 ) -> tuple[ScanResult, list[KeyVigilError]]:
     """Carry out a scan's plan where the mode is enforce, and let people be told what came of it.
 
-    Return the result with what came of it, and what failed. `masks` addresses but to owners.
+    Without a scene, as where revocation is off, only look what became of what was begun. Return the
+    result with what came of it, and what failed. `masks` addresses but to owners.
     """
-    result = scene.result
-    revocation = result.revocation
-    if revocation is None:
-        return result, []
-    plan = revocation.plan
-    if revocation.mode is not Mode.ENFORCE:
-        plan = replace(plan, due=(), refusal="")
+    plan = result.revocation.plan if result.revocation else NOTHING
+    if memory.bounds.mode is not Mode.ENFORCE:
+        plan = NOTHING
     failures: list[KeyVigilError] = []
     if plan.refusal:
         failures.append(RevocationError(f"{plan.refusal}.", help=_TOO_MANY))
@@ -125,7 +139,11 @@ def revoke_tonight(
         spared.extend(one for one in done if isinstance(one, Spared))
     except StoreError as error:
         failures.append(error)
-    result = replace(result, revocation=replace(revocation, spared=tuple(spared)))
+    except KeyboardInterrupt:
+        say(_STOPPED, style="bold red")
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    if result.revocation:
+        result = replace(result, revocation=replace(result.revocation, spared=tuple(spared)))
     try:
         result, news = with_acts(result, memory, lease, masks=masks)
     except StoreError as error:
@@ -137,9 +155,7 @@ def with_acts(
     result: ScanResult, memory: Memory, lease: Lease, *, masks: bool
 ) -> tuple[ScanResult, tuple[Act, ...]]:
     """Return the result with what was done since the night before, and what people hear of now."""
-    revocation, history = result.revocation, result.history
-    if revocation is None:
-        return result, ()
+    history = result.history
     journal = memory.store.journal(lease)
     news, entry = journal.news()
     receipts = frozenset(act.intent.receipt for act in news)
@@ -147,7 +163,9 @@ def with_acts(
     acts = tuple(
         act for act in journal.acts() if act.intent.at > since or act.intent.receipt in receipts
     )
-    result = replace(result, revocation=replace(revocation, acts=acts))
+    if result.revocation or acts:
+        before = result.revocation or Revocation(mode=memory.bounds.mode, plan=NOTHING)
+        result = replace(result, revocation=replace(before, acts=acts))
     if news:
         routes = memory.alerts.routes
         to_owners = [route for route in routes if route.sink is Sink.SLACK_OWNERS]
@@ -162,11 +180,11 @@ def with_acts(
 def failed(acts: Iterable[Act]) -> Iterator[RevocationError]:
     """Yield what is to be said of each act that was not done, or of which nobody knows."""
     for act in acts:
-        if act.outcome is None or act.outcome.result is not Result.DONE:
+        if not went_well(act):
             name = act.intent.key_name or "unnamed"
             where = act.intent.project or "the organization"
             yield RevocationError(
                 f"{act.intent.key_id}, {name} in {where}, was to be"
                 f" {act.intent.method.words}: {in_words(act)}.",
-                help=_LOOK if act.outcome is None else None,
+                help=_LOOK if act.is_open else None,
             )

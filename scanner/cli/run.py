@@ -1,7 +1,7 @@
 """Running a scan under a command: the walk, its interruption, outputs, exit code."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
@@ -29,6 +29,7 @@ from scanner.policy.model import Policy
 from scanner.ports import Clock, Collector
 from scanner.redaction import without_addresses
 from scanner.result import ScanResult
+from scanner.revocation import Mode
 from scanner.scan import Scanned, compared, remember, scan
 from scanner.settings import Settings
 from scanner.wiring import collect_inventory, now
@@ -132,21 +133,27 @@ def remembered(
 
     What was found is reported all the same. `masks` the addresses in what is told, but to owners.
     """
-    result = scanned.result
+    result, scene = scanned.result, None
+    failures: list[KeyVigilError] = []
     if memory is None:
         return result, []
     try:
         result = compared(scanned, memory.store, memory.organization)
-        scene = scene_of(result, scanned, memory)
-        result = with_plan(scene)
+        if memory.bounds.mode is not Mode.OFF:
+            try:
+                scene = scene_of(result, scanned, memory)
+                result = with_plan(scene)
+            except StoreError as error:  # the night is recorded all the same, and nothing revoked
+                failures.append(error)
         if memory.lease is None:
-            return result, []
+            return result, failures
         taken = Snapshot(taken_at=result.started_at, inventory=scanned.inventory)
         told = _told(result, memory, masks=masks)
         remember(result, memory.store, memory.lease, render_snapshot(taken), told)
     except StoreError as error:
-        return result, [error]
-    return revoke_tonight(replace(scene, result=result), memory, memory.lease, masks=masks)
+        return result, [*failures, error]
+    result, more = revoke_tonight(result, scene, memory, memory.lease, masks=masks)
+    return result, [*failures, *more]
 
 
 def _told(result: ScanResult, memory: Memory, *, masks: bool) -> tuple[Draft, ...]:
@@ -159,7 +166,7 @@ def _told(result: ScanResult, memory: Memory, *, masks: bool) -> tuple[Draft, ..
         item.fingerprint
         for delivery in outbox.pending(memory.organization)
         for item in delivery.draft.announcement.items
-        if item.revocation
+        if item.promise
     )
     to_owners = [route for route in routes if route.sink is Sink.SLACK_OWNERS]
     others = [route for route in routes if route.sink is not Sink.SLACK_OWNERS]

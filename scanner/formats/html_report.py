@@ -29,6 +29,7 @@ from scanner.formats.standing_out import by_owner, by_project, most_exposed, old
 from scanner.formats.trend import draw
 from scanner.inventory import Project, Unknown, by_collection
 from scanner.lifecycle import History, Standing, State
+from scanner.prospect import ahead
 from scanner.result import ScanResult, undecided
 from scanner.words import in_words
 
@@ -145,6 +146,8 @@ def _environment() -> Environment:
         "filter": lambda value, name: urlencode({name: visible(value)}),
         "excepted": _excepted,
         "act_words": in_words_of_act,
+        "ahead_words": lambda action, is_sure: ahead(action, is_sure=is_sure),
+        "due_words": lambda action: f"due: to be {action.method.words}",
     }
     return environment
 

@@ -3,10 +3,10 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from scanner.errors import UsageError
 from scanner.revocation import Action, Held, Method, Plan
@@ -35,13 +35,14 @@ def render_plan(plan: Plan) -> str:
     return json.dumps(document, indent=2) + "\n"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApprovedPlan:
+class ApprovedPlan(BaseModel):
     """A plan as somebody looked at it; `due` are the keys' ids, the methods and the rules."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     scan_id: str
     organization: str
-    expires_at: datetime
+    expires_at: AwareDatetime
     policies: str
     due: frozenset[tuple[str, Method, str]]
 
@@ -62,15 +63,15 @@ def read_plan(path: Path) -> ApprovedPlan:
         raise UsageError(
             f"The plan {path} was edited: it is not as it was written.", help=_MAKE_ONE
         )
-    return ApprovedPlan(
-        scan_id=document["scan_id"],
-        organization=document["organization"],
-        expires_at=datetime.fromisoformat(document["expires_at"]),
-        policies=document["policies"],
-        due=frozenset(
-            (one["key"]["id"], Method(one["method"]), one["rule"]) for one in document["due"]
-        ),
-    )
+    try:
+        return ApprovedPlan.model_validate(
+            {
+                **document,
+                "due": [(one["key"]["id"], one["method"], one["rule"]) for one in document["due"]],
+            }
+        )
+    except (KeyError, TypeError, ValueError):
+        raise UsageError(f"{path} is no plan that KeyVigil wrote.", help=_MAKE_ONE) from None
 
 
 def _digest(document: Mapping[str, Any]) -> str:
@@ -85,6 +86,7 @@ def _action(action: Action) -> dict[str, Any]:
         "owner": action.owner,
         "method": action.method.value,
         "due_at": action.due_at.isoformat(),
+        "expire_in_seconds": int(action.expire_in.total_seconds()),
         "announced_at": action.announced_at.isoformat(),
         "rule": action.rule,
         "severity": action.severity.value,
@@ -102,7 +104,7 @@ def _held(held: Held) -> dict[str, Any]:
         "method": held.method.value,
         "rule": held.rule,
         "fingerprint": held.fingerprint,
-        "after_seconds": int(held.after.total_seconds()),
+        "after_seconds": int(held.promise.after.total_seconds()),
         "reasons": list(held.reasons),
     }
 

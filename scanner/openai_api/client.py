@@ -16,7 +16,7 @@ from scanner.errors import ApiError, ApiFailed
 from scanner.openai_api.connections import Body, Connections
 from scanner.openai_api.failures import NO_ANSWER, malformed, not_json, refused, unreachable
 from scanner.openai_api.pace import Pace
-from scanner.openai_api.retry import Backoff, asked_wait, should_retry
+from scanner.openai_api.retry import Backoff, asked_wait, should_retry, told_time
 from scanner.openai_api.wire import MalformedBodyError
 from scanner.secret import Secret
 
@@ -28,11 +28,15 @@ _OVERLOAD: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_U
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer(Generic[Value]):
-    """A successful answer: what was read of it, the request's id and the organization it names."""
+    """A successful answer: what was read of it, the request's id and the organization it names.
+
+    `at` is what the API's clock said, None if it did not.
+    """
 
     value: Value
     request_id: str | None
     organization: str | None
+    at: datetime | None = None
 
 
 class _Request(NamedTuple):
@@ -163,6 +167,7 @@ class AdminClient(AbstractAsyncContextManager["AdminClient"]):
                     value=read(response.content),
                     request_id=request_id,
                     organization=response.headers.get("openai-organization"),
+                    at=told_time(response.headers),
                 )
             except MalformedBodyError as problem:
                 error = malformed(str(problem), endpoint, request_id)

@@ -62,6 +62,15 @@ def asked_wait(headers: Mapping[str, str], now: datetime) -> float | None:
         return None
 
 
+def told_time(headers: Mapping[str, str]) -> datetime | None:
+    """Return the time that an answer's Date gives, if it gives one."""
+    try:
+        told = parsedate_to_datetime(headers.get("date", ""))
+    except (TypeError, ValueError):
+        return None
+    return told if told.tzinfo else None
+
+
 def _number(text: str | None) -> float | None:
     """Read a plain non-negative decimal: not `nan`, `inf` or `1e9`."""
     if text is None or len(text) > 12 or not text.strip().replace(".", "", 1).isdecimal():  # noqa: PLR2004 - longer is no wait

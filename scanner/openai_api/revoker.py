@@ -92,7 +92,7 @@ class ApiRevoker(AbstractContextManager["ApiRevoker"]):
 
     async def _look(self, key_id: str, project_id: str | None, *, whole: bool) -> Look:
         try:
-            key = await self._key(key_id, project_id)
+            key, at = await self._key(key_id, project_id)
         except ApiNotFound:
             if project_id is not None:  # else 404 may mean that we may not see the project
                 await self._client.get(_project(project_id), {}, len)
@@ -103,15 +103,15 @@ class ApiRevoker(AbstractContextManager["ApiRevoker"]):
                 endpoint=f"GET {_path(key_id, project_id)}",
                 help="Nothing was done. Report it to OpenAI.",
             )
-        return Look(key=key, owner=await self._owner(key) if whole else None)
+        return Look(key=key, owner=await self._owner(key) if whole else None, at=at)
 
-    async def _key(self, key_id: str, project_id: str | None) -> Key:
+    async def _key(self, key_id: str, project_id: str | None) -> tuple[Key, datetime | None]:
         path = _path(key_id, project_id)
         if project_id is None:
             admin = await self._client.get(path, {}, lambda body: parse_one(body, WireAdminKey))
-            return translate.to_admin_key(admin.value)
+            return translate.to_admin_key(admin.value), admin.at
         project = await self._client.get(path, {}, lambda body: parse_one(body, WireProjectKey))
-        return translate.to_project_key(project.value, project_id)
+        return translate.to_project_key(project.value, project_id), project.at
 
     async def _owner(self, key: Key) -> User | ServiceAccount | None:
         """Read who owns the key; None if they exist no more, or nobody knows who they are."""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qs, unquote
+from wsgiref.handlers import format_date_time
 
 from scanner.sandbox.endpoints import (
     AUDIT_SCOPE,
@@ -91,6 +92,7 @@ class SandboxApp:
             (b"content-length", str(len(content)).encode()),
             (b"x-request-id", f"req_sandbox_{next(self._numbers):06d}".encode()),
             (b"openai-version", b"2020-10-01"),
+            (b"date", format_date_time(self._clock()).encode()),
         ]
         if Quirk.NAMELESS not in self.organization.quirks:
             name = self.organization.name.encode("latin-1", "replace")

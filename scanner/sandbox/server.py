@@ -39,6 +39,7 @@ def serving(app: AsgiApp, port: int = 0) -> Iterator[str]:
                 lifespan="off",
                 log_config=None,
                 access_log=False,
+                date_header=False,
                 ws="none",
                 timeout_graceful_shutdown=1,
             )

@@ -141,7 +141,12 @@ class SqlStore:
 
     def acts(self, organization: str) -> tuple[Act, ...]:
         """Return all that was ever done to the organization's keys, oldest first."""
-        return acts_of(journals(self._database).get(organization, ()))
+        return acts_of(journals(self._database, organization).get(organization, ()))
+
+    def acts_elsewhere(self, organization: str) -> tuple[Act, ...]:
+        """Return all that the journals of other names tell."""
+        kept = journals(self._database)
+        return tuple(act for name in kept if name != organization for act in acts_of(kept[name]))
 
     def journals(self) -> dict[str, tuple[Entry, ...]]:
         """Return each organization's journal as it is kept, whether its chain holds or not."""

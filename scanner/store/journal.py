@@ -39,7 +39,8 @@ class SqlJournal:
 
     def acts(self) -> tuple[Act, ...]:
         """Return every intent, oldest first, with how it ended."""
-        kept = journals(self._database).get(self._lease.organization, ())
+        with self._database.reading() as connection:
+            kept = _entries(connection, self._lease.organization)
         _refuse_broken(kept, self._lease.organization)
         return acts_of(kept)
 
@@ -101,10 +102,12 @@ def _refuse_broken(kept: Iterable[Entry], organization: str) -> None:
         )
 
 
-def journals(database: Database) -> dict[str, tuple[Entry, ...]]:
-    """Return each organization's journal as it is kept, whether its chain holds or not."""
+def journals(database: Database, organization: str | None = None) -> dict[str, tuple[Entry, ...]]:
+    """Return each organization's journal, or one, as it is kept, whether its chain holds or not."""
     kept: defaultdict[str, list[Entry]] = defaultdict(list)
     query = select(journal).order_by(journal.c.organization, journal.c.number)
+    if organization is not None:
+        query = query.where(journal.c.organization == organization)
     with database.reading() as connection:
         for row in connection.execute(query):
             kept[row.organization].append(_entry(row))
@@ -114,14 +117,14 @@ def journals(database: Database) -> dict[str, tuple[Entry, ...]]:
 def acts_of(kept: Iterable[Entry]) -> tuple[Act, ...]:
     """Return every intent, oldest first, with how it ended; raise StoreError for what is no entry.
 
-    What was noted first about how an intent ended counts.
+    What was noted first about how an intent ended for good counts.
     """
     acts: dict[str, Act] = {}
     for entry in kept:
         body = read(entry)
         if isinstance(body, Intent):
             acts[body.receipt] = Act(body, None)
-        elif body.receipt in acts and acts[body.receipt].outcome is None:
+        elif body.receipt in acts and acts[body.receipt].is_open:
             acts[body.receipt] = Act(acts[body.receipt].intent, body)
     return tuple(acts.values())
 
@@ -157,6 +160,7 @@ def _append(
 ) -> None:
     body = _SAID.dump_python({type(said).__name__.lower(): said}, mode="json")
     content = json.dumps(body, sort_keys=True, separators=(",", ":"))
+    read(Entry(len(before) + 1, "", "", content))  # what could not be read again is not kept
     last = before[-1].hash if before else FIRST
     row = {
         "organization": organization,

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, insert, select, update
+from pydantic import TypeAdapter
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from scanner.announcement import (
     Announcement,
@@ -20,13 +21,15 @@ from scanner.announcement import (
 from scanner.errors import StoreError
 from scanner.finding import Severity
 from scanner.ports import Lease
-from scanner.store.database import Database, upserting
+from scanner.revocation import Promise, Told
+from scanner.store.database import Database
 from scanner.store.locks import extend
 from scanner.store.schema import announcements, deliveries
 
 _PENDING: Final = "pending"
 _DELIVERED: Final = "delivered"
 _GIVEN_UP: Final = "given_up"
+_PROMISE: Final[TypeAdapter[Any]] = TypeAdapter(Promise | None)
 
 
 class SqlOutbox:
@@ -83,23 +86,34 @@ class SqlOutbox:
             values = {"receipt": parts, "attempts": attempts}
             connection.execute(update(deliveries).where(ours).values(values))
 
-    def close(self, lease: Lease, delivery: Delivery, at: datetime, *, delivered: bool) -> None:
-        """Let a delivery be done, so that its news are announced; or given up."""
-        values: dict[str, Any] = {"state": _DELIVERED if delivered else _GIVEN_UP}
-        if delivered:
-            values["delivered_at"] = at
+    def close(
+        self, lease: Lease, delivery: Delivery, at: datetime, named: frozenset[str] | None
+    ) -> None:
+        """Let a delivery be done, that named these findings; None: it is given up."""
+        values: dict[str, Any] = {"state": _GIVEN_UP}
+        if named is not None:
+            values = {"state": _DELIVERED, "delivered_at": at}
         ours = deliveries.c.delivery_id == delivery.id
         with self._database.writing() as connection:
             self._hold(connection, lease)
             connection.execute(update(deliveries).where(ours).values(values))
-            if delivered:
-                _announce(connection, lease.organization, delivery, at)
+            for item in delivery.draft.announcement.items:
+                if named and item.fingerprint in named and item.revocation:
+                    _announce(connection, lease.organization, item, at)
 
-    def announced(self, organization: str) -> dict[str, datetime]:
-        """Return when people were first told what is to become of each key, by the finding."""
+    def announced(self, organization: str) -> dict[str, Told]:
+        """Return what people were told is to become of each key, by the finding, and when."""
         query = select(announcements).where(announcements.c.organization == organization)
         with self._database.reading() as connection:
-            return {row.fingerprint: row.announced_at for row in connection.execute(query)}
+            return {
+                row.fingerprint: Told(
+                    row.announced_at,
+                    row.last_told_at or row.announced_at,
+                    _PROMISE.validate_python(row.promise),
+                )
+                for row in connection.execute(query)
+                if row.promise
+            }
 
     def _hold(self, connection: Connection, lease: Lease) -> None:
         if not extend(connection, lease, self._lease):
@@ -133,21 +147,28 @@ def enqueue(
         connection.execute(insert(deliveries), rows)
 
 
-def _announce(connection: Connection, organization: str, delivery: Delivery, at: datetime) -> None:
-    """Note when people were first told what is to become of a key since it was last found anew."""
-    for item in delivery.draft.announcement.items:
-        if not item.revocation:
-            continue
-        told = upserting(connection, announcements).values(
-            organization=organization, fingerprint=item.fingerprint, announced_at=at
-        )
-        connection.execute(
-            told.on_conflict_do_update(
-                index_elements=["organization", "fingerprint"],
-                set_={"announced_at": told.excluded.announced_at},
-                where=announcements.c.announced_at < item.since,
-            )
-        )
+def _announce(connection: Connection, organization: str, item: Item, at: datetime) -> None:
+    """Note that people were told what is to become of a key: anew, or again.
+
+    The same promise that another route tells later leaves the moment as it is.
+    """
+    ours = (
+        (announcements.c.organization == organization)
+        & (announcements.c.fingerprint == item.fingerprint)
+    )  # fmt: skip
+    if item.promise is not None:
+        promise = _PROMISE.dump_python(item.promise, mode="json")
+        before = connection.execute(select(announcements).where(ours)).one_or_none()
+        if before is None or before.promise != promise or before.announced_at < item.since:
+            connection.execute(delete(announcements).where(ours))
+            row = {
+                "organization": organization,
+                "fingerprint": item.fingerprint,
+                "announced_at": at,
+                "promise": promise,
+            }
+            connection.execute(insert(announcements), row)
+    connection.execute(update(announcements).where(ours).values(last_told_at=at))
 
 
 def _id(organization: str, draft: Draft) -> str:
@@ -175,7 +196,12 @@ def _row_of(announcement: Announcement) -> dict[str, Any]:
         "by_severity": {one.value: count for one, count in announcement.by_severity.items()},
         "counts": {one.value: count for one, count in announcement.counts.items()},
         "items": [
-            {**item._asdict(), "since": item.since.isoformat()} for item in announcement.items
+            {
+                **item._asdict(),
+                "since": item.since.isoformat(),
+                "promise": _PROMISE.dump_python(item.promise, mode="json"),
+            }
+            for item in announcement.items
         ],
         "gaps": list(announcement.gaps),
         "notices": list(announcement.notices),
@@ -208,6 +234,7 @@ def _item(row: Mapping[str, Any]) -> Item:
             "severity": Severity(row["severity"]),
             "before": None if row["before"] is None else Severity(row["before"]),
             "since": datetime.fromisoformat(row["since"]),
+            "promise": _PROMISE.validate_python(row.get("promise")),
         }
     )
 

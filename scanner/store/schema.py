@@ -190,5 +190,7 @@ announcements = Table(
     _text("organization", key=True),
     _text("fingerprint", key=True),
     _moment("announced_at"),
+    _moment("last_told_at", null=True),
+    Column("promise", JSON, nullable=True),
 )
 """When people were first told that a key will be revoked, since the finding was last found anew."""

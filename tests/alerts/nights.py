@@ -49,9 +49,11 @@ class Deadly:
         self._count()
         self.outbox.note(lease, delivery_id, name, part)
 
-    def close(self, lease: Lease, delivery: Delivery, at: datetime, *, delivered: bool) -> None:
+    def close(
+        self, lease: Lease, delivery: Delivery, at: datetime, named: frozenset[str] | None
+    ) -> None:
         self._count()
-        self.outbox.close(lease, delivery, at, delivered=delivered)
+        self.outbox.close(lease, delivery, at, named)
 
     def _count(self) -> None:
         self.noted += 1

@@ -7,7 +7,7 @@ from scanner.finding import ExceptionTally, ExceptionText, Finding
 from scanner.finding import Outcome as Judged
 from scanner.receipt import Act, Intent, Outcome, Result, Revocation, Spared
 from scanner.result import DisabledRule, ScanResult
-from scanner.revocation import Action, Held, Method, Mode, Plan
+from scanner.revocation import Action, Held, Method, Mode, Plan, Promise
 from scanner.words import in_words
 from tests.factories import (
     NOW,
@@ -85,7 +85,7 @@ def with_revocation(result: ScanResult, refusal: str = "too many are due") -> Sc
             method=action.method,
             rule=action.rule,
             fingerprint=action.fingerprint,
-            after=timedelta(days=7),
+            promise=Promise(Mode.ENFORCE, action.method, timedelta(days=7), timedelta(days=7), "d"),
             reasons=("it is protected", action.owner),
         )
         for action in actions
@@ -122,7 +122,10 @@ def _action(finding: Finding) -> Action:
         project_id=finding.key.project_id or "",
         project=(finding.project and finding.project.name) or "",
         owner=finding.owner_email or "",
+        owner_email=finding.owner_email or "",
+        owners=(),
         method=Method.EXPIRE,
+        expire_in=timedelta(days=7),
         due_at=NOW,
         announced_at=NOW,
         rule=finding.rule.id,

@@ -57,7 +57,7 @@ def test_an_enforced_night_revokes_notes_and_reports(own: Desk) -> None:
     assert ran.code == 0, ran.err
     assert own.stage.written() == [("POST", own.cast.old.id)]
     assert own.cast.sibling.expires_at is None
-    assert f"{own.cast.old.id}  backend in chat: set to expire on " in ran.out
+    assert f"{own.cast.old.id}  backend in chat: stops working on " in ran.out
     report = json.loads((own.folder / "report.json").read_text())
     (act,) = report["revocation"]["acts"]
     assert (act["key_id"], act["result"]) == (own.cast.old.id, "done")
@@ -74,7 +74,7 @@ def test_a_dry_run_asks_for_nothing_but_to_read(own: Desk) -> None:
     assert own.run("scan", "--dry-run").code == 0
     ran = own.run("revoke", "apply", "plan.json", "--dry-run")
     assert ran.code == 0, ran.err
-    assert f"{own.cast.old.id} would be set to expire now; nothing was changed" in ran.out
+    assert f"{own.cast.old.id} would be given an end now; nothing was changed" in ran.out
     assert all(asked.startswith("GET ") for asked in own.stage.api.asked)
     assert own.run("revoke", "journal").out == "Nothing was ever done to a key.\n"
 
@@ -143,6 +143,62 @@ def sealed(document: dict[str, Any]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
+def test_where_only_plans_are_made_a_scan_revokes_nothing(own: Desk) -> None:
+    own.settle_for("plan")
+    ran = own.run("scan")
+    assert ran.code == 0
+    assert "Revocation (plan): 1 due." in ran.out
+    assert own.stage.organization.writes == []
+
+
+def test_what_nobody_approved_is_not_done_though_it_is_due(tmp_path: Path) -> None:
+    """The sibling was protected when somebody looked at the plan."""
+    with desk(tmp_path, both=True) as own:
+        protected = f"protect: {{ keys: [{own.cast.sibling.id}] }} }}"
+        settings = f"revocation: {{ mode: plan, max_percent: 100, {protected}\n"
+        (own.folder / "keyvigil.yaml").write_text(settings)
+        made = planned(own)
+        assert [one["key"]["id"] for one in made["due"]] == [own.cast.old.id]
+        own.settle_for("plan")
+        assert len(json.loads(own.run("revoke", "plan", "--json").out)["due"]) == 2
+        ran = own.run("revoke", "apply", "plan.json", "--yes")
+        assert ran.code == 0, ran.err
+        assert own.stage.written() == [("POST", own.cast.old.id)]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda made: made.pop("due"),
+        lambda made: made.update(due=None),
+        lambda made: made.update(expires_at="2099-01-01T00:00:00"),
+        lambda made: made.update(expires_at="soon"),
+        lambda made: made.update(due=[{"key": {"id": []}, "method": "expire", "rule": "old"}]),
+        lambda made: made["due"][0].update(method="destroy"),
+        lambda made: made.update(organization=None),
+    ],
+)
+def test_a_plan_of_another_form_is_one_clear_error(own: Desk, change: Any) -> None:
+    made = planned(own)
+    change(made)
+    made.pop("digest")
+    made["digest"] = sealed(made)
+    (own.folder / "plan.json").write_text(json.dumps(made))
+    ran = own.run("revoke", "apply", "plan.json", "--yes")
+    assert ran.code == 2
+    assert "is no plan that KeyVigil wrote" in ran.err
+    assert own.stage.organization.writes == []
+
+
+def test_a_plan_that_is_over_the_bounds_now_ends_with_five(own: Desk) -> None:
+    planned(own)
+    (own.folder / "keyvigil.yaml").write_text("revocation: { mode: enforce }\n")
+    ran = own.run("revoke", "apply", "plan.json", "--yes")
+    assert ran.code == 5
+    assert "none is revoked" in ran.err
+    assert own.stage.organization.writes == []
+
+
 @pytest.mark.parametrize("what", ["file", "switch"])
 def test_the_kill_switch_stops_a_night(own: Desk, what: str) -> None:
     extra = {}
@@ -168,7 +224,7 @@ def test_what_the_api_refuses_ends_with_five(own: Desk) -> None:
     own.stage.api.faults = [400]
     ran = own.run("scan")
     assert ran.code == 5
-    assert "was to be set to expire: refused" in ran.err
+    assert "was to be given an end: refused" in ran.err
     assert own.run("scan").code == 0
 
 

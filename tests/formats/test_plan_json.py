@@ -9,7 +9,7 @@ from typing import Any
 
 from scanner.finding import Severity
 from scanner.formats.plan_json import render_plan
-from scanner.revocation import Action, Held, Method, Plan
+from scanner.revocation import Action, Held, Method, Mode, Plan, Promise
 from tests.conftest import golden
 from tests.factories import NOW, ago
 
@@ -20,7 +20,10 @@ ACTION = Action(
     project_id="proj_1",
     project="search",
     owner="ada@example.com",
+    owner_email="",
+    owners=(),
     method=Method.EXPIRE,
+    expire_in=timedelta(days=7),
     due_at=ago(days=1),
     announced_at=ago(days=15),
     rule="key-too-old",
@@ -47,8 +50,8 @@ PLAN = Plan(
             method=Method.DELETE,
             rule="key-too-old",
             fingerprint="1" * 32,
-            after=timedelta(days=14),
-            reasons=("it is protected", "nobody was told of the finding yet"),
+            promise=Promise(Mode.PLAN, Method.DELETE, timedelta(days=14), timedelta(days=7), "d"),
+            reasons=("it is protected", "nobody was told yet that it will be revoked"),
         ),
     ),
 )

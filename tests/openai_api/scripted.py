@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
+from wsgiref.handlers import format_date_time
 
 from scanner.openai_api.client import AdminClient
 from scanner.openai_api.pace import Pace
@@ -53,8 +54,9 @@ class Script:
         reply = self._answer(asked)
         is_raw = isinstance(reply.body, bytes)
         content = reply.body if is_raw else json.dumps(reply.body).encode()
-        kind = {} if is_raw else {"content-type": "application/json"}
-        headers = [(k.encode(), v.encode()) for k, v in {**kind, **reply.headers}.items()]
+        told = {"date": format_date_time(time.time())}
+        told |= {} if is_raw else {"content-type": "application/json"}
+        headers = [(k.encode(), v.encode()) for k, v in {**told, **reply.headers}.items()]
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
 

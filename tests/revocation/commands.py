@@ -42,14 +42,20 @@ class Desk:
 
 
 @contextmanager
-def desk(folder: Path, place: str | None = None) -> Iterator[Desk]:
-    """Live through a night eight days ago, on which people are told; then time is real."""
+def desk(folder: Path, place: str | None = None, *, both: bool = False) -> Iterator[Desk]:
+    """Live through three nights on which people are told, the first eight days ago.
+
+    One key is due then, or `both`.
+    """
     place = place or str(folder / "history.db")
     now = datetime.now(UTC).replace(microsecond=0)
     cast = a_cast(start=now - timedelta(days=8))
+    if both:
+        cast.sibling.created_at = cast.old.created_at
     with staged(cast.organization, a_store(place)) as stage:
         stage.moment = now - timedelta(days=8)
-        stage.night(days=0)
+        for days in (0, 4, 2):  # the start, three days before, a day before
+            stage.night(days=days)
         stage.is_real = True
         stage.api.asked.clear()
         (folder / "mine.yaml").write_text(POLICY)

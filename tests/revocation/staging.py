@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from scanner.announce import drafts
-from scanner.announcement import Route, Sink
+from scanner.announcement import Delivery, Route, Sink
 from scanner.enforce import Hands, carry_out, settle
 from scanner.guards import Known
 from scanner.inventory import Inventory
@@ -63,6 +63,11 @@ def a_policy(
     return parse_policy(text + more, "mine.yaml")
 
 
+def named(delivery: Delivery) -> frozenset[str]:
+    """Return all that it tells of: our Slack is patient."""
+    return frozenset(item.fingerprint for item in delivery.draft.announcement.items)
+
+
 class Killed(BaseException):
     """The process ends here, as by a signal that nobody can catch."""
 
@@ -81,6 +86,7 @@ class Unruly:
     unseen: int = 0
     asked: list[str] = field(default_factory=list)
     on_write: Callable[[str, str], None] = lambda _method, _path: None
+    after_write: Callable[[], None] = lambda: None
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -95,6 +101,12 @@ class Unruly:
             return
         self.on_write(scope["method"], scope["path"])
         fault = self.faults.pop(0) if self.faults else ""
+        await self._write(fault, scope, receive, send)
+        self.after_write()
+
+    async def _write(
+        self, fault: str | int, scope: AsgiScope, receive: Receive, send: Send
+    ) -> None:
         if fault in ("after", -500):
             await self.app(scope, receive, _nowhere)
         if fault in ("before", "after"):
@@ -192,9 +204,14 @@ class Stage:
     stopped: str = ""
     told: bool = True
     is_real: bool = False
+    api_ahead: timedelta = timedelta()
+    sleeps_after_note: timedelta = timedelta()
 
     def clock(self) -> datetime:
         return datetime.now(UTC) if self.is_real else self.moment
+
+    def api_clock(self) -> float:
+        return (self.clock() + self.api_ahead).timestamp()
 
     def walk(self, *, everything: bool = False) -> Inventory:
         plan = make_plan(self.policies, everything=everything)
@@ -248,6 +265,8 @@ class Stage:
         plan = scene.result.revocation.plan
         with self.revoker() as revoker:
             hands = self.hands(revoker, self.store.journal(lease))
+            if self.sleeps_after_note:
+                hands = replace(hands, journal=_Sleepy(self, hands.journal))
             if killed_at:
                 hands = Mortal(hands=hands, at=killed_at).made()
             settled = list(settle(hands))
@@ -286,7 +305,26 @@ class Stage:
         remember(result, self.store, lease, b"", drafts(result, [ROUTE], known))
         if self.told:
             for delivery in outbox.pending(ACME):
-                outbox.close(lease, delivery, self.moment, delivered=True)
+                outbox.close(lease, delivery, self.moment, named(delivery))
+
+
+@dataclass
+class _Sleepy:
+    """A journal after whose note of an intent the process sleeps."""
+
+    stage: Stage
+    journal: Journal
+
+    def acts(self) -> tuple[Act, ...]:
+        return self.journal.acts()
+
+    def begin(self, intent: Intent, most: int) -> bool:
+        begun = self.journal.begin(intent, most)
+        self.stage.moment += self.stage.sleeps_after_note
+        return begun
+
+    def end(self, outcome: Outcome) -> None:
+        self.journal.end(outcome)
 
 
 @dataclass(kw_only=True)
@@ -317,7 +355,7 @@ def a_cast(*, start: datetime = START, used: float | None = 30) -> Cast:
 def staged(organization: SandboxOrganization, store: SqlStore) -> Iterator[Stage]:
     """Serve the organization at the stage's own time while the context lasts."""
     stage = Stage(organization=organization, store=store)
-    stage.api = Unruly(app=SandboxApp(organization, clock=lambda: stage.clock().timestamp()))
+    stage.api = Unruly(app=SandboxApp(organization, clock=stage.api_clock))
     with serving(stage.api) as base_url:
         stage.base_url = base_url
         yield stage

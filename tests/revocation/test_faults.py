@@ -40,6 +40,7 @@ def results(stage: Stage) -> list[Result | None]:
         ("before", None, [Result.FAILED, Result.DONE], 1),
         (500, None, [Result.FAILED, Result.DONE], 1),
         (408, None, [Result.FAILED, Result.DONE], 1),
+        (409, None, [Result.FAILED, Result.DONE], 1),
         (404, None, [Result.FAILED, Result.DONE], 1),
         (429, Result.FAILED, [Result.FAILED, Result.DONE], 1),
         (400, Result.REFUSED, [Result.REFUSED], 0),
@@ -86,6 +87,60 @@ def test_a_change_that_arrives_late_is_found(stage: Stage, cast: Cast) -> None:
     assert act.outcome.result is Result.DONE
 
 
+def test_an_expiry_that_somebody_else_set_is_not_taken_for_ours(stage: Stage, cast: Cast) -> None:
+    stage.api.faults = ["before"]
+    stage.night()
+    cast.old.expires_at = int((stage.moment + timedelta(days=30)).timestamp())
+    stage.night()
+    assert results(stage)[0] is Result.FAILED
+
+
+def test_what_was_accepted_and_shows_late_is_done(stage: Stage, cast: Cast) -> None:
+    """The API answers reads from a copy that is behind: for a minute, or for good."""
+    shown = cast.old.expires_at
+    kept: list[int | None] = []
+
+    def stay_behind() -> None:
+        kept.append(cast.old.expires_at)
+        cast.old.expires_at = shown
+
+    stage.api.after_write = stay_behind
+    stage.night()
+    assert results(stage) == [Result.ACCEPTED]
+    cast.old.expires_at = kept[0]
+    stage.night(days=0.01)
+    assert results(stage) == [Result.DONE]
+    assert len(stage.written()) == 1
+
+
+def test_what_was_accepted_and_never_shows_is_not_asked_for_again(stage: Stage, cast: Cast) -> None:
+    def stay_behind() -> None:
+        cast.old.expires_at = None
+
+    stage.api.after_write = stay_behind
+    for _ in range(4):
+        stage.night()
+    assert results(stage) == [Result.UNKNOWN]
+    assert len(stage.written()) == 1
+
+
+def test_who_slept_does_nothing_any_more(stage: Stage) -> None:
+    """A minute and more lie between the note and the change."""
+    stage.sleeps_after_note = timedelta(minutes=2)
+    stage.night()
+    assert results(stage) == [Result.FAILED]
+    assert stage.written() == []
+
+
+@pytest.mark.parametrize("minutes", [-6, 6])
+def test_whose_clock_is_wrong_does_nothing(stage: Stage, minutes: int) -> None:
+    stage.api_ahead = timedelta(minutes=minutes)
+    for _ in range(3):
+        assert stage.written() == []
+        stage.night()
+    assert results(stage) == []
+
+
 def test_what_cannot_be_looked_at_for_a_week_is_unknown_for_good(stage: Stage, cast: Cast) -> None:
     stage.api.faults = ["before"]
     stage.night()
@@ -97,14 +152,16 @@ def test_what_cannot_be_looked_at_for_a_week_is_unknown_for_good(stage: Stage, c
 
 
 def test_a_restriction_without_an_answer_is_found_in_the_audit_log(stage: Stage) -> None:
-    stage.policies = (a_policy(method="restrict"),)
+    stage.policies = (a_policy(method="restrict", after="1d"),)
+    stage.night()  # people are told anew: it is another promise
     stage.api.faults = ["after"]
     stage.night()
     assert results(stage) == [Result.DONE]
 
 
 def test_a_restriction_of_which_nothing_tells_is_not_asked_for_again(stage: Stage) -> None:
-    stage.policies = (a_policy(method="restrict"),)
+    stage.policies = (a_policy(method="restrict", after="1d"),)
+    stage.night()
     stage.api.faults = ["before"]
     for _ in range(4):
         stage.night()

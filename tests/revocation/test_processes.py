@@ -106,8 +106,8 @@ def test_killed_at_any_moment_and_run_again_it_converges(tmp_path: Path, moment:
         while (ran := own.run("scan")).code == 3 and "Another scan" in ran.err:
             pass  # the dead one's lease runs out within a second
         assert len(stage.written()) <= 1
-        for _ in range(2):
-            assert later(own.env, tmp_path).code in (0, 5)
+        assert later(own.env, tmp_path).code in (0, 5)  # its clock is wrong: it only looks
+        assert own.run("scan").code in (0, 5)
         assert stage.written() == [("POST", own.cast.old.id)]
         known = results(stage)
         assert known[-1] is Result.DONE

@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from scanner.announcement import Draft, Part, PartState, Sink, Topic
+from scanner.announcement import Delivery, Draft, Part, PartState, Sink, Topic
 from scanner.errors import StoreError
 from scanner.lifecycle import Standing, State
 from scanner.ports import Lease
+from scanner.revocation import Method, Mode, Promise
 from scanner.store.history import SqlStore
 from tests.alerts.random_announcements import random_announcement
 from tests.factories import NOW
@@ -17,6 +18,14 @@ from tests.store.making import ACME, a_case, a_history, a_store
 TOMORROW = NOW + timedelta(days=1)
 SENDING = Part(state=PartState.SENDING, at=NOW)
 SENT = Part(state=PartState.SENT, at=NOW, receipt={"channel": "C1", "ts": "1.2"})
+
+
+PROMISE = Promise(Mode.ENFORCE, Method.DELETE, timedelta(days=7), timedelta(days=7), "d")
+
+
+def named(delivery: Delivery) -> frozenset[str]:
+    """Return all that it tells of."""
+    return frozenset(item.fingerprint for item in delivery.draft.announcement.items)
 
 
 def a_draft(seed: int = 3, route: str = "security") -> Draft:
@@ -59,7 +68,7 @@ def test_parts_are_kept_and_what_is_done_is_pending_no_more(place: str) -> None:
         outbox.note(lease, delivery.id, "message", SENT)
         (begun,) = outbox.pending(ACME)
         assert begun.parts == {"message": SENT, "thread-1": SENDING}
-        outbox.close(lease, delivery, NOW, delivered=True)
+        outbox.close(lease, delivery, NOW, named(delivery))
     assert outbox.pending(ACME) == ()
     (done,) = outbox.delivered(ACME, "security", "#security", NOW)
     assert done.parts["message"].receipt == {"channel": "C1", "ts": "1.2"}
@@ -76,7 +85,7 @@ def test_who_lost_the_lock_can_note_nothing(place: str) -> None:
         with pytest.raises(StoreError, match="took over"):
             store.outbox.note(lease, delivery.id, "message", SENDING)
         with pytest.raises(StoreError, match="took over"):
-            store.outbox.close(lease, delivery, NOW, delivered=True)
+            store.outbox.close(lease, delivery, NOW, named(delivery))
     assert [one.parts for one in store.outbox.pending(ACME)] == [{}]
 
 
@@ -86,7 +95,7 @@ def test_what_was_told_is_forgotten_with_its_scan_and_what_waits_is_not(place: s
         record(store, lease, a_draft())
         store.prune(ACME, NOW + timedelta(days=4000))
         (delivery,) = store.outbox.pending(ACME)
-        store.outbox.close(lease, delivery, NOW, delivered=True)
+        store.outbox.close(lease, delivery, NOW, named(delivery))
     assert store.outbox.routes(ACME) == {"security"}
     store.prune(ACME, NOW + timedelta(days=4000))
     assert store.outbox.routes(ACME) == frozenset()
@@ -97,15 +106,18 @@ def test_announced_is_when_it_was_first_told_since_it_was_last_found_anew(place:
     store, outbox = a_store(place), a_store(place).outbox
     found = next(a_draft(seed) for seed in range(99) if a_draft(seed).announcement.items)
     item = found.announcement.items[0]._replace(
-        topic=Topic.NEW, since=NOW, revocation="will be deleted"
+        topic=Topic.NEW, since=NOW, revocation="will be deleted", promise=PROMISE
     )
+    anew = item._replace(topic=Topic.REOPENED, since=NOW + timedelta(hours=40))
     nights = [
+        (item._replace(revocation="", promise=None), 0),
         (item, 1),
         (item, 2),
-        (item._replace(topic=Topic.REMINDER), 20),
-        (item._replace(topic=Topic.ESCALATED), 30),
-        (item._replace(topic=Topic.REOPENED, since=NOW + timedelta(hours=40)), 41),
-        (item._replace(topic=Topic.RESOLVED, since=NOW + timedelta(hours=40)), 50),
+        (item._replace(topic=Topic.REMINDER, promise=None), 20),
+        (item._replace(topic=Topic.ESCALATED, promise=None), 30),
+        (anew, 41),
+        (anew._replace(topic=Topic.RESOLVED, revocation="", promise=None), 50),
+        (anew._replace(promise=PROMISE._replace(mode=Mode.PLAN)), 60),
     ]
     told = []
     for number, (one, at) in enumerate(nights):
@@ -115,9 +127,11 @@ def test_announced_is_when_it_was_first_told_since_it_was_last_found_anew(place:
         with store.hold(ACME) as lease:
             store.record(lease, history, b"seen", [draft])
             (delivery,) = outbox.pending(ACME)
-            outbox.close(lease, delivery, NOW + timedelta(hours=at), delivered=True)
-        told.append((outbox.announced(ACME)[item.fingerprint] - NOW) / timedelta(hours=1))
-    assert told == [1, 1, 1, 1, 41, 41]
+            outbox.close(lease, delivery, NOW + timedelta(hours=at), named(delivery))
+        known = outbox.announced(ACME).get(item.fingerprint)
+        hours = ((at - NOW) / timedelta(hours=1) for at in known[:2]) if known else ()
+        told.append(tuple(hours))
+    assert told == [(), (1, 1), (1, 2), (1, 20), (1, 30), (41, 41), (41, 41), (60, 60)]
     assert outbox.announced("Other") == {}
 
 
@@ -126,6 +140,6 @@ def test_what_is_given_up_is_not_announced(place: str) -> None:
     with store.hold(ACME) as lease:
         record(store, lease, a_draft())
         (delivery,) = store.outbox.pending(ACME)
-        store.outbox.close(lease, delivery, NOW, delivered=False)
+        store.outbox.close(lease, delivery, NOW, None)
     assert store.outbox.announced(ACME) == {}
     assert store.outbox.pending(ACME) == ()

@@ -1,4 +1,8 @@
-"""The journal of revocations; the tables that it takes the place of were never written."""
+"""The journal of revocations, and what people were told is to become of keys.
+
+The tables that the journal takes the place of were never written; what was announced until now
+promised nothing.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -26,3 +30,6 @@ def upgrade() -> None:
         sa.Column("number", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("organization"),
     )
+    last_told_at = sa.Column("last_told_at", sa.DateTime(timezone=True), nullable=True)
+    op.add_column("announcements", last_told_at)
+    op.add_column("announcements", sa.Column("promise", sa.JSON, nullable=True))

@@ -1,0 +1,97 @@
+"""One key judged once more: as it is now, by the clock of now, and by its owner of now."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from scanner.guards import Known
+from scanner.inventory import Key, OwnerKind, ProjectAccess, ServiceAccount, Unknown
+from scanner.policy.model import Policy
+from scanner.ports import Look
+from scanner.recheck import judged_again
+from scanner.remedy import Scene, make_plan_of_revocation
+from scanner.revocation import Action, Method
+from tests.factories import NOW, a_user, ago, an_owner
+from tests.test_remedy import TOLD, WIDE, a_policy, old, promised, scanned, seen
+
+
+def a_scene(key: Key, policy: Policy, **more: Any) -> Scene:
+    inventory = seen(key, **more)
+    result = scanned(inventory, [policy])
+    told = {f.fingerprint: promised(f, [policy], WIDE, TOLD, ago(days=1)) for f in result.findings}
+    return Scene(
+        result=result,
+        inventory=inventory,
+        policies=[policy],
+        bounds=WIDE,
+        known=Known(announced=told),
+    )
+
+
+def due(scene: Scene) -> Action:
+    (action,) = make_plan_of_revocation(scene).due
+    return action
+
+
+def test_what_is_as_it_was_is_done() -> None:
+    scene = a_scene(old(), a_policy())
+    again = judged_again(scene, due(scene), Look(key=old()), NOW + timedelta(hours=1))
+    assert isinstance(again, Action)
+    assert (again.key_id, again.method) == ("key_1", Method.EXPIRE)
+
+
+@pytest.mark.parametrize(
+    ("look", "says"),
+    [
+        (Look(key=None), "it exists no more"),
+        (Look(key=old(last_used_at=NOW)), "it was used within 1d"),
+        (Look(key=old(last_used_at=Unknown(reason="no"))), "its last use is unknown: no"),
+        (Look(key=old(created_at=ago(days=80))), "violates no rule any more"),
+    ],
+)
+def test_what_is_otherwise_now_is_let_be(look: Look, says: str) -> None:
+    scene = a_scene(old(), a_policy())
+    again = judged_again(scene, due(scene), look, NOW + timedelta(minutes=1))
+    assert isinstance(again, str)
+    assert says in again
+
+
+def test_the_clock_is_that_of_now() -> None:
+    """When it was scanned it had an hour more to live than an expiry would give it."""
+    key = old(expires_at=NOW + WIDE.expire_in + timedelta(hours=1))
+    scene = a_scene(key, a_policy())
+    action = due(scene)
+    assert isinstance(judged_again(scene, action, Look(key=key), NOW), Action)
+    late = judged_again(scene, action, Look(key=key), NOW + timedelta(hours=2))
+    assert late == "it expires by itself on 2026-07-08"
+
+
+def test_the_owner_is_that_of_now() -> None:
+    """The listing of users had lost them; asked for by id, they are there."""
+    key = old(project_access=ProjectAccess.INACTIVE)
+    scene = a_scene(key, a_policy("{ owner.state: left_org }"), users=(a_user(id="other"),))
+    action = due(scene)
+    assert isinstance(judged_again(scene, action, Look(key=key), NOW), Action)
+    there = Look(key=key, owner=a_user(id="user-1"))
+    assert judged_again(scene, action, there, NOW) == (
+        "it violates no rule any more that asks for a revocation"
+    )
+
+
+def test_a_service_account_that_is_there_again_keeps_its_key() -> None:
+    robot = an_owner(kind=OwnerKind.SERVICE_ACCOUNT, id="svc_1", email=None)
+    key = old(owner=robot, project_access=ProjectAccess.INACTIVE)
+    scene = a_scene(key, a_policy("{ owner.state: service_account_missing }"))
+    action = due(scene)
+    assert isinstance(judged_again(scene, action, Look(key=key), NOW), Action)
+    there = Look(key=key, owner=ServiceAccount(id="svc_1", project_id="proj_1"))
+    assert isinstance(judged_again(scene, action, there, NOW), str)
+
+
+@pytest.mark.parametrize("changed", [{"method": Method.DELETE}, {"rule": "another"}])
+def test_another_way_or_another_rule_was_not_planned(changed: dict[str, Any]) -> None:
+    scene = a_scene(old(), a_policy())
+    action = due(scene)._replace(**changed)
+    again = judged_again(scene, action, Look(key=old()), NOW)
+    assert again == "what is due now is to expire it, for old: plan anew"
