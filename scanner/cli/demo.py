@@ -39,19 +39,19 @@ _HISTORY: Final = "demo-history.db"
 _FILES: Final = ("report.html", "report.json", _HISTORY, "demo-policy.yaml")
 _POLICY: Final = """\
 policy: demo
-description: The baseline, with a few keys to be revoked five days after people were told.
+description: The baseline, with a few keys to be revoked thirteen days after people were told.
 extends: [baseline]
 rules:
   - id: key-never-used
-    respond: { revoke: expire, after: 5d }
+    respond: { revoke: expire, after: 13d }
   - id: key-unused
-    respond: { revoke: expire, after: 5d }
+    respond: { revoke: expire, after: 13d }
   - id: owner-disabled
-    respond: { revoke: expire, after: 5d }
+    respond: { revoke: expire, after: 13d }
   - id: owner-left-org
-    respond: { revoke: expire, after: 5d }
+    respond: { revoke: expire, after: 13d }
 """
-_BOUNDS: Final = Bounds(mode=Mode.PLAN, max_percent=10)
+_BOUNDS: Final = Bounds(max_percent=10)
 
 
 def demo(
@@ -76,7 +76,7 @@ def demo(
     store = open_store(StoreSettings(place=Secret(str(history))))
     say("A made-up organization is served on this machine; nothing leaves it.")
     say("")
-    code = ExitCode.DONE
+    code, mode = ExitCode.DONE, Mode.ENFORCE if enforce else Mode.PLAN
     for number, (moment, settings) in enumerate(demo_nights(_NIGHTS), start=1):
         source = _at(moment, settings, policies)
         with store.hold(_ORGANIZATION) as lease:
@@ -85,7 +85,7 @@ def demo(
                 organization=_ORGANIZATION,
                 lease=lease,
                 alerts=_ALERTS,
-                bounds=_BOUNDS,
+                bounds=replace(_BOUNDS, mode=mode),
                 settings=settings,
                 own_key=settings.admin_key,
             )
@@ -94,8 +94,7 @@ def demo(
                 _hear(memory, lease, moment)
                 _print_night(result)
             else:
-                mode = Mode.ENFORCE if enforce else Mode.PLAN
-                memory = replace(memory, bounds=replace(_BOUNDS, mode=mode), alerts=Alerts())
+                memory = replace(memory, alerts=Alerts())
                 out.print("")
                 outputs = (("html", html), ("json", json))
                 result, failures = scan_and_report(source, policies, outputs, memory=memory)
