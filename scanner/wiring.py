@@ -36,28 +36,26 @@ def now() -> datetime:
 
 async def collect_inventory(settings: Settings, plan: Plan, progress: Progress) -> Inventory:
     """Walk the organization that `settings` leads to; raises as a Collector does."""
-    pace = Pace(settings.concurrency, deadline=settings.deadline)
-    client = AdminClient(
-        settings.admin_key,
-        base_url=settings.base_url,
-        pace=pace,
-        asks_again=progress.asks_again,
-    )
-    async with client:
+    async with _admin_client(settings, progress) as client:
         return await ApiCollector(client, plan, progress).collect()
 
 
 async def name_organization(settings: Settings, progress: Progress) -> str | None:
     """Ask whose the admin key is; None if the API does not say, ApiError if it does not answer."""
-    client = AdminClient(
+    async with _admin_client(settings, progress) as client:
+        answer = await client.get("/organization/projects", {"limit": 1}, len)
+    return answer.organization or None
+
+
+def _admin_client(settings: Settings, progress: Progress) -> AdminClient:
+    """Make a client with a pace of its own: no organization waits for another's limits."""
+    return AdminClient(
         settings.admin_key,
         base_url=settings.base_url,
         pace=Pace(settings.concurrency, deadline=settings.deadline),
         asks_again=progress.asks_again,
+        network=settings.network,
     )
-    async with client:
-        answer = await client.get("/organization/projects", {"limit": 1}, len)
-    return answer.organization or None
 
 
 def open_store(settings: StoreSettings, *, must_exist: bool = False) -> "SqlStore":

@@ -27,9 +27,13 @@ from scanner.announcement import (
     Sink,
 )
 from scanner.cli.console import ExitCode, inert, out, say, show_error, tell
-from scanner.cli.memory import OrganizationOption, StoreOption
-from scanner.cli.report import PoliciesOption, ScanOption, recorded
-from scanner.cli.telling import ConfigOption
+from scanner.cli.options import (
+    ConfigOption,
+    OrganizationOption,
+    PoliciesOption,
+    StoreOption,
+)
+from scanner.cli.report import ScanOption, recorded
 from scanner.errors import KeyVigilError, UsageError
 from scanner.finding import Severity
 from scanner.ports import AlertSink

@@ -2,9 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
-
-import typer
 
 from scanner.cli.console import say
 from scanner.cli.run import Memory
@@ -14,24 +11,6 @@ from scanner.cli.watching import watching
 from scanner.errors import UsageError
 from scanner.settings import Settings, StoreSettings
 from scanner.wiring import name_organization, open_store
-
-StoreOption = Annotated[
-    str | None,
-    typer.Option(
-        envvar="KEYVIGIL_STORE",
-        metavar="FILE|URL|none",
-        help="Where the history is kept: a SQLite file, or postgresql://... Default: your state"
-        " folder.",
-    ),
-]
-OrganizationOption = Annotated[
-    str | None,
-    typer.Option(
-        envvar="KEYVIGIL_ORGANIZATION",
-        metavar="NAME",
-        help="The name that the history is kept under. Default: as the API calls it.",
-    ),
-]
 
 
 @contextmanager

@@ -8,8 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scanner.cli.console import out, say
-from scanner.cli.memory import OrganizationOption, StoreOption
-from scanner.cli.outputs import OUTPUT_HELP, RedactOption, read_outputs
+from scanner.cli.options import (
+    ConfigOption,
+    OrganizationOption,
+    PoliciesOption,
+    RedactOption,
+    StoreOption,
+)
+from scanner.cli.outputs import read_outputs
 from scanner.cli.run import conclude, stored, write_reports
 from scanner.cli.summary import print_summary
 from scanner.errors import KeyVigilError, UsageError
@@ -23,6 +29,7 @@ from scanner.redaction import without_addresses
 from scanner.result import ScanResult
 from scanner.scan import compared, scan
 from scanner.settings import read_store_settings
+from scanner.settings_table import OUTPUTS
 from scanner.wiring import open_store
 
 if TYPE_CHECKING:
@@ -32,17 +39,8 @@ ScanOption = Annotated[
     str,
     typer.Option("--from", metavar="SCAN", help="Its id, or how it begins; latest, previous."),
 ]
-PoliciesOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        envvar="KEYVIGIL_POLICY",
-        metavar="NAME|FILE",
-        help="The policies that the scan was judged by; needed if one of them is a file.",
-    ),
-]
-
 _Outputs = Annotated[  # not from the environment: that names where tonight's reports go
-    list[str] | None, typer.Option(metavar="FORMAT=PATH", help=OUTPUT_HELP)
+    list[str] | None, typer.Option(metavar="FORMAT=PATH", help=OUTPUTS.help)
 ]
 
 
@@ -53,12 +51,13 @@ def report(
     store: StoreOption = None,
     organization: OrganizationOption = None,
     redact_emails: RedactOption = False,
+    _config: ConfigOption = None,
 ) -> None:
     """Render a recorded scan again, with its history as it was on that night.
 
     Asks nobody and records nothing. Exits 3 if the scan was incomplete, as it did itself.
     """
-    outputs = read_outputs(output or [], None)
+    outputs = read_outputs(output or [], None, organization)
     result = recorded(from_, policy, store, organization).result
     shown = without_addresses(result) if redact_emails else result
     failures = write_reports(shown, outputs)

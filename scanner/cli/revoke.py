@@ -9,9 +9,13 @@ import typer
 from rich.text import Text
 
 from scanner.cli.console import counted, inert, out, say, tell
-from scanner.cli.memory import OrganizationOption, StoreOption
-from scanner.cli.report import PoliciesOption, Recorded, ScanOption, recorded
-from scanner.cli.telling import ConfigOption
+from scanner.cli.options import (
+    ConfigOption,
+    OrganizationOption,
+    PoliciesOption,
+    StoreOption,
+)
+from scanner.cli.report import Recorded, ScanOption, recorded
 from scanner.formats.files import check_writable, write_whole
 from scanner.formats.plan_json import render_plan
 from scanner.guards import Known

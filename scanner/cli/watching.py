@@ -1,6 +1,6 @@
 """How far a walk has come, on the terminal of whoever waits for it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.progress import (
@@ -13,6 +13,7 @@ from rich.progress import (
 )
 
 from scanner.cli.console import err, say
+from scanner.display import visible
 from scanner.errors import ApiError
 
 
@@ -39,12 +40,22 @@ class Watcher:
 @contextmanager
 def watching(*, is_verbose: bool) -> Iterator[Watcher]:
     """Show how far the walk has come, the bar on a terminal's stderr only."""
+    with watching_each(["Projects"], is_verbose=is_verbose) as (watcher,):
+        yield watcher
+
+
+@contextmanager
+def watching_each(names: Sequence[str], *, is_verbose: bool) -> Iterator[Sequence[Watcher]]:
+    """Show the same of several walks at once, each under its name."""
     columns = (
         SpinnerColumn(),
-        TextColumn("Projects"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[keys]:,} keys"),
     )
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
-        yield Watcher(bar, bar.add_task("", total=None, keys=0), is_verbose=is_verbose)
+        yield [
+            Watcher(bar, bar.add_task(visible(name), total=None, keys=0), is_verbose=is_verbose)
+            for name in names
+        ]
