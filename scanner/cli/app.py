@@ -9,9 +9,10 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from scanner.cli import alerts, history, policies, revoke, sandbox
+from scanner.cli import alerts, config, history, policies, revoke, sandbox
 from scanner.cli.console import ExitCode, close_quietly, out, say, show_error
 from scanner.cli.demo import demo
+from scanner.cli.init import init
 from scanner.cli.report import report
 from scanner.cli.scan import scan
 from scanner.errors import KeyVigilError, OutputError
@@ -28,7 +29,9 @@ app = typer.Typer(
 app.command()(scan)
 app.command()(report)
 app.command()(demo)
+app.command()(init)
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(config.app, name="config")
 app.add_typer(history.app, name="history")
 app.command()(history.diff)
 app.add_typer(policies.app, name="policies")
