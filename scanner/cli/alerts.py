@@ -68,7 +68,7 @@ def preview(
     routes = _chosen(settings.routes, route) or _DEFAULT
     if not settings.routes:
         say("No route is set: this is what a channel in Slack would be told.")
-    result = recorded(from_, policy, store, organization).result
+    result = recorded(from_, policy, store, organization, config).result
     told = [pair for one in routes for pair in _told(result, one)]
     if as_json:
         sent = [

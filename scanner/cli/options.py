@@ -20,6 +20,8 @@ from scanner.settings_file import FileSettings, find_settings_file, read_setting
 from scanner.settings_table import ORGANIZATION, POLICIES, REDACT, SETTINGS, STORE
 
 _FILE: Final = "keyvigil.settings"
+_TAKES: Final = "keyvigil_settings"
+"""Where a command says which settings it takes: the others' options are never the file's."""
 _PANELS: Final = {"store": "History", "http": "Connection"}
 
 
@@ -41,7 +43,8 @@ def _load(context: typer.Context, named: Path | None) -> Path | None:
     path = find_settings_file(os.environ, named)
     file = read_settings_file(path) if path else FileSettings()
     context.meta[_FILE] = file
-    by_variable = {setting.variable: setting for setting in SETTINGS}
+    takes = getattr(context.command.callback, _TAKES, (STORE, ORGANIZATION, REDACT))
+    by_variable = {setting.variable: setting for setting in takes}
     context.default_map = {}
     for parameter in context.command.params:
         setting = by_variable.get(str(getattr(parameter, "envvar", "")))
@@ -93,6 +96,7 @@ def taking(*settings: Setting[Any]) -> Callable[[Callable[..., None]], Callable[
             command(**{name: given[name] for name in own.parameters})
 
         parameters = [*own.parameters.values(), *more, config]
+        setattr(only_its_own, _TAKES, settings)
         only_its_own.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
         return only_its_own
 

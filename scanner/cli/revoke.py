@@ -52,7 +52,7 @@ def plan(
     if output is not None:
         check_writable(output)
     bounds = read_bounds(os.environ, config)
-    night = recorded(from_, policy, store, organization)
+    night = recorded(from_, policy, store, organization, config)
     made = make_plan_of_revocation(
         night.result, night.inventory, night.policies, bounds, _known(night)
     )

@@ -66,7 +66,7 @@ def refused(response: httpx2.Response, endpoint: str, key: Secret) -> ApiError:
         case HTTPStatus.FORBIDDEN if said:
             kind, hint = ApiForbidden, "Ask an organization owner for an admin key that may read."
         case HTTPStatus.NOT_FOUND if said:
-            kind, hint = ApiNotFound, "Check OPENAI_BASE_URL: it ends in /v1 at OpenAI."
+            kind, hint = ApiNotFound, "Check http.base_url, OPENAI_BASE_URL: it ends in /v1."
         case HTTPStatus.TOO_MANY_REQUESTS:
             hint = "Scan at a quieter time or lower --concurrency."
         case _ if not said:
@@ -96,7 +96,7 @@ def unreachable(error: Exception, endpoint: str, base_url: str) -> ApiUnreachabl
     return ApiUnreachable(
         f"{base_url} cannot be reached: {visible(why)}",
         endpoint=endpoint,
-        help="Check OPENAI_BASE_URL, the network and the proxy settings (HTTPS_PROXY, NO_PROXY).",
+        help="Check the network, OPENAI_BASE_URL, HTTPS_PROXY, NO_PROXY, and http in the settings.",
     )
 
 

@@ -21,6 +21,11 @@ from tests.cli.running import Ran, keyvigil
 
 pytestmark = pytest.mark.slow
 ENV = {"OPENAI_BASE_URL": "", "KEYVIGIL_STORE": "", "A_KEY": SANDBOX_KEY, "B_KEY": SANDBOX_KEY}
+OWN = """\
+policy: mine
+rules:
+  - { id: old, title: T, severity: low, violated_when: { age: { over: 1d } }, why: W, fix: F }
+"""
 
 
 @dataclass(kw_only=True)
@@ -202,6 +207,26 @@ def test_a_flag_and_the_environment_beat_what_an_organization_has_of_its_own(
     for ran in (flag, environment):
         assert ran.code == 0, ran.err
         assert ran.out.count("policy soc2") == 2
+
+
+def test_a_report_is_judged_by_the_policies_of_its_own_organization(tmp_path: Path) -> None:
+    """`policies` above are those of others; the file is found by the policy's name."""
+    (tmp_path / "own.yaml").write_text(OWN)
+    with two() as (url_a, _, _asked):
+        text = (
+            "policies: [soc2]\nstore: { place: history.db }\norganizations:\n"
+            f"- {{ name: Acme, key_env: A_KEY, base_url: '{url_a}', policies: [own.yaml] }}\n"
+            f"- {{ name: b, key_env: A_KEY, base_url: '{url_a}' }}\n"
+        )
+        ran = scan(tmp_path, text)
+    assert ran.code == 0, ran.err
+    policies = [
+        keyvigil("report", "--organization", name, cwd=tmp_path, env=ENV).out.splitlines()[0]
+        for name in ("Acme", "b")
+    ]
+    assert ["policy mine," in policies[0], "policy soc2," in policies[1]] == [True, True]
+    planned = keyvigil("revoke", "plan", "--organization", "Acme", cwd=tmp_path, env=ENV)
+    assert planned.code == 0, planned.err
 
 
 def test_only_needs_organizations_to_choose_from(tmp_path: Path) -> None:
