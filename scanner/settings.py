@@ -74,9 +74,8 @@ def read_settings(
 ) -> Settings:
     """Fetch the admin key, from OPENAI_ADMIN_KEY unless `key` says where it is.
 
-    Raise CredentialError or UsageError on what cannot work, and on a misspelt KEYVIGIL_ name.
+    Raise CredentialError if it is not there, or cannot be one.
     """
-    refuse_misspelt(environment)
     minutes = chosen[DEADLINE]
     return Settings(
         admin_key=_fetched(key, environment) if key else _own_key(environment),

@@ -19,7 +19,6 @@ from scanner.organizations_file import OWN, Organization
 from scanner.policy_files import load_policies, read_policies
 from scanner.references import Reference
 from scanner.setting import Chosen, Setting, spelled
-from scanner.settings import refuse_misspelt
 from scanner.settings_file import (
     DEFAULT_FILE,
     FileSettings,
@@ -57,7 +56,6 @@ def show(
 
     Takes every option that is a setting. Of secrets it tells whether they are set.
     """
-    refuse_misspelt(os.environ)
     settings, file = chosen(context), file_settings(context)
     rows = [
         *(_row(settings, one) for one in SETTINGS),

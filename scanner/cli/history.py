@@ -26,7 +26,7 @@ from scanner.formats.history_rows import night_row
 from scanner.lifecycle import Case, Night, Turn
 from scanner.setting import Chosen
 from scanner.settings import StoreSettings, read_store_settings, store_settings
-from scanner.settings_table import HISTORY, ORGANIZATION
+from scanner.settings_table import KEEP, KEEP_SNAPSHOTS, ORGANIZATION, STORE
 from scanner.wiring import now, open_store
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.callback()
-@taking(*HISTORY, ORGANIZATION)
+@taking(STORE, KEEP, KEEP_SNAPSHOTS, ORGANIZATION)
 def history(
     context: typer.Context,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many.")] = _SHOWN,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, repeat
 
+import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -82,7 +83,9 @@ def _scan_together(jobs: Sequence[Job], *, is_dry: bool, is_verbose: bool) -> It
         for job in jobs:
             try:
                 begun.append(_begin(job, held, is_dry=is_dry))
-            except KeyVigilError as error:
+            except typer.Exit:  # told to stop
+                raise
+            except Exception as error:  # noqa: BLE001 - one among several: the others go on
                 yield _failed(job, error)
         names = [one.ready.job.name or "" for one in begun]
         with watching_each(names, is_verbose=is_verbose) as watchers:
@@ -111,7 +114,7 @@ async def _walk(ready: Ready, watcher: Watcher) -> _Walked | Exception:
     began = now()
     try:
         inventory = await collect_inventory(ready.settings, ready.plan, watcher)
-    except Exception as error:  # noqa: BLE001 - one among several: what failed is told, the rest goes on
+    except Exception as error:  # noqa: BLE001 - likewise
         return error
     return _Walked(inventory=inventory, began=began, ended=now())
 
@@ -122,6 +125,8 @@ def _report(one: _Begun, walked: _Walked) -> _Outcome:
     _print_heading(job, err if uses_stdout else out)
     try:
         result, failures = one.ready.report(walked.as_source(), one.memory)
+    except typer.Exit:
+        raise
     except Exception as error:  # noqa: BLE001 - likewise
         return _failed(job, error, has_heading=True)
     code = conclude(result, failures, job.chosen[FAIL_ON])

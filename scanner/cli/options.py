@@ -16,6 +16,7 @@ import typer
 from scanner.errors import UsageError
 from scanner.kinds import UnfitError
 from scanner.setting import Chosen, Setting
+from scanner.settings import refuse_misspelt
 from scanner.settings_file import FileSettings, find_settings_file, read_settings_file
 from scanner.settings_table import ORGANIZATION, POLICIES, REDACT, SETTINGS, STORE
 
@@ -39,7 +40,11 @@ def option(setting: Setting[Any], *, also: str = "") -> Any:  # noqa: ANN401 - a
 
 
 def _load(context: typer.Context, named: Path | None) -> Path | None:
-    """Read the file, and let it say what the command's options are by default."""
+    """Read the file, and let it say what the command's options are by default.
+
+    Raise UsageError for a misspelt name of ours in the environment.
+    """
+    refuse_misspelt(os.environ)
     path = find_settings_file(os.environ, named)
     file = read_settings_file(path) if path else FileSettings()
     context.meta[_FILE] = file

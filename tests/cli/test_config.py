@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from scanner.cli.app import app
-from scanner.errors import UsageError
+from scanner.errors import SettingsError, UsageError
 from scanner.setting import Setting
 from scanner.settings_table import SETTINGS, VARIABLES
 
@@ -120,6 +120,37 @@ def test_what_cannot_be_is_refused_by_the_name_that_said_it(
     monkeypatch.setenv(setting.variable, bad)
     with pytest.raises(UsageError, match=f"^{setting.variable} "):
         show()
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["history", "history prune", "report", "diff a b", "alerts preview", "revoke plan", "scan"],
+)
+def test_every_command_that_takes_an_option_gets_it_the_same_way(
+    command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = command.split()
+    group, rest = (words[:1], words[1:]) if words[-1] == "prune" else (words, [])
+    if command == "scan":
+        rest = ["--from", "latest"]
+
+    def looked_for(*given: str) -> str:
+        with pytest.raises(UsageError, match="There is no history in ") as caught:
+            run(*group, *given, *rest)
+        return Path(str(caught.value).split()[-1].rstrip(".")).name
+
+    Path("keyvigil.yaml").write_text("store: { place: file.db }\n")
+    assert looked_for() == "file.db"
+    monkeypatch.setenv("KEYVIGIL_STORE", "variable.db")
+    assert looked_for() == "variable.db"
+    assert looked_for("--store", "flag.db") == "flag.db"
+    Path("keyvigil.yaml").write_text("store: { palce: file.db }\n")
+    with pytest.raises(SettingsError, match="unknown key 'palce'"):
+        run(*words)
+    Path("keyvigil.yaml").unlink()
+    monkeypatch.setenv("KEYVIGIL_STOER", "x")
+    with pytest.raises(UsageError, match="KEYVIGIL_STOER, which is no setting"):
+        run(*words)
 
 
 def test_secrets_are_shown_as_set_and_never_themselves(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import signal
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,12 +14,16 @@ from typing import Any
 
 import pytest
 
+from scanner.cli.console import ExitCode
+from scanner.cli.job import Job, Ready
+from scanner.cli.many import scan_each
 from scanner.sandbox.app import SANDBOX_KEY, SandboxApp
 from scanner.sandbox.faults import EVERYWHERE, Faults, FaultyApp
 from scanner.sandbox.seeded import seeded_organization
 from scanner.sandbox.server import serving
+from scanner.setting import Chosen
 from scanner.wiring import now
-from tests.cli.running import Ran, keyvigil
+from tests.cli.running import COMMAND, Ran, environment, keyvigil
 
 pytestmark = pytest.mark.slow
 ENV = {"OPENAI_BASE_URL": "", "KEYVIGIL_STORE": "", "A_KEY": SANDBOX_KEY, "B_KEY": SANDBOX_KEY}
@@ -247,3 +253,46 @@ def test_a_single_organization_is_scanned_as_ever_and_its_history_is_found(tmp_p
     report = keyvigil("report", "--output", "json={organization}.json", cwd=tmp_path, env=ENV)
     assert report.code == 0, report.err
     assert (tmp_path / "Acme.json").exists()
+
+
+def test_told_to_stop_all_stop_and_their_locks_are_free(tmp_path: Path) -> None:
+    asked = threading.Barrier(3, timeout=30)
+    stopped = threading.Event()
+
+    def first() -> None:
+        asked.wait()
+        stopped.wait(30)
+
+    with two(first) as (url_a, url_b, _):
+        (tmp_path / "keyvigil.yaml").write_text(settings(url_a, url_b, 2))
+        process = subprocess.Popen(  # noqa: S603 - our own command
+            [*COMMAND, "scan"],
+            cwd=tmp_path,
+            env=environment(ENV),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        asked.wait()
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=60)
+        stopped.set()
+        assert (process.returncode, out) == (143, "")
+        assert err == "Stopped: the scan was not finished.\n"
+        assert not (tmp_path / "out").exists()
+        ran = keyvigil("scan", cwd=tmp_path, env=ENV)
+    assert ran.code == 0, ran.err
+
+
+def test_a_bug_stops_its_organization_only(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def bug(job: Job) -> Ready:
+        raise ZeroDivisionError(job.name)
+
+    monkeypatch.setattr("scanner.cli.many.prepared", bug)
+    jobs = [Job(chosen=Chosen(), name="a"), Job(chosen=Chosen(), name="b")]
+    assert scan_each(jobs, is_dry=True, is_verbose=False) is ExitCode.INCOMPLETE
+    told = capsys.readouterr()
+    assert told.err.count("KeyVigil itself failed: ZeroDivisionError") == 2
+    assert told.out.count("not scanned") == 2
