@@ -19,7 +19,7 @@ Schema = dict[str, Any]
 
 _TEXT: Final[Schema] = {"type": "string", "pattern": "\\S"}
 _USE_HTTPS: Final = "Use https, as in https://api.openai.com/v1; plain http is for loopback only."
-_ANYWHERE: Final = ("~", "env:", "file:")
+_ELSEWHERE: Final = ("env:", "file:")
 
 
 class UnfitError(ValueError):
@@ -87,7 +87,7 @@ def policies() -> Kind[tuple[str, ...]]:
 
     def beside(text: str, folder: Path) -> str:
         is_file = text.endswith((".yaml", ".yml")) or "/" in text
-        return _joined(text, folder) if is_file else text
+        return beside_file(text, folder) if is_file else text
 
     return many(Kind(read=_filled, word="NAME|FILE", schema=_TEXT, beside=beside))
 
@@ -106,7 +106,7 @@ def outputs() -> Kind[tuple[str, ...]]:
 
     def beside(text: str, folder: Path) -> str:
         name, _, place = text.partition("=")
-        return text if place == "-" else f"{name}={_joined(place, folder)}"
+        return text if place == "-" else f"{name}={beside_file(place, folder)}"
 
     return Kind(
         read=read,
@@ -221,7 +221,9 @@ def proxy() -> Kind[Secret | None]:
 
 def path() -> Kind[Path | None]:
     """Take a file that is read."""
-    return Kind(read=lambda text: Path(_filled(text)), word="FILE", schema=_TEXT, beside=_joined)
+    return Kind(
+        read=lambda text: Path(_filled(text)), word="FILE", schema=_TEXT, beside=beside_file
+    )
 
 
 def template() -> Kind[Path | None]:
@@ -231,14 +233,15 @@ def template() -> Kind[Path | None]:
         check_template(_filled(text))
         return Path(text)
 
-    return Kind(read=read, word="PATH", schema=_TEXT, beside=_joined)
+    return Kind(read=read, word="PATH", schema=_TEXT, beside=beside_file)
 
 
 def place() -> Kind[Secret | None]:
     """Take where the history is; a database's address can hold a password, so it is a Secret."""
 
     def beside(text: str, folder: Path) -> str:
-        return text if text == "none" or "://" in text else _joined(text, folder)
+        is_no_path = text == "none" or "://" in text or text.startswith(_ELSEWHERE)
+        return text if is_no_path else beside_file(text, folder)
 
     def leaks(text: str) -> str:
         return (
@@ -263,5 +266,6 @@ def _filled(text: str) -> str:
     return text
 
 
-def _joined(text: str, folder: Path) -> str:
-    return text if text.startswith(_ANYWHERE) else str(folder / text)
+def beside_file(text: str, folder: Path) -> str:
+    """Return a path in a file as one from here; `folder` is the file's."""
+    return text if text.startswith("~") else str(folder / text)

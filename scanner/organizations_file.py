@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from scanner.kinds import beside_file
 from scanner.policy import document
 from scanner.policy.document import Items, Node
 from scanner.policy.problems import Problems
@@ -28,11 +29,12 @@ VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 class Organization:
     """One organization: the name of its history, where its key is, what it has of its own.
 
-    `own` is by the option's parameter.
+    `own` is by the option's parameter; `at` is where the organization stands: file:line:column.
     """
 
     name: str
     key: Reference
+    at: str
     own: dict[str, Said] = field(default_factory=dict)
 
 
@@ -70,17 +72,18 @@ def _organization(node: Node, problems: Problems, folder: Path) -> Organization:
     return Organization(
         name=problems.prose(fields.get("name"), "'name'"),
         key=key,
+        at=_at(node, problems),
         own={name: said for name, said in own.items() if said},
     )
 
 
 def _key(word: str, node: Node, problems: Problems, folder: Path) -> Reference:
-    at = f"{problems.file}:{node.line}:{node.column}"
+    at = _at(node, problems)
     if word == "key_command":
         return Reference(command=_command(node, problems, folder), at=at)
     text = problems.text(node, f"'{word}'")
     if word == "key_file":
-        return Reference(file=folder / text, at=at)
+        return Reference(file=Path(beside_file(text, folder)), at=at)
     if text and not VARIABLE.fullmatch(text):
         problems.add(node, "'key_env' names the environment variable that holds the key")
     return Reference(variable=text, at=at)
@@ -98,3 +101,7 @@ def _command(node: Node, problems: Problems, folder: Path) -> tuple[str, ...]:
     if "/" in words[0]:
         words[0] = str((folder / words[0]).absolute())
     return tuple(words)
+
+
+def _at(node: Node, problems: Problems) -> str:
+    return f"{problems.file}:{node.line}:{node.column}"

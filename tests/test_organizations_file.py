@@ -32,10 +32,15 @@ def mistakes(text: str) -> list[str]:
 
 def test_each_has_its_key_from_somewhere_and_what_is_its_own() -> None:
     assert parse_settings(GOOD, "etc/k.yaml").organizations == (
-        Organization(name="Acme", key=Reference(variable="ACME_KEY", at="etc/k.yaml:3:14")),
+        Organization(
+            name="Acme",
+            key=Reference(variable="ACME_KEY", at="etc/k.yaml:3:14"),
+            at="etc/k.yaml:2:5",
+        ),
         Organization(
             name="Research",
             key=Reference(file=Path("etc/research.key"), at="etc/k.yaml:5:15"),
+            at="etc/k.yaml:4:5",
             own={
                 "policy": Said(texts=("strict", "etc/own.yaml"), at="etc/k.yaml:6:15"),
                 "output": Said(texts=("html=etc/{organization}.html",), at="etc/k.yaml:7:14"),
@@ -45,6 +50,7 @@ def test_each_has_its_key_from_somewhere_and_what_is_its_own() -> None:
         Organization(
             name="Labs",
             key=Reference(command=("vault", "kv", "get", "secret/openai"), at="etc/k.yaml:10:18"),
+            at="etc/k.yaml:9:5",
         ),
     )
 

@@ -34,9 +34,22 @@ def option(setting: Setting[Any], *, also: str = "") -> Any:  # noqa: ANN401 - a
         f"{flag}/--no-{flag[2:]}" if setting.kind.is_switch else flag,
         envvar=setting.variable,
         metavar=setting.kind.word or None,
+        parser=_switched(setting) if setting.kind.is_switch else None,
         help=also or f"{setting.help}{again} Default: {setting.otherwise}.",
         rich_help_panel=_PANELS.get(setting.name.partition(".")[0]),
     )
+
+
+def _switched(setting: Setting[bool]) -> Callable[[bool | str], bool]:
+    """Return what reads a switch; only a variable can say it wrongly."""
+
+    def read(given: bool | str) -> bool:
+        try:
+            return setting.kind.value([str(given)])
+        except ValueError as error:
+            raise refused(setting.variable, error) from None
+
+    return read
 
 
 def _load(context: typer.Context, named: Path | None) -> Path | None:
@@ -153,7 +166,7 @@ def _origin(context: typer.Context, setting: Setting[Any], file: FileSettings) -
             return setting.variable
         case "DEFAULT_MAP":
             said = file.said.get(setting.parameter)
-            return said.at if said else file.organizations[0].key.at
+            return said.at if said else file.organizations[0].at
         case _:
             return "default"
 

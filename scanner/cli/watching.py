@@ -18,9 +18,13 @@ from scanner.errors import ApiError
 
 
 class Watcher:
-    """Implements the port Progress: a bar, and a line for each retry if `is_verbose`."""
+    """Implements the port Progress: a bar, and a line for each retry if `is_verbose`.
 
-    def __init__(self, bar: Progress, task: TaskID, *, is_verbose: bool) -> None:
+    `name` says of which walk, where there are several.
+    """
+
+    def __init__(self, bar: Progress, task: TaskID, *, is_verbose: bool, name: str = "") -> None:
+        self._of = f"{name}: " if name else ""
         self.retries = 0
         self._bar = bar
         self._task = task
@@ -34,19 +38,27 @@ class Watcher:
         """Count the retry and, if wanted, tell it."""
         self.retries += 1
         if self._is_verbose:
-            say(f"{str(error).rstrip('.')}; asked again in {seconds:.1f} s")
+            say(f"{self._of}{str(error).rstrip('.')}; asked again in {seconds:.1f} s")
 
 
 @contextmanager
 def watching(*, is_verbose: bool) -> Iterator[Watcher]:
     """Show how far the walk has come, the bar on a terminal's stderr only."""
-    with watching_each(["Projects"], is_verbose=is_verbose) as (watcher,):
-        yield watcher
+    with _bar() as bar:
+        yield Watcher(bar, _task(bar, "Projects"), is_verbose=is_verbose)
 
 
 @contextmanager
 def watching_each(names: Sequence[str], *, is_verbose: bool) -> Iterator[Sequence[Watcher]]:
     """Show the same of several walks at once, each under its name."""
+    with _bar() as bar:
+        yield [
+            Watcher(bar, _task(bar, visible(name)), is_verbose=is_verbose, name=name)
+            for name in names
+        ]
+
+
+def _bar() -> Progress:
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
@@ -54,8 +66,8 @@ def watching_each(names: Sequence[str], *, is_verbose: bool) -> Iterator[Sequenc
         MofNCompleteColumn(),
         TextColumn("{task.fields[keys]:,} keys"),
     )
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
-        yield [
-            Watcher(bar, bar.add_task(visible(name), total=None, keys=0), is_verbose=is_verbose)
-            for name in names
-        ]
+    return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
+
+
+def _task(bar: Progress, heading: str) -> TaskID:
+    return bar.add_task(heading, total=None, keys=0)

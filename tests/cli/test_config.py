@@ -122,6 +122,13 @@ def test_what_cannot_be_is_refused_by_the_name_that_said_it(
         show()
 
 
+@pytest.mark.parametrize("command", ["report", "scan", "config show"])
+def test_a_switch_is_true_or_false(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEYVIGIL_REDACT_EMAILS", "maybe")
+    with pytest.raises(UsageError, match=r"^KEYVIGIL_REDACT_EMAILS is true or false\.$"):
+        run(*command.split())
+
+
 @pytest.mark.parametrize(
     "command",
     ["history", "history prune", "report", "diff a b", "alerts preview", "revoke plan", "scan"],
