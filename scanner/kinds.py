@@ -101,7 +101,7 @@ def outputs() -> Kind[tuple[str, ...]]:
             raise UnfitError(f"{text} is not FORMAT=PATH", "For example html=report.html")
         if name not in FORMATS:
             raise ValueError(f"{text}: there is no format '{name}'{did_you_mean(name, FORMATS)}")
-        check_template(place)
+        check_template(_filled(place))
         return text
 
     def beside(text: str, folder: Path) -> str:
@@ -263,6 +263,8 @@ def place() -> Kind[Secret | None]:
 def _filled(text: str) -> str:
     if not text.strip():
         raise ValueError("must not be empty")
+    if not text.isprintable():
+        raise ValueError("has a character in it that cannot be seen")
     return text
 
 

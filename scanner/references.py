@@ -58,7 +58,7 @@ def _in_file(reference: Reference, file: Path) -> Secret:
     except OSError as error:
         why = f"cannot be read: {error.strerror}"
         raise _failed(reference, why, "Check the path, and who may read it.") from None
-    except UnicodeDecodeError:
+    except ValueError:  # no UTF-8, or no path
         text = ""
     return _one_line(reference, text, "has")
 

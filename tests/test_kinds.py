@@ -93,6 +93,8 @@ def test_a_text_is_read(kind: Kind[Any], text: str, value: object) -> None:
         (kinds.proxy(), "proxy:3128", "is no address of a proxy"),
         (kinds.policies(), " ", "must not be empty"),
         (kinds.path(), "", "must not be empty"),
+        (kinds.path(), "a\0b", "has a character in it that cannot be seen"),
+        (kinds.outputs(), "html=a\nb", "has a character in it that cannot be seen"),
     ],
 )
 def test_what_cannot_be_is_refused_in_words(kind: Kind[Any], text: str, message: str) -> None:

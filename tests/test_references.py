@@ -100,3 +100,5 @@ def test_what_is_not_there_is_named_with_its_place(tmp_path: Path) -> None:
     )
     gone.write_bytes(b"\xff")
     assert "has nothing that is a key" in str(refusal(Reference(file=gone)))
+    assert "has nothing that is a key" in str(refusal(Reference(file=Path("a\0b"))))
+    assert "cannot be started: it is no program's name" in str(refusal(Reference(command=("a\0",))))

@@ -62,6 +62,18 @@ PLACES = (
     "{0}",
     "token: {0}",
     "alerts: *{0}",
+    "policies: [{0}]",
+    "outputs: {{ html: '{0}' }}",
+    "outputs: {{ '{0}': a }}",
+    "fail_on: {0}",
+    "at_once: {0}",
+    "snapshot: 'out/{0}/x'",
+    "store: {{ place: 'postgresql://{0}@db/k' }}",
+    "store: {{ place_env: '{0}' }}",
+    "http: {{ base_url: 'https://{0}@example.com' }}",
+    "organizations: [{{ name: a, key_env: {0} }}]",
+    "organizations: [{{ name: a, key_file: '{0}' }}]",
+    "organizations: [{{ name: a, key_command: [echo, '{0}'] }}]",
     "a: &{0} b\nc: &{0} d",
 )
 

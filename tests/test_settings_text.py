@@ -1,10 +1,14 @@
 """What `keyvigil init` writes: right as it is, and with everything taken out of its comment."""
 
 import re
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from scanner.kinds import Kind
+from scanner.errors import SettingsError
 from scanner.policy_files import read_policies
 from scanner.settings_file import parse_settings
 from scanner.settings_table import POLICIES, SETTINGS
@@ -44,22 +48,26 @@ def test_each_line_can_be_uncommented_alone(line: int) -> None:
     assert len(parse_settings("\n".join(lines), "keyvigil.yaml").said) == 2
 
 
-def test_editors_are_led_to_the_schema_and_every_variable_can_be_found() -> None:
+def test_editors_are_led_to_the_schema_and_lines_are_short() -> None:
     first, *rest = settings_text().splitlines()
     assert first == f"# yaml-language-server: $schema={SCHEMA_FILE}"
     assert all(len(line) <= 100 for line in rest)
 
 
-def test_the_policy_extends_the_baseline(tmp_path: pytest.TempPathFactory) -> None:
-    path = tmp_path / POLICY_FILE  # type: ignore[operator]
+def test_the_policy_extends_the_baseline(tmp_path: Path) -> None:
+    path = tmp_path / POLICY_FILE
     path.write_text(policy_text())
     (policy,) = read_policies([str(path)])
     assert policy.name == "my-policy"
     assert len(policy.rules) == len(read_policies(["baseline"])[0].rules)
 
 
-def test_examples_are_what_their_kind_reads() -> None:
-    for setting in SETTINGS:
-        assert isinstance(setting.kind, Kind)
-        assert setting.help.endswith(".")
-        assert setting.variable.startswith(("KEYVIGIL_", "OPENAI_"))
+@given(st.data())
+def test_whatever_becomes_of_it_it_is_read_or_refused_with_places(data: st.DataObject) -> None:
+    text = uncommented(settings_text())
+    for _ in range(data.draw(st.integers(1, 4))):
+        start = data.draw(st.integers(0, len(text)))
+        end = data.draw(st.integers(start, min(len(text), start + 12)))
+        text = text[:start] + data.draw(st.text(max_size=4)) + text[end:]
+    with suppress(SettingsError):
+        parse_settings(text, "k.yaml")

@@ -111,6 +111,21 @@ def test_two_are_walked_side_by_side_each_with_its_own_history_policies_and_repo
     assert "policy strict" in again.out
 
 
+def test_keys_come_from_a_file_and_a_program_and_stand_nowhere_else(tmp_path: Path) -> None:
+    (tmp_path / "a.key").write_text(f"{SANDBOX_KEY}\n")
+    (tmp_path / "vault").write_text(f"#!/bin/sh\necho asked for $1 >&2\necho {SANDBOX_KEY}\n")
+    (tmp_path / "vault").chmod(0o700)
+    with two() as (url_a, url_b, _):
+        text = settings(url_a, url_b, 2).replace("key_env: A_KEY", "key_file: a.key")
+        text = text.replace("key_env: B_KEY", "key_command: [./vault, b]")
+        ran = scan(tmp_path, text, "--verbose", env={"A_KEY": "", "B_KEY": ""})
+    assert ran.code == 0, ran.err
+    assert SANDBOX_KEY not in ran.out + ran.err
+    for path in tmp_path.rglob("*"):
+        if path.is_file() and path.name not in {"a.key", "vault"}:
+            assert SANDBOX_KEY.encode() not in path.read_bytes()
+
+
 def test_one_after_the_other_asks_the_second_when_the_first_is_done(tmp_path: Path) -> None:
     with two() as (url_a, url_b, asked):
         ran = scan(tmp_path, settings(url_a, url_b, 1))
@@ -119,10 +134,15 @@ def test_one_after_the_other_asks_the_second_when_the_first_is_done(tmp_path: Pa
     assert set(asked) == {"a", "b"}
 
 
-def test_one_whose_api_is_slow_holds_no_other_back(tmp_path: Path) -> None:
-    with two(faults=Faults(seed=1, latency=0.5)) as (url_a, url_b, _):
-        ran = scan(tmp_path, settings(url_a, url_b, 2))
+@pytest.mark.parametrize("faults", [Faults(seed=1, latency=0.5), Faults(seed=1, rate=4)])
+def test_one_whose_api_is_slow_or_busy_holds_no_other_back(tmp_path: Path, faults: Faults) -> None:
+    """Each has a pace of its own: what the one is refused slows the other by nothing."""
+    with two(faults=faults) as (url_a, url_b, _):
+        ran = scan(tmp_path, settings(url_a, url_b, 2), "--verbose")
     assert ran.code == 0, ran.err
+    again = [line for line in ran.err.splitlines() if "asked again in" in line]
+    assert bool(again) == (faults.rate is not None)
+    assert all(line.startswith("Acme EU: ") for line in again)
 
     def took(name: str) -> float:
         told = json.loads((tmp_path / "out" / f"{name}.json").read_text())["scan"]
