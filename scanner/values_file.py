@@ -75,11 +75,8 @@ def _section(
 def parse_value(setting: Setting[Any], node: Node, problems: Problems, folder: Path) -> Said | None:
     """Return what a node says of a setting; None after noting what is wrong."""
     kind, what = setting.kind, _name(setting)
-    if kind.is_by_format and not isinstance(node, document.Mapping):
-        problems.add(node, f"{what} must be a mapping from formats to paths")
-        return None
-    entries = list(_entries(setting, node))
-    if not entries:
+    entries = list(_entries(setting, node, problems))
+    if _is_empty(setting, node):
         problems.add(node, f"{what} is empty: write something or remove it")
     texts = [_text(setting, one, prefix, problems) for prefix, one in entries]
     if None in texts or not texts:
@@ -88,14 +85,22 @@ def parse_value(setting: Setting[Any], node: Node, problems: Problems, folder: P
     return Said(texts=tuple(beside), at=_at(node, problems))
 
 
-def _entries(setting: Setting[Any], node: Node) -> Iterator[tuple[str, Node]]:
+def _entries(setting: Setting[Any], node: Node, problems: Problems) -> Iterator[tuple[str, Node]]:
     """Yield each part of a value, with what an option has before it."""
-    if setting.kind.is_by_format and isinstance(node, document.Mapping):
-        yield from ((f"{key.text}=", value) for key, value in node.entries)
+    if setting.kind.is_by_format:
+        formats = tuple(setting.kind.schema["properties"])
+        fields = problems.fields(node, _name(setting), required=(), optional=formats)
+        yield from ((f"{name}=", value) for name, value in fields.items())
     elif setting.kind.is_many and isinstance(node, Items):
         yield from (("", item) for item in node.items)
     else:
         yield "", node
+
+
+def _is_empty(setting: Setting[Any], node: Node) -> bool:
+    if setting.kind.is_by_format:
+        return isinstance(node, document.Mapping) and not node.entries
+    return setting.kind.is_many and isinstance(node, Items) and not node.items
 
 
 def _text(setting: Setting[Any], node: Node, prefix: str, problems: Problems) -> str | None:

@@ -99,8 +99,8 @@ organizations:
         ("k.yaml:12:5: unknown key 'key_comand' in an organization; did you mean 'key_command'?"),
         "k.yaml:13:15: 'policies' is empty: write something or remove it",
         (
-            "k.yaml:14:21: 'outputs' xml=a: there is no format 'xml'; known: html, json, jsonl,"
-            " csv, markdown, text, sarif, junit, ocsf"
+            "k.yaml:14:16: unknown key 'xml' in 'outputs'; known: html, json, jsonl, csv, markdown,"
+            " text, sarif, junit, ocsf"
         ),
         ("k.yaml:15:5: an organization must be a mapping with name"),
         ("k.yaml:17:26: an entry of 'key_command' must be text: YAML reads 3 as int; write \"3\""),

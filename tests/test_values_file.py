@@ -111,7 +111,7 @@ http:
         "k.yaml:1:1: unknown key 'policy' in the file; did you mean 'policies'?",
         ("k.yaml:2:22: 'policies' must be text: YAML reads 3 as int; write \"3\""),
         "k.yaml:2:25: 'policies' must not be empty",
-        ("k.yaml:4:8: 'outputs' htm=a: there is no format 'htm'; did you mean 'html'?"),
+        "k.yaml:4:3: unknown key 'htm' in 'outputs'; did you mean 'html'?",
         ("k.yaml:5:9: 'outputs' has an unknown placeholder {dat}; did you mean 'date'?"),
         "k.yaml:6:8: 'outputs' is empty: write a text",
         "k.yaml:7:10: 'fail_on' is never 'hihg'; did you mean 'high'?",
