@@ -23,7 +23,7 @@ from scanner.inventory import KeyKind
 from scanner.remedy import make_plan_of_revocation
 from scanner.revocation import Action, Held, Mode, Plan
 from scanner.secret import Secret
-from scanner.settings_file import read_bounds
+from scanner.settings_file import read_bounds, read_settings_file
 
 app = typer.Typer(no_args_is_help=True, help="What is to be revoked, and why or why not.")
 
@@ -54,7 +54,7 @@ def plan(
     bounds = read_bounds(os.environ, config)
     night = recorded(from_, policy, store, organization, config)
     made = make_plan_of_revocation(
-        night.result, night.inventory, night.policies, bounds, _known(night)
+        night.result, night.inventory, night.policies, bounds, _known(night, config)
     )
     document = render_plan(made)
     if output is not None:
@@ -68,9 +68,13 @@ def plan(
         say("Revocation is off: set revocation.mode in keyvigil.yaml to plan what is to be done.")
 
 
-def _known(night: Recorded) -> Known:
-    """Return what the history knows; without the admin key, any admin key may be the scan's own."""
-    own = Secret(os.environ.get("OPENAI_ADMIN_KEY", ""))
+def _known(night: Recorded, config: Path | None) -> Known:
+    """Return what the history knows; without the admin key, any admin key may be the scan's own.
+
+    Where the settings list organizations, OPENAI_ADMIN_KEY is none of theirs.
+    """
+    listed = read_settings_file(config).organizations if config else ()
+    own = Secret("" if listed else os.environ.get("OPENAI_ADMIN_KEY", ""))
     admin = (key for key in night.inventory.keys if key.kind is not KeyKind.PROJECT)
     return Known(
         announced=night.store.outbox.announced(night.result.organization or ""),

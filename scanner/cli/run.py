@@ -94,11 +94,11 @@ def scan_and_report(
     started_at = source.clock()
     try:
         scanned = scan(source.collect, policies, started_at, source.clock)
-        if snapshot is not None:
-            taken = Snapshot(taken_at=started_at, inventory=scanned.inventory)
-            failures.extend(_deliver(render_snapshot(taken), _named(snapshot, scanned.result)))
         result, forgot = remembered(scanned, memory, masks=masks)
         failures.extend(forgot)
+        if snapshot is not None:
+            taken = Snapshot(taken_at=started_at, inventory=scanned.inventory)
+            failures.extend(_deliver(render_snapshot(taken), _named(snapshot, result)))
         shown = without_addresses(result) if masks else result
         failures.extend(write_reports(shown, outputs))
     except KeyboardInterrupt:

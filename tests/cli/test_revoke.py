@@ -105,3 +105,20 @@ def test_without_a_rule_that_asks_there_is_nothing_to_say(
     ran = plan(baseline, tmp_path)
     assert ran.code == 0
     assert ran.out.startswith("No rule of the policy asks for a revocation")
+
+
+def test_another_organizations_key_makes_no_admin_key_less_the_scans_own(
+    own: dict[str, str], tmp_path: Path
+) -> None:
+    """The scan's own key is in a file: so OPENAI_ADMIN_KEY, of somebody else, tells nothing."""
+    (tmp_path / "mine.yaml").write_text(POLICY.replace("key-never-used", "admin-key-too-old"))
+    (tmp_path / "key").write_text(own["OPENAI_ADMIN_KEY"])
+    (tmp_path / "keyvigil.yaml").write_text(
+        "revocation: { mode: plan }\norganizations: [{ name: a, key_file: key }]\n"
+    )
+    other = {**own, "OPENAI_ADMIN_KEY": "sk-admin-of-somebody-else"}
+    assert keyvigil("scan", env=other, cwd=tmp_path).code == 0
+    held = document(other, tmp_path)["held"]
+    assert held
+    itself = "it may be the key that this scan itself uses"
+    assert all(itself in one["reasons"] for one in held)
