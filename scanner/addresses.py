@@ -5,7 +5,7 @@ import re
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-_USER: Final = re.compile(r"(?<=://)[^/?#]*@")
+_USER: Final = re.compile(r"(?<=://).*@", re.DOTALL)
 
 
 def is_loopback(host: str) -> bool:
