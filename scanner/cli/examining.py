@@ -29,6 +29,7 @@ from scanner.settings import ADMIN_KEY, Settings, StoreSettings, misspelt, read_
 from scanner.settings_table import COLLECT, OUTPUTS, SKIP
 from scanner.wiring import look_at_store, probe_api
 
+SCAN_HELP: Final = "keyvigil scan --help says what it takes."
 _PACKAGES: Final = ("httpx2", "slack-sdk", "sqlalchemy", "psycopg")
 _PROXIES: Final = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
 _TRUST: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -198,7 +199,11 @@ def outputs(job: Job) -> Iterator[Check]:
 
 
 def _output(text: str, organization: str | None) -> Iterator[Check]:
-    for name, path in read_outputs([text], None, organization):
+    try:
+        outputs = read_outputs([text], None, organization)
+    except UsageError as error:
+        raise UsageError(str(error), help=error.help or SCAN_HELP) from None
+    for name, path in outputs:
         yield _place(f"output {name}", path) if path else ok(f"output {name}", "goes to stdout")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from scanner.checkup import Check, ok, problem
+from scanner.cli.examining import SCAN_HELP
 from scanner.cli.job import Job, jobs_of
 from scanner.cli.log_lines import LOG_FORMAT, LogFormat
 from scanner.cli.options import refused
@@ -25,7 +26,6 @@ from scanner.settings_table import (
 
 WAY: Final = (BASE_URL, PROXY, CA_BUNDLE)
 """What leads the admin key to the API: nobody is asked while one of them is wrong."""
-_HELP: Final = "keyvigil scan --help says what it takes."
 _LINES: Final = {
     **{setting.parameter: "history" for setting in HISTORY},
     **{setting.parameter: "connection" for setting in WAY},
@@ -80,7 +80,7 @@ def read_each(
             values[name] = tuple(texts) if setting is OUTPUTS else setting.kind.value(texts)
         except ValueError as error:
             refusal = refused(origin, error)
-            wrong[name] = UsageError(str(refusal), help=refusal.help or _HELP)
+            wrong[name] = UsageError(str(refusal), help=refusal.help or SCAN_HELP)
     chosen = Chosen(
         values=values,
         origin=lambda setting: origins.get(setting.parameter, "default"),
