@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 from email.utils import getaddresses
 from pathlib import Path
 from typing import Final
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import unquote
 
+from scanner.addresses import is_loopback, split_address
 from scanner.alerts.email import MailServer
 from scanner.alerts_file import is_address, is_channel
 from scanner.announcement import Route, Sink
 from scanner.errors import UsageError
 from scanner.secret import Secret
-from scanner.settings import is_loopback, refuse_misspelt
+from scanner.settings import refuse_misspelt
 from scanner.settings_file import (
     DEFAULT_FILE,
     FileSettings,
@@ -161,7 +162,7 @@ def _slack_api(environment: Mapping[str, str]) -> str:
 
 def _is_safe(address: str) -> bool:
     """Whether what is sent there travels over TLS, or does not leave this machine."""
-    url = _split(address)
+    url = split_address(address)
     host = url.hostname or ""
     return bool(host) and (url.scheme == "https" or (url.scheme == "http" and is_loopback(host)))
 
@@ -170,7 +171,7 @@ def _mail_server(environment: Mapping[str, str]) -> MailServer:
     """Read KEYVIGIL_SMTP_URL and KEYVIGIL_MAIL_FROM; raise UsageError on what cannot work."""
     text = _text(environment, SMTP)
     sender = _text(environment, MAIL_FROM)
-    url = _split(text)
+    url = split_address(text)
     user, password = unquote(url.username or ""), unquote(url.password or "")
     is_more = bool(url.path.strip("/") or url.query or url.fragment)
     is_plain = f"{user}{password}".isascii()
@@ -202,16 +203,3 @@ def _is_sender(text: str) -> bool:
     """Whether a text is one address, with or without a name before it."""
     addresses = [address for _, address in getaddresses([text])]
     return text.isprintable() and len(addresses) == 1 and is_address(addresses[0])
-
-
-def _split(text: str) -> SplitResult:
-    """Return an address in its parts, all empty if it is none that can be asked."""
-    nothing = urlsplit("")
-    if not text.isascii() or not text.isprintable() or " " in text:
-        return nothing
-    try:
-        url = urlsplit(text)
-        _ = url.port  # read here: a port that is no number raises only now
-    except ValueError:
-        return nothing
-    return url

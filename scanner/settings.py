@@ -1,57 +1,39 @@
-"""The environment -> frozen settings, checked before anything is asked of anyone."""
+"""What was chosen -> frozen settings, checked before anything is asked of anyone."""
 
 import difflib
-import ipaddress
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 import platformdirs
 
-from scanner.durations import parse_duration
 from scanner.errors import CredentialError, UsageError
+from scanner.openai_api.connections import Network
+from scanner.references import Reference, fetch
 from scanner.secret import Secret
-
-DEFAULT_BASE_URL: Final = "https://api.openai.com/v1"
-DEFAULT_CONCURRENCY: Final = 32
-MAX_CONCURRENCY: Final = 128
-_LARGEST: Final = 100_000
-_OURS: Final = (
-    "KEYVIGIL_COLLECT",
-    "KEYVIGIL_CONFIG",
-    "KEYVIGIL_CONCURRENCY",
-    "KEYVIGIL_DEADLINE",
-    "KEYVIGIL_DEBUG",
-    "KEYVIGIL_FAIL_ON",
-    "KEYVIGIL_KEEP",
-    "KEYVIGIL_KEEP_SNAPSHOTS",
-    "KEYVIGIL_LEASE",
-    "KEYVIGIL_LOG_FORMAT",
-    "KEYVIGIL_MAIL_FROM",
-    "KEYVIGIL_MAIL_TO",
-    "KEYVIGIL_METRICS_TEXTFILE",
-    "KEYVIGIL_ORGANIZATION",
-    "KEYVIGIL_REDACT_EMAILS",
-    "KEYVIGIL_OUTPUT",
-    "KEYVIGIL_PING_URL",
-    "KEYVIGIL_POLICY",
-    "KEYVIGIL_REVOCATION",
-    "KEYVIGIL_SKIP",
-    "KEYVIGIL_SLACK_API_URL",
-    "KEYVIGIL_SLACK_CHANNEL",
-    "KEYVIGIL_SLACK_TOKEN",
-    "KEYVIGIL_SLACK_WEBHOOK",
-    "KEYVIGIL_SMTP_URL",
-    "KEYVIGIL_STORE",
-    "KEYVIGIL_WEBHOOK_SECRET",
-    "KEYVIGIL_WEBHOOK_URL",
+from scanner.setting import Chosen
+from scanner.settings_table import (
+    BASE_URL,
+    CA_BUNDLE,
+    CONCURRENCY,
+    DEADLINE,
+    KEEP,
+    KEEP_SNAPSHOTS,
+    LEASE,
+    NAMES,
+    PROXY,
+    STORE,
+    TIMEOUT,
 )
 
+ADMIN_KEY: Final = "OPENAI_ADMIN_KEY"
+NOWHERE: Final = "none"
+"""Keeps no history."""
+
 _MAKE_ONE: Final = (
-    "Make an admin key under Organization > Admin keys in the OpenAI settings"
-    " and put it into OPENAI_ADMIN_KEY."
+    "Make an admin key under Organization > Admin keys in the OpenAI settings and put it into"
 )
 _NOT_ADMIN: Final = {
     "sk-proj-": "a project key",
@@ -69,8 +51,9 @@ class Settings:
 
     admin_key: Secret
     base_url: str
-    concurrency: int = DEFAULT_CONCURRENCY
+    concurrency: int = CONCURRENCY.default
     deadline: float | None = None
+    network: Network = field(default_factory=Network)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,59 +64,64 @@ class StoreSettings:
     """
 
     place: Secret
-    keep: timedelta = timedelta(days=400)
-    keep_snapshots: int = 30
-    lease: float = 30.0
+    keep: timedelta = KEEP.default
+    keep_snapshots: int = KEEP_SNAPSHOTS.default
+    lease: float = LEASE.default
 
 
 def read_settings(
-    environment: Mapping[str, str],
-    *,
-    concurrency: int = DEFAULT_CONCURRENCY,
-    minutes: float | None = None,
+    chosen: Chosen, environment: Mapping[str, str], key: Reference | None = None
 ) -> Settings:
-    """Read OPENAI_ADMIN_KEY and OPENAI_BASE_URL; the rest comes from the command's options.
+    """Fetch the admin key, from OPENAI_ADMIN_KEY unless `key` says where it is.
 
-    `minutes` are those until the deadline, None: never.
-
-    Raise CredentialError or UsageError on what cannot work, and on a misspelt KEYVIGIL_ name.
+    Raise CredentialError if it is not there, or cannot be one.
     """
-    refuse_misspelt(environment)
+    minutes = chosen[DEADLINE]
     return Settings(
-        admin_key=_admin_key(environment.get("OPENAI_ADMIN_KEY", "")),
-        base_url=_base_url(environment.get("OPENAI_BASE_URL") or DEFAULT_BASE_URL),
-        concurrency=concurrency,
+        admin_key=_fetched(key, environment) if key else _own_key(environment),
+        base_url=chosen[BASE_URL],
+        concurrency=chosen[CONCURRENCY],
         deadline=minutes and minutes * 60,
+        network=Network(proxy=chosen[PROXY], ca_bundle=chosen[CA_BUNDLE], timeout=chosen[TIMEOUT]),
+    )
+
+
+def store_settings(chosen: Chosen, environment: Mapping[str, str]) -> StoreSettings | None:
+    """Return where the history is and how long it is kept; None if it is kept nowhere.
+
+    Raise CredentialError if its place stands somewhere else, and is not there.
+    """
+    said = chosen[STORE]
+    place = find_place(said.reveal() if said else None, environment)
+    if place is None:
+        return None
+    return StoreSettings(
+        place=place,
+        keep=chosen[KEEP],
+        keep_snapshots=chosen[KEEP_SNAPSHOTS],
+        lease=chosen[LEASE],
     )
 
 
 def read_store_settings(environment: Mapping[str, str], place: str | None) -> StoreSettings | None:
-    """Read KEYVIGIL_KEEP, KEYVIGIL_KEEP_SNAPSHOTS and KEYVIGIL_LEASE; None if `place` is `none`.
+    """Return where a history is that is only read; None if `place` is `none`."""
+    found = find_place(place, environment)
+    return StoreSettings(place=found) if found else None
 
-    Raise UsageError on what cannot work.
+
+def find_place(place: str | None, environment: Mapping[str, str]) -> Secret | None:
+    """Return where the history is, fetched from where `env:NAME` or `file:PATH` say; None: nowhere.
+
+    Raise CredentialError if it is not there.
     """
-    if place == "none":
+    if place == NOWHERE:
         return None
-    default = platformdirs.user_state_path("keyvigil") / "history.db"
-    keep = parse_duration(environment.get("KEYVIGIL_KEEP") or "400d")
-    if keep is None or not timedelta(days=1) <= keep <= timedelta(days=36_500):
-        raise UsageError(
-            "KEYVIGIL_KEEP is no duration from a day to a hundred years.",
-            help="For example 400d or 52w.",
-        )
-    return StoreSettings(
-        place=Secret(place or str(default)),
-        keep=keep,
-        keep_snapshots=_whole_number(environment, "KEYVIGIL_KEEP_SNAPSHOTS", 30, least=0),
-        lease=_whole_number(environment, "KEYVIGIL_LEASE", 30, least=1),
-    )
-
-
-def _whole_number(environment: Mapping[str, str], name: str, default: int, *, least: int) -> int:
-    text = environment.get(name) or str(default)
-    if not text.isascii() or not text.isdecimal() or not least <= int(text) <= _LARGEST:
-        raise UsageError(f"{name} takes a whole number from {least} to {_LARGEST:,}.")
-    return int(text)
+    way, colon, where = (place or "").partition(":")
+    if colon and way == "env":
+        return fetch(Reference(variable=where, at="The place of the history"), environment)
+    if colon and way == "file":
+        return fetch(Reference(file=Path(where), at="The place of the history"), environment)
+    return Secret(place or str(platformdirs.user_state_path("keyvigil") / "history.db"))
 
 
 def refuse_misspelt(environment: Mapping[str, str]) -> None:
@@ -147,58 +135,38 @@ def refuse_misspelt(environment: Mapping[str, str]) -> None:
 def misspelt(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Yield each name that is nearly one of ours, and the one that was probably meant."""
     for name in sorted(environment):
-        if name.startswith("KEYVIGIL_") and name not in _OURS:
-            near = difflib.get_close_matches(name, _OURS, n=1, cutoff=0.9)
+        if name.startswith("KEYVIGIL_") and name not in NAMES:
+            near = difflib.get_close_matches(name, NAMES, n=1, cutoff=0.9)
             if near:
                 yield name, near[0]
 
 
-def _admin_key(text: str) -> Secret:
-    key = text.strip()
+def _own_key(environment: Mapping[str, str]) -> Secret:
+    key = environment.get(ADMIN_KEY, "").strip()
     if not key:
-        raise CredentialError("There is no admin key: OPENAI_ADMIN_KEY is not set.", help=_MAKE_ONE)
+        raise CredentialError(
+            f"There is no admin key: {ADMIN_KEY} is not set.", help=f"{_MAKE_ONE} {ADMIN_KEY}."
+        )
+    return _admin_key(Secret(key), ADMIN_KEY, ADMIN_KEY)
+
+
+def _fetched(key: Reference, environment: Mapping[str, str]) -> Secret:
+    return _admin_key(fetch(key, environment), f"{key.at}: {key}", str(key))
+
+
+def _admin_key(secret: Secret, name: str, place: str) -> Secret:
+    """Return the key if it can be one; raise CredentialError naming where it was found."""
+    advice = f"{_MAKE_ONE} {place}."
+    key = secret.reveal()
     if not key.isascii() or not key.isprintable() or " " in key:
         raise CredentialError(
-            "OPENAI_ADMIN_KEY holds characters that no key has: was something else pasted?",
-            help=_MAKE_ONE,
+            f"{name} holds characters that no key has: was something else pasted?", help=advice
         )
     if not key.startswith("sk-admin-"):
         kinds = (f"{kind} ({p}...)" for p, kind in _NOT_ADMIN.items() if key.startswith(p))
         raise CredentialError(
-            f"OPENAI_ADMIN_KEY holds {next(kinds, 'something else than a key of OpenAI')}. The"
+            f"{name} holds {next(kinds, 'something else than a key of OpenAI')}. The"
             " Administration API takes admin keys only (sk-admin-...). Nothing was sent.",
-            help=_MAKE_ONE,
+            help=advice,
         )
-    return Secret(key)
-
-
-def _base_url(text: str) -> str:
-    problem = None
-    try:
-        url = urlsplit(text.strip())
-        _ = url.port  # read here: a port that is no number raises only now
-    except ValueError:
-        url = urlsplit("")
-    is_plain = text.strip().isascii() and text.strip().isprintable()
-    if url.scheme not in ("https", "http") or not url.hostname or not is_plain:
-        problem = "is not an https address"
-    elif set("?#@ ") & set(text.strip()):
-        problem = "must be an address and a path, without user, query or fragment"
-    elif url.scheme == "http" and not is_loopback(url.hostname):
-        problem = "is plain http, over which the admin key would travel readably"
-    if problem:
-        raise UsageError(
-            f"OPENAI_BASE_URL {problem}.",
-            help=f"Use https, as in {DEFAULT_BASE_URL}; plain http is for loopback only.",
-        )
-    return text.strip().rstrip("/")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return secret

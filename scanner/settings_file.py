@@ -8,30 +8,40 @@ from typing import Final
 from scanner.alerts_file import parse_alerts
 from scanner.announcement import Route
 from scanner.errors import PolicyError, Problem, SettingsError, UsageError
+from scanner.organizations_file import Organization, parse_organizations
 from scanner.policy.document import Items, Node, Scalar, read_document
 from scanner.policy.problems import Problems
 from scanner.revocation import Bounds, Mode
 from scanner.revocation_file import parse_bounds
 from scanner.secret import redact
+from scanner.values_file import TOP, Said, parse_values
 
 DEFAULT_FILE: Final = "keyvigil.yaml"
 CONFIG: Final = "KEYVIGIL_CONFIG"
 REVOCATION: Final = "KEYVIGIL_REVOCATION"
 STOP_FILE: Final = "keyvigil.stop"
-_SECTIONS: Final = ("alerts", "revocation")
+_SECTIONS: Final = (*TOP, "store", "http", "organizations", "alerts", "revocation")
 _CHECK_PATH: Final = "Check the path in --config or KEYVIGIL_CONFIG."
 _BYTES: Final = 1_000_000
 _MISPLACED: Final = (
     "this is a secret, and this file is no place for one: put it into the environment (a token into"
-    " KEYVIGIL_SLACK_TOKEN, a webhook's address into KEYVIGIL_SLACK_WEBHOOK), remove it here, and"
+    " KEYVIGIL_SLACK_TOKEN, a webhook's address into KEYVIGIL_SLACK_WEBHOOK, an admin key where"
+    " key_env, key_file or key_command of its organization finds it), remove it here, and"
     " replace it by a new one if others can read the file"
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileSettings:
-    """What the file says: the routes of alerts, the report's address, the bounds of revocation."""
+    """What the file says: the routes of alerts, the report's address, the bounds of revocation.
 
+    `said` holds, by option's parameter, what options and the environment can say, too; `at` is
+    where each section begins: file:line:column.
+    """
+
+    said: Mapping[str, Said] = field(default_factory=dict)
+    at: Mapping[str, str] = field(default_factory=dict)
+    organizations: tuple[Organization, ...] = ()
     routes: tuple[Route, ...] = ()
     report: str = ""
     bounds: Bounds = field(default_factory=Bounds)
@@ -104,13 +114,23 @@ def _read(text: str, file: str) -> FileSettings:
     if "alerts" in sections:
         routes, report = parse_alerts(sections["alerts"], problems)
     bounds = parse_bounds(sections.get("revocation"), problems)
+    folder = Path(file).parent
+    said = parse_values(sections, problems, folder)
+    organizations = parse_organizations(sections.get("organizations"), problems, folder)
     secrets = [
         Problem(file=file, line=node.line, column=node.column, message=_MISPLACED)
         for node in _scalars(root)
         if redact(node.text) != node.text
     ]
     _raise_if_any(problems, secrets)
-    return FileSettings(routes=routes, report=report, bounds=bounds)
+    return FileSettings(
+        said={name: one for name, one in said.items() if one},
+        at={word: f"{file}:{node.line}:{node.column}" for word, node in sections.items()},
+        organizations=organizations,
+        routes=routes,
+        report=report,
+        bounds=bounds,
+    )
 
 
 def _raise_if_any(problems: Problems, secrets: list[Problem]) -> None:

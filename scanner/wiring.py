@@ -39,14 +39,7 @@ def now() -> datetime:
 
 async def collect_inventory(settings: Settings, plan: Plan, progress: Progress) -> Inventory:
     """Walk the organization that `settings` leads to; raises as a Collector does."""
-    pace = Pace(settings.concurrency, deadline=settings.deadline)
-    client = AdminClient(
-        settings.admin_key,
-        base_url=settings.base_url,
-        pace=pace,
-        asks_again=progress.asks_again,
-    )
-    async with client:
+    async with _admin_client(settings, progress) as client:
         return await ApiCollector(client, plan, progress).collect()
 
 
@@ -54,26 +47,36 @@ def make_revoker(settings: Settings) -> "ApiRevoker":
     """Make what reads and changes one key at a time; a context that closes it."""
     from scanner.openai_api.revoker import ApiRevoker  # noqa: PLC0415 - few runs revoke
 
-    pace = Pace(1)
-    return ApiRevoker(AdminClient(settings.admin_key, base_url=settings.base_url, pace=pace))
+    client = AdminClient(
+        settings.admin_key,
+        base_url=settings.base_url,
+        network=settings.network,
+        pace=Pace(1),
+    )
+    return ApiRevoker(client)
 
 
 async def name_organization(settings: Settings, progress: Progress) -> str | None:
     """Ask whose the admin key is; None if the API does not say, ApiError if it does not answer."""
-    client = AdminClient(
-        settings.admin_key,
-        base_url=settings.base_url,
-        pace=Pace(settings.concurrency, deadline=settings.deadline),
-        asks_again=progress.asks_again,
-    )
-    async with client:
+    async with _admin_client(settings, progress) as client:
         answer = await client.get("/organization/projects", {"limit": 1}, len)
     return answer.organization or None
 
 
+def _admin_client(settings: Settings, progress: Progress) -> AdminClient:
+    """Make a client with a pace of its own: no organization waits for another's limits."""
+    return AdminClient(
+        settings.admin_key,
+        base_url=settings.base_url,
+        pace=Pace(settings.concurrency, deadline=settings.deadline),
+        asks_again=progress.asks_again,
+        network=settings.network,
+    )
+
+
 async def probe_api(settings: Settings) -> Probed:
     """Ask each endpoint of a walk once; raise UsageError for TLS or proxy settings."""
-    return await probe(settings.admin_key, settings.base_url, now)
+    return await probe(settings.admin_key, settings.base_url, now, settings.network)
 
 
 def look_at_store(settings: StoreSettings) -> "Looked | None":

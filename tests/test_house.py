@@ -11,6 +11,7 @@ from scanner.formats.metrics_text import METRICS
 from scanner.formats.registry import FORMATS
 from scanner.plan import OPTIONAL
 from scanner.policy.facts import FACTS
+from scanner.settings_table import SETTINGS, VARIABLES
 from tests.conftest import ROOT, golden
 
 MODULES = sorted((ROOT / "scanner").rglob("*.py"))
@@ -71,6 +72,27 @@ def facts_table() -> str:
     for fact in sorted(FACTS.values(), key=lambda fact: not fact.needs.isdisjoint(OPTIONAL)):
         kind = " \\| ".join(f"`{one}`" for one in fact.choices) or fact.type.name.lower()
         rows.append(f"| `{fact.name}` | {kind} | {fact.meaning} | {fact.source} |")
+    return "\n".join(rows)
+
+
+def test_the_table_of_settings_is_the_declarations() -> None:
+    document = ROOT / "docs" / "settings.md"
+    before, rest = document.read_text().split("## Reference\n\n")
+    after = rest[rest.index("## ") :]
+    golden(document, f"{before}## Reference\n\n{settings_table()}\n\n{after}")
+
+
+def settings_table() -> str:
+    rows = ["| in the file | flag | variable | meaning | default |", "|---|---|---|---|---|"]
+    for one in SETTINGS:
+        word = one.kind.word.replace("|", "\\|")
+        takes = f" `{word}`" if word else ""
+        name = f"`{one.name}`" if one.name else ""
+        rows.append(
+            f"| {name} | `{one.flag}`{takes} | `{one.variable}` | {one.help} | {one.otherwise} |"
+        )
+    rows += ["", "What only the environment says:", "", "| variable | meaning |", "|---|---|"]
+    rows += [f"| `{one.name}` | {one.help} |" for one in VARIABLES]
     return "\n".join(rows)
 
 

@@ -1,24 +1,40 @@
+from pathlib import Path
+
 import pytest
 
 from scanner.errors import CredentialError, UsageError
+from scanner.openai_api.connections import Network
+from scanner.references import Reference
 from scanner.secret import Secret
-from scanner.settings import Settings, read_settings
+from scanner.setting import Chosen
+from scanner.settings import (
+    Settings,
+    StoreSettings,
+    find_place,
+    read_settings,
+    refuse_misspelt,
+    store_settings,
+)
+from scanner.settings_table import CONCURRENCY, DEADLINE, KEEP_SNAPSHOTS, STORE, TIMEOUT
 
 KEY = "sk-admin-0123456789abcdefghijklmnop"
 
 
 def test_the_key_alone_leads_to_openai() -> None:
-    assert read_settings({"OPENAI_ADMIN_KEY": KEY}) == Settings(
-        admin_key=Secret(KEY), base_url="https://api.openai.com/v1", concurrency=32, deadline=None
+    assert read_settings(Chosen(), {"OPENAI_ADMIN_KEY": f" {KEY}\n"}) == Settings(
+        admin_key=Secret(KEY),
+        base_url="https://api.openai.com/v1",
+        concurrency=32,
+        deadline=None,
+        network=Network(proxy=None, ca_bundle=None, timeout=45.0),
     )
 
 
-def test_white_space_around_values_is_forgiven() -> None:
-    settings = read_settings(
-        {"OPENAI_ADMIN_KEY": f" {KEY}\n", "OPENAI_BASE_URL": "https://proxy.example.com/v1/ "}
-    )
-    assert settings.admin_key == Secret(KEY)
-    assert settings.base_url == "https://proxy.example.com/v1"
+def test_what_was_chosen_is_what_is_done() -> None:
+    values = {CONCURRENCY.parameter: 3, DEADLINE.parameter: 2.0, TIMEOUT.parameter: 9.0}
+    settings = read_settings(Chosen(values=values), {"OPENAI_ADMIN_KEY": KEY})
+    assert (settings.concurrency, settings.deadline) == (3, 120.0)
+    assert settings.network == Network(timeout=9.0)
 
 
 @pytest.mark.parametrize(
@@ -38,48 +54,38 @@ def test_what_cannot_be_an_admin_key_is_refused_before_anything_is_sent(
     key: str | None, message: str
 ) -> None:
     with pytest.raises(CredentialError, match=message) as caught:
-        read_settings({} if key is None else {"OPENAI_ADMIN_KEY": key})
+        read_settings(Chosen(), {} if key is None else {"OPENAI_ADMIN_KEY": key})
     assert caught.value.help
     assert "0123456789" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "url",
-    ["http://127.0.0.1:8000/v1", "http://localhost/v1", "http://[::1]:1/v1", "http://127.9.9.9"],
-)
-def test_plain_http_is_for_loopback(url: str) -> None:
-    assert read_settings({"OPENAI_ADMIN_KEY": KEY, "OPENAI_BASE_URL": url}).base_url == url
+def test_a_key_from_elsewhere_is_held_to_the_same_and_named_by_its_place(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("sk-proj-0123456789abcdef")
+    reference = Reference(file=file, at="k.yaml:3:15")
+    with pytest.raises(CredentialError, match=r"^k\.yaml:3:15: the file .*key holds a project key"):
+        read_settings(Chosen(), {"OPENAI_ADMIN_KEY": KEY}, reference)
+    file.write_text(f"{KEY}\n")
+    assert read_settings(Chosen(), {}, reference).admin_key == Secret(KEY)
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://api.openai.com/v1",
-        "http://127.0.0.1.example.com/v1",
-        "http://localhost@example.com/",
-        "ftp://example.com",
-        "api.openai.com/v1",
-        "https://",
-        "https://[bad",
-        "https://example.com/v1?",
-        "https://example.com/v1#",
-        "https://exa\nmple.com/v1",
-        "https://exa\u2603mple.com/v1",
-        "https://exa mple.com/v1",
-        "https://example.com:port/v1",
-        "https://user:secret@example.com/v1",
-        "https://example.com/v1?x=y",
-    ],
-)
-def test_other_addresses_are_refused_without_repeating_them(url: str) -> None:
-    with pytest.raises(UsageError, match="OPENAI_BASE_URL") as caught:
-        read_settings({"OPENAI_ADMIN_KEY": KEY, "OPENAI_BASE_URL": url})
-    assert "secret" not in str(caught.value)
+def test_the_history_is_where_it_was_said_to_be(tmp_path: Path) -> None:
+    file = tmp_path / "place"
+    file.write_text("postgresql://u:secret@db/k\n")
+    environment = {"DB": "postgresql://u:other@db/k"}
+    values = {STORE.parameter: Secret("env:DB"), KEEP_SNAPSHOTS.parameter: 2}
+    assert store_settings(Chosen(values=values), environment) == StoreSettings(
+        place=Secret("postgresql://u:other@db/k"), keep_snapshots=2
+    )
+    assert find_place(f"file:{file}", {}) == Secret("postgresql://u:secret@db/k")
+    assert find_place("history.db", {}) == Secret("history.db")
+    assert find_place("none", {}) is None
+    with pytest.raises(CredentialError, match="The place of the history: DB is not set"):
+        find_place("env:DB", {})
 
 
 def test_a_misspelt_name_of_ours_is_refused_and_other_names_are_not_ours() -> None:
     with pytest.raises(UsageError, match="KEYVIGIL_FAILON, which is no setting") as caught:
-        read_settings({"OPENAI_ADMIN_KEY": KEY, "KEYVIGIL_FAILON": "high"})
+        refuse_misspelt({"KEYVIGIL_FAILON": "high"})
     assert caught.value.help == "Did you mean KEYVIGIL_FAIL_ON?"
-    settings = read_settings({"OPENAI_ADMIN_KEY": KEY, "KEYVIGIL_SERVICE_HOST": "10.0.0.1"})
-    assert settings.admin_key == Secret(KEY)
+    refuse_misspelt({"KEYVIGIL_FAIL_ON": "high", "KEYVIGIL_SERVICE_HOST": "10.0.0.1"})

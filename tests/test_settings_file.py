@@ -62,6 +62,18 @@ PLACES = (
     "{0}",
     "token: {0}",
     "alerts: *{0}",
+    "policies: [{0}]",
+    "outputs: {{ html: '{0}' }}",
+    "outputs: {{ '{0}': a }}",
+    "fail_on: {0}",
+    "at_once: {0}",
+    "snapshot: 'out/{0}/x'",
+    "store: {{ place: 'postgresql://{0}@db/k' }}",
+    "store: {{ place_env: '{0}' }}",
+    "http: {{ base_url: 'https://{0}@example.com' }}",
+    "organizations: [{{ name: a, key_env: {0} }}]",
+    "organizations: [{{ name: a, key_file: '{0}' }}]",
+    "organizations: [{{ name: a, key_command: [echo, '{0}'] }}]",
     "a: &{0} b\nc: &{0} d",
 )
 
@@ -79,6 +91,7 @@ def route_mistakes(route: str) -> list[str]:
 
 def test_a_file_with_every_option_is_read() -> None:
     assert parse_settings(GOOD, "k.yaml") == FileSettings(
+        at={"alerts": "k.yaml:2:3"},
         report="https://example.com/scans/{date}/{scan_id}.html",
         routes=(
             Route(
@@ -181,7 +194,7 @@ alerts:
     ("text", "mistake"),
     [
         ("", "k.yaml:1:1: the file is empty"),
-        ("[]", "k.yaml:1:1: the file must be a mapping with alerts"),
+        ("[]", "k.yaml:1:1: the file must be a mapping with policies, outputs, "),
         ("alerts:\n", "k.yaml:1:8: 'alerts' must be a mapping with routes"),
         ("alerts: {}\n", "k.yaml:1:9: 'alerts' lacks 'routes'"),
         ("alerts: { routes: [] }", "k.yaml:1:19: 'routes' takes a list with at least one route"),
@@ -236,8 +249,9 @@ def test_where_a_secret_stands_the_way_to_do_it_is_told_and_nothing_else(secret:
     (mistake,) = route_mistakes(f"{{ name: a, slack_webhook: '{secret}' }}")
     assert mistake == (
         "this is a secret, and this file is no place for one: put it into the environment (a token"
-        " into KEYVIGIL_SLACK_TOKEN, a webhook's address into KEYVIGIL_SLACK_WEBHOOK), remove it"
-        " here, and replace it by a new one if others can read the file"
+        " into KEYVIGIL_SLACK_TOKEN, a webhook's address into KEYVIGIL_SLACK_WEBHOOK, an admin key"
+        " where key_env, key_file or key_command of its organization finds it), remove it here, and"
+        " replace it by a new one if others can read the file"
     )
 
 
@@ -283,7 +297,7 @@ def test_a_file_that_cannot_be_read_is_one_line(
 def test_the_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     path = tmp_path / "k.yaml"
     path.write_text(GOOD, encoding="utf-8-sig")
-    assert read_settings_file(path) == parse_settings(GOOD, "k.yaml")
+    assert read_settings_file(path) == parse_settings(GOOD, str(path))
 
 
 @given(st.data())

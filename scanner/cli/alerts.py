@@ -27,9 +27,13 @@ from scanner.announcement import (
     Sink,
 )
 from scanner.cli.console import ExitCode, inert, out, say, show_error, tell
-from scanner.cli.memory import OrganizationOption, StoreOption
-from scanner.cli.report import PoliciesOption, ScanOption, recorded
-from scanner.cli.telling import ConfigOption
+from scanner.cli.options import (
+    ConfigOption,
+    OrganizationOption,
+    PoliciesOption,
+    StoreOption,
+)
+from scanner.cli.report import ScanOption, recorded
 from scanner.errors import KeyVigilError, UsageError
 from scanner.finding import Severity
 from scanner.ports import AlertSink
@@ -64,7 +68,7 @@ def preview(
     routes = _chosen(settings.routes, route) or _DEFAULT
     if not settings.routes:
         say("No route is set: this is what a channel in Slack would be told.")
-    result = recorded(from_, policy, store, organization).result
+    result = recorded(from_, policy, store, organization, config).result
     told = [pair for one in routes for pair in _told(result, one)]
     if as_json:
         sent = [

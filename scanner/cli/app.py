@@ -11,10 +11,11 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from scanner.cli import alerts, history, policies, revoke, sandbox
+from scanner.cli import alerts, config, history, policies, revoke, sandbox
 from scanner.cli.console import ExitCode, close_quietly, err, out, say, show_error
 from scanner.cli.demo import demo
 from scanner.cli.doctor import doctor
+from scanner.cli.init import init
 from scanner.cli.log_lines import LOG_FORMAT, LogFormat
 from scanner.cli.report import report
 from scanner.cli.scan import EXIT_CODES, scan
@@ -58,7 +59,9 @@ app.command(epilog=EXIT_CODES)(scan)
 app.command()(report)
 app.command()(demo)
 app.command()(doctor)
+app.command()(init)
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(config.app, name="config")
 app.add_typer(history.app, name="history")
 app.command()(history.diff)
 app.add_typer(policies.app, name="policies")

@@ -2,9 +2,10 @@
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 from rich.table import Table
@@ -12,57 +13,56 @@ from rich.text import Text
 
 from scanner.checkup import Check, State
 from scanner.cli import examining as look
-from scanner.cli.console import ExitCode, err, inert, out
+from scanner.cli.console import ExitCode, inert, out
 from scanner.cli.examining_alerts import file_and_what_rests_on_it, pings
-from scanner.cli.memory import StoreOption
-from scanner.cli.telling import ConfigOption
+from scanner.cli.examining_settings import Read, jobs, options, read_each
+from scanner.cli.job import Job
+from scanner.cli.options import StoreOption, option
 from scanner.display import visible
 from scanner.secret import redact
-from scanner.settings import misspelt, read_store_settings
+from scanner.settings import misspelt, store_settings
+from scanner.settings_file import CONFIG
+from scanner.settings_table import METRICS, OUTPUTS, POLICIES, STORE
 
 _STYLES: Final = {State.OK: "green", State.PROBLEM: "bold red", State.NOT_CHECKED: "dim"}
 _STATE_WIDTH: Final = max(map(len, State))
 _NAME_WIDTH: Final = 16
 
 
-_Policies = Annotated[
+_Policies = Annotated[list[str] | None, option(POLICIES)]
+_Outputs = Annotated[list[str] | None, option(OUTPUTS)]
+_Metrics = Annotated[str | None, option(METRICS)]
+_Only = Annotated[
     list[str] | None,
     typer.Option(
-        envvar="KEYVIGIL_POLICY",
-        metavar="NAME|FILE",
-        help="What the scan judges by; may be given again. Default: baseline.",
+        metavar="NAME",
+        help="Only this organization of the settings; may be given again. Default: all.",
     ),
 ]
-_Outputs = Annotated[
-    list[str] | None,
-    typer.Option(
-        envvar="KEYVIGIL_OUTPUT",
-        metavar="FORMAT=PATH",
-        help="A report that the scan is to write; may be given again.",
-    ),
-]
-_Metrics = Annotated[
+_Config = Annotated[  # read with the others, for a mistake in it is a line like any other
     Path | None,
     typer.Option(
-        "--metrics-textfile",
-        envvar="KEYVIGIL_METRICS_TEXTFILE",
-        metavar="PATH",
-        help="The file that the scan is to write metrics to.",
+        envvar=CONFIG,
+        metavar="FILE",
+        help="The settings. Default: keyvigil.yaml in this folder, if any.",
     ),
 ]
 
 
 def doctor(
+    context: typer.Context,
     policy: _Policies = None,
     output: _Outputs = None,
-    config: ConfigOption = None,
+    config: _Config = None,
     store: StoreOption = None,
     metrics_textfile: _Metrics = None,
+    only: _Only = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the lines as JSON.")] = False,
 ) -> None:
     """Look at all that a scan needs, and say how to mend what does not work.
 
-    Changes nothing and sends nothing that anybody would see: the API is asked with GET only.
+    Of several organizations that the settings list, each. Changes nothing and sends nothing that
+    anybody would see: the API is asked with GET only.
 
     Exit codes:
 
@@ -72,7 +72,14 @@ def doctor(
 
     3  something else does not work
     """
-    checks = tuple(_checks(policy, output, config, store, metrics_textfile))
+    given = {
+        POLICIES.parameter: policy,
+        OUTPUTS.parameter: output,
+        STORE.parameter: store,
+        METRICS.parameter: metrics_textfile,
+    }
+    flags = {name: value for name, value in given.items() if _is_flag(context, name)}
+    checks = tuple(_checks(flags, config, only or ()))
     if as_json:
         typer.echo(json.dumps(_document(checks), indent=2))
     else:
@@ -81,33 +88,50 @@ def doctor(
     raise typer.Exit(_code(checks))
 
 
-def _checks(
-    policy: Sequence[str] | None,
-    output: Sequence[str] | None,
-    config: Path | None,
-    store: str | None,
-    metrics: Path | None,
-) -> Iterator[Check]:
+def _is_flag(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _checks(flags: Mapping[str, Any], config: Path | None, only: Sequence[str]) -> Iterator[Check]:
     """Look at everything, whatever is found."""
     wrong = {name for name, _ in misspelt(os.environ)}
     environment = {name: value for name, value in os.environ.items() if name not in wrong}
     yield from look.versions()
     yield from look.names(os.environ)
-    of_options, chosen = look.options()
-    err.is_log = False  # what the environment sets for a scan's messages is not for these lines
-    yield of_options
-    of_policies, read = look.policies(policy or ["baseline"])
-    yield of_policies
-    of_key, settings = look.key(environment)
-    yield from of_key
-    yield from look.attempted("connection", lambda: look.api(settings, look.plan_of(read, chosen)))
+    read = read_each(flags, environment, config)
+    yield from options(read, environment)
+    every, of_choice = jobs(read, only)
+    yield from of_choice
+    for job in every:
+        yield from _named(job, every, _of_api(job, read, environment))
+    yield from read.wrong_of("connection")
     yield from look.changing()
-    yield from look.attempted(
-        "history", lambda: look.history(read_store_settings(environment, store))
+    of_history = tuple(read.wrong_of("history"))
+    yield from of_history or look.attempted(
+        "history", lambda: look.history(store_settings(read.chosen, environment))
     )
-    yield from look.outputs(output or (), metrics)
+    for job in every:
+        yield from _named(job, every, look.outputs(job))
+    yield from read.wrong_of("metrics")
     yield from look.attempted("pings", lambda: pings(environment))
     yield from file_and_what_rests_on_it(environment, config)
+
+
+def _of_api(job: Job, read: Read, environment: Mapping[str, str]) -> Iterator[Check]:
+    """Look at what one organization is judged by, at its key, and at what the API says to it."""
+    of_policies, policies = look.policies(job.chosen[POLICIES])
+    yield of_policies
+    of_key, settings = look.key(job, environment, has_way=read.has_way)
+    yield from of_key
+    plan = look.plan_of(policies, job.chosen)
+    yield from look.attempted("connection", lambda: look.api(settings, plan))
+
+
+def _named(job: Job, every: Sequence[Job], checks: Iterable[Check]) -> Iterator[Check]:
+    """Name the organization in each line, where there are several."""
+    for check in checks:
+        yield replace(check, name=f"{job.name}: {check.name}") if len(every) > 1 else check
 
 
 def _print(check: Check) -> None:

@@ -11,24 +11,25 @@ from functools import partial
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
-
-import typer
 
 from scanner.checkup import WRITE_SCOPE, Check, answered, clock, ok, problem, unchecked
 from scanner.cli.console import counted
+from scanner.cli.job import Job, metrics_of
 from scanner.cli.outputs import read_outputs
-from scanner.cli.scan import scan
 from scanner.errors import CredentialError, KeyVigilError, OutputError, UsageError
 from scanner.formats.files import check_writable
 from scanner.inventory import Collection
 from scanner.plan import OPTIONAL, Plan, make_plan
 from scanner.policy.model import Policy
 from scanner.policy_files import load_policies
-from scanner.settings import Settings, StoreSettings, misspelt, read_settings
+from scanner.setting import Chosen
+from scanner.settings import ADMIN_KEY, Settings, StoreSettings, misspelt, read_settings
+from scanner.settings_table import COLLECT, OUTPUTS, SKIP
 from scanner.wiring import look_at_store, probe_api
 
+SCAN_HELP: Final = "keyvigil scan --help says what it takes."
 _PACKAGES: Final = ("httpx2", "slack-sdk", "sqlalchemy", "psycopg")
 _PROXIES: Final = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
 _TRUST: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -72,18 +73,6 @@ def names(environment: Mapping[str, str]) -> Iterator[Check]:
         yield ok("environment", f"{counted(ours, 'variable')} KEYVIGIL_*, none misspelt")
 
 
-def options() -> tuple[Check, dict[str, Any]]:
-    """Read what the environment sets for `keyvigil scan`; return it, if it can be read."""
-    app = typer.Typer(add_completion=False)
-    app.command()(scan)
-    try:
-        context = typer.main.get_command(app).make_context("scan", [])
-    except typer.TyperException as error:
-        said = UsageError(error.format_message(), help="keyvigil scan --help says what it takes.")
-        return problem("options", said), {}
-    return ok("options", "the environment sets nothing that scan would not take"), context.params
-
-
 def policies(named: Sequence[str]) -> tuple[Check, tuple[Policy, ...] | None]:
     """Read the policies."""
     try:
@@ -94,35 +83,52 @@ def policies(named: Sequence[str]) -> tuple[Check, tuple[Policy, ...] | None]:
     return ok("policies", f"{', '.join(policy.name for policy in read)}: {rules}"), read
 
 
-def key(environment: Mapping[str, str]) -> tuple[tuple[Check, ...], Settings | None]:
-    """Look at the admin key and the API's address, asking nobody."""
-    of_key = ok("admin key", "OPENAI_ADMIN_KEY holds an admin key (sk-admin-...)")
+def key(
+    job: Job, environment: Mapping[str, str], *, has_way: bool
+) -> tuple[tuple[Check, ...], Settings | None]:
+    """Look at the admin key and the way to the API, asking nobody.
+
+    Without a way (`has_way`), which is told elsewhere, there are no settings to ask with.
+    """
+    said = f"{job.key or ADMIN_KEY} holds an admin key (sk-admin-...)"
+    of_key = ok("admin key", said)
     settings: Settings | None = None
     try:
-        settings = read_settings(environment)
+        settings = read_settings(job.chosen, environment, job.key)
     except CredentialError as error:
         of_key = problem("admin key", error)
-    except UsageError:
-        pass  # the address, which is told below
-    address = {**environment, "OPENAI_ADMIN_KEY": _PRETENDED}
-    reached = attempted("connection", lambda: _connection(read_settings(address), environment))
+    if not has_way:
+        return (of_key,), None
+    pretended = read_settings(job.chosen, {ADMIN_KEY: _PRETENDED})
+    reached = attempted("connection", lambda: _connection(pretended, environment))
     return (of_key, *reached), settings
 
 
 def _connection(settings: Settings, environment: Mapping[str, str]) -> Iterator[Check]:
     url = urlsplit(settings.base_url)
-    host = url.hostname or ""
     if url.scheme == "http":
         yield ok("connection", f"{settings.base_url}: on this machine, without TLS and proxy")
         return
     trust = " and ".join(name for name in _TRUST if environment.get(name))
-    proxy = next((name for name in _PROXIES if environment.get(name)), None)
-    way = "directly"
-    if proxy and not urllib.request.proxy_bypass(host):
-        through = environment[proxy].rpartition("@")[2].rpartition("//")[2]
-        way = f"through the proxy {through} ({proxy})"
-    said = f"{settings.base_url}: over TLS, {way}"
+    if settings.network.ca_bundle:
+        trust = f"{settings.network.ca_bundle}"
+    proxy = _proxy(settings, url.hostname or "", environment)
+    said = f"{settings.base_url}: over TLS, {proxy or 'directly'}"
     yield ok("connection", f"{said}, trusting {trust}" if trust else said)
+
+
+def _proxy(settings: Settings, host: str, environment: Mapping[str, str]) -> str:
+    """Say through which proxy the way goes, without its user and password; "": none."""
+    if settings.network.proxy:
+        return f"through the proxy {_host(settings.network.proxy.reveal())} (http.proxy)"
+    name = next((name for name in _PROXIES if environment.get(name)), None)
+    if name is None or urllib.request.proxy_bypass(host):
+        return ""
+    return f"through the proxy {_host(environment[name])} ({name})"
+
+
+def _host(proxy: str) -> str:
+    return proxy.rpartition("@")[2].rpartition("//")[2]
 
 
 def api(settings: Settings | None, plan: Plan | None) -> Iterator[Check]:
@@ -180,18 +186,24 @@ def history(settings: StoreSettings | None) -> Iterator[Check]:
     yield ok("lock", f"a scan is running: {running}" if running else "no scan is running")
 
 
-def outputs(named: Sequence[str], metrics: Path | None) -> Iterator[Check]:
-    """Look whether each report can be written where it is to go."""
-    for text in named:
-        yield from attempted(f"output {text.partition('=')[0]}", partial(_output, text))
+def outputs(job: Job) -> Iterator[Check]:
+    """Look whether each report of a job can be written where it is to go."""
+    texts, metrics = job.chosen[OUTPUTS], metrics_of(job)
+    for text in texts:
+        name = f"output {text.partition('=')[0]}"
+        yield from attempted(name, partial(_output, text, job.name))
     if metrics is not None:
         yield from attempted("metrics", lambda: [_place("metrics", metrics)])
-    if not named and metrics is None:
+    if not texts and metrics is None:
         yield ok("outputs", "none: the summary goes to the terminal")
 
 
-def _output(text: str) -> Iterator[Check]:
-    for name, path in read_outputs([text], None):
+def _output(text: str, organization: str | None) -> Iterator[Check]:
+    try:
+        outputs = read_outputs([text], None, organization)
+    except UsageError as error:
+        raise UsageError(str(error), help=error.help or SCAN_HELP) from None
+    for name, path in outputs:
         yield _place(f"output {name}", path) if path else ok(f"output {name}", "goes to stdout")
 
 
@@ -215,9 +227,8 @@ def _try_to_write(path: Path) -> None:
         ) from None
 
 
-def plan_of(read: tuple[Policy, ...] | None, set_: Mapping[str, Any]) -> Plan | None:
+def plan_of(read: tuple[Policy, ...] | None, chosen: Chosen) -> Plan | None:
     """Plan what a scan would ask for, as far as that can be known."""
-    skip = [Collection(name) for name in set_.get("skip") or () if name in OPTIONAL]
     if read is None:
         return None
-    return make_plan(read, everything=set_.get("collect") == "all", skip=skip)
+    return make_plan(read, everything=chosen[COLLECT] == "all", skip=chosen[SKIP])

@@ -28,13 +28,17 @@ def file_and_what_rests_on_it(
         yield ok("settings file", "none: the environment says it all")
     else:
         try:
-            routes = read_settings_file(file).routes
+            said = read_settings_file(file)
         except KeyVigilError as error:
             yield problem("settings file", error)
             yield unchecked("alerts", _WRONG_FILE)
             yield unchecked("revocation", _WRONG_FILE)
             return
-        yield ok("settings file", f"{file}: {counted(len(routes), 'route')}")
+        parts = [
+            *([counted(len(said.organizations), "organization")] if said.organizations else []),
+            counted(len(said.routes), "route"),
+        ]
+        yield ok("settings file", f"{file}: {', '.join(parts)}")
     yield from attempted("alerts", lambda: _alerts(environment, config))
     yield from attempted("revocation", lambda: [revocation(read_bounds(environment, config))])
 

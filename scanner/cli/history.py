@@ -11,14 +11,22 @@ from rich.table import Table
 from rich.text import Text
 
 from scanner.cli.console import counted, inert, out, say
-from scanner.cli.memory import OrganizationOption, StoreOption
+from scanner.cli.options import (
+    ConfigOption,
+    OrganizationOption,
+    StoreOption,
+    chosen,
+    taking,
+)
 from scanner.compare import between
 from scanner.durations import format_duration
 from scanner.errors import UsageError
 from scanner.finding import Severity
 from scanner.formats.history_rows import night_row
 from scanner.lifecycle import Case, Night, Turn
-from scanner.settings import read_store_settings
+from scanner.setting import Chosen
+from scanner.settings import StoreSettings, read_store_settings, store_settings
+from scanner.settings_table import KEEP, KEEP_SNAPSHOTS, ORGANIZATION, STORE
 from scanner.wiring import now, open_store
 
 if TYPE_CHECKING:
@@ -30,18 +38,18 @@ _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.callback()
+@taking(STORE, KEEP, KEEP_SNAPSHOTS, ORGANIZATION)
 def history(
     context: typer.Context,
-    store: StoreOption = None,
-    organization: OrganizationOption = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many.")] = _SHOWN,
     as_json: _Json = False,
 ) -> None:
     """List the scans that were recorded, oldest first, and how it goes."""
-    context.obj = store, organization
+    context.obj = settings = chosen(context)
     if context.invoked_subcommand is not None:
         return
-    nights = _opened(store).nights(organization, limit)
+    kept = store_settings(settings, os.environ)
+    nights = _opened(kept).nights(settings[ORGANIZATION], limit)
     if as_json:
         rows = [
             {"organization": night.organization, **night_row(night).model_dump(mode="json")}
@@ -56,9 +64,9 @@ def history(
 
 @app.command()
 def prune(context: typer.Context) -> None:
-    """Forget now what is not to be kept: KEYVIGIL_KEEP, KEYVIGIL_KEEP_SNAPSHOTS."""
-    place, organization = context.obj
-    store = _opened(place)
+    """Forget now what is not to be kept: `keep` and `keep_snapshots` of the settings."""
+    settings: Chosen = context.obj
+    store, organization = _opened(store_settings(settings, os.environ)), settings[ORGANIZATION]
     for name in [organization] if organization else store.organizations():
         gone = store.prune(name, now())
         out.print(
@@ -76,9 +84,10 @@ def diff(
     store: StoreOption = None,
     organization: OrganizationOption = None,
     as_json: _Json = False,
+    _config: ConfigOption = None,
 ) -> None:
     """Tell what changed between two recorded scans: ids, beginnings of ids, latest, previous."""
-    history = _opened(store)
+    history = _opened(read_store_settings(os.environ, store))
     first, second = history.find(before, organization), history.find(after, organization)
     if first.organization != second.organization:
         raise UsageError(
@@ -103,9 +112,8 @@ def diff(
     )
 
 
-def _opened(place: str | None) -> "SqlStore":
+def _opened(settings: StoreSettings | None) -> "SqlStore":
     """Open the history that there must be; raise UsageError or StoreError."""
-    settings = read_store_settings(os.environ, place)
     if settings is None:
         raise UsageError("There is no history: --store is none.", help="Name where it is kept.")
     return open_store(settings, must_exist=True)

@@ -5,9 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from scanner.cli.console import say
 from scanner.cli.stopping import run_until_told
@@ -24,24 +22,6 @@ from scanner.wiring import name_organization, open_store
 
 if TYPE_CHECKING:
     from scanner.store.history import SqlStore
-
-StoreOption = Annotated[
-    str | None,
-    typer.Option(
-        envvar="KEYVIGIL_STORE",
-        metavar="FILE|URL|none",
-        help="Where the history is kept: a SQLite file, or postgresql://... Default: your state"
-        " folder.",
-    ),
-]
-OrganizationOption = Annotated[
-    str | None,
-    typer.Option(
-        envvar="KEYVIGIL_ORGANIZATION",
-        metavar="NAME",
-        help="The name that the history is kept under. Default: as the API calls it.",
-    ),
-]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,72 +1,99 @@
-"""`--output FORMAT=PATH`: what reports a command writes, and where."""
+"""What reports a command writes, and where: checked before anything is asked."""
 
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
-import typer
-
+from scanner.cli.options import refused
 from scanner.cli.run import Output
 from scanner.errors import UsageError
 from scanner.formats.files import check_writable
-from scanner.formats.registry import FORMATS
-from scanner.policy.problems import did_you_mean
+from scanner.path_template import fill, of_organization, safe_name
+from scanner.settings_table import OUTPUTS
+from scanner.wiring import now
 
 _STDOUT: Final = "-"
 
-OUTPUT_HELP: Final = f"Write a report: {', '.join(FORMATS)}; PATH - is stdout. May be given again."
-OutputOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        envvar="KEYVIGIL_OUTPUT",
-        metavar="FORMAT=PATH",
-        help=OUTPUT_HELP,
-    ),
-]
-RedactOption = Annotated[
-    bool,
-    typer.Option(
-        "--redact-emails",
-        envvar="KEYVIGIL_REDACT_EMAILS",
-        help="Mask e-mail addresses in every report, as a***@example.com; the history keeps them.",
-    ),
-]
-
 
 def read_outputs(
-    texts: list[str], snapshot: Path | None, metrics: Path | None = None
+    texts: Sequence[str],
+    snapshot: Path | None,
+    organization: str | None = None,
+    metrics: Path | None = None,
 ) -> tuple[Output, ...]:
-    """Read every `--output`; raise UsageError for places that are no files, or one and the same."""
-    outputs = tuple(_output(text) for text in texts)
-    places = [path.resolve() if path else None for _, path in outputs]
+    """Read every `FORMAT=PATH`; raise UsageError for places that are no files, or one and the same.
+
+    The organization's name, if it is known, is put into the paths.
+    """
+    outputs = tuple(_output(text, organization) for text in texts)
     if snapshot is not None:
-        check_writable(snapshot)
-        places.append(snapshot.resolve())
-    named = "--output and --snapshot"
-    if metrics is not None:
-        places.append(metrics.resolve())
-        named = "--output, --snapshot and --metrics-textfile"
-    if len(set(places)) < len(places):
-        raise UsageError(f"Two of {named} name the same place.", help="Give each its own.")
+        check_template_writable(snapshot)
+    others = (("snapshot", snapshot), ("metrics", metrics))
+    if _meet([*outputs, *((what, path) for what, path in others if path)]):
+        flags = (
+            "--output, --snapshot and --metrics-textfile" if metrics else "--output and --snapshot"
+        )
+        raise UsageError(f"Two of {flags} name the same place.", help="Give each its own.")
     return outputs
 
 
-def _output(text: str) -> Output:
+def refuse_overwriting(places: Iterable[tuple[str, Sequence[Path | None]]]) -> None:
+    """Raise UsageError if what is written for one organization overwrites what is for another.
+
+    `places` are an organization's name and the paths that it writes to; None is stdout.
+    """
+    seen: dict[str, str] = {}
+    for name, paths in places:
+        for path in paths:
+            place = _some(path, scan=name)
+            other = seen.setdefault(place, name)
+            if other != name:
+                raise UsageError(
+                    f"The organizations {other} and {name} would both write"
+                    f" {'on stdout' if path is None else path}.",
+                    help="Put {organization} into the path, or give each outputs of its own.",
+                )
+
+
+def named(path: Path, organization: str | None) -> Path:
+    """Put the organization's name into a path, where it is known."""
+    text = of_organization(str(path), organization) if organization else str(path)
+    return Path(text).expanduser()
+
+
+def _meet(outputs: Sequence[Output]) -> bool:
+    places = [_some(path) for _, path in outputs]
+    return len(set(places)) < len(places)
+
+
+def _some(path: Path | None, scan: str = "scan") -> str:
+    """Return where a path leads for some scan; "" for stdout."""
+    if path is None:
+        return ""
+    return str(_for_some_scan(path, scan).resolve())
+
+
+def check_template_writable(path: Path) -> None:
+    """Raise UsageError or OutputError if what a template leads to cannot be written."""
+    check_writable(_for_some_scan(path))
+
+
+def _for_some_scan(path: Path, scan: str = "scan") -> Path:
+    return Path(fill(str(path), at=now(), scan_id=safe_name(scan), organization="some"))
+
+
+def _output(text: str, organization: str | None) -> Output:
     """Read `FORMAT=PATH`; raise UsageError for what could not be written later."""
-    name, equals, place = text.partition("=")
-    if not equals or not place:
-        raise UsageError(
-            f"--output {text} is not FORMAT=PATH.", help="For example --output html=report.html"
-        )
-    if name not in FORMATS:
-        raise UsageError(
-            f"--output {text}: there is no format '{name}'{did_you_mean(name, FORMATS)}",
-            help=f"There are {', '.join(FORMATS)}.",
-        )
+    try:
+        OUTPUTS.kind.read(text)
+    except ValueError as error:
+        raise refused(OUTPUTS.flag, error) from None
+    name, _, place = text.partition("=")
     if place == _STDOUT:
         if sys.stdout is None:
             raise UsageError(f"--output {text}: stdout is closed.")
         return name, None
-    path = Path(place).expanduser()
-    check_writable(path)
+    path = named(Path(place), organization)
+    check_template_writable(path)
     return name, path

@@ -7,19 +7,25 @@ from typing import Annotated
 import typer
 
 from scanner.cli.console import out, say
-from scanner.cli.memory import Memory, OrganizationOption, StoreOption
-from scanner.cli.report import PoliciesOption, ScanOption, recorded
+from scanner.cli.memory import Memory
+from scanner.cli.options import (
+    ConfigOption,
+    OrganizationOption,
+    PoliciesOption,
+    StoreOption,
+)
+from scanner.cli.report import ScanOption, recorded
 from scanner.cli.revocation_shown import print_plan
 from scanner.cli.revoke_apply import apply
 from scanner.cli.revoke_journal import journal, undo
 from scanner.cli.revoking import scene_of
-from scanner.cli.telling import ConfigOption
 from scanner.formats.files import check_writable, write_whole
 from scanner.formats.plan_json import render_plan
 from scanner.remedy import make_plan_of_revocation
 from scanner.revocation import Mode
 from scanner.secret import Secret
-from scanner.settings_file import read_bounds
+from scanner.settings import ADMIN_KEY
+from scanner.settings_file import read_bounds, read_settings_file
 
 app = typer.Typer(no_args_is_help=True, help="What is to be revoked; doing it; taking it back.")
 
@@ -43,13 +49,13 @@ def plan(
     if output is not None:
         check_writable(output)
     bounds = read_bounds(os.environ, config)
-    night = recorded(from_, policy, store, organization)
+    night = recorded(from_, policy, store, organization, config)
     memory = Memory(
         store=night.store,
         organization=night.organization,
         lease=None,
         bounds=bounds,
-        own_key=Secret(os.environ.get("OPENAI_ADMIN_KEY", "")),
+        own_key=_own_key(config),
     )
     made = make_plan_of_revocation(scene_of(night.result, night.scanned, memory))
     document = render_plan(made)
@@ -62,6 +68,15 @@ def plan(
         print_plan(made, out)
     if bounds.mode is Mode.OFF:
         say("Revocation is off: set revocation.mode in keyvigil.yaml to plan what is to be done.")
+
+
+def _own_key(config: Path | None) -> Secret:
+    """Return OPENAI_ADMIN_KEY, if it can be the scan's own: "" where organizations are listed.
+
+    Where the settings list organizations, it is none of theirs.
+    """
+    listed = read_settings_file(config).organizations if config else ()
+    return Secret("" if listed else os.environ.get(ADMIN_KEY, ""))
 
 
 app.command()(apply)

@@ -4,19 +4,18 @@ import os
 import sys
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
 from scanner.cli.console import ExitCode, counted, inert, out, say, show_error, tell, worst
-from scanner.cli.memory import Memory, OrganizationOption, StoreOption, remembering
-from scanner.cli.report import PoliciesOption, seen_again
+from scanner.cli.job import job_of, seen_again_for
+from scanner.cli.memory import Memory, remembering
+from scanner.cli.options import chosen, file_settings, taking
 from scanner.cli.revocation_shown import print_act, print_plan, print_spared
 from scanner.cli.revoking import carried_out, failed, hands, scene_of, with_acts, with_plan
 from scanner.cli.run import live
-from scanner.cli.telling import ConfigOption
 from scanner.cli.telling import tell as tell_people
 from scanner.enforce import rehearse
 from scanner.errors import KeyVigilError, RevocationError, UsageError
@@ -29,7 +28,8 @@ from scanner.receipt import Spared
 from scanner.remedy import Scene, digest_of, make_plan_of_revocation
 from scanner.revocation import Mode, Plan
 from scanner.scan import compared, scan
-from scanner.settings import read_settings, read_store_settings
+from scanner.settings import read_settings, store_settings
+from scanner.settings_table import CONNECTION, HISTORY, ORGANIZATION, POLICIES
 from scanner.wiring import now
 
 _PATIENCE: Final = timedelta(minutes=30)
@@ -37,12 +37,10 @@ _PATIENCE: Final = timedelta(minutes=30)
 _ANEW: Final = "Plan anew: keyvigil revoke plan --output plan.json"
 
 
+@taking(POLICIES, ORGANIZATION, *HISTORY, *CONNECTION)
 def apply(
+    context: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="PLAN", help="What revoke plan wrote.")],
-    config: ConfigOption = None,
-    policy: PoliciesOption = None,
-    store: StoreOption = None,
-    organization: OrganizationOption = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before the first key.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Look at each key again, and change nothing.")
@@ -54,11 +52,13 @@ def apply(
     complete.
     """
     approved = read_plan(file)
-    policies = load_policies(policy or ["baseline"])
+    job = job_of(chosen(context), file_settings(context).organizations)
+    policies = load_policies(job.chosen[POLICIES])
     _refuse_outdated(approved, policies)
-    settings, kept = read_settings(os.environ), read_store_settings(os.environ, store)
-    again = partial(seen_again, policy, store, organization)
-    with remembering(settings, kept, organization, config, again, is_dry=dry_run) as memory:
+    settings = read_settings(job.chosen, os.environ, job.key)
+    kept, again = store_settings(job.chosen, os.environ), seen_again_for(job)
+    config = job.chosen.config
+    with remembering(settings, kept, job.name, config, again, is_dry=dry_run) as memory:
         if memory is None or memory.bounds.mode is Mode.OFF:
             raise UsageError(
                 "Revocation is off, and nothing was done.",
@@ -116,7 +116,7 @@ def _approved_of(scene: Scene, approved: ApprovedPlan) -> Plan:
         raise UsageError(
             f"The plan is for {approved.organization}, and this is {plan.organization}: nothing was"
             " done.",
-            help="Check OPENAI_ADMIN_KEY.",
+            help="Check OPENAI_ADMIN_KEY, or --organization where the settings list several.",
         )
     due = tuple(a for a in plan.due if (a.key_id, a.method, a.rule) in approved.due)
     return replace(plan, due=due)

@@ -2,21 +2,28 @@
 
 import json
 import os
-from functools import partial
 from typing import Annotated
 
 import typer
 
 from scanner.cli.console import counted, inert, out, say, show_error, tell, worst
-from scanner.cli.memory import OrganizationOption, StoreOption, remembering
-from scanner.cli.report import seen_again
+from scanner.cli.job import job_of, seen_again_for
+from scanner.cli.memory import remembering
+from scanner.cli.options import (
+    ConfigOption,
+    OrganizationOption,
+    StoreOption,
+    chosen,
+    file_settings,
+    taking,
+)
 from scanner.cli.revocation_shown import print_act
 from scanner.cli.revoking import failed, hands, whose
-from scanner.cli.telling import ConfigOption
 from scanner.enforce import make, settle
 from scanner.errors import StoreError, UsageError
 from scanner.receipt import Entry, broken_at
-from scanner.settings import read_settings, read_store_settings
+from scanner.settings import read_settings, read_store_settings, store_settings
+from scanner.settings_table import CONNECTION, HISTORY, ORGANIZATION
 from scanner.undo import find, undoing
 from scanner.wiring import now, open_store
 
@@ -31,6 +38,7 @@ def journal_(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print every entry with its hash, one JSON a line.")
     ] = False,
+    _config: ConfigOption = None,
 ) -> None:
     """List what was done to keys, oldest first: what, when, why, by whom, and how it ended."""
     context.obj = store, organization
@@ -76,19 +84,20 @@ def verify(context: typer.Context) -> None:
         )
 
 
+@taking(ORGANIZATION, *HISTORY, *CONNECTION)
 def undo(
+    context: typer.Context,
     receipt: Annotated[str, typer.Argument(metavar="RECEIPT", help="As revoke journal has it.")],
-    config: ConfigOption = None,
-    store: StoreOption = None,
-    organization: OrganizationOption = None,
 ) -> None:
     """Take a revocation back: push an expiry out again, or give a key its permissions back.
 
     A deleted key cannot be brought back. Works also where revocation is off.
     """
-    settings, kept = read_settings(os.environ), read_store_settings(os.environ, store)
-    again = partial(seen_again, None, store, organization)
-    with remembering(settings, kept, organization, config, again, is_dry=False) as memory:
+    job = job_of(chosen(context), file_settings(context).organizations)
+    settings = read_settings(job.chosen, os.environ, job.key)
+    kept, again = store_settings(job.chosen, os.environ), seen_again_for(job)
+    config = job.chosen.config
+    with remembering(settings, kept, job.name, config, again, is_dry=False) as memory:
         if memory is None or memory.lease is None:
             raise UsageError("Without a history there are no receipts.")
         acts = memory.store.journal(memory.lease)

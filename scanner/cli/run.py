@@ -24,6 +24,7 @@ from scanner.formats.registry import FORMATS
 from scanner.formats.snapshot import Snapshot, read_snapshot, render_snapshot
 from scanner.inventory import Inventory
 from scanner.judge import judge
+from scanner.path_template import fill
 from scanner.plan import Plan, make_plan, with_gaps
 from scanner.policy.model import Policy
 from scanner.ports import Clock, Collector
@@ -35,7 +36,7 @@ from scanner.settings import Settings
 from scanner.wiring import collect_inventory, now
 
 Output = tuple[str, Path | None]
-"""A format's name and the file to write; None is stdout."""
+"""A format's name and the file to write, a template; None is stdout."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,18 +90,13 @@ def scan_and_report(
     """
     failures: list[KeyVigilError] = []
     started_at = source.clock()
-
-    def collect() -> Inventory:
-        inventory = source.collect()
-        if snapshot is not None:
-            taken = Snapshot(taken_at=started_at, inventory=inventory)
-            failures.extend(_deliver(render_snapshot(taken), snapshot))
-        return inventory
-
     try:
-        scanned = scan(collect, policies, started_at, source.clock)
+        scanned = scan(source.collect, policies, started_at, source.clock)
         result, left = remembered(scanned, memory, masks=masks)
         failures.extend(left)
+        if snapshot is not None:
+            taken = Snapshot(taken_at=started_at, inventory=scanned.inventory)
+            failures.extend(_deliver(render_snapshot(taken), _named(snapshot, result)))
         shown = without_addresses(result) if masks else result
         failures.extend(write_reports(shown, outputs))
     except KeyboardInterrupt:
@@ -123,7 +119,18 @@ def scan_and_report(
 def write_reports(result: ScanResult, outputs: Sequence[Output]) -> list[OutputError]:
     """Render all, then write each; return what went wrong."""
     documents = [(FORMATS[name](result).encode(), path) for name, path in outputs]
-    return [error for document, path in documents for error in _deliver(document, path)]
+    return [
+        error
+        for document, path in documents
+        for error in _deliver(document, path and _named(path, result))
+    ]
+
+
+def _named(path: Path, result: ScanResult) -> Path:
+    """Put into a path what the scan is called."""
+    organization = result.organization or "organization"
+    filled = fill(str(path), at=result.started_at, scan_id=result.id, organization=organization)
+    return Path(filled)
 
 
 def remembered(

@@ -1,38 +1,39 @@
-"""`keyvigil scan`: one scan now."""
+"""`keyvigil scan`: one scan now, of one organization or of each that the settings list."""
 
 import os
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
 from io import BytesIO
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 import typer
 
 from scanner.cli.console import ExitCode, LogFormatOption
+from scanner.cli.job import jobs_of, scan_one
 from scanner.cli.log_lines import LogFormat
-from scanner.cli.memory import OrganizationOption, StoreOption, remembering
-from scanner.cli.outputs import OutputOption, RedactOption, read_outputs
-from scanner.cli.report import seen_again
-from scanner.cli.run import conclude, live, scan_and_report, stored
-from scanner.cli.sign_of_life import Done, MetricsOption, sign_of_life
-from scanner.cli.telling import ConfigOption
-from scanner.errors import UsageError
-from scanner.finding import Severity
+from scanner.cli.many import scan_each
+from scanner.cli.options import chosen, file_settings, taking
+from scanner.cli.outputs import named, read_outputs
+from scanner.cli.run import conclude, scan_and_report, stored
+from scanner.cli.sign_of_life import sign_of_life
+from scanner.errors import KeyVigilError, UsageError
 from scanner.formats.snapshot import Snapshot, parse_snapshot, read_snapshot
-from scanner.inventory import Collection
-from scanner.plan import OPTIONAL, Plan, make_plan
-from scanner.policy.model import Policy
-from scanner.policy.problems import did_you_mean
+from scanner.plan import make_plan
 from scanner.policy_files import load_policies
-from scanner.settings import (
-    DEFAULT_CONCURRENCY,
-    MAX_CONCURRENCY,
-    StoreSettings,
-    read_settings,
-    read_store_settings,
+from scanner.setting import Chosen
+from scanner.settings import StoreSettings, store_settings
+from scanner.settings_table import (
+    COLLECT,
+    CONNECTION,
+    FAIL_ON,
+    METRICS,
+    ORGANIZATION,
+    OUTPUTS,
+    POLICIES,
+    REDACT,
+    SETTINGS,
+    SKIP,
+    SNAPSHOT,
 )
 from scanner.wiring import open_store
 
@@ -42,7 +43,7 @@ EXIT_CODES: Final = """Exit codes:
 
 1  violations at or above --fail-on
 
-2  a mistake in the command, the environment or a policy
+2  a mistake in the command, the environment, the settings or a policy
 
 3  the scan failed or is incomplete
 
@@ -50,57 +51,8 @@ EXIT_CODES: Final = """Exit codes:
 
 5  a key that was due was not revoked
 """
-_OF_A_WALK: Final = {
-    "concurrency": "--concurrency",
-    "deadline": "--deadline",
-    "collect": "--collect",
-    "dry_run": "--dry-run",
-    "metrics_textfile": "--metrics-textfile",
-}
+_OF_A_WALK: Final = (COLLECT, METRICS, *CONNECTION)
 _SCAN: Final = re.compile(r"latest|previous|[0-9]{8}(T[0-9]{0,6}(Z(-[0-9a-f]{0,8})?)?)?")
-_Policies = Annotated[
-    list[str] | None,
-    typer.Option(
-        envvar="KEYVIGIL_POLICY",
-        metavar="NAME|FILE",
-        help="A shipped policy or a YAML file; may be given again. Default: baseline.",
-    ),
-]
-_FailOn = Annotated[
-    Severity | None,
-    typer.Option(
-        envvar="KEYVIGIL_FAIL_ON",
-        metavar="SEVERITY",
-        case_sensitive=False,
-        help="Exit 1 if there is a violation of this severity or worse (undetermined is none)."
-        " Default: never.",
-    ),
-]
-_Concurrency = Annotated[
-    int,
-    typer.Option(
-        envvar="KEYVIGIL_CONCURRENCY",
-        min=1,
-        max=MAX_CONCURRENCY,
-        help="How many requests may be under way at once; fewer while the API is busy.",
-    ),
-]
-_Deadline = Annotated[
-    float | None,
-    typer.Option(
-        envvar="KEYVIGIL_DEADLINE",
-        metavar="MINUTES",
-        min=0.01,
-        help="End with what was seen until then, as an incomplete scan. Default: never.",
-    ),
-]
-_Snapshot = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="PATH",
-        help="Write what was seen, to be judged again later; it holds names and addresses.",
-    ),
-]
 _From = Annotated[
     str | None,
     typer.Option(
@@ -110,25 +62,15 @@ _From = Annotated[
         " Needs no key and no network, and is not recorded.",
     ),
 ]
-_DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Compare with the history, and record nothing.")
-]
-
-
-_Collect = Annotated[
-    Literal["needed", "all"],
-    typer.Option(
-        envvar="KEYVIGIL_COLLECT",
-        help="Ask for what the rules rest on, or for everything there is.",
-    ),
-]
-_Skip = Annotated[
+_Only = Annotated[
     list[str] | None,
     typer.Option(
-        envvar="KEYVIGIL_SKIP",
-        metavar="LISTING",
-        help=f"Never ask for {', '.join(OPTIONAL)}; may be given again.",
+        metavar="NAME",
+        help="Scan only this organization of the settings; may be given again. Default: all.",
     ),
+]
+_DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Compare with the history, and record nothing.")
 ]
 _Verbose = Annotated[
     bool,
@@ -136,104 +78,58 @@ _Verbose = Annotated[
 ]
 
 
+@taking(*SETTINGS)
 def scan(
     context: typer.Context,
-    policy: _Policies = None,
-    output: OutputOption = None,
-    config: ConfigOption = None,
-    fail_on: _FailOn = None,
-    concurrency: _Concurrency = DEFAULT_CONCURRENCY,
-    deadline: _Deadline = None,
-    snapshot: _Snapshot = None,
     from_: _From = None,
-    collect: _Collect = "needed",
-    skip: _Skip = None,
-    store: StoreOption = None,
-    organization: OrganizationOption = None,
+    only: _Only = None,
     dry_run: _DryRun = False,
-    redact_emails: RedactOption = False,
-    metrics_textfile: MetricsOption = None,
     _log_format: LogFormatOption = LogFormat.CONSOLE,
     verbose: _Verbose = False,
 ) -> None:
-    """Scan the organization of OPENAI_ADMIN_KEY now. Changes nothing, but where it was told to."""
-    ready = partial(
-        _ready, policy, output, snapshot, metrics_textfile, skip, store, masks=redact_emails
-    )
+    """Scan the organization of OPENAI_ADMIN_KEY now, or each that the settings list.
+
+    Changes nothing, but where it was told to. Every option can stand in keyvigil.yaml or in the
+    environment, too.
+    """
     if from_ is not None:
-        raise typer.Exit(_judge_again(context, from_, ready(), organization, fail_on))
-    with sign_of_life(metrics_textfile, organization, is_off=dry_run) as run:
-        wanted = ready()
-        plan = wanted.plan(everything=collect == "all", for_later=bool(snapshot))
-        settings = read_settings(os.environ, concurrency=concurrency, minutes=deadline)
-        source = live(settings, plan, is_verbose=verbose, retried=run.asked_again)
-        seen = partial(seen_again, policy, store, organization)
-        with remembering(
-            settings, wanted.store, organization, config, seen, run.asked_again, is_dry=dry_run
-        ) as memory:
-            done = run.saw(wanted.report(source, memory=memory), memory)
-        raise typer.Exit(conclude(*done, fail_on))
+        settings = chosen(context)
+        _refuse_options_of_a_walk(settings, dry_run=dry_run)
+        raise typer.Exit(_judge_again(from_, settings))
+    try:
+        jobs = jobs_of(chosen(context), file_settings(context).organizations, only or ())
+    except KeyVigilError:
+        with sign_of_life(None, None, is_off=dry_run):
+            raise
+    if len(jobs) == 1:
+        scan_one(jobs[0], is_dry=dry_run, is_verbose=verbose)
+        return
+    with sign_of_life(None, None, is_off=dry_run) as run:
+        code, run.reason = scan_each(jobs, is_dry=dry_run, is_verbose=verbose)
+        raise typer.Exit(code)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Ready:
-    """What to judge by, what never to ask for, where the history is, and what scans and reports."""
-
-    policies: tuple[Policy, ...]
-    off: tuple[Collection, ...]
-    store: StoreSettings | None
-    report: Callable[..., Done]
-
-    def plan(self, **why: bool) -> Plan:
-        """Plan what is asked for."""
-        return make_plan(self.policies, skip=self.off, **why)
-
-
-def _ready(
-    policy: list[str] | None,
-    output: list[str] | None,
-    snapshot: Path | None,
-    metrics: Path | None,
-    skip: list[str] | None,
-    store: str | None,
-    *,
-    masks: bool,
-) -> _Ready:
-    """Read what a scan needs, whatever it judges; raise UsageError or PolicyError."""
-    policies = load_policies(policy or ["baseline"])
-    outputs = read_outputs(output or [], snapshot, metrics)
-    return _Ready(
-        policies=policies,
-        off=tuple(_optional(name) for name in skip or []),
-        store=read_store_settings(os.environ, store),
-        report=partial(
-            scan_and_report, policies=policies, outputs=outputs, snapshot=snapshot, masks=masks
-        ),
-    )
+def _judge_again(name: str, chosen: Chosen) -> ExitCode:
+    """Judge what was seen by the policies of today, and report that."""
+    policies = load_policies(chosen[POLICIES])
+    organization = chosen[ORGANIZATION]
+    wanted = chosen[SNAPSHOT] if chosen.origin(SNAPSHOT) == SNAPSHOT.flag else None
+    snapshot = named(wanted, organization) if wanted else None
+    outputs = read_outputs(chosen[OUTPUTS], snapshot, organization)
+    saw = _what_was_seen(name, store_settings(chosen, os.environ), organization)
+    source = stored(saw, make_plan(policies, skip=chosen[SKIP]))
+    result, failures = scan_and_report(source, policies, outputs, snapshot, masks=chosen[REDACT])
+    return conclude(result, failures, chosen[FAIL_ON])
 
 
-def _judge_again(
-    context: typer.Context,
-    name: str,
-    wanted: _Ready,
-    organization: str | None,
-    fail_on: Severity | None,
-) -> ExitCode:
-    """Judge what was seen before; return the exit code."""
-    _refuse_options_of_a_walk(context)
-    saw = _what_was_seen(name, wanted.store, organization)
-    return conclude(*wanted.report(stored(saw, wanted.plan())), fail_on)
-
-
-def _refuse_options_of_a_walk(context: typer.Context) -> None:
+def _refuse_options_of_a_walk(chosen: Chosen, *, dry_run: bool) -> None:
     """Raise UsageError for an option that means nothing where nobody is asked."""
-    for name, option in _OF_A_WALK.items():
-        source = context.get_parameter_source(name)
-        if source is not None and source.name == "COMMANDLINE":
-            raise UsageError(
-                f"{option} has no effect with --from, which asks nobody and records nothing.",
-                help="Leave one of the two out.",
-            )
+    given = [one.flag for one in _OF_A_WALK if chosen.origin(one) == one.flag]
+    for flag in (*given, *(["--dry-run"] if dry_run else [])):
+        raise UsageError(
+            f"{flag} has no effect with --from, which asks nobody and records nothing.",
+            help="Leave one of the two out.",
+        )
 
 
 def _what_was_seen(name: str, settings: StoreSettings | None, organization: str | None) -> Snapshot:
@@ -243,16 +139,3 @@ def _what_was_seen(name: str, settings: StoreSettings | None, organization: str 
     history = open_store(settings, must_exist=True)
     night = history.find(name, organization)
     return parse_snapshot(BytesIO(history.snapshot(night.scan_id)), f"the scan {night.scan_id}")
-
-
-def _optional(name: str) -> Collection:
-    """Return the collection that `--skip` names; raise UsageError for what no scan can do without.
-
-    Without projects, keys and users there would be nothing to judge by.
-    """
-    if name in OPTIONAL:
-        return Collection(name)
-    raise UsageError(
-        f"--skip {name}: what can be left out is {', '.join(OPTIONAL)}"
-        f"{did_you_mean(name, OPTIONAL)}"
-    )

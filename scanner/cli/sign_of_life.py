@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import Annotated, Final
+from typing import Final
 
 import typer
 
@@ -20,26 +20,16 @@ from scanner.alerts.ping import Ping
 from scanner.cli.console import ExitCode, say, show_error, worst
 from scanner.cli.log_lines import Level
 from scanner.cli.memory import Memory
+from scanner.cli.outputs import check_template_writable, named
 from scanner.display import visible
 from scanner.errors import AlertError, KeyVigilError, OutputError, StoreError, StoreLocked
-from scanner.formats.files import check_writable, write_whole
+from scanner.formats.files import write_whole
 from scanner.formats.metrics_text import Before, RunFigures, read_before, render_metrics
 from scanner.redaction import without_addresses_in
 from scanner.result import ScanResult
 from scanner.secret import redact
 from scanner.wiring import now
 
-MetricsOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--metrics-textfile",
-        envvar="KEYVIGIL_METRICS_TEXTFILE",
-        metavar="PATH",
-        help="Write figures of this run for node_exporter's textfile collector, which reads *.prom."
-        " Everybody on this machine may read the file (mode 0644), as node_exporter is another"
-        " user: it names no key, project or owner.",
-    ),
-]
 Done = tuple[ScanResult, list[KeyVigilError]]
 """How a scan went, and what failed beside it."""
 _SUCCESSES: Final = (ExitCode.DONE, ExitCode.FINDINGS)
@@ -52,9 +42,14 @@ _LONGEST: Final = 200
 
 @dataclass(slots=True, kw_only=True)
 class Run:
-    """One run as it goes. `organization` is the name that its history is kept under, or ""."""
+    """One run as it goes. `organization` is the name that its history is kept under, or "".
 
+    `reason` is why it is no success, if neither its result nor what failed beside it tells.
+    """
+
+    watchers: "_Watchers | None" = None
     organization: str = ""
+    reason: str = ""
     started: float = field(default_factory=monotonic)
     retries: int = 0
     result: ScanResult | None = None
@@ -76,12 +71,23 @@ class Run:
                 self.alerts_pending = None
         return done
 
+    def end(self, code: int, why: str = "") -> int:
+        """Tell once how it ended; return the code it ends with, as metrics may not be written."""
+        watchers, self.watchers = self.watchers, None
+        return watchers.end(self, code, why) if watchers else code
+
+    def leave(self) -> None:
+        """Tell nobody: another run speaks for the organization."""
+        self.watchers = None
+
     def why(self, code: int) -> str:
         """Say in one line why a run that ended with this code is no success."""
         if code in _STOPPED:
             return "Stopped: the scan was not finished."
         if code == ExitCode.PIPE_CLOSED:
             return "Whoever read the output went away."
+        if self.reason:
+            return self.reason
         if self.failures:
             return str(self.failures[0])
         if self.result is not None and not self.result.complete:
@@ -103,34 +109,36 @@ class Run:
 
 
 @contextmanager
-def sign_of_life(metrics: Path | None, organization: str | None, *, is_off: bool) -> Iterator[Run]:
+def sign_of_life(
+    metrics: Path | None, organization: str | None, *, is_off: bool, pings: bool = True
+) -> Iterator[Run]:
     """Tell who watches that a run begins, and how it ended; its errors are shown here.
 
-    `is_off`: this is no scan of tonight, and nobody is told. Raise UsageError for what cannot
-    work, typer.Exit with the code that the run ends with.
+    `is_off`: this is no scan of tonight, and nobody is told. `metrics` may hold {organization}.
+    Raise UsageError for what cannot work, typer.Exit with the code that the run ends with.
     """
     run = Run(organization=organization or "")
     if is_off:
         yield run
         return
-    watchers = _watchers(metrics)
+    run.watchers = watchers = _watchers(metrics, pings=pings)
     try:
         watchers.begin()
         yield run
     except StoreLocked:
         raise  # the scan that runs speaks for the organization
     except KeyVigilError as error:
-        raise typer.Exit(watchers.end(run, show_error(error), str(error))) from None
+        raise typer.Exit(run.end(show_error(error), str(error))) from None
     except typer.Exit as ended:
-        raise typer.Exit(watchers.end(run, ended.exit_code, "")) from None
+        raise typer.Exit(run.end(ended.exit_code)) from None
     except SystemExit:
-        watchers.end(run, ExitCode.PIPE_CLOSED, "")
+        run.end(ExitCode.PIPE_CLOSED)
         raise
     except KeyboardInterrupt:
-        watchers.end(run, ExitCode.INTERRUPTED, "")
+        run.end(ExitCode.INTERRUPTED)
         raise
     except Exception:
-        watchers.end(run, ExitCode.INCOMPLETE, "KeyVigil itself failed.")
+        run.end(ExitCode.INCOMPLETE, "KeyVigil itself failed.")
         raise
 
 
@@ -161,10 +169,10 @@ class _Watchers:
         return code
 
 
-def _watchers(metrics: Path | None) -> _Watchers:
-    url = read_ping_url(os.environ)
+def _watchers(metrics: Path | None, *, pings: bool) -> _Watchers:
+    url = read_ping_url(os.environ) if pings else None
     if metrics is not None:
-        check_writable(metrics)
+        check_template_writable(metrics)
     return _Watchers(metrics=metrics, ping=Ping(url, sleep=time.sleep) if url else None)
 
 
@@ -175,6 +183,7 @@ def _worse(code: int, other: ExitCode) -> int:
 
 def _write(path: Path, run: Run, *, is_success: bool) -> None:
     """Write the metrics anew, going on from the file of the run before."""
+    path = named(path, run.organization or "organization")
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
             before = read_before(file.read(_MOST_READ))

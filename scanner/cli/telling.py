@@ -7,9 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from scanner.alert_settings import read_alert_settings
 from scanner.announcement import Route
@@ -22,17 +19,6 @@ from scanner.ports import AlertSink, Lease, Outbox
 from scanner.redaction import without_addresses
 from scanner.result import ScanResult
 from scanner.wiring import make_sinks, now
-
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--config",
-        envvar="KEYVIGIL_CONFIG",
-        metavar="FILE",
-        help="The settings: who is told of what, and the bounds of revocation. Default:"
-        " keyvigil.yaml in this folder, if any.",
-    ),
-]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """How far a walk has come, on the terminal of whoever waits for it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.progress import (
@@ -13,18 +13,26 @@ from rich.progress import (
 )
 
 from scanner.cli.console import err, say
+from scanner.display import visible
 from scanner.errors import ApiError
 
 
 class Watcher:
     """Implements the port Progress: a bar, and a line for each retry if `is_verbose`.
 
-    `retried` is told of each retry.
+    `retried` is told of each retry. `name` says of which walk, where there are several.
     """
 
     def __init__(
-        self, bar: Progress, task: TaskID, retried: Callable[[], None], *, is_verbose: bool
+        self,
+        bar: Progress,
+        task: TaskID,
+        retried: Callable[[], None],
+        *,
+        is_verbose: bool,
+        name: str = "",
     ) -> None:
+        self._of = f"{name}: " if name else ""
         self.retries = 0
         self._retried = retried
         self._bar = bar
@@ -40,20 +48,39 @@ class Watcher:
         self.retries += 1
         self._retried()
         if self._is_verbose:
-            say(f"{str(error).rstrip('.')}; asked again in {seconds:.1f} s")
+            say(f"{self._of}{str(error).rstrip('.')}; asked again in {seconds:.1f} s")
 
 
 @contextmanager
 def watching(*, is_verbose: bool, retried: Callable[[], None] = lambda: None) -> Iterator[Watcher]:
     """Show how far the walk has come, the bar on a terminal's stderr only."""
+    with _bar() as bar:
+        yield Watcher(bar, _task(bar, "Projects"), retried, is_verbose=is_verbose)
+
+
+@contextmanager
+def watching_each(
+    walks: Sequence[tuple[str, Callable[[], None]]], *, is_verbose: bool
+) -> Iterator[Sequence[Watcher]]:
+    """Show the same of several walks at once, each under its name, with who is told of retries."""
+    with _bar() as bar:
+        yield [
+            Watcher(bar, _task(bar, visible(name)), retried, is_verbose=is_verbose, name=name)
+            for name, retried in walks
+        ]
+
+
+def _bar() -> Progress:
     columns = (
         SpinnerColumn(),
-        TextColumn("Projects"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[keys]:,} keys"),
     )
-    with Progress(
-        *columns, console=err, transient=True, disable=not err.is_terminal or err.is_log
-    ) as bar:
-        yield Watcher(bar, bar.add_task("", total=None, keys=0), retried, is_verbose=is_verbose)
+    is_off = not err.is_terminal or err.is_log
+    return Progress(*columns, console=err, transient=True, disable=is_off)
+
+
+def _task(bar: Progress, heading: str) -> TaskID:
+    return bar.add_task(heading, total=None, keys=0)

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import httpx2
 
 from scanner.errors import ApiError, ApiFailed
-from scanner.openai_api.connections import Body, Connections
+from scanner.openai_api.connections import Body, Connections, Network
 from scanner.openai_api.failures import NO_ANSWER, malformed, not_json, refused, unreachable
 from scanner.openai_api.pace import Pace
 from scanner.openai_api.retry import Backoff, asked_wait, should_retry, told_time
@@ -60,7 +60,7 @@ class _Failure:
 class AdminClient(AbstractAsyncContextManager["AdminClient"]):
     """Asks the API under `base_url`, as fast as `pace` allows; tells `asks_again` of each retry."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a client is made of, each part by its name
         self,
         key: Secret,
         *,
@@ -68,13 +68,14 @@ class AdminClient(AbstractAsyncContextManager["AdminClient"]):
         pace: Pace,
         backoff: Backoff | None = None,
         asks_again: Callable[[ApiError, float], None] | None = None,
+        network: Network | None = None,
     ) -> None:
         self._base_url = base_url
         self._pace = pace
         self._backoff = backoff or Backoff()
         self._asks_again = asks_again
         self._key = key
-        self._connections = Connections(key, base_url, self._backoff.timeout)
+        self._connections = Connections(key, base_url, network or Network())
 
     async def __aenter__(self) -> Self:
         return self

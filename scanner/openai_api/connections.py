@@ -1,7 +1,10 @@
 """The connections to the API: one for each request under way, and nothing shared but the trust."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import httpx2
@@ -13,6 +16,18 @@ Body = Mapping[str, Any]
 
 _CONNECT_TIMEOUT: Final = 10.0
 """Seconds: a host that does not even answer the door is given up sooner."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """The way to the API: a proxy and certificates of its own, or else those of the environment.
+
+    `timeout` is in seconds, for a whole answer.
+    """
+
+    proxy: Secret | None = None
+    ca_bundle: Path | None = None
+    timeout: float = 45.0
 
 
 class _Bearer(httpx2.Auth):
@@ -32,25 +47,21 @@ class Connections:
     """HTTP clients with a connection each, as many as requests were ever under way at once.
 
     A client that they shared would look at all its connections for every request. Redirects are
-    not followed: the key goes to the address it was given for, and nowhere else. `timeout` is in
-    seconds, for a whole answer.
+    not followed: the key goes to the address it was given for, and nowhere else.
     """
 
-    def __init__(self, key: Secret, base_url: str, timeout: float) -> None:
-        """Raise UsageError if the proxy or TLS settings of the environment are wrong."""
+    def __init__(self, key: Secret, base_url: str, network: Network) -> None:
+        """Raise UsageError if the proxy or TLS settings are wrong."""
         self._auth = _Bearer(key)
-        self._timeout = timeout
+        self._timeout = network.timeout
         # Plain http is for loopback, where a proxy would only be handed the key.
         self._trust_env = base_url.startswith("https:")
+        self._proxy = network.proxy if self._trust_env else None
+        self._trust = self._trusted(network.ca_bundle)
         try:
-            self._trust = httpx2.create_ssl_context(trust_env=self._trust_env)
             self._idle = [self._make()]
         except (httpx2.InvalidURL, ImportError, OSError, ValueError) as error:
-            why = redact(str(error))
-            raise UsageError(
-                f"The proxy or TLS settings of the environment cannot be used: {why}",
-                help="Check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.",
-            ) from None
+            raise _unusable(error, self._proxy) from None
 
     async def request(self, method: str, url: str, body: Body | None = None) -> httpx2.Response:
         """Ask once, for a whole answer; raise what httpx2 raises, or TimeoutError if it is late."""
@@ -66,11 +77,34 @@ class Connections:
         for client in self._idle:
             await client.aclose()
 
+    def _trusted(self, ca_bundle: Path | None) -> ssl.SSLContext:
+        try:
+            if ca_bundle is None:
+                return httpx2.create_ssl_context(trust_env=self._trust_env)
+            return ssl.create_default_context(cafile=str(ca_bundle.expanduser()))
+        except (OSError, ValueError) as error:
+            if ca_bundle is None:
+                raise _unusable(error, None) from None
+            raise UsageError(
+                f"The certificates in {ca_bundle} cannot be used:"
+                f" {error.strerror if isinstance(error, FileNotFoundError) else error}",
+                help="http.ca_bundle and --ca-bundle name a file of certificates in PEM.",
+            ) from None
+
     def _make(self) -> httpx2.AsyncClient:
         return httpx2.AsyncClient(
             auth=self._auth,
             headers={"User-Agent": "keyvigil", "Accept": "application/json"},
             timeout=httpx2.Timeout(None, connect=_CONNECT_TIMEOUT),
             verify=self._trust,
+            proxy=self._proxy.reveal() if self._proxy else None,
             trust_env=self._trust_env,
         )
+
+
+def _unusable(error: Exception, proxy: Secret | None) -> UsageError:
+    why = redact(str(error))
+    return UsageError(
+        f"The proxy or TLS settings cannot be used: {proxy.mask(why) if proxy else why}",
+        help="Check http.proxy, HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE, SSL_CERT_DIR.",
+    )

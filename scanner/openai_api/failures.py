@@ -69,7 +69,7 @@ def refused(response: httpx2.Response, endpoint: str, key: Secret) -> ApiError:
         case HTTPStatus.FORBIDDEN if said:
             kind, hint = ApiForbidden, "Ask an organization owner for an admin key that may read."
         case HTTPStatus.NOT_FOUND if said:
-            kind, hint = ApiNotFound, "Check OPENAI_BASE_URL: it ends in /v1 at OpenAI."
+            kind, hint = ApiNotFound, "Check http.base_url, OPENAI_BASE_URL: it ends in /v1."
         case HTTPStatus.TOO_MANY_REQUESTS:
             hint = "Scan at a quieter time or lower --concurrency."
         case _ if not said:
@@ -96,11 +96,11 @@ def unreachable(error: Exception, endpoint: str, base_url: str) -> ApiUnreachabl
         why = f"no answer in time ({type(error).__name__})"
     else:
         why = _system_reason(error) or redact(str(error)) or type(error).__name__
-    hint = "Check OPENAI_BASE_URL, the network and the proxy settings (HTTPS_PROXY, NO_PROXY)."
+    hint = "Check the network, OPENAI_BASE_URL, HTTPS_PROXY, NO_PROXY, and http in the settings."
     if why.startswith(_TLS):
         hint = (
             "Check OPENAI_BASE_URL. If a proxy or an authority of your own signs, name its"
-            " certificates in SSL_CERT_FILE."
+            " certificates in http.ca_bundle of the settings, or in SSL_CERT_FILE."
         )
     return ApiUnreachable(
         f"{base_url} cannot be reached: {visible(why)}", endpoint=endpoint, help=hint

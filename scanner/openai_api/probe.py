@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -16,7 +16,7 @@ from scanner.errors import ApiError, ApiRejected, ApiUnreachable
 from scanner.inventory import Collection
 from scanner.openai_api.activity import USAGE_ENDPOINTS
 from scanner.openai_api.client import Params
-from scanner.openai_api.connections import Connections
+from scanner.openai_api.connections import Connections, Network
 from scanner.openai_api.failures import NO_ANSWER, malformed, not_json, refused, unreachable
 from scanner.openai_api.wire import (
     BucketPage,
@@ -57,12 +57,13 @@ class Probed:
     skew: timedelta | None
 
 
-async def probe(key: Secret, base_url: str, clock: Clock) -> Probed:
+async def probe(key: Secret, base_url: str, clock: Clock, network: Network | None = None) -> Probed:
     """Ask each endpoint once, and none again; raise UsageError for TLS or proxy settings.
 
     Where the first does not know the key, or nobody answers, the others are not asked.
     """
-    asking = _Asking(key, base_url, clock)
+    way = replace(network or Network(), timeout=_TIMEOUT)
+    asking = _Asking(key, base_url, clock, way)
     try:
         return await asking.everything()
     finally:
@@ -70,8 +71,8 @@ async def probe(key: Secret, base_url: str, clock: Clock) -> Probed:
 
 
 class _Asking:
-    def __init__(self, key: Secret, base_url: str, clock: Clock) -> None:
-        self.connections = Connections(key, base_url, _TIMEOUT)
+    def __init__(self, key: Secret, base_url: str, clock: Clock, network: Network) -> None:
+        self.connections = Connections(key, base_url, network)
         self._key, self._base_url, self._clock = key, base_url, clock
         self._skew: timedelta | None = None
 

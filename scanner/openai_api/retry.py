@@ -18,16 +18,12 @@ _WORTH_ASKING_AGAIN: Final = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backoff:
-    """How often and how patiently to ask again; all times in seconds.
-
-    `timeout` is how long one whole answer may take.
-    """
+    """How often and how patiently to ask again; all times in seconds."""
 
     tries: int = 6
     first_wait: float = 0.5
     longest_wait: float = 8.0
     longest_asked_for: float = 60.0
-    timeout: float = 45.0
 
     def wait(self, attempt: int, asked_for: float | None, jitter: float) -> float:
         """Return the seconds to wait after attempt number `attempt` (from 0).

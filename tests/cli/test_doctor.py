@@ -150,7 +150,7 @@ def test_an_api_that_cannot_be_reached(own: dict[str, str], tmp_path: Path) -> N
     code, lines = examined(env, tmp_path)
     assert (code, problems(lines)) == (3, {"projects"})
     assert lines["projects"][1] == "http://127.0.0.1:9/v1 cannot be reached: Connection refused"
-    assert lines["projects"][2].startswith("Check OPENAI_BASE_URL, the network and the proxy")
+    assert lines["projects"][2].startswith("Check the network, OPENAI_BASE_URL, HTTPS_PROXY")
     assert lines["clock"][0] == "not checked"
 
 
@@ -215,7 +215,7 @@ def test_a_certificate_that_nobody_vouches_for(
         _, mended = examined(trusted, tmp_path)
     assert (code, problems(lines)) == (3, {"projects"})
     assert "cannot be reached: TLS: self-signed certificate" in lines["projects"][1]
-    assert lines["projects"][2].endswith("name its certificates in SSL_CERT_FILE.")
+    assert lines["projects"][2].endswith("in http.ca_bundle of the settings, or in SSL_CERT_FILE.")
     assert mended["projects"][0] == "ok"
     assert mended["connection"][1].endswith(": over TLS, directly, trusting SSL_CERT_FILE")
 
@@ -302,7 +302,7 @@ def test_every_mistake_in_the_settings_is_told_and_none_hides_another(
     wrong = {"environment", "options", "policies", "history", "output htm", "settings file"}
     assert problems(lines) == {*wrong, "pings"}
     assert lines["environment"][2] == "Did you mean KEYVIGIL_SLACK_TOKEN?"
-    assert "'--concurrency'" in lines["options"][1]
+    assert lines["options"][1] == "KEYVIGIL_CONCURRENCY takes a whole number from 1 to 128."
     assert lines["settings file"][1].startswith("keyvigil.yaml:1:9: 'alerts' lacks 'routes'")
     assert lines["alerts"][0] == lines["revocation"][0] == "not checked"
     assert {lines[name][0] for name in API} == {"ok"}

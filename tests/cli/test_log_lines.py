@@ -116,7 +116,7 @@ def test_the_option_beats_the_environment() -> None:
     ("arguments", "event"),
     [
         ((), "There is no admin key: OPENAI_ADMIN_KEY is not set."),
-        (("--fail-on", "bad"), "Invalid value for '--fail-on'"),
+        (("--fail-on", "bad"), "--fail-on is never 'bad'; known: critical"),
         (("--nix",), "No such option: --nix"),
         (("--policy", "basline"), "There is no policy 'basline'; did you mean 'baseline'?"),
     ],

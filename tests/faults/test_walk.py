@@ -10,6 +10,7 @@ from scanner.errors import ApiError
 from scanner.inventory import Collection, CoverageState, Inventory, is_complete
 from scanner.openai_api.client import AdminClient
 from scanner.openai_api.collect import ApiCollector
+from scanner.openai_api.connections import Network
 from scanner.openai_api.pace import Pace
 from scanner.openai_api.retry import Backoff
 from scanner.sandbox.app import SANDBOX_KEY, SandboxApp
@@ -48,8 +49,13 @@ def walk(
     organization: SandboxOrganization, faults: Faults, listings: Mapping[str, Faults] | None = None
 ) -> Inventory:
     async def go(url: str) -> Inventory:
-        backoff = Backoff(first_wait=0.01, longest_wait=0.05, timeout=TIMEOUT)
-        client = AdminClient(Secret(SANDBOX_KEY), base_url=url, pace=Pace(16), backoff=backoff)
+        client = AdminClient(
+            Secret(SANDBOX_KEY),
+            base_url=url,
+            pace=Pace(16),
+            backoff=Backoff(first_wait=0.01, longest_wait=0.05),
+            network=Network(timeout=TIMEOUT),
+        )
         async with client:
             return await ApiCollector(client, EVERYTHING).collect()
 

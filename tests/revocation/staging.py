@@ -15,6 +15,7 @@ from scanner.guards import Known
 from scanner.inventory import Inventory
 from scanner.openai_api.client import AdminClient
 from scanner.openai_api.collect import ApiCollector
+from scanner.openai_api.connections import Network
 from scanner.openai_api.pace import Pace
 from scanner.openai_api.retry import Backoff
 from scanner.openai_api.revoker import ApiRevoker
@@ -295,9 +296,10 @@ class Stage:
         return [(write.method, write.path.rpartition("/")[2]) for write in made]
 
     def _client(self) -> AdminClient:
-        quick = Backoff(tries=2, first_wait=0.001, longest_wait=0.001, timeout=5)
+        quick = Backoff(tries=2, first_wait=0.001, longest_wait=0.001)
         key = Secret(SANDBOX_KEY)
-        return AdminClient(key, base_url=self.base_url, pace=Pace(8), backoff=quick)
+        way = Network(timeout=5)
+        return AdminClient(key, base_url=self.base_url, pace=Pace(8), backoff=quick, network=way)
 
     def _record(self, result: ScanResult, lease: Lease) -> None:
         outbox = self.store.outbox

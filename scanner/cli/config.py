@@ -1,0 +1,179 @@
+"""`keyvigil config`: what the settings are, where from, and whether the file is right."""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from rich.table import Table
+
+from scanner.cli.console import counted, inert, out
+from scanner.cli.job import jobs_of, places_of
+from scanner.cli.options import chosen, file_settings, taking
+from scanner.cli.outputs import refuse_overwriting
+from scanner.errors import UsageError
+from scanner.organizations_file import OWN, Organization
+from scanner.policy_files import load_policies, read_policies
+from scanner.references import Reference
+from scanner.setting import Chosen, Setting, spelled
+from scanner.settings_file import (
+    DEFAULT_FILE,
+    FileSettings,
+    find_settings_file,
+    read_bounds,
+    read_settings_file,
+)
+from scanner.settings_schema import settings_schema
+from scanner.settings_table import POLICIES, SETTINGS, VARIABLES
+
+app = typer.Typer(no_args_is_help=True, help="The settings: what they are, and where from.")
+
+_UNSET: Final = "not set"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    """A setting as it is shown: no secret in it."""
+
+    name: str
+    value: str
+    origin: str
+
+
+@app.command()
+@taking(*SETTINGS)
+def show(
+    context: typer.Context,
+    origin: Annotated[
+        bool, typer.Option("--origin", help="And where it comes from: flag, variable, file.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with the origins.")] = False,
+) -> None:
+    """Print what each setting is: by flag, environment, file or default, in this order.
+
+    Takes every option that is a setting. Of secrets it tells whether they are set.
+    """
+    settings, file = chosen(context), file_settings(context)
+    rows = [
+        *(_row(settings, one) for one in SETTINGS),
+        *_organizations(file),
+        *_alerts(file),
+        *_revocation(settings, file),
+        *_variables(),
+    ]
+    if as_json:
+        listed = [{"name": row.name, "value": row.value, "origin": row.origin} for row in rows]
+        document = {"config": str(settings.config) if settings.config else None}
+        typer.echo(json.dumps({**document, "settings": listed}, indent=2, ensure_ascii=False))
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for heading in ("Setting", "Value", *(["From"] if origin else [])):
+        table.add_column(heading, overflow="fold", no_wrap=heading == "Setting")
+    for row in rows:
+        table.add_row(row.name, inert(row.value), *([inert(row.origin)] if origin else []))
+    out.print(table)
+    where = f"The file is {settings.config}." if settings.config else f"No {DEFAULT_FILE} is here."
+    out.print(inert(where, "dim"), soft_wrap=True)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of keyvigil.yaml, with which editors complete and check it."""
+    typer.echo(json.dumps(settings_schema(), indent=2))
+
+
+@app.command()
+def validate(
+    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", show_default=False)] = None,
+) -> None:
+    """Check the settings file and the policies that it names: every mistake at its place.
+
+    Needs no credentials and no network.
+    """
+    path = find_settings_file(os.environ, file)
+    if path is None:
+        raise UsageError(
+            f"There is no {DEFAULT_FILE} in this folder.",
+            help="Name a file, or let keyvigil init write one.",
+        )
+    said = read_settings_file(path)
+    values = {
+        one.parameter: one.kind.value(said.said[one.parameter].texts)
+        for one in SETTINGS
+        if one.parameter in said.said
+    }
+    jobs = jobs_of(Chosen(values=values, config=path), said.organizations, ())
+    refuse_overwriting((job.name or "", places_of(job)) for job in jobs)
+    named = [job.chosen[POLICIES] for job in jobs]
+    read_policies(dict.fromkeys(name for policies in named for name in policies))
+    for policies in named:
+        load_policies(policies)
+    parts = [
+        counted(len(said.said), "setting"),
+        *([counted(len(said.organizations), "organization")] if said.organizations else []),
+        *([counted(len(said.routes), "route")] if said.routes else []),
+    ]
+    out.print(inert(f"{path}: valid, {', '.join(parts)}"), soft_wrap=True)
+
+
+def _row(settings: Chosen, setting: Setting[Any]) -> _Row:
+    value, origin = settings[setting], settings.origin(setting)
+    text = setting.otherwise if value == setting.default else spelled(value)
+    way, colon, variable = text.partition(":")
+    if colon and way == "env":
+        text = f"{text} ({_set(variable)})"
+    return _Row(name=setting.name or setting.parameter, value=text, origin=origin)
+
+
+def _organizations(file: FileSettings) -> Iterator[_Row]:
+    for one in file.organizations:
+        yield _Row(name=f"organizations.{one.name}.key", value=_where(one.key), origin=one.key.at)
+        yield from _own(one)
+
+
+def _own(organization: Organization) -> Iterator[_Row]:
+    for word, setting in OWN.items():
+        said = organization.own.get(setting.parameter)
+        if said:
+            name = f"organizations.{organization.name}.{word}"
+            yield _Row(name=name, value=" ".join(said.texts), origin=said.at)
+
+
+def _where(key: Reference) -> str:
+    return f"{key} ({_set(key.variable)})" if key.variable else str(key)
+
+
+def _alerts(file: FileSettings) -> Iterator[_Row]:
+    at = file.at.get("alerts", "default")
+    routes = " ".join(route.name for route in file.routes) or "those of the environment"
+    yield _Row(name="alerts.routes", value=routes, origin=at)
+    if file.report:
+        yield _Row(name="alerts.report", value=file.report, origin=at)
+
+
+def _revocation(settings: Chosen, file: FileSettings) -> Iterator[_Row]:
+    bounds = read_bounds(os.environ, settings.config)
+    at = file.at.get("revocation", "default")
+    for one in fields(bounds):
+        value = getattr(bounds, one.name)
+        text = spelled(tuple(sorted(value)) if isinstance(value, frozenset) else value)
+        is_off = one.name == "mode" and bounds.mode is not file.bounds.mode
+        origin = "KEYVIGIL_REVOCATION" if is_off else at
+        word = one.name.replace("protected_", "protect.")
+        yield _Row(name=f"revocation.{word}", value=text or "none", origin=origin)
+
+
+def _variables() -> Iterator[_Row]:
+    for one in VARIABLES:
+        text = os.environ.get(one.name, "").strip()
+        shown = "***" if one.is_secret else text
+        yield _Row(
+            name=one.name, value=shown if text else _UNSET, origin=one.name if text else "default"
+        )
+
+
+def _set(variable: str) -> str:
+    return "set" if os.environ.get(variable, "").strip() else _UNSET

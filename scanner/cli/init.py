@@ -1,0 +1,45 @@
+"""`keyvigil init`: a settings file and a policy to start from."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scanner.cli.console import inert, out
+from scanner.errors import UsageError
+from scanner.formats.files import check_writable, write_whole
+from scanner.settings_file import DEFAULT_FILE
+from scanner.settings_schema import settings_schema
+from scanner.settings_text import POLICY_FILE, SCHEMA_FILE, policy_text, settings_text
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", show_default=False)] = Path(),
+    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
+) -> None:
+    """Write a commented keyvigil.yaml, a policy of your own that extends the baseline, a schema.
+
+    Editors complete and check the settings by the schema.
+    """
+    texts = {
+        DEFAULT_FILE: settings_text(),
+        POLICY_FILE: policy_text(),
+        SCHEMA_FILE: json.dumps(settings_schema(), indent=2) + "\n",
+    }
+    paths = [folder.expanduser() / name for name in texts]
+    there = [str(path) for path in paths if path.exists()]
+    if there and not force:
+        raise UsageError(
+            f"{' and '.join(there)} {'is' if len(there) == 1 else 'are'} there already.",
+            help="Name another folder, or overwrite with --force.",
+        )
+    for path in paths:
+        check_writable(path)
+    for path, text in zip(paths, texts.values(), strict=True):
+        write_whole(path, text.encode())
+        out.print(inert(f"Wrote {path}"), soft_wrap=True)
+    named = "" if folder == Path() else f" --config {paths[0]}"
+    out.print("Next:  export OPENAI_ADMIN_KEY=sk-admin-...")
+    out.print(inert(f"       keyvigil config show --origin{named}"), soft_wrap=True)
+    out.print(inert(f"       keyvigil scan{named}"), soft_wrap=True)

@@ -1,0 +1,210 @@
+"""One organization to scan, by what and to where: checked, then carried out."""
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import typer
+
+from scanner.cli.memory import Memory, remembering
+from scanner.cli.outputs import named, read_outputs
+from scanner.cli.report import seen_again
+from scanner.cli.run import Output, Source, conclude, live, scan_and_report
+from scanner.cli.sign_of_life import Run, sign_of_life
+from scanner.errors import KeyVigilError, UsageError
+from scanner.organizations_file import OWN, Organization
+from scanner.plan import Plan, make_plan
+from scanner.policy.model import Policy
+from scanner.policy.problems import did_you_mean
+from scanner.policy_files import load_policies
+from scanner.references import Reference
+from scanner.result import ScanResult
+from scanner.setting import Chosen
+from scanner.settings import Settings, StoreSettings, read_settings, store_settings
+from scanner.settings_table import (
+    COLLECT,
+    FAIL_ON,
+    METRICS,
+    ORGANIZATION,
+    OUTPUTS,
+    POLICIES,
+    REDACT,
+    SKIP,
+    SNAPSHOT,
+    STORE,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What was chosen for one organization. `key` is None for OPENAI_ADMIN_KEY.
+
+    `name` is None where the history goes by what the API calls the organization.
+    """
+
+    chosen: Chosen
+    name: str | None
+    key: Reference | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """A job with all that it takes read and checked; nothing was asked yet."""
+
+    job: Job
+    settings: Settings
+    store: StoreSettings | None
+    policies: tuple[Policy, ...]
+    plan: Plan
+    outputs: tuple[Output, ...]
+    snapshot: Path | None
+
+    def remembering(self, run: Run, *, is_dry: bool) -> AbstractContextManager[Memory | None]:
+        """Hold the lock of the organization's history, as `remembering` does."""
+        return remembering(
+            self.settings,
+            self.store,
+            self.job.name,
+            self.job.chosen.config,
+            seen_again_for(self.job),
+            run.asked_again,
+            is_dry=is_dry,
+        )
+
+    def report(
+        self, source: Source, memory: Memory | None
+    ) -> tuple[ScanResult, list[KeyVigilError]]:
+        """Scan what `source` sees and report it; return what failed beside."""
+        return scan_and_report(
+            source,
+            self.policies,
+            self.outputs,
+            self.snapshot,
+            memory,
+            masks=self.job.chosen[REDACT],
+        )
+
+
+def jobs_of(
+    chosen: Chosen, organizations: Sequence[Organization], only: Sequence[str]
+) -> tuple[Job, ...]:
+    """Return a job for each organization of the settings, or the one for OPENAI_ADMIN_KEY.
+
+    `only` names those that are wanted, all if empty. Raise UsageError for what does not fit.
+    """
+    if not organizations and only:
+        raise UsageError(
+            "--only chooses among the organizations of the settings, which list none.",
+            help="List them under organizations in keyvigil.yaml, or leave out --only.",
+        )
+    if not organizations:
+        return (Job(chosen=chosen, name=chosen[ORGANIZATION]),)
+    if chosen.is_said(ORGANIZATION):
+        raise UsageError(
+            f"{chosen.origin(ORGANIZATION)} names one history, and the settings name theirs.",
+            help="Choose with --only NAME.",
+        )
+    known = {one.name: one for one in organizations}
+    for name in only:
+        if name not in known:
+            raise UsageError(
+                f"--only {name}: there is no such organization{did_you_mean(name, known)}"
+            )
+    wanted = [one for one in organizations if not only or one.name in only]
+    return tuple(Job(chosen=_own(chosen, one), name=one.name, key=one.key) for one in wanted)
+
+
+def _own(chosen: Chosen, organization: Organization) -> Chosen:
+    """Put what an organization has of its own over the file, and under flags and environment."""
+    own = {
+        setting.parameter: setting.kind.value(organization.own[setting.parameter].texts)
+        for setting in OWN.values()
+        if setting.parameter in organization.own and not chosen.is_said(setting)
+    }
+    return replace(chosen, values={**chosen.values, **own})
+
+
+def job_of(chosen: Chosen, organizations: Sequence[Organization]) -> Job:
+    """Return the job for the one organization that --organization names, and no other.
+
+    Without organizations in the settings that is the one of OPENAI_ADMIN_KEY. Raise UsageError.
+    """
+    name = chosen[ORGANIZATION]
+    if not organizations:
+        return Job(chosen=chosen, name=name)
+    known = {one.name: one for one in organizations}
+    if name is None:
+        raise UsageError(
+            "The settings list several organizations.",
+            help=f"Choose with --organization NAME: {', '.join(known)}.",
+        )
+    if name not in known:
+        raise UsageError(
+            f"{chosen.origin(ORGANIZATION)} {name}: there is no such organization"
+            f"{did_you_mean(name, known)}"
+        )
+    return Job(chosen=_own(chosen, known[name]), name=name, key=known[name].key)
+
+
+def seen_again_for(job: Job) -> Callable[[str], ScanResult | None]:
+    """Return what gives the result of a recorded scan of a job's organization, if it can be had."""
+    chosen = job.chosen
+    judged_by = list(chosen[POLICIES]) if POLICIES.parameter in chosen.values else None
+    place = chosen[STORE]
+    return partial(seen_again, judged_by, place.reveal() if place else None, job.name)
+
+
+def metrics_of(job: Job) -> Path | None:
+    """Return where a job's metrics go, None: nowhere; nothing is checked."""
+    path = job.chosen[METRICS]
+    return named(path, job.name) if path else None
+
+
+def places_of(job: Job) -> tuple[Path | None, ...]:
+    """Return where a job writes, None for stdout; nothing is checked."""
+    texts = [text.partition("=")[2] for text in job.chosen[OUTPUTS]]
+    paths = [None if text == "-" else named(Path(text), job.name) for text in texts]
+    snapshot = job.chosen[SNAPSHOT]
+    metrics = metrics_of(job)
+    return (
+        *paths,
+        *([named(snapshot, job.name)] if snapshot else []),
+        *([metrics] if metrics else []),
+    )
+
+
+def prepared(job: Job) -> Ready:
+    """Read and check all that a job takes; raise UsageError for what cannot work."""
+    chosen = job.chosen
+    policies = load_policies(chosen[POLICIES])
+    snapshot = named(path, job.name) if (path := chosen[SNAPSHOT]) else None
+    outputs = read_outputs(chosen[OUTPUTS], snapshot, job.name, metrics_of(job))
+    store = store_settings(chosen, os.environ)
+    settings = read_settings(chosen, os.environ, job.key)
+    return Ready(
+        job=job,
+        settings=settings,
+        store=store,
+        policies=policies,
+        plan=make_plan(
+            policies,
+            everything=chosen[COLLECT] == "all",
+            for_later=bool(snapshot),
+            skip=chosen[SKIP],
+        ),
+        outputs=outputs,
+        snapshot=snapshot,
+    )
+
+
+def scan_one(job: Job, *, is_dry: bool, is_verbose: bool) -> None:
+    """Scan one organization; exit with the code, or raise what keeps it from being scanned."""
+    with sign_of_life(metrics_of(job), job.name, is_off=is_dry) as run:
+        ready = prepared(job)
+        source = live(ready.settings, ready.plan, is_verbose=is_verbose, retried=run.asked_again)
+        with ready.remembering(run, is_dry=is_dry) as memory:
+            result, failures = run.saw(ready.report(source, memory), memory)
+        raise typer.Exit(conclude(result, failures, job.chosen[FAIL_ON]))

@@ -1,0 +1,190 @@
+"""Many organizations in one command: side by side, and none stopped by another."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain, repeat
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from scanner.cli.console import ExitCode, err, inert, log, out, say, show_error, worst
+from scanner.cli.job import Job, Ready, metrics_of, places_of, prepared
+from scanner.cli.log_lines import Level
+from scanner.cli.memory import Memory
+from scanner.cli.outputs import refuse_overwriting
+from scanner.cli.run import Source, conclude
+from scanner.cli.sign_of_life import Run, sign_of_life
+from scanner.cli.stopping import run_until_told
+from scanner.cli.watching import Watcher, watching_each
+from scanner.errors import KeyVigilError, StoreLocked
+from scanner.finding import Severity
+from scanner.inventory import Inventory
+from scanner.result import ScanResult
+from scanner.settings_table import AT_ONCE, FAIL_ON
+from scanner.wiring import collect_inventory, now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Begun:
+    """A scan that may start: its lock is held."""
+
+    ready: Ready
+    memory: Memory | None
+    run: Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Walked:
+    """What a walk brought, and when it began and ended."""
+
+    inventory: Inventory
+    began: datetime
+    ended: datetime
+
+    def as_source(self) -> Source:
+        """Return it as what is scanned: it was collected already."""
+        times = chain([self.began], repeat(self.ended))
+        return Source(collect=lambda: self.inventory, clock=lambda: next(times))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outcome:
+    """How it went with one organization; `result` is None if there is none."""
+
+    name: str
+    code: ExitCode
+    result: ScanResult | None = None
+
+
+def scan_each(jobs: Sequence[Job], *, is_dry: bool, is_verbose: bool) -> tuple[ExitCode, str]:
+    """Scan all, so many at once as the settings say, and print a table.
+
+    Return the worst code, and which organizations ended with it or another than 0.
+    Raise UsageError if what one writes would overwrite what another does.
+    """
+    refuse_overwriting((job.name or "", places_of(job)) for job in jobs)
+    side_by_side = jobs[0].chosen[AT_ONCE]
+    outcomes: list[_Outcome] = []
+    for first in range(0, len(jobs), side_by_side):
+        batch = jobs[first : first + side_by_side]
+        outcomes += _scan_together(batch, is_dry=is_dry, is_verbose=is_verbose)
+    order = [job.name or "" for job in jobs]
+    outcomes.sort(key=lambda one: order.index(one.name))
+    uses_stdout = any(place is None for job in jobs for place in places_of(job))
+    _print_outcomes(outcomes, err if uses_stdout else out)
+    ended = ", ".join(f"{one.name}: exit {one.code:d}" for one in outcomes if one.code)
+    return worst(outcome.code for outcome in outcomes), ended
+
+
+def _scan_together(jobs: Sequence[Job], *, is_dry: bool, is_verbose: bool) -> Iterator[_Outcome]:
+    """Walk some organizations side by side, then judge and report one after the other."""
+    with ExitStack() as held:
+        begun: list[_Begun] = []
+        for job in jobs:
+            run = Run()
+            try:
+                life = sign_of_life(metrics_of(job), job.name, is_off=is_dry, pings=False)
+                run = held.enter_context(life)
+                begun.append(_begin(job, run, held, is_dry=is_dry))
+            except typer.Exit:  # told to stop
+                raise
+            except Exception as error:  # noqa: BLE001 - one among several: the others go on
+                yield _failed(job, run, error)
+        each = [(one.ready.job.name or "", one.run.asked_again) for one in begun]
+        with watching_each(each, is_verbose=is_verbose) as watchers:
+            walks = run_until_told(_walk_all(begun, watchers))
+        for one, walked in zip(begun, walks, strict=True):
+            if isinstance(walked, _Walked):
+                yield _report(one, walked)
+            else:
+                yield _failed(one.ready.job, one.run, walked)
+
+
+def _begin(job: Job, run: Run, held: ExitStack, *, is_dry: bool) -> _Begun:
+    ready = prepared(job)
+    memory = held.enter_context(ready.remembering(run, is_dry=is_dry))
+    return _Begun(ready=ready, memory=memory, run=run)
+
+
+async def _walk_all(
+    begun: Sequence[_Begun], watchers: Sequence[Watcher]
+) -> list[_Walked | Exception]:
+    walks = (_walk(one.ready, watcher) for one, watcher in zip(begun, watchers, strict=True))
+    return await asyncio.gather(*walks)
+
+
+async def _walk(ready: Ready, watcher: Watcher) -> _Walked | Exception:
+    began = now()
+    try:
+        inventory = await collect_inventory(ready.settings, ready.plan, watcher)
+    except Exception as error:  # noqa: BLE001 - likewise
+        return error
+    return _Walked(inventory=inventory, began=began, ended=now())
+
+
+def _report(one: _Begun, walked: _Walked) -> _Outcome:
+    job = one.ready.job
+    uses_stdout = any(path is None for _, path in one.ready.outputs)
+    _print_heading(job, err if uses_stdout else out)
+    try:
+        done = one.ready.report(walked.as_source(), one.memory)
+        result, failures = one.run.saw(done, one.memory)
+    except typer.Exit:
+        raise
+    except Exception as error:  # noqa: BLE001 - likewise
+        return _failed(job, one.run, error, has_heading=True)
+    code = one.run.end(conclude(result, failures, job.chosen[FAIL_ON]))
+    return _Outcome(name=job.name or "", code=ExitCode(code), result=result)
+
+
+def _failed(job: Job, run: Run, error: Exception, *, has_heading: bool = False) -> _Outcome:
+    """Tell what failed; a bug, too, stops this organization only."""
+    if not has_heading:
+        _print_heading(job, err)
+    if isinstance(error, StoreLocked):
+        run.leave()
+    if isinstance(error, KeyVigilError):
+        code = run.end(show_error(error), str(error))
+        return _Outcome(name=job.name or "", code=ExitCode(code))
+    said = f"KeyVigil itself failed: {type(error).__name__}: {error}"
+    say(said if err.is_log else f"error: {said}", style="bold red", level=Level.ERROR)
+    code = run.end(ExitCode.INCOMPLETE, "KeyVigil itself failed.")
+    return _Outcome(name=job.name or "", code=ExitCode(code))
+
+
+def _print_heading(job: Job, console: Console) -> None:
+    """Say of which organization what follows is."""
+    log("What follows is of one organization.", organization=job.name or "")
+    if console is err and err.is_log:
+        return
+    console.print()
+    console.print(Text.assemble("Organization ", inert(job.name or "", "bold")), soft_wrap=True)
+
+
+def _print_outcomes(outcomes: Sequence[_Outcome], console: Console) -> None:
+    """Print a row for each organization; no table goes among lines for machines."""
+    if console is err and err.is_log:
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for heading in ("Organization", "Coverage"):
+        table.add_column(heading)
+    for heading in ("Keys", "Violations", *(s.value.title() for s in Severity), "Exit"):
+        table.add_column(heading, justify="right")
+    for one in outcomes:
+        table.add_row(inert(one.name), *_cells(one.result), str(int(one.code)))
+    console.print()
+    console.print(table)
+
+
+def _cells(result: ScanResult | None) -> list[str | Text]:
+    if result is None:
+        return [Text("not scanned", style="bold red"), *("-" for _ in ("keys", "all", *Severity))]
+    totals = result.totals()
+    coverage = "complete" if result.complete else Text("incomplete", style="bold red")
+    figures = (totals.keys, len(result.violations), *totals.by_severity.values())
+    return [coverage, *(f"{figure:,}" for figure in figures)]

@@ -1,0 +1,273 @@
+"""What a setting can be: how its text is read, and what an editor is told of it."""
+
+import math
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final, Generic, TypeVar
+
+from scanner.addresses import holds_password, is_loopback, split_address
+from scanner.durations import format_duration, parse_duration
+from scanner.formats.registry import FORMATS
+from scanner.path_template import PLACEHOLDERS, check_template
+from scanner.policy.problems import did_you_mean
+from scanner.secret import Secret
+
+Value_co = TypeVar("Value_co", covariant=True)
+Schema = dict[str, Any]
+
+_TEXT: Final[Schema] = {"type": "string", "pattern": "\\S"}
+_USE_HTTPS: Final = "Use https, as in https://api.openai.com/v1; plain http is for loopback only."
+_ELSEWHERE: Final = ("env:", "file:")
+
+
+class UnfitError(ValueError):
+    """A text that a setting cannot be: a sentence without its subject, and what to do next."""
+
+    def __init__(self, message: str, advice: str = "") -> None:
+        super().__init__(message)
+        self.advice = advice
+
+
+def _as_written(text: str, _folder: Path) -> str:
+    return text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind(Generic[Value_co]):
+    """Reads one text, or each of several where it `is_many`; `types` are YAML's names for them.
+
+    `read` raises ValueError, a sentence without its subject (UnfitError adds advice). `beside`
+    turns a path in the file into one from here. `leaks` says why a text must not stand in it.
+    """
+
+    read: Callable[[str], Any]
+    word: str
+    schema: Schema
+    types: tuple[str, ...] = ("str",)
+    is_many: bool = False
+    is_by_format: bool = False
+    is_switch: bool = False
+    beside: Callable[[str, Path], str] = _as_written
+    leaks: Callable[[str], str] = field(default=lambda _text: "")
+
+    def value(self, texts: Sequence[str]) -> Value_co:
+        """Read what was said; raise ValueError."""
+        read = [self.read(text) for text in texts]
+        value: Value_co = tuple(read) if self.is_many else read[-1]  # type: ignore[assignment]
+        return value
+
+
+def prose() -> Kind[str | None]:
+    """Take any text."""
+    return Kind(read=_filled, word="NAME", schema=_TEXT)
+
+
+def choice(words: Iterable[str], of: Callable[[str], Any] = str, word: str = "WORD") -> Kind[Any]:
+    """Take one of some words."""
+    known = tuple(str(one) for one in words)
+
+    def read(text: str) -> Any:  # noqa: ANN401 - whatever `of` makes
+        if text.lower() not in known:
+            raise ValueError(f"is never '{text}'{did_you_mean(text, known)}")
+        return of(text.lower())
+
+    return Kind(read=read, word=word, schema={"enum": list(known)})
+
+
+def many(one: Kind[Any]) -> Kind[tuple[Any, ...]]:
+    """Take several of a kind; one alone is a list of one."""
+    schema = {"anyOf": [one.schema, {"type": "array", "items": one.schema, "minItems": 1}]}
+    return Kind(read=one.read, word=one.word, schema=schema, beside=one.beside, is_many=True)
+
+
+def policies() -> Kind[tuple[str, ...]]:
+    """Take names of policies, or files."""
+
+    def beside(text: str, folder: Path) -> str:
+        is_file = text.endswith((".yaml", ".yml")) or "/" in text
+        return beside_file(text, folder) if is_file else text
+
+    return many(Kind(read=_filled, word="NAME|FILE", schema=_TEXT, beside=beside))
+
+
+def outputs() -> Kind[tuple[str, ...]]:
+    """Take reports, `FORMAT=PATH`; in the file a mapping from one to the other."""
+
+    def read(text: str) -> str:
+        name, equals, place = text.partition("=")
+        if not equals or not place:
+            raise UnfitError(f"{text} is not FORMAT=PATH", "For example html=report.html")
+        if name not in FORMATS:
+            raise ValueError(f"{text}: there is no format '{name}'{did_you_mean(name, FORMATS)}")
+        check_template(_filled(place))
+        return text
+
+    def beside(text: str, folder: Path) -> str:
+        name, _, place = text.partition("=")
+        return text if place == "-" else f"{name}={beside_file(place, folder)}"
+
+    return Kind(
+        read=read,
+        word="FORMAT=PATH",
+        schema={
+            "type": "object",
+            "properties": dict.fromkeys(FORMATS, _TEXT),
+            "additionalProperties": False,
+            "minProperties": 1,
+        },
+        is_many=True,
+        is_by_format=True,
+        beside=beside,
+    )
+
+
+def whole(least: int, most: int) -> Kind[int]:
+    """Take a whole number within bounds."""
+
+    def read(text: str) -> int:
+        if not text.isascii() or not text.isdecimal() or not least <= int(text) <= most:
+            raise ValueError(f"takes a whole number from {least} to {most:,}")
+        return int(text)
+
+    schema = {"type": "integer", "minimum": least, "maximum": most}
+    return Kind(read=read, word="NUMBER", schema=schema, types=("int",))
+
+
+def number(least: float, most: float, word: str) -> Kind[Any]:
+    """Take a number within bounds; `word` is its unit."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not least <= value <= most:
+            raise ValueError(f"takes a number of {word.lower()} from {least:g} to {most:,.0f}")
+        return value
+
+    schema = {"type": "number", "minimum": least, "maximum": most}
+    return Kind(read=read, word=word, schema=schema, types=("int", "float"))
+
+
+def duration(least: timedelta, most: timedelta) -> Kind[timedelta]:
+    """Take a duration within bounds, such as 400d."""
+
+    def read(text: str) -> timedelta:
+        value = parse_duration(text)
+        if value is None or not least <= value <= most:
+            bounds = f"from {format_duration(least)} to {format_duration(most)}"
+            raise ValueError(f"takes a duration {bounds}, such as 400d or 52w")
+        return value
+
+    pattern = "^[0-9]{1,7}[wdh]( ?[0-9]{1,7}[wdh]){0,4}$"
+    return Kind(read=read, word="DURATION", schema={"type": "string", "pattern": pattern})
+
+
+def switch() -> Kind[bool]:
+    """Take yes or no."""
+    words = {"true": True, "1": True, "yes": True, "on": True}
+    words |= {"false": False, "0": False, "no": False, "off": False}
+
+    def read(text: str) -> bool:
+        if text.lower() not in words:
+            raise ValueError("is true or false")
+        return words[text.lower()]
+
+    return Kind(read=read, word="", schema={"type": "boolean"}, types=("bool",), is_switch=True)
+
+
+def api_address() -> Kind[str]:
+    """Take where the API is: https, or http on loopback; without a slash at its end."""
+
+    def read(text: str) -> str:
+        url = split_address(text.strip())
+        problem = ""
+        if url.scheme not in ("https", "http") or not url.hostname:
+            problem = "is not an https address"
+        elif set("?#@ ") & set(text.strip()):
+            problem = "must be an address and a path, without user, query or fragment"
+        elif url.scheme == "http" and not is_loopback(url.hostname):
+            problem = "is plain http, over which the admin key would travel readably"
+        if problem:
+            raise UnfitError(problem, _USE_HTTPS)
+        return text.strip().rstrip("/")
+
+    return Kind(read=read, word="URL", schema={"type": "string", "pattern": "^https?://[^?#@ ]+$"})
+
+
+def proxy() -> Kind[Secret | None]:
+    """Take where a proxy is; user and password only where secrets may stand."""
+
+    def read(text: str) -> Secret:
+        url = split_address(text.strip())
+        is_bare = not url.path.strip("/") and not url.query and not url.fragment
+        if url.scheme not in ("http", "https") or not url.hostname or not is_bare:
+            raise ValueError("is no address of a proxy, such as http://proxy.example.com:3128")
+        return Secret(text.strip())
+
+    def leaks(text: str) -> str:
+        return (
+            "has a user or a password in it, which this file is no place for: put the whole"
+            " address into KEYVIGIL_PROXY, and remove it here"
+            if "@" in text
+            else ""
+        )
+
+    schema = {"type": "string", "pattern": "^https?://[^@/?#]+/?$"}
+    return Kind(read=read, word="URL", schema=schema, leaks=leaks)
+
+
+def path() -> Kind[Path | None]:
+    """Take a file that is read."""
+    return Kind(
+        read=lambda text: Path(_filled(text)), word="FILE", schema=_TEXT, beside=beside_file
+    )
+
+
+def template(placeholders: Collection[str] = PLACEHOLDERS) -> Kind[Path | None]:
+    """Take a file that is written, with placeholders in its path."""
+
+    def read(text: str) -> Path:
+        check_template(_filled(text), placeholders)
+        return Path(text)
+
+    return Kind(read=read, word="PATH", schema=_TEXT, beside=beside_file)
+
+
+def place() -> Kind[Secret | None]:
+    """Take where the history is; a database's address can hold a password, so it is a Secret."""
+
+    def beside(text: str, folder: Path) -> str:
+        is_no_path = text == "none" or "://" in text or text.startswith(_ELSEWHERE)
+        return text if is_no_path else beside_file(text, folder)
+
+    def leaks(text: str) -> str:
+        return (
+            "has a password in it, which this file is no place for: put the whole address into"
+            " KEYVIGIL_STORE, or say where it stands with 'place_env: NAME' or 'place_file: PATH'"
+            if holds_password(text)
+            else ""
+        )
+
+    return Kind(
+        read=lambda text: Secret(_filled(text)),
+        word="FILE|URL|none",
+        schema={"type": "string", "pattern": "^(?!.*://[^@]*:[^@]*@)\\S"},
+        beside=beside,
+        leaks=leaks,
+    )
+
+
+def _filled(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be empty")
+    if not text.isprintable():
+        raise ValueError("has a character in it that cannot be seen")
+    return text
+
+
+def beside_file(text: str, folder: Path) -> str:
+    """Return a path in a file as one from here; `folder` is the file's."""
+    return text if text.startswith("~") else str(folder / text)

@@ -1,0 +1,112 @@
+"""The files that `keyvigil init` writes, made from the declaration of the settings. Pure.
+
+In them `# Words` explain, and `#setting: value` is to be taken out of its comment.
+"""
+
+from collections.abc import Iterator
+from textwrap import wrap
+from typing import Any, Final
+
+from scanner.setting import Setting, spelled
+from scanner.settings_table import POLICIES, SECTIONS, SETTINGS
+
+POLICY_FILE: Final = "my-policy.yaml"
+SCHEMA_FILE: Final = "keyvigil.schema.json"
+_WIDTH: Final = 98
+
+_HEAD: Final = f"""\
+# yaml-language-server: $schema={SCHEMA_FILE}
+# The settings of KeyVigil. A flag beats the environment, which beats this file, which beats the
+# default; keyvigil config show --origin tells which it was. Paths are from this file's folder.
+# No secret stands here: the admin key is in OPENAI_ADMIN_KEY, or where organizations say.
+
+# {POLICIES.help}
+policies: [{POLICY_FILE}]
+"""
+_STORE: Final = """\
+# Of an address with a password: place_env: NAME, or place_file: PATH, instead of place.
+"""
+_ORGANIZATIONS: Final = """\
+# The organizations that keyvigil scan scans, each under its name, with its own history; without
+# this, the one of OPENAI_ADMIN_KEY. The admin key is in a variable, in a file, or what a program
+# says on one line (a program and its arguments; no shell reads them). policies, outputs and
+# base_url can be of its own.
+#organizations:
+#  - name: production
+#    key_env: PRODUCTION_ADMIN_KEY
+#  - name: research
+#    key_file: /run/secrets/research-admin-key
+#    policies: [baseline]
+#    base_url: https://eu.api.openai.com/v1
+#  - name: labs
+#    key_command: [vault, kv, get, -field=admin_key, secret/openai/labs]
+#    outputs: { html: 'out/labs/{date}.html' }
+"""
+_ALERTS: Final = """\
+# Who is told of what changed. Tokens and addresses of webhooks stand in the environment:
+# KEYVIGIL_SLACK_TOKEN, KEYVIGIL_SMTP_URL; a webhook's route names its variable.
+#alerts:
+#  report: https://reports.example.com/keyvigil/{scan_id}.html
+#  routes:
+#    - name: security
+#      slack: "#security"
+#      severity: medium
+#      attach: true
+#    - name: owners
+#      slack_owners: "#security"
+#      reminder: 7d
+#    - name: siem
+#      webhook: KEYVIGIL_WEBHOOK_URL
+#    - name: mail
+#      email: [security@example.com]
+"""
+_REVOCATION: Final = """\
+# What keeps revocation within bounds: off; plan, which tells; enforce, which revokes.
+#revocation:
+#  mode: plan
+#  max_keys: 5
+#  max_percent: 1
+#  min_age: 7d
+#  recent_use: 24h
+#  expire_in: 7d
+#  stop_file: keyvigil.stop
+#  protect:
+#    keys: [key_abc123]
+#    projects: ["*-prod"]
+#    owners: ["ci-*"]
+#  admin_keys: [key_def456]
+"""
+_POLICY: Final = """\
+# Your own policy: the baseline, and what you hold differently.
+# keyvigil policies validate FILE tells its mistakes, policies explain WORD what can stand in it.
+policy: my-policy
+description: The hygiene that we keep.
+extends: baseline
+rules:
+  - id: key-too-old
+    violated_when: { age: { over: 60d } }
+"""
+
+
+def settings_text() -> str:
+    """Return keyvigil.yaml with all that can stand in it, what is not needed commented out."""
+    top = [one for one in SETTINGS if one.name and "." not in one.name and one is not POLICIES]
+    parts = [_HEAD, *("\n".join(_lines(one, "")) + "\n" for one in top)]
+    for name, settings in SECTIONS.items():
+        lines = [f"#{name}:"]
+        for one in settings:
+            lines += _lines(one, "  ")
+        parts.append((_STORE if name == "store" else "") + "\n".join(lines) + "\n")
+    return "\n".join([*parts, _ORGANIZATIONS, _ALERTS, _REVOCATION])
+
+
+def policy_text() -> str:
+    """Return the policy beside it."""
+    return _POLICY
+
+
+def _lines(setting: Setting[Any], indent: str) -> Iterator[str]:
+    words = f"{setting.help} Default: {setting.otherwise}."
+    yield from (f"# {line}" for line in wrap(words, _WIDTH, break_on_hyphens=False))
+    value = setting.example or spelled(setting.default)
+    yield f"#{indent}{setting.name.rpartition('.')[2]}: {value}"

@@ -1,0 +1,53 @@
+"""Addresses: what is this machine, what hides a password, and what may be shown."""
+
+from urllib.parse import urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scanner.addresses import holds_password, is_loopback, split_address, without_user
+
+
+@pytest.mark.parametrize(
+    ("host", "is_one"),
+    [
+        ("localhost", True),
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("localhost.example.com", False),
+        ("10.0.0.1", False),
+        ("", False),
+    ],
+)
+def test_loopback_is_this_machine_and_nothing_else(host: str, *, is_one: bool) -> None:
+    assert is_loopback(host) == is_one
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("history.db", "history.db"),
+        ("a@b.db", "a@b.db"),
+        ("postgresql://db/k", "postgresql://db/k"),
+        ("postgresql://u@db/k", "postgresql://***@db/k"),
+        ("postgresql://u:p@db:5432/k?password=x", "postgresql://***@db:5432/k?***"),
+        ("postgresql://u:p/w@db/k", "postgresql://***@db/k"),
+        ("http://u:p@proxy", "http://***@proxy"),
+    ],
+)
+def test_an_address_is_shown_without_its_user(text: str, shown: str) -> None:
+    assert without_user(text) == shown
+
+
+@given(st.text(min_size=4).filter(lambda text: text not in "postgresql://***@db/k"))
+def test_no_password_is_ever_shown(password: str) -> None:
+    address = f"postgresql://user:{password}@db/k"
+    assert without_user(address) == "postgresql://***@db/k"
+    assert holds_password(address)
+
+
+@pytest.mark.parametrize("text", ["https://exa mple.com", "https://[bad", "https://a:port", "ä"])
+def test_what_cannot_be_asked_has_no_parts(text: str) -> None:
+    assert split_address(text) == urlsplit("")

@@ -1,0 +1,104 @@
+"""Where a secret stands: found or not, and never shown."""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from scanner.errors import CredentialError
+from scanner.references import Reference, fetch
+from scanner.secret import Secret
+
+KEY = "sk-admin-0123456789abcdefghijklmnop"
+
+
+def program(code: str) -> Reference:
+    return Reference(command=(sys.executable, "-c", code), at="k.yaml:4:18")
+
+
+def refusal(reference: Reference, *, seconds: float = 20) -> CredentialError:
+    with pytest.raises(CredentialError) as caught:
+        fetch(reference, {}, seconds=seconds)
+    assert caught.value.help
+    assert KEY not in f"{caught.value} {caught.value.help}"
+    return caught.value
+
+
+def test_a_variable_and_a_file_give_it_without_white_space(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text(f"\n {KEY}\n")
+    assert fetch(Reference(variable="A"), {"A": f" {KEY} "}) == Secret(KEY)
+    assert fetch(Reference(file=file), {}) == Secret(KEY)
+
+
+def test_a_program_gives_it_on_its_only_line_and_no_shell_reads_its_arguments() -> None:
+    assert fetch(program(f"print('{KEY}')"), {}) == Secret(KEY)
+    echo = Reference(command=(sys.executable, "-c", "import sys; print(sys.argv[1])", "$HOME;ls"))
+    assert fetch(echo, {}) == Secret("$HOME;ls")
+
+
+def test_what_a_program_says_of_its_failure_is_shown_with_secrets_masked() -> None:
+    says = "import sys; print('hunter2-hunter2'); "
+    says += f"print('denied \\x1b[31m {KEY} hunter2-hunter2', file=sys.stderr); sys.exit(3)"
+    error = refusal(program(says))
+    said = r"failed with 3: denied \u{1b}[31m sk-*** ***."
+    assert str(error) == f"k.yaml:4:18: the command '{sys.executable}' {said}"
+
+
+def test_a_program_that_says_nothing_of_its_failure_is_said_to() -> None:
+    assert "failed with 1 and said nothing" in str(refusal(program("raise SystemExit(1)")))
+
+
+def test_a_program_that_takes_too_long_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    code = (
+        "import subprocess, sys, pathlib, time;"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']);"
+        f"pathlib.Path({str(pids)!r}).write_text(str(child.pid)); time.sleep(60)"
+    )
+    began = time.monotonic()
+    error = refusal(program(code), seconds=3)
+    assert "gave no key within 3 s, and was stopped" in str(error)
+    assert time.monotonic() - began < 20
+    child = int(pids.read_text())
+    stat = Path(f"/proc/{child}/stat")
+    deadline = time.monotonic() + 10
+    while stat.exists() and stat.read_text().split()[2] != "Z" and time.monotonic() < deadline:
+        os.sched_yield()
+    assert not stat.exists() or stat.read_text().split()[2] == "Z"
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("pass", "said nothing that is a key"),
+        (f"print('{KEY}'); print('{KEY}')", "said more than one line of text"),
+        ("import sys; sys.stdout.buffer.write(b'\\xff\\xfe')", "said nothing that is a key"),
+        ("print('x' * 30_000)", "said nothing that is a key"),
+    ],
+)
+def test_a_program_that_says_something_else_is_refused(code: str, message: str) -> None:
+    assert message in str(refusal(program(code)))
+
+
+def test_a_program_that_is_not_there_is_named() -> None:
+    error = refusal(Reference(command=("/nowhere/vault", "read")))
+    assert (
+        str(error) == "the command '/nowhere/vault' cannot be started: No such file or directory."
+    )
+
+
+def test_what_is_not_there_is_named_with_its_place(tmp_path: Path) -> None:
+    assert str(refusal(Reference(variable="A_KEY", at="k.yaml:2:9"))) == (
+        "k.yaml:2:9: A_KEY is not set."
+    )
+    gone = tmp_path / "gone"
+    assert str(refusal(Reference(file=gone))) == (
+        f"the file {gone} cannot be read: No such file or directory."
+    )
+    gone.write_bytes(b"\xff")
+    assert "has nothing that is a key" in str(refusal(Reference(file=gone)))
+    assert "has nothing that is a key" in str(refusal(Reference(file=Path("a\0b"))))
+    assert "cannot be started: it is no program's name" in str(refusal(Reference(command=("a\0",))))
