@@ -11,11 +11,11 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 demo: $(READY)  ## a made-up organization, scanned; the report goes to out/demo/
 	@$(BIN)/keyvigil demo
 
-test: lint  ## everything
-	$(BIN)/pytest
+test: lint  ## everything, on all cores
+	$(BIN)/pytest --numprocesses auto --dist worksteal
 
 test-fast: $(READY)  ## the tests that need no server process, browser or build
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest --numprocesses auto --dist worksteal -m "not slow"
 
 bench: $(READY)  ## figures, not verdicts
 	$(BIN)/pytest tests/bench -q --override-ini python_files="bench_*.py"
