@@ -34,6 +34,8 @@ class Asked:
     path: str
     query: dict[str, list[str]]
     headers: dict[str, str]
+    method: str = "GET"
+    body: Any = None
 
 
 class Script:
@@ -44,11 +46,13 @@ class Script:
         self._answer = answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await receive()
+        content = (await receive()).get("body", b"")
         asked = Asked(
             path=scope["path"],
             query=parse_qs(scope["query_string"].decode()),
             headers={name.decode(): value.decode() for name, value in scope["headers"]},
+            method=scope["method"],
+            body=json.loads(content) if content else None,
         )
         self.asked.append(asked)
         reply = self._answer(asked)
