@@ -53,6 +53,17 @@ def test_no_message_breaks_a_limit_pings_anybody_or_loses_a_finding(
     assert workspace.pings == []
     assert workspace.unfurls == []
     _assert_each_is_told_once_or_counted(announcement, told)
+    for message in told:
+        _assert_names_what_it_says(announcement, message)
+
+
+def _assert_names_what_it_says(announcement: Announcement, message: Message) -> None:
+    """What counts as named stands there by name: in the blocks, and in the fallback."""
+    fallback = message.fallback
+    for item in announcement.items:
+        name = mark(int(item.fingerprint, 16))
+        assert (name in shown(message)) is (item.fingerprint in message.named)
+        assert name in fallback or item.fingerprint not in message.fallback_named
 
 
 def _struck_out(announcement: Announcement, style: Style) -> tuple[Mapping[str, Any], ...]:
