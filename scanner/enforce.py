@@ -18,7 +18,6 @@ from scanner.receipt import Act, Intent, Outcome, Result, Spared
 from scanner.recheck import intent_of, judged_again
 from scanner.remedy import Scene, most_a_day
 from scanner.revocation import Action, Method, Plan
-from scanner.words import spell
 
 PATIENCE: Final = timedelta(minutes=10)
 """How long a change may still be on its way."""
@@ -96,7 +95,8 @@ def _meant(scene: Scene, action: Action, hands: Hands) -> Intent | Spared:
         return Spared(action, f"it could not be read again: {error}")
     apart = abs(hands.clock() - look.at) if look.at else timedelta()
     if apart > _CLOCKS:
-        return Spared(action, f"this machine's clock and the API's are {spell(apart)} apart")
+        minutes = apart // timedelta(minutes=1)
+        return Spared(action, f"this machine's clock and the API's are {minutes} minutes apart")
     known = replace(scene.known, acts=hands.journal.acts())
     scene = replace(scene, known=known)
     again = judged_again(scene, action, look, hands.clock())
@@ -162,15 +162,16 @@ def _effect(intent: Intent, hands: Hands, *, is_accepted: bool) -> tuple[bool | 
     seen = _noted(intent, hands, Result.UNKNOWN)
     if look.key is None:
         return (intent.method is Method.DELETE or None), replace(seen, is_gone=True)
-    expires_at = look.key.expires_at
-    if isinstance(expires_at, Unknown):
-        return None if intent.method is Method.EXPIRE else False, seen
+    told = look.key.expires_at
+    expires_at = None if isinstance(told, Unknown) else told
     seen = replace(seen, expires_at=expires_at)
     match intent.method:
         case Method.DELETE:
             return False, seen
         case Method.RESTRICT:
             return _was_given(intent, hands), seen
+        case Method.EXPIRE if isinstance(told, Unknown):
+            return None, seen
         case Method.EXPIRE:
             meant = intent.at + timedelta(seconds=intent.expires_in)
             is_changed = expires_at is not None and expires_at != intent.expires_at
