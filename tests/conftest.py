@@ -14,6 +14,8 @@ from scanner.sandbox.seeded import seeded_organization
 from scanner.sandbox.server import serving
 from tests.factories import NOW
 
+os.environ.pop("COLUMNS", None)  # workers of pytest are given 80; a pipe is as wide as we say
+
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
 

@@ -20,7 +20,6 @@ from scanner.sandbox.organization import SandboxOrganization
 from scanner.sandbox.server import serving
 from tests.cli.examined import examined, problems
 from tests.cli.running import COMMAND, Ran, environment, keyvigil
-from tests.factories import NOW
 
 pytestmark = pytest.mark.slow
 USAGE = """\
@@ -34,6 +33,13 @@ API = {
     *("projects", "users", "admin_api_keys", "api_keys", "service_accounts"),
     *("usage", "costs", "audit_logs"),
 }
+
+
+@pytest.fixture
+def sandbox_url(organization: SandboxOrganization) -> Iterator[str]:
+    """The base URL of an API whose clock is right."""
+    with serving(SandboxApp(organization)) as url:
+        yield url
 
 
 @pytest.fixture
@@ -129,7 +135,7 @@ def test_a_missing_scope_is_named_with_what_rests_on_it(
     wrong: set[str],
 ) -> None:
     (tmp_path / "mine.yaml").write_text(USAGE)
-    app = SandboxApp(organization, keys={SANDBOX_KEY: ALL_SCOPES - {scope}}, clock=NOW.timestamp)
+    app = SandboxApp(organization, keys={SANDBOX_KEY: ALL_SCOPES - {scope}})
     with serving(app) as url:
         env = {**own, "OPENAI_BASE_URL": url}
         code, lines = examined(env, tmp_path, "--policy", "mine.yaml")

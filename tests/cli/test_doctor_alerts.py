@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from scanner.sandbox.app import SANDBOX_KEY
+from scanner.sandbox.app import SANDBOX_KEY, SandboxApp
+from scanner.sandbox.organization import SandboxOrganization
+from scanner.sandbox.server import serving
 from tests.alerts.fake_slack.driving import CHANNELS, PLAIN_TOKEN, TOKEN, Driven, stage
 from tests.alerts.fake_slack.workspace import Channel
 from tests.alerts.mail_server import Post, serving_mail
@@ -15,6 +17,13 @@ from tests.cli.examined import examined, problems
 from tests.cli.running import keyvigil
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def sandbox_url(organization: SandboxOrganization) -> Iterator[str]:
+    """The base URL of an API whose clock is right."""
+    with serving(SandboxApp(organization)) as url:
+        yield url
 
 
 @pytest.fixture
