@@ -12,12 +12,13 @@ from scanner.policy.document import Items, Node, Scalar, read_document
 from scanner.policy.problems import Problems
 from scanner.revocation import Bounds, Mode
 from scanner.revocation_file import parse_bounds
+from scanner.schedule_file import DEFAULT, Timing, parse_timing
 from scanner.secret import redact
 
 DEFAULT_FILE: Final = "keyvigil.yaml"
 CONFIG: Final = "KEYVIGIL_CONFIG"
 REVOCATION: Final = "KEYVIGIL_REVOCATION"
-_SECTIONS: Final = ("alerts", "revocation")
+_SECTIONS: Final = ("alerts", "revocation", "schedule")
 _CHECK_PATH: Final = "Check the path in --config or KEYVIGIL_CONFIG."
 _BYTES: Final = 1_000_000
 _MISPLACED: Final = (
@@ -29,11 +30,15 @@ _MISPLACED: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileSettings:
-    """What the file says: the routes of alerts, the report's address, the bounds of revocation."""
+    """What the file says: of alerts the routes and the report's address, of revocation the bounds.
+
+    And when the nightly scan is due.
+    """
 
     routes: tuple[Route, ...] = ()
     report: str = ""
     bounds: Bounds = field(default_factory=Bounds)
+    timing: Timing = DEFAULT
 
 
 def find_settings_file(environment: Mapping[str, str], named: Path | None) -> Path | None:
@@ -100,13 +105,14 @@ def _read(text: str, file: str) -> FileSettings:
     if "alerts" in sections:
         routes, report = parse_alerts(sections["alerts"], problems)
     bounds = parse_bounds(sections.get("revocation"), problems)
+    timing = parse_timing(sections.get("schedule"), problems)
     secrets = [
         Problem(file=file, line=node.line, column=node.column, message=_MISPLACED)
         for node in _scalars(root)
         if redact(node.text) != node.text
     ]
     _raise_if_any(problems, secrets)
-    return FileSettings(routes=routes, report=report, bounds=bounds)
+    return FileSettings(routes=routes, report=report, bounds=bounds, timing=timing)
 
 
 def _raise_if_any(problems: Problems, secrets: list[Problem]) -> None:
