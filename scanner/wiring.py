@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 
 from scanner.alert_settings import AlertSettings
 from scanner.announcement import Route, Sink
@@ -29,14 +30,28 @@ if TYPE_CHECKING:
     from scanner.store.history import SqlStore
 
 
+_PATIENCE: Final = 2.0
+"""Seconds that a request may still take once the walk was told to end."""
+
+
 def now() -> datetime:
     """Tell the time: the Clock of every real scan."""
     return datetime.now(UTC)
 
 
-async def collect_inventory(settings: Settings, plan: Plan, progress: Progress) -> Inventory:
-    """Walk the organization that `settings` leads to; raises as a Collector does."""
+async def collect_inventory(
+    settings: Settings,
+    plan: Plan,
+    progress: Progress,
+    begun: Callable[[Callable[[], None]], None] | None = None,
+) -> Inventory:
+    """Walk the organization that `settings` leads to; raises as a Collector does.
+
+    `begun` is handed what ends the walk within two seconds, with what was seen until then.
+    """
     pace = Pace(settings.concurrency, deadline=settings.deadline)
+    if begun is not None:
+        begun(partial(pace.end, _PATIENCE))
     client = AdminClient(
         settings.admin_key,
         base_url=settings.base_url,

@@ -10,9 +10,9 @@ import typer
 from scanner.announce import drafts
 from scanner.announcement import Draft, Sink
 from scanner.cli.console import ExitCode, err, out, say, show_error, worst, write_document
-from scanner.cli.stopping import run_until_told
+from scanner.cli.stopping import Ending, run_until_told
 from scanner.cli.summary import print_summary
-from scanner.cli.telling import Alerts, tell
+from scanner.cli.telling import Alerts, tell, untold
 from scanner.cli.watching import watching
 from scanner.errors import KeyVigilError, OutputError, StoreError
 from scanner.finding import Judgement, Severity
@@ -50,15 +50,22 @@ class Memory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Where an inventory comes from, and as of when it is judged."""
+    """Where an inventory comes from, as of when it is judged, and how its walk can be ended."""
 
     collect: Collector
     clock: Clock
+    ending: Ending | None = None
 
 
-def live(settings: Settings, plan: Plan, *, is_verbose: bool = False) -> Source:
-    """Walk the organization now."""
-    return Source(collect=lambda: _collect(settings, plan, is_verbose=is_verbose), clock=now)
+def live(
+    settings: Settings, plan: Plan, *, is_verbose: bool = False, ending: Ending | None = None
+) -> Source:
+    """Walk the organization now; SIGTERM stops it, or ends it if it has an `ending`."""
+
+    def collect() -> Inventory:
+        return _collect(settings, plan, ending, is_verbose=is_verbose)
+
+    return Source(collect=collect, clock=now, ending=ending)
 
 
 def stored(snapshot: Snapshot, plan: Plan) -> Source:
@@ -111,7 +118,10 @@ def scan_and_report(
     shows_all = any(path for _, path in outputs)
     console = err if any(path is None for _, path in outputs) else out
     print_summary(shown, console, shows_all=shows_all)
+    is_told_to_end = source.ending is not None and source.ending.closed()
     if memory is not None and memory.lease is not None and memory.outbox is not None:
+        if is_told_to_end:
+            return result, [*failures, *untold(memory.alerts)]
         try:
             failures.extend(tell(shown, memory.alerts, memory.outbox, memory.lease, masks=masks))
         except KeyboardInterrupt:
@@ -171,14 +181,17 @@ def _deliver(document: bytes, path: Path | None) -> list[OutputError]:
     return []
 
 
-def _collect(settings: Settings, plan: Plan, *, is_verbose: bool) -> Inventory:
+def _collect(
+    settings: Settings, plan: Plan, ending: Ending | None, *, is_verbose: bool
+) -> Inventory:
     if is_verbose:
         for step in plan.steps:
             verb = "asks for" if step.is_asked else "leaves out"
             say(f"{verb:<10}  {step.collection:<16}  {step.reason}")
     started = monotonic()
     with watching(is_verbose=is_verbose) as progress:
-        inventory = run_until_told(collect_inventory(settings, plan, progress))
+        walk = collect_inventory(settings, plan, progress, ending.begun if ending else None)
+        inventory = run_until_told(walk, ending)
     if is_verbose:
         pages = sum(row.pages for row in inventory.coverage)
         say(

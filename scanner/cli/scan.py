@@ -13,6 +13,7 @@ from scanner.cli.memory import OrganizationOption, StoreOption, remembering
 from scanner.cli.outputs import OutputOption, RedactOption, read_outputs
 from scanner.cli.report import seen_again
 from scanner.cli.run import conclude, live, scan_and_report, stored
+from scanner.cli.stopping import Ending
 from scanner.cli.telling import ConfigOption, read_alerts
 from scanner.errors import UsageError
 from scanner.finding import Severity
@@ -163,7 +164,7 @@ def scan(
     settings = read_settings(os.environ, concurrency=concurrency, minutes=deadline)
     alerts = read_alerts(config, partial(seen_again, policy, store, organization))
     with remembering(settings, kept, organization, alerts, is_dry=dry_run) as memory:
-        done = report(live(settings, plan, is_verbose=verbose), memory=memory)
+        done = report(live(settings, plan, is_verbose=verbose, ending=Ending()), memory=memory)
     raise typer.Exit(conclude(*done, fail_on))
 
 
