@@ -13,7 +13,7 @@ from scanner.cli import alerts, history, policies, revoke, sandbox
 from scanner.cli.console import ExitCode, close_quietly, out, say, show_error
 from scanner.cli.demo import demo
 from scanner.cli.report import report
-from scanner.cli.scan import scan
+from scanner.cli.scan import EXIT_CODES, scan
 from scanner.errors import KeyVigilError, OutputError
 from scanner.garbage import look_for_garbage_less_often
 
@@ -25,7 +25,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Key hygiene for OpenAI organizations: lists every API key, judges it, reports.",
 )
-app.command()(scan)
+app.command(epilog=EXIT_CODES)(scan)
 app.command()(report)
 app.command()(demo)
 app.add_typer(alerts.app, name="alerts")

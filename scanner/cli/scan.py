@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal
 
 import typer
 
+from scanner.cli.account import AccountOption, UnlessSinceOption, accounting
 from scanner.cli.memory import OrganizationOption, StoreOption, remembering
 from scanner.cli.outputs import OutputOption, RedactOption, read_outputs
 from scanner.cli.report import seen_again
@@ -36,7 +37,21 @@ _OF_A_WALK: Final = {
     "deadline": "--deadline",
     "collect": "--collect",
     "dry_run": "--dry-run",
+    "unless_since": "--unless-since",
 }
+EXIT_CODES: Final = """\
+Exit codes:
+
+0  done
+
+1  violations at or above --fail-on
+
+2  a mistake in the command, the environment or a policy
+
+3  the scan failed or is incomplete
+
+4  an alert was not delivered; the next scan tries again
+"""
 _SCAN: Final = re.compile(r"latest|previous|[0-9]{8}(T[0-9]{0,6}(Z(-[0-9a-f]{0,8})?)?)?")
 _Policies = Annotated[
     list[str] | None,
@@ -132,22 +147,11 @@ def scan(
     organization: OrganizationOption = None,
     dry_run: _DryRun = False,
     redact_emails: RedactOption = False,
+    unless_since: UnlessSinceOption = None,
+    account: AccountOption = None,
     verbose: _Verbose = False,
 ) -> None:
-    """Scan the organization of OPENAI_ADMIN_KEY now. Reads only; changes nothing.
-
-    Exit codes:
-
-    0  done
-
-    1  violations at or above --fail-on
-
-    2  a mistake in the command, the environment or a policy
-
-    3  the scan failed or is incomplete
-
-    4  an alert was not delivered; the next scan tries again
-    """
+    """Scan the organization of OPENAI_ADMIN_KEY now. Reads only; changes nothing."""
     policies = load_policies(policy or ["baseline"])
     outputs = read_outputs(output or [], snapshot)
     off = [_optional(name) for name in skip or []]
@@ -158,13 +162,14 @@ def scan(
     if from_ is not None:
         _refuse_options_of_a_walk(context)
         saw = _what_was_seen(from_, kept, organization)
-        again = report(stored(saw, make_plan(policies, skip=off)))
-        raise typer.Exit(conclude(*again, fail_on))
+        raise typer.Exit(conclude(*report(stored(saw, make_plan(policies, skip=off))), fail_on))
     plan = make_plan(policies, everything=collect == "all", for_later=bool(snapshot), skip=off)
     settings = read_settings(os.environ, concurrency=concurrency, minutes=deadline)
     alerts = read_alerts(config, partial(seen_again, policy, store, organization))
-    with remembering(settings, kept, organization, alerts, is_dry=dry_run) as memory:
-        done = report(live(settings, plan, is_verbose=verbose, ending=Ending()), memory=memory)
+    walk = live(settings, plan, is_verbose=verbose, ending=Ending())
+    history = remembering(settings, kept, organization, alerts, is_dry=dry_run)
+    with accounting(account, unless_since, history) as night:
+        done = night.take(*report(walk, memory=night.memory))
     raise typer.Exit(conclude(*done, fail_on))
 
 
