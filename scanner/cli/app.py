@@ -14,6 +14,7 @@ from scanner.cli.console import ExitCode, close_quietly, out, say, show_error
 from scanner.cli.demo import demo
 from scanner.cli.report import report
 from scanner.cli.scan import EXIT_CODES, scan
+from scanner.cli.serve import serve
 from scanner.errors import KeyVigilError, OutputError
 from scanner.garbage import look_for_garbage_less_often
 
@@ -26,6 +27,7 @@ app = typer.Typer(
     help="Key hygiene for OpenAI organizations: lists every API key, judges it, reports.",
 )
 app.command(epilog=EXIT_CODES)(scan)
+app.command()(serve)
 app.command()(report)
 app.command()(demo)
 app.add_typer(alerts.app, name="alerts")

@@ -53,7 +53,7 @@ Exit codes:
 4  an alert was not delivered; the next scan tries again
 """
 _SCAN: Final = re.compile(r"latest|previous|[0-9]{8}(T[0-9]{0,6}(Z(-[0-9a-f]{0,8})?)?)?")
-_Policies = Annotated[
+PolicyOption = Annotated[
     list[str] | None,
     typer.Option(
         envvar="KEYVIGIL_POLICY",
@@ -61,7 +61,7 @@ _Policies = Annotated[
         help="A shipped policy or a YAML file; may be given again. Default: baseline.",
     ),
 ]
-_FailOn = Annotated[
+FailOnOption = Annotated[
     Severity | None,
     typer.Option(
         envvar="KEYVIGIL_FAIL_ON",
@@ -71,7 +71,7 @@ _FailOn = Annotated[
         " Default: never.",
     ),
 ]
-_Concurrency = Annotated[
+ConcurrencyOption = Annotated[
     int,
     typer.Option(
         envvar="KEYVIGIL_CONCURRENCY",
@@ -80,7 +80,7 @@ _Concurrency = Annotated[
         help="How many requests may be under way at once; fewer while the API is busy.",
     ),
 ]
-_Deadline = Annotated[
+DeadlineOption = Annotated[
     float | None,
     typer.Option(
         envvar="KEYVIGIL_DEADLINE",
@@ -110,14 +110,14 @@ _DryRun = Annotated[
 ]
 
 
-_Collect = Annotated[
+CollectOption = Annotated[
     Literal["needed", "all"],
     typer.Option(
         envvar="KEYVIGIL_COLLECT",
         help="Ask for what the rules rest on, or for everything there is.",
     ),
 ]
-_Skip = Annotated[
+SkipOption = Annotated[
     list[str] | None,
     typer.Option(
         envvar="KEYVIGIL_SKIP",
@@ -125,7 +125,7 @@ _Skip = Annotated[
         help=f"Never ask for {', '.join(OPTIONAL)}; may be given again.",
     ),
 ]
-_Verbose = Annotated[
+VerboseOption = Annotated[
     bool,
     typer.Option("--verbose", "-v", help="Tell what is asked for and why, and every retry."),
 ]
@@ -133,23 +133,23 @@ _Verbose = Annotated[
 
 def scan(
     context: typer.Context,
-    policy: _Policies = None,
+    policy: PolicyOption = None,
     output: OutputOption = None,
     config: ConfigOption = None,
-    fail_on: _FailOn = None,
-    concurrency: _Concurrency = DEFAULT_CONCURRENCY,
-    deadline: _Deadline = None,
+    fail_on: FailOnOption = None,
+    concurrency: ConcurrencyOption = DEFAULT_CONCURRENCY,
+    deadline: DeadlineOption = None,
     snapshot: _Snapshot = None,
     from_: _From = None,
-    collect: _Collect = "needed",
-    skip: _Skip = None,
+    collect: CollectOption = "needed",
+    skip: SkipOption = None,
     store: StoreOption = None,
     organization: OrganizationOption = None,
     dry_run: _DryRun = False,
     redact_emails: RedactOption = False,
     unless_since: UnlessSinceOption = None,
     account: AccountOption = None,
-    verbose: _Verbose = False,
+    verbose: VerboseOption = False,
 ) -> None:
     """Scan the organization of OPENAI_ADMIN_KEY now. Reads only; changes nothing."""
     policies = load_policies(policy or ["baseline"])

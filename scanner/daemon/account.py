@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from scanner.formats.files import write_whole
-from scanner.lifecycle import Night
 
 
 class Fate(StrEnum):
@@ -47,7 +47,21 @@ def read_account(path: Path) -> Account | None:
         return None
 
 
-def is_done(nights: Sequence[Night], due: datetime) -> bool:
+class Seen(Protocol):
+    """A recorded scan."""
+
+    @property
+    def started_at(self) -> datetime:
+        """When it began."""
+        ...
+
+    @property
+    def complete(self) -> bool:
+        """Whether it saw everything that it asked for."""
+        ...
+
+
+def is_done(nights: Sequence[Seen], due: datetime) -> bool:
     """Whether the run that was due then is recorded; `nights` are the latest, oldest first.
 
     An incomplete scan will do only if the one before it was incomplete as well: then something is
