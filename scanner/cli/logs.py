@@ -92,7 +92,7 @@ def _json(at: str, level: Level, event: str, fields: Mapping[str, object]) -> st
 def _shown(value: object) -> str:
     if isinstance(value, datetime):
         return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-    return visible(redact(str(value)))
+    return visible(redact(str(value))).encode(errors="backslashreplace").decode()
 
 
 def _quoted(text: str) -> str:

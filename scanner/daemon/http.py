@@ -18,6 +18,8 @@ _Request = socket.socket | tuple[bytes, socket.socket]
 _Client = Any
 """Where a connection comes from, as the system has it."""
 _CONNECTIONS: Final = 32
+_LOOK: Final = 0.1
+"""Seconds after which it is seen that the server is to stop."""
 _SILENCE: Final = 10.0
 """Seconds that a connection may say nothing."""
 
@@ -53,7 +55,9 @@ def serving(pages: Pages, host: str, port: int, log: Log) -> Iterator[tuple[str,
             help="Choose another address with --listen HOST:PORT; port 0 takes any that is free.",
         ) from None
     server.log = log
-    thread = threading.Thread(target=server.serve_forever, name="keyvigil-http", daemon=True)
+    thread = threading.Thread(
+        target=server.serve_forever, args=(_LOOK,), name="keyvigil-http", daemon=True
+    )
     thread.start()
     try:
         bound = server.socket.getsockname()
