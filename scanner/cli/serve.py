@@ -71,7 +71,7 @@ _Cron = Annotated[
         "--cron",
         metavar="EXPRESSION",
         help="When scans are due, as in crontab: '30 2 * * *', @daily. Default: as the settings"
-        " say, else every night at 02:30. [env var: KEYVIGIL_CRON]",
+        " say, else every night at 02:30. Also KEYVIGIL_CRON.",
     ),
 ]
 _TimeZone = Annotated[
@@ -79,7 +79,7 @@ _TimeZone = Annotated[
     typer.Option(
         metavar="NAME",
         help="The time zone of the schedule, such as Europe/Berlin. Default: as the settings say,"
-        " else UTC. [env var: KEYVIGIL_TIME_ZONE]",
+        " else UTC. Also KEYVIGIL_TIME_ZONE.",
     ),
 ]
 _Listen = Annotated[

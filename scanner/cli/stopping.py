@@ -48,12 +48,11 @@ class Ending:
     def outlast(self, before: _Handler) -> None:
         """Go on noting after the walk; `before` is who was told until it began."""
         self._before = before
-        if before is not signal.SIG_IGN:
-            signal.signal(signal.SIGTERM, self.note)
+        signal.signal(signal.SIGTERM, before if before is signal.SIG_IGN else self.note)
 
     def closed(self) -> bool:
-        """Give the signal back to who had it; return whether it came."""
-        if signal.getsignal(signal.SIGTERM) == self.note:
+        """Return whether the signal came; if not, give it back to who had it."""
+        if not self.is_told and signal.getsignal(signal.SIGTERM) == self.note:
             signal.signal(signal.SIGTERM, self._before)
         return self.is_told
 
@@ -81,9 +80,10 @@ def run_until_told(work: Coroutine[Any, Any, Result], ending: Ending | None = No
         told.append(signal.SIGTERM)
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
-        if ending is not None:
-            ending.outlast(before[signal.SIGTERM])
+            if number == signal.SIGTERM and ending is not None:
+                ending.outlast(handler)
+            else:
+                signal.signal(number, handler)
     if told:
         say("Stopped: the scan was not finished.")
         raise typer.Exit(128 + told[0])
@@ -96,9 +96,12 @@ def _listen(told: list[int], ending: Ending | None) -> None:
     """Let the signals cancel this task, and be noted in `told`; SIGTERM goes to the `ending`."""
     task, loop = asyncio.current_task(), asyncio.get_running_loop()
 
-    def stop(number: int, _frame: FrameType | None) -> None:
+    def stop(number: int, frame: FrameType | None) -> None:
         if ending is not None and number == signal.SIGTERM:
-            loop.call_soon_threadsafe(ending.tell)
+            if loop.is_closed():
+                ending.note(number, frame)
+            else:
+                loop.call_soon_threadsafe(ending.tell)
             return
         told.append(number)
         if task is not None:

@@ -23,6 +23,13 @@ GRACE: Final = timedelta(hours=6)
 """How much later than due a scan is still made."""
 RETRIES: Final = tuple(timedelta(minutes=minutes) for minutes in (5, 15, 45, 120))
 _MOST_MISSED: Final = 10_000
+_LEVELS: Final = {
+    Outcome.DONE: Level.INFO,
+    Outcome.SKIPPED: Level.INFO,
+    Outcome.INCOMPLETE: Level.WARNING,
+    Outcome.LOCKED: Level.WARNING,
+    Outcome.STOPPED: Level.WARNING,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,10 +265,9 @@ class Daemon:
             self._log(Level.WARNING, "runs_missed", count=count, last_due=due)
 
     def _log_end(self, ended: Ended, took: timedelta) -> None:
-        level = Level.INFO if ended.outcome.is_success else Level.ERROR
         account = ended.account
         self._log(
-            level,
+            _LEVELS.get(ended.outcome, Level.ERROR),
             "run_ended",
             outcome=ended.outcome,
             exit_code=ended.code,
