@@ -52,7 +52,8 @@ COMMAND: Final = (sys.executable, "-m", "scanner")
 STORE: Final = "KEYVIGIL_STORE"
 _LOOK: Final = 5.0
 """Seconds between two looks at the files and at the clock."""
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_RELOAD: Final = getattr(signal, "SIGHUP", None)  # which Windows has not
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, *([_RELOAD] if _RELOAD else []))
 _OF_A_SCAN: Final = {
     "output": "--output",
     "fail_on": "--fail-on",
@@ -223,7 +224,7 @@ def _until_told(daemon: Daemon, told: "queue.SimpleQueue[int]", look: float) -> 
         except queue.Empty:
             daemon.look()
             continue
-        if number != signal.SIGHUP:
+        if number != _RELOAD:
             return number
         daemon.reload("SIGHUP")
 
