@@ -178,10 +178,11 @@ class Daemon:
             now = self._clock()
             due, missed = self._take(now)
             self._attempts += 1
+            attempt = self._attempts
             self._running_since, self._retry_at = now, None
             loaded = self._loaded
         self._missed(missed, due)
-        self._log(Level.INFO, "run_started", due=due, attempt=self._attempts)
+        self._log(Level.INFO, "run_started", due=due, attempt=attempt)
         try:
             self._loading.tidy()
             arguments = (*loaded.arguments, "--unless-since", due.isoformat())
@@ -190,7 +191,8 @@ class Daemon:
             ended = Ended(outcome=Outcome.FAILED, code=-1, error=f"{type(error).__name__}: {error}")
         with self._lock:
             self._running_since = None
-            self._conclude(ended, due, self._clock() - now)
+            self._log_end(ended, self._clock() - now)
+            self._conclude(ended, due, attempt)
 
     def _take(self, now: datetime) -> tuple[datetime, int]:
         """Return which run is due, and how many before it were never begun."""
@@ -210,10 +212,9 @@ class Daemon:
                 return
             yield moment
 
-    def _conclude(self, ended: Ended, due: datetime, took: timedelta) -> None:
-        """Count and log a run that ended; plan it once more if that can help."""
+    def _conclude(self, ended: Ended, due: datetime, attempt: int) -> None:
+        """Count a run that ended; plan it once more if that can help."""
         self._metrics.ran(ended.outcome)
-        self._log_end(ended, took)
         if ended.outcome is Outcome.STOPPED:
             return
         is_recorded = ended.outcome is Outcome.INCOMPLETE
@@ -221,20 +222,20 @@ class Daemon:
             self._failing, self._given_up = None, ""
             return
         self._failing = self._failing or due
-        moment = None if ended.is_settled else self._next_attempt()
+        moment = None if ended.is_settled else self._next_attempt(attempt)
         if moment is not None:
             self._retry_at = moment
             self._clockwork.call_at(moment)
-            self._log(Level.WARNING, "run_again", at=moment, attempt=self._attempts + 1)
+            self._log(Level.WARNING, "run_again", at=moment, attempt=attempt + 1)
         elif is_recorded:
             self._failing, self._given_up = None, ""
         else:
-            self._given_up = f"{self._attempts} tried, the last one {ended.outcome.words}"
+            self._given_up = f"given up after attempt {attempt} ({ended.outcome.words})"
             self._log(Level.ERROR, "run_given_up", due=due, next_run=self.next_run())
 
-    def _next_attempt(self) -> datetime | None:
+    def _next_attempt(self, attempt: int) -> datetime | None:
         """Return when to try again; None if that would be no sooner than the next run."""
-        for wait in islice(self._retries, self._attempts - 1, self._attempts):
+        for wait in islice(self._retries, attempt - 1, attempt):
             moment, next_run = self._clock() + wait, self.next_run()
             return moment if next_run is None or moment < next_run else None
         return None

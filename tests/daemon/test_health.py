@@ -43,8 +43,8 @@ def complaint(now: datetime, **changes: Any) -> str | None:
         ),
         (
             DUE + HOUR,
-            {"due": DUE, "given_up": "5 tried, the last one failed"},
-            "the run of 2026-11-25 02:30 UTC is overdue: 5 tried, the last one failed",
+            {"due": DUE, "given_up": "given up after attempt 5 (failed)"},
+            "the run of 2026-11-25 02:30 UTC is overdue: given up after attempt 5 (failed)",
         ),
     ],
 )

@@ -198,7 +198,7 @@ def test_a_run_that_fails_as_often_as_it_may_is_given_up_and_the_next_is_planned
         until(lambda: bool(it.told.of("run_given_up")))
         due = Every(DAY).last(now())
         assert it.complaint() == (
-            f"the run of {due:%Y-%m-%d %H:%M} UTC is overdue: 3 tried, the last one failed"
+            f"the run of {due:%Y-%m-%d %H:%M} UTC is overdue: given up after attempt 3 (failed)"
         )
         assert it.daemon.next_run() == due + DAY
         assert it.told.of("run_ended")[0]["error"] == "no answer"
@@ -245,6 +245,15 @@ def test_a_run_that_is_due_while_one_goes_on_is_skipped_and_counted_once() -> No
         assert it.count("keyvigil_runs_skipped_total") in (2, 3)
         assert it.told.of("run_skipped")[0]["reason"] == "the run before goes on"
         assert it.count("keyvigil_runs_missed_total") == 0
+
+
+def test_a_run_that_fails_while_the_next_is_already_due_is_told_as_any_other() -> None:
+    with house(FAILED, FAILED, period=timedelta(seconds=1), last=None, takes=1.2) as it:
+        until(lambda: it.count("keyvigil_runs_total{done}") == 1)
+        assert it.count("keyvigil_runs_total{failed}") == 2
+        assert len(it.told.of("run_skipped")) >= 2
+        assert len(it.told.of("run_again") + it.told.of("run_given_up")) == 2
+        assert it.complaint() is None
 
 
 def test_stopped_it_ends_the_scan_that_runs() -> None:

@@ -197,7 +197,7 @@ def test_a_night_that_never_succeeds_is_given_up_and_turns_health_red(tmp_path: 
         assert status == 503
         told = json.loads(body)
         assert told["status"] == "overdue"
-        assert told["reason"].endswith(" is overdue: 3 tried, the last one failed")
+        assert told["reason"].endswith(" is overdue: given up after attempt 3 (failed)")
         assert run.get("/readyz")[0] == 200
         assert run.metrics()["keyvigil_runs_total{failed}"] == 3
         assert run.stop() == 0
