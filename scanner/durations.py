@@ -13,6 +13,7 @@ _UNITS: Final = {
 }
 _PART: Final = re.compile(r"([0-9]{1,7})([wdh])", re.ASCII)  # no m: minutes or months?
 _WHOLE: Final = re.compile(rf"{_PART.pattern}(?: ?{_PART.pattern}){{0,4}}", re.ASCII)
+_SHORT: Final = re.compile(r"(?:([0-9]{1,7})h)? ?(?:([0-9]{1,7})m)? ?(?:([0-9]{1,7})s)?", re.ASCII)
 
 
 def parse_duration(text: str) -> timedelta | None:
@@ -22,6 +23,18 @@ def parse_duration(text: str) -> timedelta | None:
     return sum(
         (int(amount) * _UNITS[unit] for amount, unit in _PART.findall(text)), start=timedelta()
     )
+
+
+def parse_short_duration(text: str) -> timedelta | None:
+    """Return the duration that hours, minutes and seconds spell, as `10m` or `1h 30m`, or None.
+
+    For what takes less than a day: nobody takes its minutes for months, as in the age of a key.
+    """
+    match = _SHORT.fullmatch(text)
+    if match is None or not any(match.groups()):
+        return None
+    hours, minutes, seconds = (int(amount or 0) for amount in match.groups())
+    return timedelta(hours=hours, minutes=minutes, seconds=seconds)
 
 
 def format_duration(duration: timedelta) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from scanner.bundled import bundled
+from scanner.copied import to_read
 from scanner.errors import PolicyError, Problem, UsageError
 from scanner.policy.model import Policy, Rule
 from scanner.policy.parse import parse_policy
@@ -34,15 +35,16 @@ def policy_text(name_or_file: str) -> tuple[str, str]:
 
     A word with a slash or a .yaml or .yml ending is a file. Raise UsageError or PolicyError.
     """
-    is_file = _is_file(name_or_file)
-    if not is_file and name_or_file not in shipped_policies():
+    names_file = is_file(name_or_file)
+    if not names_file and name_or_file not in shipped_policies():
         hint = did_you_mean(name_or_file, shipped_policies())
         raise UsageError(
             f"There is no policy '{name_or_file}'{hint}",
             help="Name a shipped policy (keyvigil policies list) or a .yaml file.",
         )
-    source = Path(name_or_file) if is_file else bundled("policies") / f"{name_or_file}{_SUFFIX}"
-    shown = name_or_file if is_file else f"{name_or_file}{_SUFFIX}"
+    shipped = f"{name_or_file}{_SUFFIX}"
+    source = to_read(Path(name_or_file)) if names_file else bundled("policies") / shipped
+    shown = name_or_file if names_file else shipped
     try:
         with source.open("rb") as file:
             content = file.read(_POLICY_BYTES + 1)
@@ -60,7 +62,8 @@ def policy_text(name_or_file: str) -> tuple[str, str]:
         raise PolicyError((problem,)) from None
 
 
-def _is_file(name_or_file: str) -> bool:
+def is_file(name_or_file: str) -> bool:
+    """Whether that is a policy's file, and not the name of one that ships."""
     path = Path(name_or_file)
     return path.suffix in (".yaml", ".yml") or path.name != name_or_file
 
@@ -76,7 +79,7 @@ def _load_policy(name_or_file: str, through: tuple[str, ...] = ()) -> Policy:
     folder = Path(name_or_file).parent
 
     def extend(name: str) -> Policy:
-        place = str(folder / name) if _is_file(name) else name
+        place = str(folder / name) if is_file(name) else name
         return _load_policy(place, (*through, name_or_file))
 
     return parse_policy(text, shown, extend)
@@ -103,7 +106,7 @@ def load_policies(names_or_files: Sequence[str]) -> tuple[Policy, ...]:
     """Read the policies to scan by; raise as `read_policies` does, and for those that clash."""
     policies = read_policies(names_or_files)
     for name, policy in zip(names_or_files, policies, strict=True):
-        if _is_file(name) and policy.name in shipped_policies():
+        if is_file(name) and policy.name in shipped_policies():
             raise UsageError(
                 f"{name} calls itself '{policy.name}', as a shipped policy does.",
                 help="Give it a name of its own, so that reports tell the two apart.",

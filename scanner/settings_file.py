@@ -7,12 +7,14 @@ from typing import Final
 
 from scanner.alerts_file import parse_alerts
 from scanner.announcement import Route
+from scanner.copied import to_read
 from scanner.errors import PolicyError, Problem, SettingsError, UsageError
 from scanner.organizations_file import Organization, parse_organizations
 from scanner.policy.document import Items, Node, Scalar, read_document
 from scanner.policy.problems import Problems
 from scanner.revocation import Bounds, Mode
 from scanner.revocation_file import parse_bounds
+from scanner.schedule_file import DEFAULT, Timing, override, parse_timing
 from scanner.secret import redact
 from scanner.values_file import TOP, Said, parse_values
 
@@ -20,7 +22,7 @@ DEFAULT_FILE: Final = "keyvigil.yaml"
 CONFIG: Final = "KEYVIGIL_CONFIG"
 REVOCATION: Final = "KEYVIGIL_REVOCATION"
 STOP_FILE: Final = "keyvigil.stop"
-_SECTIONS: Final = (*TOP, "store", "http", "organizations", "alerts", "revocation")
+_SECTIONS: Final = (*TOP, "store", "http", "organizations", "alerts", "revocation", "schedule")
 _CHECK_PATH: Final = "Check the path in --config or KEYVIGIL_CONFIG."
 _BYTES: Final = 1_000_000
 _MISPLACED: Final = (
@@ -45,6 +47,7 @@ class FileSettings:
     routes: tuple[Route, ...] = ()
     report: str = ""
     bounds: Bounds = field(default_factory=Bounds)
+    timing: Timing = DEFAULT
 
 
 def find_settings_file(environment: Mapping[str, str], named: Path | None) -> Path | None:
@@ -76,10 +79,25 @@ def read_bounds(environment: Mapping[str, str], config: Path | None) -> Bounds:
     return replace(bounds, mode=Mode.OFF)
 
 
+def timing_of(
+    environment: Mapping[str, str],
+    config: Path | None,
+    cron: str | None = None,
+    time_zone: str | None = None,
+) -> Timing:
+    """Read when the nightly scan is due: options beat the environment, which beats the file.
+
+    Raise SettingsError with every mistake of the file, UsageError for what is said elsewhere.
+    """
+    file = find_settings_file(environment, config)
+    timing = read_settings_file(file).timing if file else DEFAULT
+    return override(timing, environment, cron, time_zone)
+
+
 def read_settings_file(path: Path) -> FileSettings:
     """Read the file; raise SettingsError with every mistake, UsageError if it cannot be read."""
     try:
-        with path.open("rb") as file:
+        with to_read(path).open("rb") as file:
             content = file.read(_BYTES + 1)
         if len(content) > _BYTES:
             raise UsageError(
@@ -114,6 +132,7 @@ def _read(text: str, file: str) -> FileSettings:
     if "alerts" in sections:
         routes, report = parse_alerts(sections["alerts"], problems)
     bounds = parse_bounds(sections.get("revocation"), problems)
+    timing = parse_timing(sections.get("schedule"), problems)
     folder = Path(file).parent
     said = parse_values(sections, problems, folder)
     organizations = parse_organizations(sections.get("organizations"), problems, folder)
@@ -130,6 +149,7 @@ def _read(text: str, file: str) -> FileSettings:
         routes=routes,
         report=report,
         bounds=bounds,
+        timing=timing,
     )
 
 

@@ -10,6 +10,7 @@ from scanner.finding import Severity
 from scanner.kinds import Schema
 from scanner.organizations_file import KEYS, OWN, VARIABLE
 from scanner.revocation import Mode
+from scanner.schedule_file import DEFAULT_CRON, DEFAULT_ZONE
 from scanner.setting import Setting
 from scanner.settings_table import SECTIONS, SETTINGS
 from scanner.values_file import ELSEWHERE, TOP
@@ -21,6 +22,11 @@ _VARIABLE: Final[Schema] = {"type": "string", "pattern": f"^{VARIABLE.pattern}$"
 _DURATION: Final[Schema] = {
     "type": "string",
     "pattern": "^[0-9]{1,7}[wdh]( ?[0-9]{1,7}[wdh]){0,4}$",
+}
+
+_SHORT: Final[Schema] = {
+    "type": "string",
+    "pattern": "^(?=[0-9])([0-9]{1,7}h)? ?([0-9]{1,7}m)? ?([0-9]{1,7}s)?$",
 }
 
 
@@ -38,6 +44,7 @@ def settings_schema() -> Schema:
                 "organizations": {"type": "array", "items": _organization(), "minItems": 1},
                 "alerts": _alerts(),
                 "revocation": _revocation(),
+                "schedule": _schedule(),
             }
         ),
     }
@@ -129,6 +136,17 @@ def _revocation() -> Schema:
             "admin_keys": {**_TEXTS, "description": "Ids of admin keys that may be revoked."},
         },
         required=("mode",),
+    )
+
+
+def _schedule() -> Schema:
+    return _object(
+        {
+            "cron": {**_TEXT, "description": f"When scans are due. Default: {DEFAULT_CRON}."},
+            "time_zone": {**_TEXT, "description": f"Its name. Default: {DEFAULT_ZONE}."},
+            "jitter": {**_SHORT, "description": "Start up to so much later. Default: at once."},
+            "timeout": {**_SHORT, "description": "End a scan that takes longer. Default: 6h."},
+        }
     )
 
 

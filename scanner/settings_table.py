@@ -246,6 +246,23 @@ VARIABLES: Final = (
         help="How messages are written, as `--log-format`.",
         is_secret=False,
     ),
+    Variable(
+        name="KEYVIGIL_CRON", help="When `keyvigil serve` scans, as `--cron`.", is_secret=False
+    ),
+    Variable(
+        name="KEYVIGIL_TIME_ZONE", help="In which time zone, as `--time-zone`.", is_secret=False
+    ),
+    Variable(
+        name="KEYVIGIL_LISTEN",
+        help="Where `keyvigil serve` answers, as `--listen`.",
+        is_secret=False,
+    ),
+    Variable(
+        name="KEYVIGIL_REPORTS",
+        help="The folder of reports it shows, as `--reports`.",
+        is_secret=False,
+    ),
+    Variable(name="KEYVIGIL_REPORTS_TOKEN", help="What lets one read them; 16 characters or more."),
     Variable(name="KEYVIGIL_DEBUG", help="`1` shows where a bug is.", is_secret=False),
 )
 NAMES: Final = tuple(

@@ -76,6 +76,14 @@ _REVOCATION: Final = """\
 #    owners: ["ci-*"]
 #  admin_keys: [key_def456]
 """
+_SCHEDULE: Final = """\
+# When keyvigil serve scans: as in crontab, in a time zone; spread over jitter, ended after timeout.
+#schedule:
+#  cron: "30 2 * * *"
+#  time_zone: UTC
+#  jitter: 10m
+#  timeout: 6h
+"""
 _POLICY: Final = """\
 # Your own policy: the baseline, and what you hold differently.
 # keyvigil policies validate FILE tells its mistakes, policies explain WORD what can stand in it.
@@ -97,7 +105,7 @@ def settings_text() -> str:
         for one in settings:
             lines += _lines(one, "  ")
         parts.append((_STORE if name == "store" else "") + "\n".join(lines) + "\n")
-    return "\n".join([*parts, _ORGANIZATIONS, _ALERTS, _REVOCATION])
+    return "\n".join([*parts, _ORGANIZATIONS, _ALERTS, _REVOCATION, _SCHEDULE])
 
 
 def policy_text() -> str:

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from scanner.alert_settings import AlertSettings
 from scanner.announcement import Route, Sink
@@ -32,14 +33,29 @@ if TYPE_CHECKING:
     from scanner.store.looking import Looked
 
 
+_PATIENCE: Final = 2.0
+"""Seconds that a request may still take once the walk was told to end."""
+
+
 def now() -> datetime:
     """Tell the time: the Clock of every real scan."""
     return datetime.now(UTC)
 
 
-async def collect_inventory(settings: Settings, plan: Plan, progress: Progress) -> Inventory:
-    """Walk the organization that `settings` leads to; raises as a Collector does."""
-    async with _admin_client(settings, progress) as client:
+async def collect_inventory(
+    settings: Settings,
+    plan: Plan,
+    progress: Progress,
+    begun: Callable[[Callable[[], None]], None] | None = None,
+) -> Inventory:
+    """Walk the organization that `settings` leads to; raises as a Collector does.
+
+    `begun` is handed what ends the walk within two seconds, with what was seen until then.
+    """
+    pace = _pace(settings)
+    if begun is not None:
+        begun(partial(pace.end, _PATIENCE))
+    async with _admin_client(settings, progress, pace) as client:
         return await ApiCollector(client, plan, progress).collect()
 
 
@@ -58,17 +74,21 @@ def make_revoker(settings: Settings) -> "ApiRevoker":
 
 async def name_organization(settings: Settings, progress: Progress) -> str | None:
     """Ask whose the admin key is; None if the API does not say, ApiError if it does not answer."""
-    async with _admin_client(settings, progress) as client:
+    async with _admin_client(settings, progress, _pace(settings)) as client:
         answer = await client.get("/organization/projects", {"limit": 1}, len)
     return answer.organization or None
 
 
-def _admin_client(settings: Settings, progress: Progress) -> AdminClient:
-    """Make a client with a pace of its own: no organization waits for another's limits."""
+def _pace(settings: Settings) -> Pace:
+    """Make a pace for one organization alone: none waits for another's limits."""
+    return Pace(settings.concurrency, deadline=settings.deadline)
+
+
+def _admin_client(settings: Settings, progress: Progress, pace: Pace) -> AdminClient:
     return AdminClient(
         settings.admin_key,
         base_url=settings.base_url,
-        pace=Pace(settings.concurrency, deadline=settings.deadline),
+        pace=pace,
         asks_again=progress.asks_again,
         network=settings.network,
     )

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner.durations import format_duration, parse_duration
+from scanner.durations import format_duration, parse_duration, parse_short_duration
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,23 @@ def test_what_is_spelled_can_be_read_back_and_is_never_longer(amount: int, unit:
     assert duration is not None
     spelled = parse_duration(format_duration(duration)) if duration else timedelta()
     assert spelled == duration
+
+
+@pytest.mark.parametrize(
+    ("text", "duration"),
+    [
+        ("10m", timedelta(minutes=10)),
+        ("1h 30m", timedelta(minutes=90)),
+        ("1h30m", timedelta(minutes=90)),
+        ("90s", timedelta(seconds=90)),
+        ("6h", timedelta(hours=6)),
+        ("0m", timedelta()),
+    ],
+)
+def test_short_durations_have_minutes(text: str, duration: timedelta) -> None:
+    assert parse_short_duration(text) == duration
+
+
+@pytest.mark.parametrize("text", ["", " ", "10", "m", "30m 1h", "1d", "2w", "-5m", "1.5h", "10 m"])
+def test_what_is_no_short_duration_is_refused(text: str) -> None:
+    assert parse_short_duration(text) is None

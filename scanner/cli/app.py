@@ -6,7 +6,7 @@ import sys
 import traceback
 from importlib.metadata import version
 from itertools import pairwise
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -19,8 +19,12 @@ from scanner.cli.init import init
 from scanner.cli.log_lines import LOG_FORMAT, LogFormat
 from scanner.cli.report import report
 from scanner.cli.scan import EXIT_CODES, scan
+from scanner.cli.serve import serve
 from scanner.errors import KeyVigilError, OutputError, UsageError
 from scanner.garbage import look_for_garbage_less_often
+
+_LOGGING: Final = ("scan", "serve")
+"""The commands that write messages for machines, if asked."""
 
 
 class _Commands(TyperGroup):
@@ -31,11 +35,13 @@ class _Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except typer.TyperException as error:
-            if ctx.invoked_subcommand == "scan" and _asks_for_lines(sys.argv):
+            if ctx.invoked_subcommand in _LOGGING and _asks_for_lines(sys.argv):
                 err.is_log = True  # a word that is no option is met before any is read
             if not err.is_log:
                 raise
-            raise UsageError(error.format_message(), help="keyvigil scan --help") from None
+            raise UsageError(
+                error.format_message(), help=f"keyvigil {ctx.invoked_subcommand} --help"
+            ) from None
 
 
 def _asks_for_lines(words: list[str]) -> bool:
@@ -56,6 +62,7 @@ app = typer.Typer(
     help="Key hygiene for OpenAI organizations: lists every API key, judges it, reports.",
 )
 app.command(epilog=EXIT_CODES)(scan)
+app.command()(serve)
 app.command()(report)
 app.command()(demo)
 app.command()(doctor)

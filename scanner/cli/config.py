@@ -18,6 +18,7 @@ from scanner.errors import UsageError
 from scanner.organizations_file import OWN, Organization
 from scanner.policy_files import load_policies, read_policies
 from scanner.references import Reference
+from scanner.schedule_file import CRON, TIME_ZONE
 from scanner.setting import Chosen, Setting, spelled
 from scanner.settings_file import (
     DEFAULT_FILE,
@@ -25,6 +26,7 @@ from scanner.settings_file import (
     find_settings_file,
     read_bounds,
     read_settings_file,
+    timing_of,
 )
 from scanner.settings_schema import settings_schema
 from scanner.settings_table import POLICIES, SETTINGS, VARIABLES
@@ -62,6 +64,7 @@ def show(
         *_organizations(file),
         *_alerts(file),
         *_revocation(settings, file),
+        *_schedule(settings, file),
         *_variables(),
     ]
     if as_json:
@@ -164,6 +167,19 @@ def _revocation(settings: Chosen, file: FileSettings) -> Iterator[_Row]:
         origin = "KEYVIGIL_REVOCATION" if is_off else at
         word = one.name.replace("protected_", "protect.")
         yield _Row(name=f"revocation.{word}", value=text or "none", origin=origin)
+
+
+def _schedule(settings: Chosen, file: FileSettings) -> Iterator[_Row]:
+    timing = timing_of(os.environ, settings.config)
+    at = file.at.get("schedule", "default")
+    for word, value, variable in (
+        ("cron", timing.schedule.cron.text, CRON),
+        ("time_zone", str(timing.schedule.zone), TIME_ZONE),
+        ("jitter", spelled(timing.schedule.jitter), ""),
+        ("timeout", spelled(timing.timeout), ""),
+    ):
+        is_elsewhere = bool(os.environ.get(variable, "").strip())
+        yield _Row(name=f"schedule.{word}", value=value, origin=variable if is_elsewhere else at)
 
 
 def _variables() -> Iterator[_Row]:

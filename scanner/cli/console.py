@@ -13,7 +13,8 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from scanner.cli.log_lines import LOG_FORMAT, Level, LogFormat, fields_of_error, log_line
+from scanner.cli.log_lines import LOG_FORMAT, LogFormat, fields_of_error, log_line
+from scanner.daemon.events import Level
 from scanner.display import visible
 from scanner.errors import (
     AlertError,

@@ -12,17 +12,24 @@ from scanner.checkup import Check, State, ok, problem, revocation, unchecked
 from scanner.cli.console import counted
 from scanner.cli.examining import attempted
 from scanner.errors import AlertError, KeyVigilError
-from scanner.settings_file import find_settings_file, read_bounds, read_settings_file
-from scanner.wiring import make_sinks, reach_mail_server, slack_channel, slack_scopes
+from scanner.schedule_file import Timing
+from scanner.settings_file import (
+    find_settings_file,
+    read_bounds,
+    read_settings_file,
+    timing_of,
+)
+from scanner.wiring import make_sinks, now, reach_mail_server, slack_channel, slack_scopes
 
 _SLACK = (Sink.SLACK, Sink.SLACK_OWNERS)
+_RUNS = 3
 _WRONG_FILE = "the settings file is to be put right first"
 
 
 def file_and_what_rests_on_it(
     environment: Mapping[str, str], config: Path | None
 ) -> Iterator[Check]:
-    """Read the settings file, then look at whom it tells and how far it lets revocation go."""
+    """Read the settings file, then look at whom it tells, how far it lets revocation go, when."""
     file = find_settings_file(environment, config)
     if file is None:
         yield ok("settings file", "none: the environment says it all")
@@ -33,6 +40,7 @@ def file_and_what_rests_on_it(
             yield problem("settings file", error)
             yield unchecked("alerts", _WRONG_FILE)
             yield unchecked("revocation", _WRONG_FILE)
+            yield unchecked("schedule", _WRONG_FILE)
             return
         parts = [
             *([counted(len(said.organizations), "organization")] if said.organizations else []),
@@ -41,6 +49,16 @@ def file_and_what_rests_on_it(
         yield ok("settings file", f"{file}: {', '.join(parts)}")
     yield from attempted("alerts", lambda: _alerts(environment, config))
     yield from attempted("revocation", lambda: [revocation(read_bounds(environment, config))])
+    yield from attempted("schedule", lambda: [_schedule(timing_of(environment, config))])
+
+
+def _schedule(timing: Timing) -> Check:
+    """Tell when `keyvigil serve` scans next, as a clock there shows it."""
+    due, runs = now(), []
+    for _ in range(_RUNS):
+        due = timing.schedule.after(due)
+        runs.append(f"{due.astimezone(timing.schedule.zone):%a %Y-%m-%d %H:%M %Z}")
+    return ok("schedule", f"keyvigil serve: {timing.words}, next {', '.join(runs)}")
 
 
 def pings(environment: Mapping[str, str]) -> Iterator[Check]:

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import typer
 
+from scanner.cli.account import AlreadyScanned, Once, accounting
 from scanner.cli.memory import Memory, remembering
 from scanner.cli.outputs import named, read_outputs
 from scanner.cli.report import seen_again
 from scanner.cli.run import Output, Source, conclude, live, scan_and_report
 from scanner.cli.sign_of_life import Run, sign_of_life
+from scanner.cli.stopping import Ending
 from scanner.errors import KeyVigilError, UsageError
 from scanner.organizations_file import OWN, Organization
 from scanner.plan import Plan, make_plan
@@ -200,11 +202,22 @@ def prepared(job: Job) -> Ready:
     )
 
 
-def scan_one(job: Job, *, is_dry: bool, is_verbose: bool) -> None:
+def scan_one(job: Job, once: Once, *, is_dry: bool, is_verbose: bool) -> None:
     """Scan one organization; exit with the code, or raise what keeps it from being scanned."""
     with sign_of_life(metrics_of(job), job.name, is_off=is_dry) as run:
         ready = prepared(job)
-        source = live(ready.settings, ready.plan, is_verbose=is_verbose, retried=run.asked_again)
-        with ready.remembering(run, is_dry=is_dry) as memory:
-            result, failures = run.saw(ready.report(source, memory), memory)
+        source = live(
+            ready.settings,
+            ready.plan,
+            is_verbose=is_verbose,
+            retried=run.asked_again,
+            ending=Ending(),
+        )
+        try:
+            with accounting(once, ready.remembering(run, is_dry=is_dry)) as night:
+                done = run.saw(ready.report(source, night.memory), night.memory)
+                result, failures = night.take(*done)
+        except AlreadyScanned:
+            run.skip()
+            raise
         raise typer.Exit(conclude(result, failures, job.chosen[FAIL_ON]))

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
 
+from scanner.daemon.events import Level
 from scanner.display import visible
 from scanner.errors import ApiError, KeyVigilError, PolicyError
 from scanner.result import ScanResult
@@ -18,14 +19,6 @@ class LogFormat(StrEnum):
 
     CONSOLE = "console"
     JSON = "json"
-
-
-class Level(StrEnum):
-    """How much a message matters."""
-
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
 
 
 def log_line(level: Level, event: str, fields: dict[str, Any]) -> str:

@@ -6,27 +6,32 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, repeat
+from typing import Final
 
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from scanner.cli.account import Accounting, AlreadyScanned, Once, account_of_all, accounting
 from scanner.cli.console import ExitCode, err, inert, log, out, say, show_error, worst
 from scanner.cli.job import Job, Ready, metrics_of, places_of, prepared
-from scanner.cli.log_lines import Level
-from scanner.cli.memory import Memory
 from scanner.cli.outputs import refuse_overwriting
 from scanner.cli.run import Source, conclude
 from scanner.cli.sign_of_life import Run, sign_of_life
-from scanner.cli.stopping import run_until_told
+from scanner.cli.stopping import Ending, run_until_told
 from scanner.cli.watching import Watcher, watching_each
-from scanner.errors import KeyVigilError, StoreLocked
+from scanner.daemon.account import Account, Fate, write_account
+from scanner.daemon.events import Level
+from scanner.errors import ApiError, KeyVigilError, StoreLocked
 from scanner.finding import Severity
 from scanner.inventory import Inventory
 from scanner.result import ScanResult
 from scanner.settings_table import AT_ONCE, FAIL_ON
 from scanner.wiring import collect_inventory, now
+
+_TOLD: Final = "The scan was told to end before it came to this organization."
+_AGAIN: Final = "Scan again."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +39,7 @@ class _Begun:
     """A scan that may start: its lock is held."""
 
     ready: Ready
-    memory: Memory | None
+    night: Accounting
     run: Run
 
 
@@ -46,23 +51,29 @@ class _Walked:
     began: datetime
     ended: datetime
 
-    def as_source(self) -> Source:
+    def as_source(self, ending: Ending) -> Source:
         """Return it as what is scanned: it was collected already."""
         times = chain([self.began], repeat(self.ended))
-        return Source(collect=lambda: self.inventory, clock=lambda: next(times))
+        return Source(collect=lambda: self.inventory, clock=lambda: next(times), ending=ending)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Outcome:
-    """How it went with one organization; `result` is None if there is none."""
+    """How it went with one organization; `result` is None if there is none.
+
+    `account` is None if the scan came to no end.
+    """
 
     name: str
     code: ExitCode
     result: ScanResult | None = None
+    account: Account | None = None
 
 
-def scan_each(jobs: Sequence[Job], *, is_dry: bool, is_verbose: bool) -> tuple[ExitCode, str]:
-    """Scan all, so many at once as the settings say, and print a table.
+def scan_each(
+    jobs: Sequence[Job], once: Once, *, is_dry: bool, is_verbose: bool
+) -> tuple[ExitCode, str]:
+    """Scan all, so many at once as the settings say, and print a table; give one account of them.
 
     Return the worst code, and which organizations ended with it or another than 0.
     Raise UsageError if what one writes would overwrite what another does.
@@ -70,9 +81,16 @@ def scan_each(jobs: Sequence[Job], *, is_dry: bool, is_verbose: bool) -> tuple[E
     refuse_overwriting((job.name or "", places_of(job)) for job in jobs)
     side_by_side = jobs[0].chosen[AT_ONCE]
     outcomes: list[_Outcome] = []
+    ending = Ending()
     for first in range(0, len(jobs), side_by_side):
         batch = jobs[first : first + side_by_side]
-        outcomes += _scan_together(batch, is_dry=is_dry, is_verbose=is_verbose)
+        if ending.is_told:
+            outcomes += [_failed(job, Run(), KeyVigilError(_TOLD, help=_AGAIN)) for job in batch]
+        else:
+            outcomes += _scan_together(batch, once, ending, is_dry=is_dry, is_verbose=is_verbose)
+    account = account_of_all([outcome.account for outcome in outcomes])
+    if once.account is not None and account is not None:
+        write_account(once.account, account)
     order = [job.name or "" for job in jobs]
     outcomes.sort(key=lambda one: order.index(one.name))
     uses_stdout = any(place is None for job in jobs for place in places_of(job))
@@ -81,7 +99,9 @@ def scan_each(jobs: Sequence[Job], *, is_dry: bool, is_verbose: bool) -> tuple[E
     return worst(outcome.code for outcome in outcomes), ended
 
 
-def _scan_together(jobs: Sequence[Job], *, is_dry: bool, is_verbose: bool) -> Iterator[_Outcome]:
+def _scan_together(
+    jobs: Sequence[Job], once: Once, ending: Ending, *, is_dry: bool, is_verbose: bool
+) -> Iterator[_Outcome]:
     """Walk some organizations side by side, then judge and report one after the other."""
     with ExitStack() as held:
         begun: list[_Begun] = []
@@ -90,67 +110,81 @@ def _scan_together(jobs: Sequence[Job], *, is_dry: bool, is_verbose: bool) -> It
             try:
                 life = sign_of_life(metrics_of(job), job.name, is_off=is_dry, pings=False)
                 run = held.enter_context(life)
-                begun.append(_begin(job, run, held, is_dry=is_dry))
+                begun.append(_begin(job, once, run, held, is_dry=is_dry))
+            except AlreadyScanned as skipped:
+                run.skip()
+                run.end(ExitCode.DONE)
+                yield _Outcome(name=job.name or "", code=ExitCode.DONE, account=skipped.account)
             except typer.Exit:  # told to stop
                 raise
             except Exception as error:  # noqa: BLE001 - one among several: the others go on
                 yield _failed(job, run, error)
         each = [(one.ready.job.name or "", one.run.asked_again) for one in begun]
         with watching_each(each, is_verbose=is_verbose) as watchers:
-            walks = run_until_told(_walk_all(begun, watchers))
+            walks = run_until_told(_walk_all(begun, watchers, ending), ending)
         for one, walked in zip(begun, walks, strict=True):
             if isinstance(walked, _Walked):
-                yield _report(one, walked)
+                yield _report(one, walked, ending)
             else:
                 yield _failed(one.ready.job, one.run, walked)
 
 
-def _begin(job: Job, run: Run, held: ExitStack, *, is_dry: bool) -> _Begun:
+def _begin(job: Job, once: Once, run: Run, held: ExitStack, *, is_dry: bool) -> _Begun:
     ready = prepared(job)
-    memory = held.enter_context(ready.remembering(run, is_dry=is_dry))
-    return _Begun(ready=ready, memory=memory, run=run)
+    history = ready.remembering(run, is_dry=is_dry)
+    night = held.enter_context(accounting(Once(since=once.since), history))
+    return _Begun(ready=ready, night=night, run=run)
 
 
 async def _walk_all(
-    begun: Sequence[_Begun], watchers: Sequence[Watcher]
+    begun: Sequence[_Begun], watchers: Sequence[Watcher], ending: Ending
 ) -> list[_Walked | Exception]:
-    walks = (_walk(one.ready, watcher) for one, watcher in zip(begun, watchers, strict=True))
-    return await asyncio.gather(*walks)
+    pairs = zip(begun, watchers, strict=True)
+    walks = await asyncio.gather(*(_walk(one.ready, watcher, ending) for one, watcher in pairs))
+    unseen = [walk for walk in walks if isinstance(walk, ApiError)]
+    if unseen and len(unseen) == len(walks) and ending.is_told:
+        raise unseen[0]  # stopped, and nothing to record
+    return walks
 
 
-async def _walk(ready: Ready, watcher: Watcher) -> _Walked | Exception:
+async def _walk(ready: Ready, watcher: Watcher, ending: Ending) -> _Walked | Exception:
     began = now()
     try:
-        inventory = await collect_inventory(ready.settings, ready.plan, watcher)
+        inventory = await collect_inventory(ready.settings, ready.plan, watcher, ending.begun)
     except Exception as error:  # noqa: BLE001 - likewise
         return error
     return _Walked(inventory=inventory, began=began, ended=now())
 
 
-def _report(one: _Begun, walked: _Walked) -> _Outcome:
+def _report(one: _Begun, walked: _Walked, ending: Ending) -> _Outcome:
     job = one.ready.job
     uses_stdout = any(path is None for _, path in one.ready.outputs)
     _print_heading(job, err if uses_stdout else out)
+    ending.reopen()
     try:
-        done = one.ready.report(walked.as_source(), one.memory)
-        result, failures = one.run.saw(done, one.memory)
+        done = one.ready.report(walked.as_source(ending), one.night.memory)
+        result, failures = one.night.take(*one.run.saw(done, one.night.memory))
     except typer.Exit:
         raise
     except Exception as error:  # noqa: BLE001 - likewise
         return _failed(job, one.run, error, has_heading=True)
     code = one.run.end(conclude(result, failures, job.chosen[FAIL_ON]))
-    return _Outcome(name=job.name or "", code=ExitCode(code), result=result)
+    return _Outcome(
+        name=job.name or "", code=ExitCode(code), result=result, account=one.night.account
+    )
 
 
 def _failed(job: Job, run: Run, error: Exception, *, has_heading: bool = False) -> _Outcome:
     """Tell what failed; a bug, too, stops this organization only."""
     if not has_heading:
         _print_heading(job, err)
-    if isinstance(error, StoreLocked):
+    is_locked = isinstance(error, StoreLocked)
+    if is_locked:
         run.leave()
     if isinstance(error, KeyVigilError):
         code = run.end(show_error(error), str(error))
-        return _Outcome(name=job.name or "", code=ExitCode(code))
+        account = Account(fate=Fate.LOCKED, organization=job.name or "") if is_locked else None
+        return _Outcome(name=job.name or "", code=ExitCode(code), account=account)
     said = f"KeyVigil itself failed: {type(error).__name__}: {error}"
     say(said if err.is_log else f"error: {said}", style="bold red", level=Level.ERROR)
     code = run.end(ExitCode.INCOMPLETE, "KeyVigil itself failed.")
@@ -176,14 +210,17 @@ def _print_outcomes(outcomes: Sequence[_Outcome], console: Console) -> None:
     for heading in ("Keys", "Violations", *(s.value.title() for s in Severity), "Exit"):
         table.add_column(heading, justify="right")
     for one in outcomes:
-        table.add_row(inert(one.name), *_cells(one.result), str(int(one.code)))
+        table.add_row(inert(one.name), *_cells(one), str(int(one.code)))
     console.print()
     console.print(table)
 
 
-def _cells(result: ScanResult | None) -> list[str | Text]:
+def _cells(one: _Outcome) -> list[str | Text]:
+    result = one.result
     if result is None:
-        return [Text("not scanned", style="bold red"), *("-" for _ in ("keys", "all", *Severity))]
+        is_done = one.account is not None and one.account.fate is Fate.SKIPPED
+        said = Text("scanned already") if is_done else Text("not scanned", style="bold red")
+        return [said, *("-" for _ in ("keys", "all", *Severity))]
     totals = result.totals()
     coverage = "complete" if result.complete else Text("incomplete", style="bold red")
     figures = (totals.keys, len(result.violations), *totals.by_severity.values())

@@ -10,13 +10,14 @@ import typer
 from scanner.announce import drafts
 from scanner.announcement import Draft, Sink
 from scanner.cli.console import ExitCode, err, log, out, say, show_error, worst, write_document
-from scanner.cli.log_lines import Level, fields_of_result
+from scanner.cli.log_lines import fields_of_result
 from scanner.cli.memory import Memory
 from scanner.cli.revoking import revoke_tonight, scene_of, with_plan
-from scanner.cli.stopping import run_until_told
+from scanner.cli.stopping import Ending, run_until_told
 from scanner.cli.summary import print_summary
-from scanner.cli.telling import tell
+from scanner.cli.telling import tell, untold
 from scanner.cli.watching import watching
+from scanner.daemon.events import Level
 from scanner.errors import KeyVigilError, OutputError, StoreError
 from scanner.finding import Judgement, Severity
 from scanner.formats.files import write_whole
@@ -41,10 +42,11 @@ Output = tuple[str, Path | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Where an inventory comes from, and as of when it is judged."""
+    """Where an inventory comes from, as of when it is judged, and how its walk can be ended."""
 
     collect: Collector
     clock: Clock
+    ending: Ending | None = None
 
 
 def live(
@@ -53,11 +55,17 @@ def live(
     *,
     is_verbose: bool = False,
     retried: Callable[[], None] = lambda: None,
+    ending: Ending | None = None,
 ) -> Source:
-    """Walk the organization now; `retried` is told of each request that is asked again."""
-    return Source(
-        collect=lambda: _collect(settings, plan, retried, is_verbose=is_verbose), clock=now
-    )
+    """Walk the organization now; SIGTERM stops it, or ends it if it has an `ending`.
+
+    `retried` is told of each request that is asked again.
+    """
+
+    def collect() -> Inventory:
+        return _collect(settings, plan, retried, ending, is_verbose=is_verbose)
+
+    return Source(collect=collect, clock=now, ending=ending)
 
 
 def stored(snapshot: Snapshot, plan: Plan) -> Source:
@@ -106,7 +114,10 @@ def scan_and_report(
     console = err if any(path is None for _, path in outputs) else out
     if console is out or not err.is_log:
         print_summary(shown, console, shows_all=shows_all)
+    is_told_to_end = source.ending is not None and source.ending.closed()
     if memory is not None and memory.lease is not None:
+        if is_told_to_end:
+            return result, [*failures, *untold(memory.alerts)]
         outbox = memory.store.outbox
         try:
             failures.extend(tell(shown, memory.alerts, outbox, memory.lease, masks=masks))
@@ -195,7 +206,12 @@ def _deliver(document: bytes, path: Path | None) -> list[OutputError]:
 
 
 def _collect(
-    settings: Settings, plan: Plan, retried: Callable[[], None], *, is_verbose: bool
+    settings: Settings,
+    plan: Plan,
+    retried: Callable[[], None],
+    ending: Ending | None,
+    *,
+    is_verbose: bool,
 ) -> Inventory:
     if is_verbose:
         for step in plan.steps:
@@ -203,7 +219,8 @@ def _collect(
             say(f"{verb:<10}  {step.collection:<16}  {step.reason}")
     started = monotonic()
     with watching(is_verbose=is_verbose, retried=retried) as progress:
-        inventory = run_until_told(collect_inventory(settings, plan, progress))
+        walk = collect_inventory(settings, plan, progress, ending.begun if ending else None)
+        inventory = run_until_told(walk, ending)
     if is_verbose:
         pages = sum(row.pages for row in inventory.coverage)
         say(

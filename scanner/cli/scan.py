@@ -8,6 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
+from scanner.cli.account import AccountOption, Once, UnlessSinceOption
 from scanner.cli.console import ExitCode, LogFormatOption
 from scanner.cli.job import jobs_of, scan_one
 from scanner.cli.log_lines import LogFormat
@@ -84,6 +85,8 @@ def scan(
     from_: _From = None,
     only: _Only = None,
     dry_run: _DryRun = False,
+    unless_since: UnlessSinceOption = None,
+    account: AccountOption = None,
     _log_format: LogFormatOption = LogFormat.CONSOLE,
     verbose: _Verbose = False,
 ) -> None:
@@ -94,18 +97,19 @@ def scan(
     """
     if from_ is not None:
         settings = chosen(context)
-        _refuse_options_of_a_walk(settings, dry_run=dry_run)
+        _refuse_options_of_a_walk(settings, dry_run=dry_run, unless_since=unless_since)
         raise typer.Exit(_judge_again(from_, settings))
     try:
+        once = Once.read(unless_since, account)
         jobs = jobs_of(chosen(context), file_settings(context).organizations, only or ())
     except KeyVigilError:
         with sign_of_life(None, None, is_off=dry_run):
             raise
     if len(jobs) == 1:
-        scan_one(jobs[0], is_dry=dry_run, is_verbose=verbose)
+        scan_one(jobs[0], once, is_dry=dry_run, is_verbose=verbose)
         return
     with sign_of_life(None, None, is_off=dry_run) as run:
-        code, run.reason = scan_each(jobs, is_dry=dry_run, is_verbose=verbose)
+        code, run.reason = scan_each(jobs, once, is_dry=dry_run, is_verbose=verbose)
         raise typer.Exit(code)
 
 
@@ -122,10 +126,11 @@ def _judge_again(name: str, chosen: Chosen) -> ExitCode:
     return conclude(result, failures, chosen[FAIL_ON])
 
 
-def _refuse_options_of_a_walk(chosen: Chosen, *, dry_run: bool) -> None:
+def _refuse_options_of_a_walk(chosen: Chosen, *, dry_run: bool, unless_since: str | None) -> None:
     """Raise UsageError for an option that means nothing where nobody is asked."""
     given = [one.flag for one in _OF_A_WALK if chosen.origin(one) == one.flag]
-    for flag in (*given, *(["--dry-run"] if dry_run else [])):
+    own = {"--dry-run": dry_run, "--unless-since": bool(unless_since)}
+    for flag in (*given, *(flag for flag, is_given in own.items() if is_given)):
         raise UsageError(
             f"{flag} has no effect with --from, which asks nobody and records nothing.",
             help="Leave one of the two out.",

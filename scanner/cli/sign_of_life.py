@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -18,9 +18,9 @@ import typer
 from scanner.alert_settings import read_ping_url
 from scanner.alerts.ping import Ping
 from scanner.cli.console import ExitCode, say, show_error, worst
-from scanner.cli.log_lines import Level
 from scanner.cli.memory import Memory
 from scanner.cli.outputs import check_template_writable, named
+from scanner.daemon.events import Level
 from scanner.display import visible
 from scanner.errors import AlertError, KeyVigilError, OutputError, StoreError, StoreLocked
 from scanner.formats.files import write_whole
@@ -79,6 +79,11 @@ class Run:
     def leave(self) -> None:
         """Tell nobody: another run speaks for the organization."""
         self.watchers = None
+
+    def skip(self) -> None:
+        """Let pings say that all is well, and the metrics stay those of the scan that was made."""
+        if self.watchers is not None:
+            self.watchers = replace(self.watchers, metrics=None)
 
     def why(self, code: int) -> str:
         """Say in one line why a run that ended with this code is no success."""

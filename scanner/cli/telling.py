@@ -11,9 +11,9 @@ from pathlib import Path
 from scanner.alert_settings import read_alert_settings
 from scanner.announcement import Route
 from scanner.cli.console import counted, say
-from scanner.cli.log_lines import Level
+from scanner.daemon.events import Level
 from scanner.deliver import GIVEN_UP, deliver
-from scanner.errors import KeyVigilError, StoreError
+from scanner.errors import AlertError, KeyVigilError, StoreError
 from scanner.formats.registry import FORMATS
 from scanner.ports import AlertSink, Lease, Outbox
 from scanner.redaction import without_addresses
@@ -38,6 +38,18 @@ def read_alerts(config: Path | None, again: Callable[[str], ScanResult | None]) 
     settings = read_alert_settings(os.environ, config)
     sinks = make_sinks(settings, time.sleep)
     return Alerts(routes=settings.routes, sinks=sinks, again=again)
+
+
+def untold(alerts: Alerts) -> list[KeyVigilError]:
+    """Return what is wrong where a scan ended before anybody was told."""
+    if not alerts.routes:
+        return []
+    return [
+        AlertError(
+            "The scan was told to end before anybody was told of it.",
+            help="The next scan tells what this one did not.",
+        )
+    ]
 
 
 def tell(

@@ -134,12 +134,14 @@ class AdminClient(AbstractAsyncContextManager["AdminClient"]):
         try:
             async with self._pace.turn(first=first):
                 if self._pace.is_over:
-                    return _Failure(error=_too_late(endpoint), tries=1)
+                    return _Failure(error=self._too_late(endpoint), tries=1)
                 response = await self._connections.request(request.method, url, request.body)
         except NO_ANSWER as error:
             tries = self._backoff.tries if isinstance(error, httpx2.TransportError) else 1
             return _Failure(error=unreachable(error, endpoint, self._base_url), tries=tries)
         except TimeoutError as error:
+            if self._pace.was_told_to_end:
+                return _Failure(error=self._too_late(endpoint), tries=1)
             late = unreachable(error, endpoint, self._base_url)
             return _Failure(error=late, tries=self._backoff.tries)
         if response.status_code != HTTPStatus.OK:
@@ -174,10 +176,15 @@ class AdminClient(AbstractAsyncContextManager["AdminClient"]):
                 error = malformed(str(problem), endpoint, request_id)
         return _Failure(error=error, tries=self._backoff.tries)
 
-
-def _too_late(endpoint: str) -> ApiFailed:
-    return ApiFailed(
-        f"{endpoint} was not asked: the time for the scan was over.",
-        endpoint=endpoint,
-        help="Give the scan more time with --deadline.",
-    )
+    def _too_late(self, endpoint: str) -> ApiFailed:
+        if self._pace.was_told_to_end:
+            return ApiFailed(
+                f"{endpoint} was not answered: the scan was told to end.",
+                endpoint=endpoint,
+                help="Scan again.",
+            )
+        return ApiFailed(
+            f"{endpoint} was not asked: the time for the scan was over.",
+            endpoint=endpoint,
+            help="Give the scan more time with --deadline.",
+        )

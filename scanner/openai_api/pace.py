@@ -2,10 +2,11 @@
 
 import asyncio
 import random
+import sys
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 from scanner.openai_api.spacing import Spacing
@@ -45,11 +46,29 @@ class Pace:
         self._later: _Queue = deque()
         self._gate = asyncio.Lock()
         self._spacing = Spacing(clock())
+        self.was_told_to_end = False
+        self._pauses: set[asyncio.Timeout] = set()
+        self._turns: set[asyncio.Timeout] = set()
 
     @property
     def is_over(self) -> bool:
         """Whether the deadline has passed."""
         return self._ends_at is not None and self._clock() >= self._ends_at
+
+    def end(self, patience: float) -> None:
+        """Let the deadline be now: nobody waits any more, nothing new starts.
+
+        What is under way has `patience` seconds left, and raises TimeoutError then.
+        """
+        self.was_told_to_end = True
+        self._ends_at = self._clock()
+        self.limit = sys.maxsize
+        self._wake()
+        now = asyncio.get_running_loop().time()
+        for pause in self._pauses:
+            pause.reschedule(now)
+        for turn in self._turns:
+            turn.reschedule(now + patience)
 
     @asynccontextmanager
     async def turn(self, *, first: bool = False) -> AsyncIterator[None]:
@@ -60,7 +79,8 @@ class Pace:
         await self._take_place(self._first if first else self._later)
         try:
             await self._start()
-            yield
+            async with _noted(self._turns):
+                yield
         finally:
             self._under_way -= 1
             self._wake()
@@ -88,7 +108,7 @@ class Pace:
 
     async def rest(self, seconds: float) -> None:
         """Wait, alone: what went wrong is no reason for others to wait."""
-        await self._sleep(seconds)
+        await self._pause(seconds)
 
     def may_retry(self) -> bool:
         """Take one retry from the budget: a broken API must not be asked for ever."""
@@ -111,9 +131,19 @@ class Pace:
     async def _start(self) -> None:
         """Wait until no pause and no distance to the request before is left, one at a time."""
         async with self._gate:
-            while (wait := max(self._resume_at, self._spacing.next_start) - self._clock()) > 0:
-                await self._sleep(wait)
+            while not self.was_told_to_end and (wait := self._next_start() - self._clock()) > 0:
+                await self._pause(wait)
             self._spacing.started(self._clock())
+
+    def _next_start(self) -> float:
+        return max(self._resume_at, self._spacing.next_start)
+
+    async def _pause(self, seconds: float) -> None:
+        """Sleep, unless told to end."""
+        if not self.was_told_to_end:
+            with suppress(TimeoutError):
+                async with _noted(self._pauses):
+                    await self._sleep(seconds)
 
     def _wake(self) -> None:
         free = self.limit - self._under_way
@@ -122,3 +152,14 @@ class Pace:
             if not place.done():
                 place.set_result(None)
                 free -= 1
+
+
+@asynccontextmanager
+async def _noted(timers: set[asyncio.Timeout]) -> AsyncIterator[None]:
+    """Keep a timer among the others while the context lasts, for one who may set them all."""
+    async with asyncio.timeout(None) as timer:
+        timers.add(timer)
+        try:
+            yield
+        finally:
+            timers.discard(timer)

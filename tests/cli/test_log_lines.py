@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.cli.console import ExitCode, err, say, show_error
-from scanner.cli.log_lines import Level, fields_of_error, fields_of_result, log_line
+from scanner.cli.log_lines import fields_of_error, fields_of_result, log_line
+from scanner.daemon.events import Level
 from scanner.errors import ApiFailed, PolicyError, Problem, UsageError
 from scanner.sandbox.app import SandboxApp
 from scanner.sandbox.builder import Builder

@@ -3,8 +3,6 @@
 import gzip
 import json
 import re
-import signal
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,7 +12,7 @@ from scanner.sandbox.builder import Builder
 from scanner.sandbox.seeded import seeded_organization
 from scanner.sandbox.server import serving
 from scanner.wiring import now
-from tests.cli.running import COMMAND, environment, keyvigil, sandbox
+from tests.cli.running import keyvigil, sandbox
 from tests.openai_api.scripted import Asked, Reply, Script
 
 KEY = "sk-admin-0123456789abcdefghijklmnop"
@@ -228,34 +226,6 @@ def test_hostile_names_reach_neither_terminal_nor_pipe_raw() -> None:
     assert ran.code == 0
     assert not set(ran.out + ran.err) & set("\x1b\x07\r\x9b\u202e")
     assert r"\u{1b}]0;owned" in ran.out
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_told_to_stop_it_stops_and_leaves_no_half_report(
-    number: signal.Signals, tmp_path: Path
-) -> None:
-    arrived: list[int] = []
-
-    def slow(asked: Asked) -> Reply:
-        if not arrived:
-            arrived.append(1)
-            process.send_signal(number)
-        project = {"id": "proj_1", "created_at": 1, "status": "active"}
-        is_projects = asked.path.endswith("/organization/projects")
-        return Reply(body={"data": [project] if is_projects else [], "has_more": is_projects})
-
-    with serving(Script(slow)) as url:
-        process = subprocess.Popen(  # noqa: S603 - our own command
-            [*COMMAND, "scan", "--output", f"html={tmp_path / 'report.html'}"],
-            env=environment({"OPENAI_ADMIN_KEY": KEY, "OPENAI_BASE_URL": url}),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        out, err = process.communicate(timeout=60)
-    assert process.returncode == 128 + number
-    assert (out, err) == ("", "Stopped: the scan was not finished.\n")
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_snapshot_is_judged_again_to_the_same_findings_without_key_or_network(

@@ -99,7 +99,7 @@ def test_what_it_names_is_there() -> None:
 def test_its_question_for_health_hears_the_answer(status: int, health: int) -> None:
     class Answer(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(status if self.path == "/healthz" else 404)
+            self.send_response(status if self.path == "/readyz" else 404)
             self.end_headers()
 
         def log_message(self, *_: object) -> None:

@@ -161,3 +161,43 @@ def test_the_deadline_counts_from_the_start() -> None:
     clock.now += 60
     assert (before, pace.is_over) == (False, True)
     assert not paced(8)[0].is_over
+
+
+def test_told_to_end_nobody_waits_any_more() -> None:
+    pace = Pace(1)
+
+    async def ask() -> bool:
+        async with pace.turn():
+            return pace.is_over
+
+    async def go() -> list[bool]:
+        pace.overloaded(60, is_rate=True)
+        resting = asyncio.create_task(pace.rest(60))
+        waiting = [asyncio.create_task(ask()) for _ in range(20)]
+        await asyncio.sleep(0.01)
+        pace.end(60)
+        async with asyncio.timeout(5):
+            await resting
+            await pace.rest(60)
+            return await asyncio.gather(*waiting, ask())
+
+    assert asyncio.run(go()) == [True] * 21
+
+
+def test_what_is_under_way_when_told_to_end_is_cut_off_after_a_little_while() -> None:
+    pace = Pace(4)
+
+    async def answered_after(seconds: float) -> None:
+        async with pace.turn():
+            await asyncio.sleep(seconds)
+
+    async def go() -> list[BaseException | None]:
+        under_way = [asyncio.create_task(answered_after(s)) for s in (0.05, 60, 60)]
+        await asyncio.sleep(0.01)
+        pace.end(0.2)
+        async with asyncio.timeout(5):
+            return await asyncio.gather(*under_way, return_exceptions=True)
+
+    first, *others = asyncio.run(go())
+    assert first is None
+    assert [type(other) for other in others] == [TimeoutError, TimeoutError]

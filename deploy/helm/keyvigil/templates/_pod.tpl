@@ -75,6 +75,10 @@ spec:
         - name: KEYVIGIL_OUTPUT
           value: {{ join " " $reports | quote }}
         {{- end }}
+        {{- if $isServe }}
+        - name: KEYVIGIL_METRICS_TEXTFILE # kept, so that a new pod tells of the last scan, too
+          value: {{ .Values.serve.metricsTextfile | quote }}
+        {{- end }}
         {{- if not .Values.persistence.enabled }}
         - name: KEYVIGIL_STORE # named, so that a pod without a history does not start
           valueFrom:
@@ -93,11 +97,11 @@ spec:
         - name: http
           containerPort: {{ int .Values.serve.port }}
       startupProbe:
-        httpGet: { path: /healthz, port: http }
+        httpGet: { path: /readyz, port: http }
         periodSeconds: 2
         failureThreshold: 60
       livenessProbe:
-        httpGet: { path: /healthz, port: http }
+        httpGet: { path: /readyz, port: http }
         periodSeconds: 30
         timeoutSeconds: 5
       readinessProbe:

@@ -1,0 +1,265 @@
+"""`keyvigil serve`: a scan every night, without cron."""
+
+import logging
+import os
+import queue
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Final
+
+import typer
+
+from scanner.addresses import is_loopback
+from scanner.cli.console import ExitCode, LogFormatOption
+from scanner.cli.job import Job, jobs_of, metrics_of, places_of
+from scanner.cli.log_lines import LOG_FORMAT, LogFormat
+from scanner.cli.logs import FromLibraries, StreamLog
+from scanner.cli.options import chosen, file_settings, taking
+from scanner.cli.outputs import named, read_outputs, refuse_overwriting
+from scanner.daemon.children import Children
+from scanner.daemon.events import Level, Log
+from scanner.daemon.http import parse_address, serving
+from scanner.daemon.loading import Files, Options
+from scanner.daemon.metrics import Metrics
+from scanner.daemon.nightly import Daemon, Timekeeping
+from scanner.daemon.pages import Pages
+from scanner.daemon.reports import TOKEN, Reports
+from scanner.errors import UsageError
+from scanner.secret import Secret
+from scanner.setting import Chosen
+from scanner.settings import read_settings, store_settings
+from scanner.settings_table import (
+    METRICS,
+    ORGANIZATION,
+    OUTPUTS,
+    POLICIES,
+    SETTINGS,
+    SNAPSHOT,
+    STORE,
+)
+from scanner.wiring import now
+
+COMMAND: Final = (sys.executable, "-m", "scanner")
+_LOOK: Final = 5.0
+"""Seconds between two looks at the files and at the clock."""
+_RELOAD: Final = getattr(signal, "SIGHUP", None)  # which Windows has not
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, *([_RELOAD] if _RELOAD else []))
+
+_Cron = Annotated[
+    str | None,
+    typer.Option(
+        "--cron",
+        metavar="EXPRESSION",
+        help="When scans are due, as in crontab: '30 2 * * *', @daily. Default: as the settings"
+        " say, else every night at 02:30. Also KEYVIGIL_CRON.",
+    ),
+]
+_TimeZone = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="The time zone of the schedule, such as Europe/Berlin. Default: as the settings say,"
+        " else UTC. Also KEYVIGIL_TIME_ZONE.",
+    ),
+]
+_Listen = Annotated[
+    str,
+    typer.Option(
+        envvar="KEYVIGIL_LISTEN",
+        metavar="HOST:PORT",
+        help="Where /healthz, /readyz and /metrics are.",
+    ),
+]
+_Reports = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="KEYVIGIL_REPORTS",
+        metavar="FOLDER",
+        help=f"Show the reports in this folder under /reports/, to whoever holds {TOKEN}."
+        " Default: no reports are shown.",
+    ),
+]
+_Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Let scans tell what they ask for and why.")
+]
+
+
+@taking(*SETTINGS)
+def serve(
+    context: typer.Context,
+    cron: _Cron = None,
+    time_zone: _TimeZone = None,
+    listen: _Listen = "127.0.0.1:8080",
+    reports: _Reports = None,
+    log_format: LogFormatOption = LogFormat.CONSOLE,
+    verbose: _Verbose = False,
+) -> None:
+    """Scan every night until stopped; each scan is a process of its own.
+
+    SIGHUP, or a changed file, has settings and policies read anew. SIGTERM ends the scan that runs
+    within seconds, as an incomplete one, and exits 0.
+    """
+    settings = chosen(context)
+    jobs = jobs_of(settings, file_settings(context).organizations, ())
+    _check(jobs)
+    token = Secret(os.environ.get(TOKEN, "").strip())
+    served = Served(
+        address=parse_address(listen),
+        metrics=Metrics(),
+        reports=Reports(reports, token) if reports else None,
+    )
+    metrics = settings[METRICS] if settings.is_said(METRICS) else None
+    options = Options(
+        config=settings.config,
+        policies=settings[POLICIES] if settings.is_said(POLICIES) else (),
+        textfile=named(metrics, settings[ORGANIZATION]) if metrics else None,
+        cron=cron,
+        time_zone=time_zone,
+        rest=(*_said(context, settings), *(["--verbose"] if verbose else [])),
+    )
+    environment = environment_of_scans(settings)
+    log = StreamLog(log_format)
+    with private_folder() as folder:
+        loading = Files(options, os.environ, folder)
+        children = Children(COMMAND, environment, folder, log)
+        daemon = Daemon(loading, children, served.metrics, log, Timekeeping(clock=now))
+        number = run_daemon(daemon, served, log)
+    raise typer.Exit(ExitCode.INTERRUPTED if number == signal.SIGINT else ExitCode.DONE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """What is to be seen over HTTP, and where."""
+
+    address: tuple[str, int]
+    metrics: Metrics
+    reports: Reports | None = None
+
+
+def run_daemon(daemon: Daemon, served: Served, log: StreamLog, look: float = _LOOK) -> int:
+    """Run scans until a signal says to stop; return which. `look` is in seconds."""
+    pages = Pages(
+        health=daemon.health,
+        is_ready=lambda: daemon.is_ready,
+        metrics=lambda: served.metrics.render(daemon.next_run(), daemon.textfiles()),
+        clock=now,
+        reports=served.reports,
+    )
+    libraries = logging.getLogger()
+    handler = FromLibraries(log)
+    libraries.addHandler(handler)
+    try:
+        with told_by_signals() as told, serving(pages, *served.address, log) as (host, port):
+            _tell_where(served, host, port, log)
+            daemon.start()
+            try:
+                return _until_told(daemon, told, look)
+            finally:
+                log(Level.INFO, "stopping")
+                daemon.stop()
+                log(Level.INFO, "stopped")
+    finally:
+        libraries.removeHandler(handler)
+
+
+@contextmanager
+def private_folder() -> Iterator[Path]:
+    """Make a folder for this user alone, and remove it with all that is in it."""
+    folder = Path(tempfile.mkdtemp(prefix="keyvigil-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def told_by_signals() -> Iterator["queue.SimpleQueue[int]"]:
+    """Yield what the numbers of the signals to stop or to reload are put into, as they come."""
+    told: queue.SimpleQueue[int] = queue.SimpleQueue()
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        told.put(number)
+
+    before = {number: signal.signal(number, note) for number in _SIGNALS}
+    try:
+        yield told
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _until_told(daemon: Daemon, told: "queue.SimpleQueue[int]", look: float) -> int:
+    while True:
+        try:
+            number = told.get(timeout=look)
+        except queue.Empty:
+            daemon.look()
+            continue
+        if number != _RELOAD:
+            return number
+        daemon.reload("SIGHUP")
+
+
+def _tell_where(served: Served, host: str, port: int, log: Log) -> None:
+    has_reports = served.reports is not None
+    log(Level.INFO, "listening", host=host, port=port, reports=has_reports)
+    if has_reports and not is_loopback(host):
+        log(
+            Level.WARNING,
+            "reports_readable_on_the_way",
+            help="the reports and their token travel over plain http: put TLS in front",
+        )
+
+
+def _check(jobs: Sequence[Job]) -> None:
+    """Refuse now what every scan would refuse at night; raise UsageError.
+
+    A program that says a key is not asked: it may be away for a moment.
+    """
+    for job in jobs:
+        snapshot = job.chosen[SNAPSHOT]
+        outputs = read_outputs(
+            job.chosen[OUTPUTS], snapshot and named(snapshot, job.name), job.name, metrics_of(job)
+        )
+        if any(path is None for _, path in outputs):
+            raise UsageError(
+                "--output: keyvigil serve writes reports to files, and none to stdout.",
+                help="Name a file: --output html=reports/latest.html",
+            )
+        store_settings(job.chosen, os.environ)
+        if job.key is None or not job.key.command:
+            read_settings(job.chosen, os.environ, job.key)
+    refuse_overwriting((job.name or "", places_of(job)) for job in jobs)
+
+
+def environment_of_scans(settings: Chosen) -> dict[str, str]:
+    """Return what scans, and looks at their history, have of the environment."""
+    environment = {name: value for name, value in os.environ.items() if name != TOKEN}
+    environment[LOG_FORMAT] = LogFormat.JSON
+    place = settings[STORE]
+    if place is not None and settings.origin(STORE) == STORE.flag:
+        environment[STORE.variable] = place.reveal()
+    name = settings[ORGANIZATION]
+    if name is not None and settings.origin(ORGANIZATION) == ORGANIZATION.flag:
+        environment[ORGANIZATION.variable] = name
+    return environment
+
+
+def _said(context: typer.Context, settings: Chosen) -> Iterator[str]:
+    """Yield what a scan is to be told of this command's options; it reads the environment, too."""
+    for setting in SETTINGS:
+        if settings.origin(setting) != setting.flag or setting in (STORE, ORGANIZATION):
+            continue
+        value = context.params[setting.parameter]
+        if setting.kind.is_switch:
+            yield setting.flag if value else f"--no-{setting.flag[2:]}"
+            continue
+        for one in value if setting.kind.is_many else (value,):
+            yield from (setting.flag, str(one))

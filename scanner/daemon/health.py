@@ -1,0 +1,49 @@
+"""Whether the daemon does what it is for, as of a moment: what /healthz answers."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+_LATE: Final = timedelta(minutes=5)
+"""How much later than planned a run may begin: a busy machine, a clock that is set."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """What is known of the runs. All moments in UTC.
+
+    `due` is the first run since the last success that has not succeeded, `given_up` why nobody
+    tries it any more, `running_since` when the scan that runs began, which may take `timeout`.
+    """
+
+    next_run: datetime | None
+    grace: timedelta
+    timeout: timedelta
+    due: datetime | None = None
+    given_up: str = ""
+    running_since: datetime | None = None
+
+    def complaint(self, now: datetime) -> str | None:
+        """Return what is wrong, on one line; None if all is as it should be."""
+        return self._of_the_scheduler(now) or self._of_the_runs(now)
+
+    def _of_the_scheduler(self, now: datetime) -> str | None:
+        if self.running_since is not None:
+            if now - self.running_since > self.timeout + _LATE:
+                return f"the scan that began at {_at(self.running_since)} does not end"
+        elif self.next_run is None:
+            return "no run is planned"
+        elif now - self.next_run > _LATE:
+            return f"the run planned for {_at(self.next_run)} is overdue: it has not begun"
+        return None
+
+    def _of_the_runs(self, now: datetime) -> str | None:
+        if self.due is None or not (self.given_up or now - self.due > self.grace):
+            return None
+        return (
+            f"the run of {_at(self.due)} is overdue: {self.given_up or 'it has not succeeded yet'}"
+        )
+
+
+def _at(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"

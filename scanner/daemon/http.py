@@ -1,0 +1,150 @@
+"""The pages on a port: a thread for each connection, not many at once, none for long."""
+
+import shutil
+import socket
+import socketserver
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Final
+
+from scanner.daemon.events import Level, Log
+from scanner.daemon.pages import ALWAYS, Answer, Pages
+from scanner.errors import UsageError
+
+_Request = socket.socket | tuple[bytes, socket.socket]
+_Client = Any
+"""Where a connection comes from, as the system has it."""
+_CONNECTIONS: Final = 32
+_LOOK: Final = 0.1
+"""Seconds after which it is seen that the server is to stop."""
+_SILENCE: Final = 10.0
+"""Seconds that a connection may say nothing."""
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """Read `HOST:PORT`, with an IPv6 address in brackets; raise UsageError for what is none."""
+    host, colon, port = text.strip().rpartition(":")
+    is_bracketed = host.startswith("[") and host.endswith("]")
+    if is_bracketed:
+        host = host[1:-1]
+    is_number = port.isascii() and port.isdecimal() and int(port) <= 65_535  # noqa: PLR2004
+    if not (colon and host and is_number) or (":" in host and not is_bracketed):
+        raise UsageError(
+            f"--listen {text} is not HOST:PORT.",
+            help="For example 127.0.0.1:8080, 0.0.0.0:8080 for every network, or [::1]:8080.",
+        )
+    return host, int(port)
+
+
+@contextmanager
+def serving(pages: Pages, host: str, port: int, log: Log) -> Iterator[tuple[str, int]]:
+    """Serve while the context lasts; yields where. Raise UsageError if that cannot be."""
+
+    class Handler(_Handler):
+        answer = staticmethod(pages.get)
+
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        server = _server(family)((host, port), Handler)
+    except OSError as error:
+        raise UsageError(
+            f"keyvigil serve cannot listen on {host}:{port}: {error.strerror or error}.",
+            help="Choose another address with --listen HOST:PORT; port 0 takes any that is free.",
+        ) from None
+    server.log = log
+    thread = threading.Thread(
+        target=server.serve_forever, args=(_LOOK,), name="keyvigil-http", daemon=True
+    )
+    thread.start()
+    try:
+        bound = server.socket.getsockname()
+        yield bound[0], bound[1]
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+    log: Log
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        self._places = threading.BoundedSemaphore(_CONNECTIONS)
+        super().__init__(address, handler)
+
+    def server_bind(self) -> None:
+        """Bind, and ask no name server who this is."""
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
+
+    def process_request(self, request: _Request, client_address: _Client) -> None:
+        """Answer in a thread, or hang up where too many are under way."""
+        if not self._places.acquire(blocking=False):
+            self.shutdown_request(request)
+            return
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request: _Request, client_address: _Client) -> None:
+        """Answer, then give the place back."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._places.release()
+
+    def handle_error(self, _request: _Request, _client_address: _Client) -> None:
+        """Log what went wrong; who hung up is nobody's fault."""
+        error = sys.exception()
+        if not isinstance(error, OSError):
+            self.log(Level.ERROR, "http_failed", error=f"{type(error).__name__}: {error}")
+
+
+def _server(family: int) -> type[_Server]:
+    class Server(_Server):
+        address_family = family
+
+    return Server
+
+
+class _Handler(BaseHTTPRequestHandler):
+    timeout = _SILENCE
+    answer: Callable[[str, str], Answer]
+
+    def version_string(self) -> str:
+        """Say no more than who this is."""
+        return "keyvigil"
+
+    def do_GET(self) -> None:
+        """Answer with headers and body."""
+        self._send(has_body=True)
+
+    def do_HEAD(self) -> None:
+        """Answer with the headers."""
+        self._send(has_body=False)
+
+    def send_error(self, code: int, *_told: object) -> None:
+        """Refuse what is no request of ours, without a word."""
+        self.send_response(code)
+        for name, value in ALWAYS.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", "0")
+        self.send_header("Connection", "close")
+        self.end_headers()
+
+    def log_message(self, *_told: object) -> None:
+        """Keep no record of who asked for what."""
+
+    def _send(self, *, has_body: bool) -> None:
+        answer = type(self).answer(self.path, self.headers.get("Authorization", ""))
+        with answer.body:
+            self.send_response(answer.status)
+            for name, value in answer.headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(answer.size))
+            self.end_headers()
+            if has_body:
+                shutil.copyfileobj(answer.body, self.wfile)

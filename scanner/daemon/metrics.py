@@ -1,0 +1,115 @@
+"""The daemon's counters as Prometheus reads them, joined with those that a scan left in a file.
+
+Source: https://prometheus.io/docs/instrumenting/exposition_formats/
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from scanner.daemon.joining import joined, read_textfile
+from scanner.daemon.outcome import Outcome
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+_COUNTED: Final = tuple(one for one in Outcome if one is not Outcome.SKIPPED)
+OWN: Final = (
+    "keyvigil_runs_",
+    "keyvigil_next_run_timestamp_seconds",
+    "keyvigil_settings_reload_success",
+    "keyvigil_metrics_textfile_success",
+)
+
+
+class Metrics:
+    """Counts what became of the runs; may be used from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._runs: Counter[Outcome] = Counter()
+        self._missed = 0
+        self._skipped = 0
+        self._has_valid_settings = True
+
+    def ran(self, outcome: Outcome) -> None:
+        """Count a run."""
+        with self._lock:
+            if outcome is Outcome.SKIPPED:
+                self._skipped += 1
+            else:
+                self._runs[outcome] += 1
+
+    def missed(self, count: int = 1) -> None:
+        """Count runs that were due while nobody was there, and are not made up for."""
+        with self._lock:
+            self._missed += count
+
+    def skipped(self) -> None:
+        """Count a run that was due while the one before went on."""
+        self.ran(Outcome.SKIPPED)
+
+    def reloaded(self, *, is_valid: bool) -> None:
+        """Note whether the files, when last read, could be used."""
+        with self._lock:
+            self._has_valid_settings = is_valid
+
+    def render(self, next_run: datetime | None, textfiles: Sequence[Path] = ()) -> str:
+        """Return the page, what scans left in the files included, as far as they are there."""
+        lines = (*self._own(next_run), *_joined(textfiles))
+        return "".join(f"{line}\n" for line in lines)
+
+    def _own(self, next_run: datetime | None) -> Iterator[str]:
+        with self._lock:
+            runs, missed, skipped = dict(self._runs), self._missed, self._skipped
+            is_valid = self._has_valid_settings
+        yield from _family(
+            "keyvigil_runs_total", "counter", "Scans that keyvigil serve ran, by how they ended."
+        )
+        for outcome in _COUNTED:
+            yield f'keyvigil_runs_total{{outcome="{outcome}"}} {runs.get(outcome, 0)}'
+        for name, kind, meaning, value in (
+            (
+                "keyvigil_runs_missed_total",
+                "counter",
+                "Runs that were due while the daemon was down, and too long ago to make up for.",
+                str(missed),
+            ),
+            (
+                "keyvigil_runs_skipped_total",
+                "counter",
+                "Runs left out: recorded already, or due while the one before went on.",
+                str(skipped),
+            ),
+            (
+                "keyvigil_next_run_timestamp_seconds",
+                "gauge",
+                "When the next run starts, in Unix time.",
+                "NaN" if next_run is None else f"{next_run.timestamp():.3f}",
+            ),
+            (
+                "keyvigil_settings_reload_success",
+                "gauge",
+                "1 if the settings and policies, when last read, could be used.",
+                str(int(is_valid)),
+            ),
+        ):
+            yield from _family(name, kind, meaning)
+            yield f"{name} {value}"
+
+
+def _joined(files: Sequence[Path]) -> Iterator[str]:
+    """Yield what stands in the files; nothing of one that would spoil the whole page."""
+    if not files:
+        return
+    texts = [read_textfile(file) for file in files]
+    whole = [text for text in texts if text is not None]
+    name = "keyvigil_metrics_textfile_success"
+    yield from _family(name, "gauge", "1 if what the last scan left in its file could be joined.")
+    yield f"{name} {int(len(whole) == len(texts))}"
+    yield from joined(whole, without=OWN)
+
+
+def _family(name: str, kind: str, meaning: str) -> tuple[str, str]:
+    return f"# HELP {name} {meaning}", f"# TYPE {name} {kind}"

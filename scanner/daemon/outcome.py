@@ -1,0 +1,92 @@
+"""How a run ended, as the daemon logs and counts it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, Self, assert_never
+
+from scanner.daemon.account import Account, Fate
+
+_NOT_ALERTED: Final = 4
+_NOT_REVOKED: Final = 5
+_WELL: Final = (0, 1)
+"""Findings at or above --fail-on are no fault of the run."""
+
+
+class Outcome(StrEnum):
+    """How a run ended; every one but SKIPPED is counted in `keyvigil_runs_total`."""
+
+    DONE = "done"
+    NOT_ALERTED = "not_alerted"
+    NOT_REVOKED = "not_revoked"
+    INCOMPLETE = "incomplete"
+    LOCKED = "locked"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    STOPPED = "stopped"
+    SKIPPED = "skipped"
+
+    @property
+    def words(self) -> str:
+        """Spell it for people: `timed out`."""
+        return self.value.replace("_", " ")
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the night is seen, whole, and recorded."""
+        return self in (Outcome.DONE, Outcome.NOT_ALERTED, Outcome.NOT_REVOKED, Outcome.SKIPPED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """A run that ended: the child's exit code, its own account if it left one, its last error."""
+
+    outcome: Outcome
+    code: int
+    account: Account | None = None
+    error: str = ""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it would be no use to try the same night again.
+
+        What ran out of time would do so again.
+        """
+        match self.outcome:
+            case Outcome.INCOMPLETE:
+                return self.account is not None and self.account.is_settled
+            case Outcome.FAILED | Outcome.LOCKED:
+                return False
+            case _:
+                return True
+
+    @classmethod
+    def of(cls, code: int, account: Account | None, error: str) -> Self:
+        """Read how a scan ended that nobody ended."""
+        return cls(outcome=_outcome(code, account), code=code, account=account, error=error)
+
+
+def _outcome(code: int, account: Account | None) -> Outcome:
+    if account is None:
+        return Outcome.FAILED
+    match account.fate:
+        case Fate.SKIPPED:
+            return Outcome.SKIPPED
+        case Fate.LOCKED:
+            return Outcome.LOCKED
+        case Fate.UNRECORDED:
+            return Outcome.FAILED
+        case Fate.RECORDED:
+            return _of_code(code, account)
+        case _:
+            assert_never(account.fate)
+
+
+def _of_code(code: int, account: Account) -> Outcome:
+    """Return how a recorded scan ended."""
+    if not account.is_complete:
+        return Outcome.INCOMPLETE
+    if code in _WELL:
+        return Outcome.DONE
+    return {_NOT_ALERTED: Outcome.NOT_ALERTED, _NOT_REVOKED: Outcome.NOT_REVOKED}.get(
+        code, Outcome.FAILED
+    )

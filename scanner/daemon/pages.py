@@ -1,0 +1,129 @@
+"""What is asked for over HTTP -> the answer: health, readiness, metrics, and the reports."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from http import HTTPStatus
+from io import BytesIO
+from typing import BinaryIO, Final
+from urllib.parse import unquote
+
+from scanner.daemon.health import Health
+from scanner.daemon.metrics import CONTENT_TYPE
+from scanner.daemon.reports import NOTHING, PAGE, Reports
+from scanner.ports import Clock
+
+_JSON: Final = "application/json"
+ALWAYS: Final = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": NOTHING,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+_FOLDER: Final = "reports"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A status, a body of `size` bytes, and the headers with it."""
+
+    status: HTTPStatus
+    body: BinaryIO
+    size: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pages:
+    """What the pages show; `reports` is None if they are not to be read here."""
+
+    health: Callable[[], Health]
+    is_ready: Callable[[], bool]
+    metrics: Callable[[], str]
+    clock: Clock
+    reports: Reports | None = None
+
+    def get(self, target: str, authorization: str) -> Answer:
+        """Answer a GET; `target` is the path as it was sent, `authorization` the header or ""."""
+        path = target.partition("?")[0]
+        match path:
+            case "/healthz":
+                return self._health()
+            case "/readyz":
+                is_ready = self.is_ready()
+                status = HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE
+                return _json(status, {"status": "ready" if is_ready else "not ready"})
+            case "/metrics":
+                return _answer(HTTPStatus.OK, self.metrics().encode(), CONTENT_TYPE)
+        names = path.split("/")[1:]
+        if self.reports is None or names[0] != _FOLDER:
+            return _missing()
+        if not self.reports.allows(authorization):
+            challenge = {"WWW-Authenticate": 'Basic realm="KeyVigil reports", charset="UTF-8"'}
+            return _json(HTTPStatus.UNAUTHORIZED, {"status": "unauthorized"}, challenge)
+        return _report(self.reports, names[1:])
+
+    def _health(self) -> Answer:
+        health = self.health()
+        complaint = health.complaint(self.clock())
+        next_run = {"next_run": _at(health.next_run)}
+        if complaint is None:
+            return _json(HTTPStatus.OK, {"status": "ok", **next_run})
+        told = {"status": "overdue", "reason": complaint, **next_run}
+        return _json(HTTPStatus.SERVICE_UNAVAILABLE, told)
+
+
+def _report(reports: Reports, names: list[str]) -> Answer:
+    match names:
+        case []:
+            return _redirect(f"/{_FOLDER}/")
+        case [""]:
+            return _answer(HTTPStatus.OK, reports.page(), PAGE)
+        case ["newest"]:
+            pages = (file.address for file in reports.files() if file.name.endswith(".html"))
+            newest = next(pages, None)
+            return _redirect(f"/{_FOLDER}/{newest}") if newest else _missing()
+    opened = reports.open([unquote(name, errors="surrogateescape") for name in names])
+    if opened is None:
+        return _missing()
+    kept = {} if opened.is_shown else {"Content-Disposition": "attachment"}
+    return Answer(
+        status=HTTPStatus.OK,
+        body=opened.content,
+        size=opened.size,
+        headers={
+            **ALWAYS,
+            "Content-Type": opened.kind,
+            "Content-Security-Policy": opened.policy,
+            **kept,
+        },
+    )
+
+
+def _answer(
+    status: HTTPStatus, body: bytes, kind: str, more: Mapping[str, str] | None = None
+) -> Answer:
+    headers = {**ALWAYS, "Content-Type": kind, **(more or {})}
+    return Answer(status=status, body=BytesIO(body), size=len(body), headers=headers)
+
+
+def _json(
+    status: HTTPStatus, body: Mapping[str, str | None], more: Mapping[str, str] | None = None
+) -> Answer:
+    return _answer(status, f"{json.dumps(body)}\n".encode(), _JSON, more)
+
+
+def _missing() -> Answer:
+    return _json(HTTPStatus.NOT_FOUND, {"status": "not found"})
+
+
+def _redirect(address: str) -> Answer:
+    return _json(HTTPStatus.FOUND, {"status": "found"}, {"Location": address})
+
+
+def _at(moment: datetime | None) -> str | None:
+    return moment.isoformat(timespec="seconds") if moment else None

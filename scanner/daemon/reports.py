@@ -1,0 +1,186 @@
+"""The folder of reports, to be read by whoever holds the token, and by nobody else."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import html
+import os
+import re
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO, Final
+from urllib.parse import quote
+
+from jinja2 import Environment
+
+from scanner.bundled import bundled
+from scanner.display import visible
+from scanner.errors import UsageError
+from scanner.secret import Secret
+
+TOKEN: Final = "KEYVIGIL_REPORTS_TOKEN"  # noqa: S105 - a variable's name
+PAGE: Final = "text/html; charset=utf-8"
+_LEAST: Final = 16
+"""Characters of a token: nobody guesses that many."""
+_KINDS: Final = {
+    ".html": PAGE,
+    ".json": "application/json",
+    ".jsonl": "text/plain; charset=utf-8",
+    ".csv": "text/csv; charset=utf-8",
+    ".md": "text/plain; charset=utf-8",
+    ".txt": "text/plain; charset=utf-8",
+    ".sarif": "application/json",
+    ".xml": "application/xml",
+}
+_SHOWN: Final = ("text/html", "text/plain", "application/json")
+_DEEPEST: Final = 4
+_MOST: Final = 2_000
+_HEAD: Final = 4_096
+_META: Final = re.compile(
+    rb'<meta http-equiv="Content-Security-Policy" content="([^"<>]{1,1000})">', re.ASCII
+)
+_STRICT: Final = re.compile(
+    r"default-src 'none'(?:; [a-z-]+(?: '(?:none|script|sha256-[A-Za-z0-9+/=]{44})')+)*"
+)
+NOTHING: Final = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_SANDBOX: Final = f"{NOTHING}; sandbox"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A report: `name` as people read it, `address` below the folder's."""
+
+    name: str
+    address: str
+    at: datetime
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A report to be sent: `policy` is what its page may do, in a browser."""
+
+    content: BinaryIO
+    size: int
+    kind: str
+    policy: str
+    is_shown: bool
+
+
+class Reports:
+    """Reads one folder; follows no symbolic link, shows no hidden file, and reports only."""
+
+    def __init__(self, folder: Path, token: Secret) -> None:
+        """Raise UsageError for a token that could be guessed."""
+        if len(token.reveal()) < _LEAST or not token.reveal().isascii():
+            raise UsageError(
+                f"{TOKEN} {'is too short' if token.reveal() else 'is not set'}, and the reports"
+                " name people and keys.",
+                help=f"Set it to at least {_LEAST} letters and digits, for example from"
+                ' python3 -c "import secrets; print(secrets.token_urlsafe())".',
+            )
+        self._folder = folder
+        self._token = _digest(token.reveal())
+
+    def allows(self, authorization: str) -> bool:
+        """Whether a header holds the token, as a bearer's or as a password; takes equally long."""
+        scheme, _, given = authorization.partition(" ")
+        if scheme.lower() == "basic":
+            try:
+                decoded = base64.b64decode(given.strip(), validate=True).decode()
+            except (binascii.Error, UnicodeDecodeError):
+                return False
+            given = decoded.partition(":")[2]
+        elif scheme.lower() != "bearer":
+            return False
+        return hmac.compare_digest(_digest(given.strip()), self._token)
+
+    def files(self) -> tuple[File, ...]:
+        """Return the reports, the newest first."""
+        found = sorted(self._found(self._folder, ()), key=lambda file: file.name)
+        found.sort(key=lambda file: file.at, reverse=True)
+        return tuple(found[:_MOST])
+
+    def page(self) -> bytes:
+        """Return a page with a link to each."""
+        text = (bundled("reports") / "listing.html.j2").read_text(encoding="utf-8")
+        environment = Environment(autoescape=True, lstrip_blocks=True, trim_blocks=True)
+        return environment.from_string(text).render(files=self.files()).encode()
+
+    def open(self, names: Sequence[str]) -> Opened | None:
+        """Open a report by its names, from the folder downwards; None if there is none such."""
+        kind = _KINDS.get(Path(names[-1]).suffix.lower()) if names else None
+        if kind is None or not all(map(_is_plain, names)):
+            return None
+        try:
+            handle = self._descend(names)
+        except (OSError, ValueError):
+            return None
+        content = os.fdopen(handle, "rb")
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode):
+            content.close()
+            return None
+        return Opened(
+            content=content,
+            size=found.st_size,
+            kind=kind,
+            policy=_policy(os.pread(handle, _HEAD, 0)) if kind == PAGE else _SANDBOX,
+            is_shown=kind.startswith(_SHOWN),
+        )
+
+    def _descend(self, names: Sequence[str]) -> int:
+        """Open name after name, each in the folder before it, so that nothing leads outside."""
+        here = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            for name in names[:-1]:
+                below = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=here)
+                os.close(here)
+                here = below
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK  # a pipe would be waited for
+            return os.open(names[-1], flags, dir_fd=here)
+        finally:
+            os.close(here)
+
+    def _found(self, folder: Path, above: tuple[str, ...]) -> Iterator[File]:
+        try:
+            entries = list(os.scandir(folder))
+        except OSError:
+            return
+        for entry in entries:
+            names = (*above, entry.name)
+            if not _is_plain(entry.name):
+                continue
+            if entry.is_dir(follow_symlinks=False) and len(names) < _DEEPEST:
+                yield from self._found(Path(entry.path), names)
+            elif entry.is_file(follow_symlinks=False) and Path(entry.name).suffix.lower() in _KINDS:
+                yield _file(entry, names)
+
+
+def _file(entry: os.DirEntry[str], names: tuple[str, ...]) -> File:
+    found = entry.stat(follow_symlinks=False)
+    return File(
+        name=visible("/".join(names)),
+        address="/".join(quote(os.fsencode(name), safe="") for name in names),
+        at=datetime.fromtimestamp(found.st_mtime, UTC),
+        size=found.st_size,
+    )
+
+
+def _is_plain(name: str) -> bool:
+    return bool(name) and not name.startswith(".") and not set("/\\\0") & set(name)
+
+
+def _policy(head: bytes) -> str:
+    """Return the content policy that a report of ours states itself; for another page, nothing."""
+    match = _META.search(head)
+    said = html.unescape(match[1].decode()) if match else ""
+    return f"{said}; frame-ancestors 'none'" if _STRICT.fullmatch(said) else _SANDBOX
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()

@@ -1,0 +1,126 @@
+"""`keyvigil serve` as it is typed: every mistake at once, and a night that was missed."""
+
+import base64
+import json
+import signal
+from datetime import UTC, datetime, timedelta
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+
+from tests.cli.running import COMMAND, keyvigil, sandbox
+from tests.daemon.running import running
+from tests.openai_api.scripted import KEY
+from tests.store.making import a_history, a_store
+
+NAME = "sandbox-7"
+TOKEN = "a-token-of-some-length"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "env", "said"),
+    [
+        (
+            (),
+            {"OPENAI_ADMIN_KEY": ""},
+            "error: There is no admin key: OPENAI_ADMIN_KEY is not set.",
+        ),
+        (("--cron", "30 25 * * *"), {}, "error: --cron '30 25 * * *': character 4: the hour 25 is"),
+        (("--time-zone", "Berlin"), {}, "error: --time-zone: there is no time zone 'Berlin'; did"),
+        ((), {"KEYVIGIL_CRON": "daily"}, "error: KEYVIGIL_CRON 'daily': character 6: a schedule"),
+        (("--policy", "basline"), {}, "error: There is no policy 'basline'; did you mean"),
+        (
+            ("--config", "none.yaml"),
+            {},
+            "error: The settings none.yaml cannot be read: No such file",
+        ),
+        (("--listen", "8080"), {}, "error: --listen 8080 is not HOST:PORT."),
+        (("--listen", "192.0.2.1:0"), {}, "error: keyvigil serve cannot listen on 192.0.2.1:0: "),
+        (("--reports", "."), {}, "error: KEYVIGIL_REPORTS_TOKEN is not set, and the reports name"),
+        (
+            ("--output", "htm=x"),
+            {},
+            "error: --output htm=x: there is no format 'htm'; did you mean",
+        ),
+        (("--output", "json=-"), {}, "error: --output: keyvigil serve writes reports to files"),
+        (
+            (),
+            {"KEYVIGIL_KEEP": "x", "KEYVIGIL_STORE": "h.db"},
+            "error: KEYVIGIL_KEEP takes a duration from 1d",
+        ),
+        ((), {"KEYVIGIL_CRN": "x"}, "error: The environment holds KEYVIGIL_CRN, which is no"),
+    ],
+)
+def test_what_cannot_work_is_one_clear_message_at_the_start(
+    tmp_path: Path, arguments: tuple[str, ...], env: dict[str, str], said: str
+) -> None:
+    ran = keyvigil("serve", *arguments, cwd=tmp_path, env={"OPENAI_ADMIN_KEY": KEY, **env})
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith(said)
+    assert all(line.startswith(("error: ", "help: ")) for line in ran.err.splitlines())
+
+
+def test_mistakes_in_the_settings_are_all_told_at_their_places(tmp_path: Path) -> None:
+    (tmp_path / "keyvigil.yaml").write_text("schedule:\n  cron: 30 2 *\n  jitter: 1d\n")
+    ran = keyvigil("serve", cwd=tmp_path, env={"OPENAI_ADMIN_KEY": KEY})
+    assert ran.code == 2
+    first, second, total = ran.err.splitlines()
+    assert first.startswith("keyvigil.yaml:2:9: 'cron': character 7: a schedule has five fields")
+    assert second.startswith("keyvigil.yaml:3:11: 'jitter' is how much later a run may start")
+    assert total == "error: 2 mistakes in the settings; nothing was done."
+
+
+@pytest.mark.slow
+def test_a_night_that_was_missed_is_scanned_at_the_start_with_the_options_it_was_given(
+    tmp_path: Path,
+) -> None:
+    store, out = tmp_path / "history.db", tmp_path / "out"
+    (tmp_path / "keyvigil.yaml").write_text("{}")
+    history, at = a_store(str(store)), datetime.now(UTC)
+    with history.hold(NAME) as lease:
+        before = a_history(at - timedelta(days=1), organization=NAME)
+        history.record(lease, before, b"seen")
+    an_hour_ago = at - timedelta(hours=1)
+    options = [
+        f"--cron={an_hour_ago:%M %H} * * *",
+        "--listen=127.0.0.1:0",
+        "--log-format=json",
+        f"--output=html={out / 'report.html'}",
+        "--redact-emails",
+        "--policy=admin-keys",
+        f"--reports={out}",
+    ]
+    with (
+        sandbox("--projects", "3") as settings,
+        running(
+            [*COMMAND, "serve", *options],
+            {**settings, "KEYVIGIL_STORE": str(store), "KEYVIGIL_REPORTS_TOKEN": TOKEN},
+            cwd=tmp_path,
+        ) as run,
+    ):
+        due = run.until("catching_up")["due"]
+        assert due == f"{an_hour_ago:%Y-%m-%dT%H:%M:00Z}"
+        ended = run.until("run_ended")
+        assert (ended["outcome"], ended["exit_code"]) == ("done", 0)
+        connection = HTTPConnection("127.0.0.1", run.until("listening")["port"], timeout=10)
+        password = base64.b64encode(f"x:{TOKEN}".encode()).decode()
+        headers = {"Authorization": f"Basic {password}"}
+        connection.request("GET", "/reports/report.html", headers=headers)
+        page = connection.getresponse().read()
+        connection.close()
+        assert run.stop(signal.SIGTERM, within=10) == 0
+        assert not run.other
+        assert TOKEN not in json.dumps(run.events)
+    assert page == (out / "report.html").read_bytes()
+    nights = history.nights(NAME, 10)
+    assert [night.policies for night in nights[1:]] == [("admin-keys",)]
+
+
+@pytest.mark.slow
+def test_ctrl_c_stops_it_with_the_code_of_one_who_was_interrupted(tmp_path: Path) -> None:
+    env = {"OPENAI_ADMIN_KEY": KEY, "KEYVIGIL_LOG_FORMAT": "json"}
+    with running([*COMMAND, "serve", "--listen", "127.0.0.1:0"], env, cwd=tmp_path) as run:
+        run.until("no_history")
+        assert run.stop(signal.SIGINT, within=10) == 130
+        assert [one["event"] for one in run.events][-2:] == ["stopping", "stopped"]

@@ -1,0 +1,152 @@
+"""Ctrl-C leaves nothing behind; SIGTERM leaves an honest partial scan, soon."""
+
+import asyncio
+import base64
+import json
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from scanner.sandbox.app import ALL_SCOPES, SANDBOX_KEY, AsgiApp, Receive, SandboxApp, Scope, Send
+from scanner.sandbox.faults import Faults, FaultyApp
+from scanner.sandbox.server import serving
+from scanner.wiring import sandbox_organization
+from tests.cli.running import COMMAND, Ran, environment, keyvigil
+from tests.openai_api.scripted import KEY, Asked, Reply, Script
+
+SECONDS = 10
+"""Within which a scan ends."""
+
+
+@contextmanager
+def scanning(*arguments: str | Path, env: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(  # noqa: S603 - our own command
+        [*COMMAND, "scan", *map(str, arguments)],
+        env=environment(env),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def ended(process: subprocess.Popen[str], seconds: float = 60) -> Ran:
+    out, err = process.communicate(timeout=seconds)
+    assert "Traceback" not in err, err
+    return Ran(code=process.returncode, out=out, err=err)
+
+
+def answers(asked: Asked) -> Reply:
+    """Answer with one project, and say that there are more."""
+    project = {"id": "proj_1", "created_at": 1, "status": "active"}
+    is_projects = asked.path.endswith("/organization/projects")
+    return Reply(body={"data": [project] if is_projects else [], "has_more": is_projects})
+
+
+def test_ctrl_c_stops_a_walk_and_leaves_no_half_report(tmp_path: Path) -> None:
+    arrived: list[int] = []
+
+    def slow(asked: Asked) -> Reply:
+        if not arrived:
+            arrived.append(1)
+            process.send_signal(signal.SIGINT)
+        return answers(asked)
+
+    with (
+        serving(Script(slow)) as url,
+        scanning(
+            "--output",
+            f"html={tmp_path / 'report.html'}",
+            env={"OPENAI_ADMIN_KEY": KEY, "OPENAI_BASE_URL": url},
+        ) as process,
+    ):
+        ran = ended(process)
+    assert ran == Ran(code=130, out="", err="Stopped: the scan was not finished.\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+class Noticing:
+    """Another application, which sets `noticed` a little after it was asked for a listing."""
+
+    def __init__(self, app: AsgiApp, listing: str) -> None:
+        self.noticed = threading.Event()
+        self._app, self._listing = app, listing
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if str(scope["path"]).endswith(self._listing):
+            asyncio.get_running_loop().call_later(0.5, self.noticed.set)
+        await self._app(scope, receive, send)
+
+
+@contextmanager
+def organization_with(
+    faults: dict[str, Faults], listing: str
+) -> Iterator[tuple[dict[str, str], threading.Event]]:
+    """Serve a sandbox; yields what to set, and what is set once a listing was asked for."""
+    made = sandbox_organization(seed=7, projects=60, keys_per_project=5)
+    app = Noticing(FaultyApp(SandboxApp(made, keys={SANDBOX_KEY: ALL_SCOPES}), faults), listing)
+    with serving(app) as url:
+        yield {"OPENAI_ADMIN_KEY": SANDBOX_KEY, "OPENAI_BASE_URL": url}, app.noticed
+
+
+def test_sigterm_before_anything_was_seen_stops_the_scan(tmp_path: Path) -> None:
+    stalled = {"projects": Faults(stall=1)}
+    with (
+        organization_with(stalled, "/projects") as (settings, noticed),
+        scanning("--output", f"html={tmp_path / 'report.html'}", env=settings) as process,
+    ):
+        assert noticed.wait(60)
+        process.send_signal(signal.SIGTERM)
+        ran = ended(process, SECONDS)
+    assert ran == Ran(code=143, out="", err="Stopped: the scan was not finished.\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("listing", "faults"),
+    [
+        ("api_keys", Faults(latency=30)),
+        ("api_keys", Faults(stall=1)),
+        ("api_keys", Faults(rate=1)),
+        ("api_keys", Faults(fail=1)),
+        ("users", Faults(latency=30)),
+    ],
+)
+def test_sigterm_in_the_middle_of_a_walk_is_a_partial_scan_that_is_recorded_and_reported(
+    tmp_path: Path, listing: str, faults: Faults
+) -> None:
+    report, store = tmp_path / "report.json", tmp_path / "history.db"
+    more = {
+        "KEYVIGIL_STORE": str(store),
+        "KEYVIGIL_WEBHOOK_URL": "http://127.0.0.1:9/",
+        "KEYVIGIL_WEBHOOK_SECRET": f"whsec_{base64.b64encode(bytes(32)).decode()}",
+    }
+    with (
+        organization_with({listing: faults}, listing) as (settings, noticed),
+        scanning("--output", f"json={report}", env={**settings, **more}) as process,
+    ):
+        assert noticed.wait(60)
+        told_at = time.monotonic()
+        for _ in range(2):  # systemd tells a whole group of processes, and so does a daemon its own
+            process.send_signal(signal.SIGTERM)
+        ran = ended(process, SECONDS)
+    assert time.monotonic() - told_at < SECONDS
+    assert ran.code == 3
+    said = ran.err.splitlines()
+    assert said[0] == "Told to stop: the scan ends with what it saw until now."
+    assert "error: The scan was told to end before anybody was told of it." in said
+    seen = json.loads(report.read_text())
+    assert seen["scan"]["complete"] is False
+    assert "was not answered: the scan was told to end." in report.read_text()
+    listed = keyvigil("history", "--json", env={"KEYVIGIL_STORE": str(store)})
+    (night,) = json.loads(listed.out)
+    assert (night["scan"], night["complete"]) == (seen["scan"]["id"], False)

@@ -1,0 +1,77 @@
+"""The real daemon in a process of its own, but with nights of a few seconds.
+
+`python -m tests.daemon.driver PERIOD TIMEOUT RETRY,RETRY OPTION...`, all in seconds.
+"""
+
+import os
+import sys
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from scanner.cli.log_lines import LOG_FORMAT, LogFormat
+from scanner.cli.logs import StreamLog
+from scanner.cli.serve import COMMAND, Served, private_folder, run_daemon
+from scanner.daemon.children import Children
+from scanner.daemon.loading import Files, Loaded, Options
+from scanner.daemon.metrics import Metrics
+from scanner.daemon.nightly import Daemon, Timekeeping
+from scanner.wiring import now
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Every:
+    """Implements Times: due once in a period, counted from 1970, so for all processes alike."""
+
+    period: timedelta
+
+    def after(self, moment: datetime) -> datetime:
+        return self.last(moment) + self.period
+
+    def last(self, moment: datetime) -> datetime:
+        return moment - (moment - EPOCH) % self.period
+
+    def start(self, due: datetime, share: float) -> datetime:
+        assert 0 <= share <= 1
+        return due
+
+
+class Hurried(Files):
+    """The files, with other times."""
+
+    period: timedelta
+    timeout: timedelta
+
+    def load(self) -> Loaded:
+        return replace(super().load(), times=Every(self.period), timeout=self.timeout)
+
+
+def main(period: str, timeout: str, retries: str, *policies: str) -> None:
+    """Run the daemon until a signal says to stop."""
+    keeping = Timekeeping(
+        clock=now,
+        grace=timedelta(seconds=float(period)),
+        retries=[timedelta(seconds=float(retry)) for retry in retries.split(",") if retry],
+    )
+    log = StreamLog(LogFormat.JSON)
+    textfile = Path(os.environ["TEXTFILE"]) if "TEXTFILE" in os.environ else None
+    options = Options(
+        config=None,
+        policies=policies,
+        textfile=textfile,
+        rest=tuple(f"--policy={policy}" for policy in policies),
+    )
+    with private_folder() as folder:
+        loading = Hurried(options, os.environ, folder)
+        loading.period = timedelta(seconds=float(period))
+        loading.timeout = timedelta(seconds=float(timeout))
+        metrics = Metrics()
+        children = Children(COMMAND, {**os.environ, LOG_FORMAT: LogFormat.JSON}, folder, log)
+        daemon = Daemon(loading, children, metrics, log, keeping)
+        run_daemon(daemon, Served(address=("127.0.0.1", 0), metrics=metrics), log, look=0.2)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

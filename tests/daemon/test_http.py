@@ -1,0 +1,329 @@
+"""The pages over real HTTP: strict headers, one token, and nothing from outside the folder."""
+
+import base64
+import http.client
+import json
+import os
+import re
+import socket
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scanner.daemon.health import Health
+from scanner.daemon.http import parse_address, serving
+from scanner.daemon.metrics import Metrics
+from scanner.daemon.pages import Pages
+from scanner.daemon.reports import Reports
+from scanner.errors import UsageError
+from scanner.formats.html_report import render_html
+from scanner.secret import Secret
+from tests.factories import a_result
+
+TOKEN = "a-token-of-some-length"
+NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+HOUR = timedelta(hours=1)
+
+
+def silent(*_told: Any, **_fields: Any) -> None:
+    """Implement Log for nobody."""
+
+
+def basic(password: str, user: str = "ada") -> dict[str, str]:
+    return {"Authorization": f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"}
+
+
+def policed(policy: str) -> str:
+    return f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+
+
+class Site:
+    """A server, and how to ask it."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self.host, self.port = host, port
+
+    def ask(
+        self, path: str, headers: Mapping[str, str] | None = None, method: str = "GET"
+    ) -> tuple[int, http.client.HTTPMessage, bytes]:
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=10)
+        try:
+            connection.putrequest(method, path, skip_accept_encoding=True)
+            for name, value in (headers or {}).items():
+                connection.putheader(name, value)
+            connection.endheaders()
+            answer = connection.getresponse()
+            return answer.status, answer.headers, answer.read()
+        finally:
+            connection.close()
+
+
+def pages(health: Health | None = None, reports: Reports | None = None, **more: Any) -> Pages:
+    ok = Health(next_run=NOW + HOUR, grace=6 * HOUR, timeout=HOUR)
+    return Pages(
+        health=lambda: health or ok,
+        is_ready=more.get("is_ready", lambda: True),
+        metrics=lambda: Metrics().render(NOW),
+        clock=lambda: NOW,
+        reports=reports,
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder of reports, with what must not be read in it and beside it."""
+    (tmp_path / "secret.json").write_text("secret")
+    out = tmp_path / "out"
+    (out / "2026-11-25").mkdir(parents=True)
+    (out / "report.html").write_text(render_html(a_result()))
+    (out / "2026-11-25" / "report.json").write_text("{}")
+    (out / "strange <b>&'\" ü.csv").write_text("a,b\n")
+    (out / "history.db").write_text("secret")
+    (out / ".hidden.json").write_text("secret")
+    (out / "link.json").symlink_to(tmp_path / "secret.json")
+    (out / "inside.json").symlink_to(out / "2026-11-25" / "report.json")
+    (out / "up").symlink_to(tmp_path)
+    os.mkfifo(out / "pipe.json")
+    os.utime(out / "report.html", (1, 1))
+    return out
+
+
+@pytest.fixture
+def site(folder: Path) -> Iterator[Site]:
+    with serving(pages(reports=Reports(folder, Secret(TOKEN))), "127.0.0.1", 0, silent) as where:
+        yield Site(*where)
+
+
+def test_health_is_red_with_a_reason_when_a_run_is_overdue() -> None:
+    late = Health(next_run=NOW - HOUR, grace=6 * HOUR, timeout=HOUR)
+    with serving(pages(late), "127.0.0.1", 0, silent) as where:
+        status, headers, body = Site(*where).ask("/healthz")
+    assert (status, headers["Content-Type"]) == (503, "application/json")
+    assert json.loads(body) == {
+        "status": "overdue",
+        "reason": "the run planned for 2026-11-25 02:00 UTC is overdue: it has not begun",
+        "next_run": "2026-11-25T02:00:00+00:00",
+    }
+
+
+def test_health_readiness_and_metrics_need_no_token(site: Site) -> None:
+    assert json.loads(site.ask("/healthz")[2])["status"] == "ok"
+    assert site.ask("/readyz?verbose=1")[0] == 200
+    status, headers, body = site.ask("/metrics")
+    assert (status, headers["Content-Type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
+    assert body.decode() == Metrics().render(NOW)
+
+
+def test_it_is_not_ready_before_it_is() -> None:
+    with serving(pages(is_ready=lambda: False), "127.0.0.1", 0, silent) as where:
+        assert Site(*where).ask("/readyz")[0] == 503
+
+
+def test_without_being_told_to_it_shows_no_report() -> None:
+    with serving(pages(), "127.0.0.1", 0, silent) as where:
+        for path in ("/reports", "/reports/", "/reports/report.html", "/"):
+            assert Site(*where).ask(path, BEARER)[0] == 404
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Authorization": ""},
+        {"Authorization": TOKEN},
+        {"Authorization": "Bearer"},
+        {"Authorization": f"Bearer {TOKEN}x"},
+        {"Authorization": f"Bearer {TOKEN[:-1]}"},
+        {"Authorization": f"Digest {TOKEN}"},
+        {"Authorization": "Basic !!!"},
+        {"Authorization": "Basic /w=="},
+        basic(TOKEN + " x"),
+        basic("", TOKEN),
+    ],
+)
+@pytest.mark.parametrize("path", ["/reports/", "/reports/report.html", "/reports/none.html"])
+def test_without_the_token_nothing_is_told(
+    site: Site, path: str, headers: Mapping[str, str]
+) -> None:
+    status, answered, body = site.ask(path, headers)
+    assert status == 401
+    assert answered["WWW-Authenticate"].startswith("Basic realm=")
+    assert json.loads(body) == {"status": "unauthorized"}
+
+
+@pytest.mark.parametrize("headers", [BEARER, basic(TOKEN), {"authorization": f"bearer {TOKEN}"}])
+def test_with_the_token_a_report_is_shown_as_it_is(
+    site: Site, folder: Path, headers: Mapping[str, str]
+) -> None:
+    status, answered, body = site.ask("/reports/report.html", headers)
+    assert (status, body) == (200, (folder / "report.html").read_bytes())
+    assert answered["Content-Type"] == "text/html; charset=utf-8"
+    meta = re.search(r'Policy" content="([^"]+)"', body.decode())
+    assert meta is not None
+    own = meta[1].replace("&#39;", "'")
+    assert "script-src 'sha256-" in own
+    assert answered["Content-Security-Policy"] == f"{own}; frame-ancestors 'none'"
+
+
+@pytest.mark.parametrize(
+    "path", ["/reports/", "/reports/report.html", "/metrics", "/none", "/healthz"]
+)
+def test_every_answer_has_strict_headers(site: Site, path: str) -> None:
+    _, headers, _ = site.ask(path, BEARER)
+    assert headers["Cache-Control"] == "no-store"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Content-Security-Policy"].startswith("default-src 'none'")
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    assert headers["Server"] == "keyvigil"
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<script>alert(1)</script>",
+        policed("default-src *"),
+        policed("default-src 'none'; script-src 'unsafe-inline'"),
+        policed("default-src 'none'; script-src https://example.com"),
+        policed("default-src 'none'; img-src *"),
+    ],
+)
+def test_a_page_that_is_none_of_ours_may_do_nothing(site: Site, folder: Path, page: str) -> None:
+    (folder / "other.html").write_text(page)
+    _, headers, _ = site.ask("/reports/other.html", BEARER)
+    assert headers["Content-Security-Policy"] == (
+        "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
+    )
+
+
+def test_the_list_has_the_newest_first_and_hostile_names_inert(site: Site) -> None:
+    status, _, body = site.ask("/reports/", BEARER)
+    assert status == 200
+    links = re.findall(r'<a href="([^"]+)">([^<]+)</a>', body.decode())
+    assert sorted(address for address, _ in links) == [
+        "2026-11-25/report.json",
+        "report.html",
+        "strange%20%3Cb%3E%26%27%22%20%C3%BC.csv",
+    ]
+    assert links[-1][0] == "report.html"
+    assert b"<b>" not in body
+    for address, _ in links:
+        assert site.ask(f"/reports/{address}", BEARER)[0] == 200
+
+
+def test_the_newest_report_has_an_address_of_its_own(site: Site, folder: Path) -> None:
+    (folder / "2026-11-25" / "later.html").write_text("later")
+    status, headers, _ = site.ask("/reports/newest", BEARER)
+    assert (status, headers["Location"]) == (302, "/reports/2026-11-25/later.html")
+    status, headers, _ = site.ask("/reports", BEARER)
+    assert (status, headers["Location"]) == (302, "/reports/")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/reports/../secret.json",
+        "/reports/%2e%2e/secret.json",
+        "/reports/..%2fsecret.json",
+        "/reports/2026-11-25/../../secret.json",
+        "/reports/2026-11-25/%2e%2e/%2e%2e/secret.json",
+        "/reports//etc/passwd.json",
+        "/reports/%2fetc%2fpasswd.json",
+        "/reports/./report.html",
+        "/reports/2026-11-25",
+        "/reports/2026-11-25/",
+        "/reports/link.json",
+        "/reports/inside.json",
+        "/reports/up/secret.json",
+        "/reports/pipe.json",
+        "/reports/history.db",
+        "/reports/.hidden.json",
+        "/reports/report.html%00.json",
+        "/reports/report.html/x.json",
+        "/reports/%ff.json",
+        "/reports/%ud800.json",
+        "/reports/" + "a" * 5000 + ".json",
+        "/reports/none.html",
+        "/reportsx/report.html",
+    ],
+)
+def test_nothing_else_is_ever_read(site: Site, path: str) -> None:
+    status, _, body = site.ask(path, BEARER)
+    assert status in (404, 414)
+    assert b"secret" not in body
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH"])
+def test_it_is_read_only(site: Site, method: str) -> None:
+    status, headers, body = site.ask("/reports/report.html", BEARER, method)
+    assert (status, body) == (501, b"")
+    assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_a_head_is_the_headers_alone(site: Site, folder: Path) -> None:
+    status, headers, body = site.ask("/reports/report.html", BEARER, "HEAD")
+    assert (status, body) == (200, b"")
+    assert int(headers["Content-Length"]) == (folder / "report.html").stat().st_size
+
+
+def test_those_who_connect_and_say_nothing_leave_room_for_others(site: Site) -> None:
+    waiting = [socket.create_connection((site.host, site.port)) for _ in range(20)]
+    try:
+        assert site.ask("/healthz")[0] == 200
+    finally:
+        for connection in waiting:
+            connection.close()
+
+
+def test_what_is_no_request_is_refused_without_a_word(site: Site) -> None:
+    with socket.create_connection((site.host, site.port), timeout=10) as connection:
+        connection.sendall(b"\xff\xfe /<nonsense> HTTP/1.1\r\n\r\n")
+        answered = connection.recv(10_000)
+    assert answered.startswith(b"HTTP/1.0 501 ")
+    assert b"nonsense" not in answered
+
+
+@pytest.mark.parametrize("token", ["", "short", "fifteen-letters", "ümlaut-of-some-length"])
+def test_a_token_that_could_be_guessed_is_refused(tmp_path: Path, token: str) -> None:
+    with pytest.raises(UsageError, match="KEYVIGIL_REPORTS_TOKEN is"):
+        Reports(tmp_path, Secret(token))
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("127.0.0.1:8080", ("127.0.0.1", 8080)),
+        ("localhost:0", ("localhost", 0)),
+        ("[::1]:80", ("::1", 80)),
+        (" 0.0.0.0:65535 ", ("0.0.0.0", 65535)),  # noqa: S104 - read, not bound
+    ],
+)
+def test_an_address_is_read(text: str, address: tuple[str, int]) -> None:
+    assert parse_address(text) == address
+
+
+@pytest.mark.parametrize(
+    "text", ["", "8080", ":8080", "host", "host:", "host:x", "host:65536", "::1:80"]
+)
+def test_what_is_no_address_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="is not HOST:PORT"):
+        parse_address(text)
+
+
+def test_a_port_that_is_taken_and_a_host_that_is_not_ours_are_one_clear_message(site: Site) -> None:
+    for host, port in ((site.host, site.port), ("192.0.2.1", 0), ("no.such.host.invalid", 0)):
+        with (
+            pytest.raises(UsageError, match=f"cannot listen on {host}:{port}: "),
+            serving(pages(), host, port, silent),
+        ):
+            pass
+
+
+def test_it_listens_on_ipv6() -> None:
+    with serving(pages(), "::1", 0, silent) as (host, port):
+        assert Site(host, port).ask("/healthz")[0] == 200

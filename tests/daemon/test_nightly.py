@@ -1,0 +1,316 @@
+"""What the daemon does about runs that fail, are missed or take too long; its scans are made up."""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from scanner.daemon.account import Account, Fate
+from scanner.daemon.children import Recorded
+from scanner.daemon.events import Level
+from scanner.daemon.loading import Loaded
+from scanner.daemon.metrics import Metrics
+from scanner.daemon.nightly import Daemon, Timekeeping
+from scanner.daemon.outcome import Ended, Outcome
+from scanner.errors import Problem, SettingsError
+from scanner.wiring import now
+from tests.daemon.driver import Every
+from tests.daemon.running import samples, until
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+DONE = Ended(outcome=Outcome.DONE, code=0, account=Account(fate=Fate.RECORDED, scan_id="s"))
+FAILED = Ended(outcome=Outcome.FAILED, code=3, error="no answer")
+SHORT = timedelta(seconds=0.3)
+
+
+class Scans:
+    """Stands in for Children: each scan ends as it was told to beforehand."""
+
+    def __init__(self, ends: Sequence[Ended | Exception], last: datetime | None) -> None:
+        self.asked: list[tuple[str, ...]] = []
+        self.takes = 0.0
+        self.is_stopped = threading.Event()
+        self._ends = list(ends)
+        self.nights: tuple[Recorded, ...] | None = ()
+        if last is not None:
+            self.nights = (Recorded(organization="Acme", started_at=last, complete=True),)
+
+    def scan(
+        self, arguments: Sequence[str], _environment: Mapping[str, str], timeout: timedelta
+    ) -> Ended:
+        assert timeout == HOUR
+        self.asked.append(tuple(arguments))
+        if self.takes and self.is_stopped.wait(self.takes):
+            return Ended(outcome=Outcome.STOPPED, code=3)
+        end = self._ends.pop(0) if self._ends else DONE
+        if isinstance(end, Exception):
+            raise end
+        return end
+
+    def recorded(
+        self, _environment: Mapping[str, str], _organizations: Sequence[str]
+    ) -> tuple[Recorded, ...] | None:
+        return self.nights
+
+    def stop(self) -> None:
+        self.is_stopped.set()
+
+
+@dataclass
+class Settings:
+    """Stands in for the files."""
+
+    loaded: Loaded
+    problem: str = ""
+    version: int = 0
+    tidied: int = 0
+
+    def load(self) -> Loaded:
+        if self.problem:
+            place = Problem(file="k.yaml", line=2, column=9, message=self.problem)
+            raise SettingsError((place, replace(place, line=3)))
+        return self.loaded
+
+    def tidy(self) -> None:
+        self.tidied += 1
+
+    def state(self) -> object:
+        return self.version
+
+
+class Told:
+    """Implements Log, and remembers."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[Level, str, dict[str, Any]]] = []
+
+    def __call__(self, level: Level, event: str, **fields: Any) -> None:
+        self.events.append((level, event, fields))
+
+    def of(self, name: str) -> list[dict[str, Any]]:
+        return [fields for _, event, fields in self.events if event == name]
+
+
+@dataclass
+class House:
+    """A daemon and all that stands around it."""
+
+    daemon: Daemon
+    scans: Scans
+    settings: Settings
+    told: Told
+    metrics: Metrics
+
+    def count(self, name: str) -> float:
+        return samples(self.metrics.render(self.daemon.next_run()))[name]
+
+    def complaint(self) -> str | None:
+        return self.daemon.health().complaint(now())
+
+
+@contextmanager
+def house(
+    *ends: Ended | Exception,
+    period: timedelta = DAY,
+    last: timedelta | None = DAY,
+    retries: Sequence[timedelta] = (SHORT, SHORT),
+    grace: timedelta = DAY,
+    **scans: Any,
+) -> Iterator[House]:
+    """Run a daemon whose last recorded scan was a `last` before the one that is due."""
+    times = Every(period)
+    before = times.last(now()) - last if last is not None else None
+    made = Scans(ends, before)
+    for name, value in scans.items():
+        setattr(made, name, value)
+    settings = Settings(
+        Loaded(times=times, timeout=HOUR, words="every so often", arguments=("--verbose",))
+    )
+    told, metrics = Told(), Metrics()
+    keeping = Timekeeping(clock=now, grace=grace, retries=retries)
+    daemon = Daemon(settings, made, metrics, told, keeping)  # type: ignore[arg-type] # stands in
+    daemon.start()
+    try:
+        yield House(daemon, made, settings, told, metrics)
+    finally:
+        daemon.stop()
+
+
+def test_a_missed_run_is_made_up_for_at_once_and_only_for_its_night() -> None:
+    with house() as it:
+        until(lambda: it.count("keyvigil_runs_total{done}") == 1)
+        due = Every(DAY).last(now())
+        assert it.scans.asked == [("--verbose", "--unless-since", due.isoformat())]
+        assert it.told.of("catching_up") == [{"due": due}]
+        assert it.count("keyvigil_runs_missed_total") == 0
+        assert it.daemon.next_run() == due + DAY
+        assert it.settings.tidied == 1
+        assert it.daemon.is_ready
+    assert not it.daemon.is_ready
+
+
+def test_of_several_missed_nights_the_last_is_made_up_for_and_the_others_are_counted() -> None:
+    with house(last=3 * DAY + HOUR) as it:
+        until(lambda: it.count("keyvigil_runs_total{done}") == 1)
+        assert it.count("keyvigil_runs_missed_total") == 3
+        assert it.told.of("runs_missed")[0]["count"] == 3
+
+
+def test_what_is_due_too_long_ago_is_counted_and_not_made_up_for() -> None:
+    with house(last=2 * DAY, grace=timedelta()) as it:
+        until(lambda: it.daemon.is_ready)
+        assert it.count("keyvigil_runs_missed_total") == 2
+        assert it.scans.asked == []
+        assert it.complaint() is None
+
+
+@pytest.mark.parametrize("last", [None, timedelta()])
+def test_where_nothing_was_missed_nothing_is_made_up_for(last: timedelta | None) -> None:
+    with house(last=last) as it:
+        until(lambda: it.daemon.is_ready)
+        assert it.count("keyvigil_runs_missed_total") == 0
+        assert it.scans.asked == []
+        assert it.told.of("up_to_date" if last is not None else "no_history")
+
+
+@pytest.mark.parametrize(("grace", "runs"), [(DAY, 1), (timedelta(), 0)])
+def test_where_nobody_can_tell_the_scan_itself_looks_if_there_is_time(
+    grace: timedelta, runs: int
+) -> None:
+    with house(nights=None, grace=grace) as it:
+        until(lambda: it.daemon.is_ready and len(it.scans.asked) == runs)
+        assert len(it.told.of("unknown_if_missed")) == 1 - runs
+        assert it.count("keyvigil_runs_missed_total") == 0
+
+
+def test_a_run_that_fails_is_tried_again_until_it_succeeds() -> None:
+    with house(FAILED, FAILED) as it:
+        until(lambda: it.count("keyvigil_runs_total{done}") == 1)
+        assert it.count("keyvigil_runs_total{failed}") == 2
+        assert [fields["attempt"] for fields in it.told.of("run_started")] == [1, 2, 3]
+        assert len(set(it.scans.asked)) == 1
+        assert it.complaint() is None
+        assert it.daemon.next_run() == Every(DAY).after(now())
+
+
+def test_a_run_that_fails_as_often_as_it_may_is_given_up_and_the_next_is_planned() -> None:
+    with house(FAILED, FAILED, FAILED) as it:
+        until(lambda: bool(it.told.of("run_given_up")))
+        due = Every(DAY).last(now())
+        assert it.complaint() == (
+            f"the run of {due:%Y-%m-%d %H:%M} UTC is overdue: given up after attempt 3 (failed)"
+        )
+        assert it.daemon.next_run() == due + DAY
+        assert it.told.of("run_ended")[0]["error"] == "no answer"
+
+
+def test_a_run_is_not_tried_again_after_the_next_is_due() -> None:
+    with house(FAILED, retries=[DAY]) as it:
+        until(lambda: bool(it.told.of("run_given_up")))
+        assert len(it.scans.asked) == 1
+
+
+@pytest.mark.parametrize("is_settled", [True, False])
+def test_an_incomplete_scan_is_tried_again_unless_that_is_how_it_always_is(
+    *, is_settled: bool
+) -> None:
+    account = Account(fate=Fate.RECORDED, is_complete=False, is_settled=is_settled)
+    partial = Ended(outcome=Outcome.INCOMPLETE, code=3, account=account)
+    with house(partial, partial, partial) as it:
+        tries = 1 if is_settled else 3
+        until(lambda: it.count("keyvigil_runs_total{incomplete}") == tries)
+        until(lambda: it.daemon.health().running_since is None)
+        assert it.complaint() is None
+        assert it.daemon.next_run() == Every(DAY).after(now())
+
+
+@pytest.mark.parametrize("outcome", [Outcome.TIMED_OUT, Outcome.STOPPED])
+def test_what_was_ended_is_not_tried_again(outcome: Outcome) -> None:
+    with house(Ended(outcome=outcome, code=3)) as it:
+        until(lambda: it.count(f"keyvigil_runs_total{{{outcome}}}") == 1)
+        assert it.told.of("run_again") == []
+        assert (it.complaint() is None) == (outcome is Outcome.STOPPED)
+
+
+def test_a_fault_of_the_daemon_itself_is_a_failed_run_and_no_more() -> None:
+    with house(OSError("no more processes")) as it:
+        until(lambda: it.count("keyvigil_runs_total{done}") == 1)
+        assert it.told.of("run_ended")[0]["error"] == "OSError: no more processes"
+        assert it.count("keyvigil_runs_total{failed}") == 1
+
+
+def test_a_run_that_is_due_while_one_goes_on_is_skipped_and_counted_once() -> None:
+    with house(period=timedelta(seconds=1), last=None, takes=2.5) as it:
+        until(lambda: it.count("keyvigil_runs_total{done}") == 1)
+        assert it.count("keyvigil_runs_skipped_total") in (2, 3)
+        assert it.told.of("run_skipped")[0]["reason"] == "the run before goes on"
+        assert it.count("keyvigil_runs_missed_total") == 0
+
+
+def test_a_run_that_fails_while_the_next_is_already_due_is_told_as_any_other() -> None:
+    with house(FAILED, FAILED, period=timedelta(seconds=1), last=None, takes=1.2) as it:
+        until(lambda: it.count("keyvigil_runs_total{done}") == 1)
+        assert it.count("keyvigil_runs_total{failed}") == 2
+        assert len(it.told.of("run_skipped")) >= 2
+        assert len(it.told.of("run_again") + it.told.of("run_given_up")) == 2
+        assert it.complaint() is None
+
+
+def test_stopped_it_ends_the_scan_that_runs() -> None:
+    with house(takes=60) as it:
+        until(lambda: bool(it.scans.asked))
+        it.daemon.stop()
+        until(lambda: it.count("keyvigil_runs_total{stopped}") == 1)
+        assert it.daemon.next_run() is None
+
+
+def test_a_new_schedule_is_followed_and_a_failed_run_still_tried_again() -> None:
+    with house(FAILED, retries=[timedelta(seconds=1)]) as it:
+        until(lambda: bool(it.told.of("run_again")))
+        it.settings.loaded = replace(it.settings.loaded, times=Every(7 * DAY), words="weekly")
+        it.daemon.reload("SIGHUP")
+        assert it.told.of("reloaded")[0]["schedule"] == "weekly"
+        until(lambda: it.count("keyvigil_runs_total{done}") == 1)
+        assert it.daemon.next_run() == Every(7 * DAY).after(now())
+        assert it.complaint() is None
+
+
+def test_settings_that_cannot_be_used_change_nothing_and_every_mistake_is_told() -> None:
+    with house(last=None) as it:
+        next_run = it.daemon.next_run()
+        it.settings.problem = "no such zone"
+        it.daemon.reload("SIGHUP")
+        assert it.count("keyvigil_settings_reload_success") == 0
+        assert it.told.of("settings_invalid") == [
+            {"problem": "k.yaml:2:9: no such zone"},
+            {"problem": "k.yaml:3:9: no such zone"},
+        ]
+        assert it.told.of("reload_failed")[0]["schedule"] == "every so often"
+        assert it.daemon.next_run() == next_run
+        it.settings.problem = ""
+        it.daemon.reload("SIGHUP")
+        assert it.count("keyvigil_settings_reload_success") == 1
+
+
+def test_a_file_is_read_anew_once_it_has_stopped_changing() -> None:
+    with house(last=None) as it:
+        for version in (1, 2, 3):
+            it.settings.version = version
+            it.daemon.look()
+        assert it.told.of("reloaded") == []
+        it.daemon.look()
+        it.daemon.look()
+        assert [fields["reason"] for fields in it.told.of("reloaded")] == ["a file changed"]
+
+
+def test_due_times_before_it_began_are_nobodys_fault() -> None:
+    with house(period=timedelta(seconds=1), last=None) as it:
+        until(lambda: it.count("keyvigil_runs_total{done}") >= 2)
+        assert it.count("keyvigil_runs_missed_total") == 0
+        dues = [fields["due"] for fields in it.told.of("run_started")]
+        assert dues == sorted(set(dues))
+        assert dues[0] > datetime.now(UTC) - timedelta(seconds=10)

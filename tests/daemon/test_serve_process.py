@@ -1,0 +1,330 @@
+"""The daemon as a real process, with nights of seconds: whatever goes wrong, the next run comes."""
+
+import json
+import os
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scanner.lifecycle import Night
+from scanner.sandbox.app import ALL_SCOPES, SANDBOX_KEY, SandboxApp
+from scanner.sandbox.faults import Faults, FaultyApp
+from scanner.sandbox.server import serving
+from scanner.wiring import sandbox_organization
+from tests.cli.test_stopping import organization_with
+from tests.daemon.driver import EPOCH
+from tests.daemon.running import Running, children, is_alive, running, until
+from tests.store.conftest import server
+from tests.store.making import a_store
+
+pytestmark = pytest.mark.slow
+NAME = "sandbox-7"
+LONG = 3600
+"""Seconds of a night in which there is time for everything."""
+POLICY = """\
+policy: {name}
+rules:
+  - id: old
+    title: t
+    severity: high
+    violated_when: {{ age: {{ over: 90d }} }}
+    why: w
+    fix: f
+"""
+__all__ = ["server"]
+_numbers = count()
+
+
+@pytest.fixture
+def database(server: Any) -> str:
+    name = f"serve_{next(_numbers)}"
+    server.psql(f"CREATE DATABASE {name}")
+    return str(server.get_uri(name))
+
+
+@contextmanager
+def organization(port: int = 0) -> Iterator[dict[str, str]]:
+    """Serve a small organization; yields what to set."""
+    made = sandbox_organization(seed=7, projects=3, keys_per_project=3)
+    with serving(SandboxApp(made, keys={SANDBOX_KEY: ALL_SCOPES}), port) as url:
+        yield {"OPENAI_ADMIN_KEY": SANDBOX_KEY, "OPENAI_BASE_URL": url}
+
+
+@contextmanager
+def daemon(
+    env: Mapping[str, str],
+    store: str | Path,
+    *policies: str | Path,
+    period: float = LONG,
+    timeout: float = 60,
+    retries: str = "1,1,1,1",
+) -> Iterator[Running]:
+    command = [sys.executable, "-m", "tests.daemon.driver", str(period), str(timeout), retries]
+    settings = {**env, "KEYVIGIL_STORE": str(store)}
+    with running([*command, *map(str, policies or ["baseline"])], settings) as run:
+        yield run
+
+
+def nights(store: str | Path) -> tuple[Night, ...]:
+    return a_store(str(store)).nights(NAME, 100)
+
+
+def a_night_ago(store: str | Path, seconds: float = LONG) -> None:
+    """Record a scan of the night before, so that tonight's is missed."""
+    from tests.store.making import a_history  # noqa: PLC0415
+
+    at = datetime.now(EPOCH.tzinfo) - timedelta(seconds=seconds * 1.5)
+    history = a_store(str(store))
+    with history.hold(NAME) as lease:
+        history.record(lease, a_history(at, organization=NAME), b"seen")
+
+
+def periods(found: tuple[Night, ...], seconds: float) -> Counter[int]:
+    return Counter(int((night.started_at - EPOCH) / timedelta(seconds=seconds)) for night in found)
+
+
+def test_it_scans_at_each_due_time_once_and_says_when_the_next_is(tmp_path: Path) -> None:
+    store = tmp_path / "history.db"
+    with organization() as env, daemon(env, store, period=6) as run:
+        for number in (1, 2, 3):
+            run.until("run_ended", count=number, outcome="done")
+        assert run.get("/readyz")[0] == run.get("/healthz")[0] == 200
+        found = run.metrics()
+        assert found["keyvigil_runs_total{done}"] >= 3
+        assert found["keyvigil_runs_total{failed}"] == found["keyvigil_runs_missed_total"] == 0
+        assert 0 < found["keyvigil_next_run_timestamp_seconds"] - time.time() <= 6
+        assert run.stop() == 0
+        dues = [one["due"] for one in run.events if one["event"] == "run_started"]
+    assert len(dues) == len(set(dues)) >= 3
+    assert set(periods(nights(store), 6).values()) == {1}
+    for night in nights(store):
+        assert (night.started_at - EPOCH) % timedelta(seconds=6) < timedelta(seconds=4)
+
+
+def test_sighup_with_a_broken_policy_changes_nothing_and_is_told_loudly(tmp_path: Path) -> None:
+    policy, store = tmp_path / "mine.yaml", tmp_path / "history.db"
+    policy.write_text(POLICY.format(name="first"))
+    with organization() as env, daemon(env, store, policy, period=6) as run:
+        run.until("run_ended", outcome="done")
+        policy.write_text(POLICY.format(name="broken").replace("high", "hihg"))
+        run.process.send_signal(signal.SIGHUP)
+        told = run.until("settings_invalid")
+        assert told["problem"].startswith(f"{policy}:5:15: rule 'old': 'severity' is never 'hihg'")
+        assert run.until("reload_failed")["level"] == "error"
+        assert run.metrics()["keyvigil_settings_reload_success"] == 0
+        run.until("run_ended", count=run.count("run_ended") + 2, outcome="done")
+        assert run.get("/healthz")[0] == 200
+        policy.write_text(POLICY.format(name="second"))  # no signal: it is seen
+        run.until("reloaded", reason="a file changed")
+        assert run.metrics()["keyvigil_settings_reload_success"] == 1
+        run.until("run_ended", count=run.count("run_ended") + 2, outcome="done")
+        assert run.stop() == 0
+    names = [night.policies for night in nights(store)]
+    assert names[0] == names[1] == ("first",)
+    assert names[-1] == ("second",)
+    assert ("broken",) not in names
+
+
+def test_sigterm_in_the_middle_of_a_walk_ends_it_as_an_incomplete_scan(tmp_path: Path) -> None:
+    store = tmp_path / "history.db"
+    a_night_ago(store)
+    faults = {"api_keys": Faults(latency=60)}
+    with (
+        organization_with(faults, "api_keys") as (env, noticed),
+        daemon(env, store) as run,
+    ):
+        assert noticed.wait(60)
+        scan = children(run.process.pid)
+        assert len(scan) == 1
+        assert run.stop(within=10) == 0
+        assert not is_alive(scan[0])
+        ended = run.until("run_ended")
+    assert (ended["outcome"], ended["exit_code"]) == ("stopped", 3)
+    assert [night.complete for night in nights(store)] == [True, False]
+
+
+def test_what_sigterm_cut_short_is_made_up_for_at_the_next_start(tmp_path: Path) -> None:
+    store = tmp_path / "history.db"
+    a_night_ago(store)
+    faults = {"api_keys": Faults(latency=60)}
+    with organization_with(faults, "api_keys") as (env, noticed), daemon(env, store) as run:
+        assert noticed.wait(60)
+        assert run.stop() == 0
+    with organization() as env, daemon(env, store) as run:
+        run.until("catching_up")
+        run.until("run_ended", outcome="done")
+    with organization() as env, daemon(env, store) as run:
+        run.until("up_to_date")
+        assert run.stop() == 0
+        assert run.count("run_started") == 0
+    assert [night.complete for night in nights(store)] == [True, False, True]
+
+
+def test_an_api_that_is_away_is_asked_again_within_the_night(tmp_path: Path) -> None:
+    store = tmp_path / "history.db"
+    a_night_ago(store)
+    with organization() as env:
+        port = int(env["OPENAI_BASE_URL"].split(":")[2].split("/")[0])
+    with daemon(env, store, retries="2,3,3,3") as run:
+        first = run.until("run_ended")
+        assert (first["outcome"], first["exit_code"]) == ("failed", 3)
+        assert "cannot be reached: Connection refused" in first["error"]
+        run.until("run_again", attempt=2)
+        with organization(port):
+            run.until("run_ended", outcome="done")
+            found = run.metrics()
+        assert run.stop() == 0
+    assert found["keyvigil_runs_total{done}"] == 1
+    assert found["keyvigil_runs_total{failed}"] >= 1
+    assert len(nights(store)) == 2
+
+
+def test_a_night_that_never_succeeds_is_given_up_and_turns_health_red(tmp_path: Path) -> None:
+    store = tmp_path / "history.db"
+    a_night_ago(store)
+    with daemon({"OPENAI_ADMIN_KEY": SANDBOX_KEY}, store, retries="0.5,0.5") as run:
+        run.until("run_given_up")
+        status, body = run.get("/healthz")
+        assert status == 503
+        told = json.loads(body)
+        assert told["status"] == "overdue"
+        assert told["reason"].endswith(" is overdue: given up after attempt 3 (failed)")
+        assert run.get("/readyz")[0] == 200
+        assert run.metrics()["keyvigil_runs_total{failed}"] == 3
+        assert run.stop() == 0
+
+
+def test_a_database_that_is_away_is_tried_again_within_the_night(
+    server: Any,
+    database: str,
+) -> None:
+    a_night_ago(database)
+    name = database.split("?", maxsplit=1)[0].rpartition("/")[2]
+    server.psql(f"ALTER DATABASE {name} RENAME TO away")
+    with organization() as env, daemon(env, database, retries="1,1,1,1,1,1,1,1") as run:
+        run.until("history_unreadable")
+        first = run.until("run_ended")
+        assert (first["outcome"], first["exit_code"]) == ("failed", 3)
+        server.psql(f"ALTER DATABASE away RENAME TO {name}")
+        run.until("run_ended", outcome="done")
+        assert run.stop() == 0
+    assert len(nights(database)) == 2
+
+
+def test_two_daemons_on_one_database_scan_each_night_once(database: str) -> None:
+    with (
+        organization() as env,
+        daemon(env, database, period=12, retries="3,3") as one,
+        daemon(env, database, period=12, retries="3,3") as other,
+    ):
+        both = (one, other)
+
+        def total(name: str) -> float:
+            return sum(run.metrics()[name] for run in both)
+
+        until(lambda: total("keyvigil_runs_skipped_total") >= 4, 120)
+        done, failed = total("keyvigil_runs_total{done}"), total("keyvigil_runs_total{failed}")
+        assert [run.stop() for run in both] == [0, 0]
+    assert failed == 0
+    assert len(nights(database)) >= done >= 4
+    assert set(periods(nights(database), 12).values()) == {1}
+
+
+def test_one_that_starts_after_the_other_has_scanned_skips_the_night(database: str) -> None:
+    a_night_ago(database)
+    with organization() as env, daemon(env, database) as one:
+        one.until("run_ended", outcome="done")
+        with daemon(env, database) as other:
+            other.until("up_to_date")
+            assert other.stop() == 0
+            assert other.count("run_started") == 0
+    assert len(nights(database)) == 2
+
+
+def test_a_scan_that_is_killed_takes_nothing_with_it_and_is_made_again(tmp_path: Path) -> None:
+    store = tmp_path / "history.db"
+    a_night_ago(store)
+    faults = {"api_keys": Faults(latency=3)}
+    with (
+        organization_with(faults, "api_keys") as (env, noticed),
+        daemon({**env, "KEYVIGIL_LEASE": "5"}, store, retries="1,3,3,3") as run,
+    ):
+        assert noticed.wait(60)
+        (scan,) = children(run.process.pid)
+        os.kill(scan, signal.SIGKILL)
+        first = run.until("run_ended")
+        assert (first["outcome"], first["exit_code"]) == ("failed", -signal.SIGKILL)
+        run.until("run_ended", outcome="locked")  # until the lease of the dead one is over
+        run.until("run_ended", outcome="done")
+        assert run.stop() == 0
+    assert [night.complete for night in nights(store)] == [True, True]
+
+
+def test_a_scan_that_takes_too_long_is_ended_and_counted(tmp_path: Path) -> None:
+    store = tmp_path / "history.db"
+    a_night_ago(store)
+    made = sandbox_organization(seed=7, projects=3, keys_per_project=3)
+    app = FaultyApp(SandboxApp(made, keys={SANDBOX_KEY: ALL_SCOPES}), {"api_keys": Faults(stall=1)})
+    with serving(app) as url:
+        env = {"OPENAI_ADMIN_KEY": SANDBOX_KEY, "OPENAI_BASE_URL": url}
+        with daemon(env, store, timeout=4) as run:
+            ended = run.until("run_ended")
+            assert (ended["outcome"], ended["exit_code"]) == ("timed_out", 3)
+            run.until("run_given_up")
+            assert run.get("/healthz")[0] == 503
+            found = run.metrics()
+            assert run.stop() == 0
+    assert found["keyvigil_runs_total{timed_out}"] == 1
+    assert found["keyvigil_next_run_timestamp_seconds"] > time.time()
+
+
+def test_runs_that_were_due_too_long_ago_are_counted_as_missed(tmp_path: Path) -> None:
+    store = tmp_path / "history.db"
+    a_night_ago(store, seconds=10)
+    with organization() as env, daemon(env, store, period=5) as run:
+        run.until("run_ended", outcome="done")
+        missed = run.until("runs_missed")["count"]
+        assert run.metrics()["keyvigil_runs_missed_total"] == missed
+        assert 1 <= missed <= 4
+
+
+def test_it_keeps_no_file_behind_and_its_copies_to_itself(tmp_path: Path) -> None:
+    policy, store = tmp_path / "mine.yaml", tmp_path / "history.db"
+    policy.write_text(POLICY.format(name="mine"))
+    private = tmp_path / "tmp"
+    private.mkdir()
+    with organization() as env, daemon({**env, "TMPDIR": str(private)}, store, policy) as run:
+        run.until("started")
+        (folder,) = private.iterdir()
+        assert folder.stat().st_mode & 0o777 == 0o700
+        copies = [path for path in folder.rglob("*") if path.is_file()]
+        assert {path.name for path in copies} == {"keyvigil.yaml", "mine.yaml"}
+        assert {path.stat().st_mode & 0o777 for path in copies} == {0o600}
+        assert run.stop() == 0
+    assert list(private.iterdir()) == []
+
+
+def test_idle_it_is_small(tmp_path: Path) -> None:
+    with daemon({"OPENAI_ADMIN_KEY": SANDBOX_KEY}, tmp_path / "history.db") as run:
+        run.until("no_history")
+        until(lambda: not children(run.process.pid))
+        status = Path(f"/proc/{run.process.pid}/status").read_text()
+        (kilobytes,) = (int(line.split()[1]) for line in status.splitlines() if "VmRSS" in line)
+        assert run.stop() == 0
+    assert kilobytes < 80_000
+
+
+def test_ctrl_c_stops_it_at_once(tmp_path: Path) -> None:
+    with daemon({"OPENAI_ADMIN_KEY": SANDBOX_KEY}, tmp_path / "history.db") as run:
+        run.until("no_history")
+        run.process.send_signal(signal.SIGINT)
+        assert run.process.wait(10) == 0
