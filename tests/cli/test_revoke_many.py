@@ -74,7 +74,7 @@ def test_one_whose_revocation_fails_ends_with_five_and_holds_no_other_back(own: 
     own.stage.api.faults = [400]
     ran = own.run("scan")
     assert ran.code == 5
-    assert "was to be set to expire: refused" in ran.err
+    assert "was to be given an end: refused" in ran.err
     assert [line.split()[-1] for line in ran.out.splitlines()[-2:]] == ["5", "0"]
 
 
