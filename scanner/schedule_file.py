@@ -82,7 +82,10 @@ def override(
             schedule = replace(schedule, zone=_named(time_zone))
         except LookupError:
             known = did_you_mean_zone(time_zone)
-            raise UsageError(f"{zone_from}: there is no time zone '{time_zone}'{known}") from None
+            raise UsageError(
+                f"{zone_from}: there is no time zone '{time_zone}'{known}",
+                help="It is a name such as Europe/Berlin, or UTC.",
+            ) from None
     return replace(timing, schedule=schedule)
 
 

@@ -82,7 +82,7 @@ class Accounting:
         self.account = Account(
             fate=Fate.UNRECORDED if is_lost else Fate.RECORDED,
             scan_id=result.id,
-            organization=result.organization or "",
+            organization=self.memory.organization if self.memory else result.organization or "",
             is_complete=result.complete,
             is_settled=result.complete or is_done(nights, self._since or result.started_at),
             keys=result.keys,

@@ -30,6 +30,7 @@ class Memory:
 
     `lease` is None if tonight is not to be recorded: then nobody is told, and nothing is revoked.
     `settings` lead to the keys, and `own_key` is the one that is used for that, if it is known.
+    `is_told_to_end` tells whether somebody wants the scan to end: nothing is revoked from then on.
     """
 
     store: "SqlStore"
@@ -39,6 +40,7 @@ class Memory:
     bounds: Bounds = field(default_factory=Bounds)
     settings: Settings | None = None
     own_key: Secret = field(default_factory=lambda: Secret(""))
+    is_told_to_end: Callable[[], bool] = lambda: False
 
 
 @contextmanager

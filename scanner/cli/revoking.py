@@ -39,6 +39,8 @@ _STOPPED: Final = (
 )
 _LOOK: Final = "The next scan looks at the key again; nothing is asked for twice."
 
+_TOLD: Final = "the scan was told to end"
+
 
 def scene_of(result: ScanResult, scanned: Scanned, memory: Memory) -> Scene:
     """Return what a plan rests on: a scan, and what the history knows beside it."""
@@ -102,7 +104,7 @@ def hands(memory: Memory, journal: Journal, by: str) -> Iterator[Hands]:
             journal=journal,
             clock=now,
             by=by,
-            stopped=lambda: stopped(memory.bounds),
+            stopped=lambda: _TOLD if memory.is_told_to_end() else stopped(memory.bounds),
         )
 
 

@@ -1,7 +1,7 @@
 """Running a scan under a command: the walk, its interruption, outputs, exit code."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 
@@ -97,6 +97,8 @@ def scan_and_report(
     `masks` the addresses in reports. Return what failed beside; exit 130 or 143 if told to stop.
     """
     failures: list[KeyVigilError] = []
+    if memory is not None and (ending := source.ending) is not None:
+        memory = replace(memory, is_told_to_end=lambda: ending.is_told)
     started_at = source.clock()
     try:
         scanned = scan(source.collect, policies, started_at, source.clock)

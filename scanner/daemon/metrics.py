@@ -5,7 +5,7 @@ Source: https://prometheus.io/docs/instrumenting/exposition_formats/
 
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -15,12 +15,17 @@ from scanner.daemon.outcome import Outcome
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _COUNTED: Final = tuple(one for one in Outcome if one is not Outcome.SKIPPED)
-OWN: Final = (
-    "keyvigil_runs_",
-    "keyvigil_next_run_timestamp_seconds",
-    "keyvigil_settings_reload_success",
-    "keyvigil_metrics_textfile_success",
-)
+LABELS: Final[Mapping[str, tuple[str, ...]]] = {
+    "keyvigil_runs_total": ("outcome",),
+    "keyvigil_runs_missed_total": (),
+    "keyvigil_runs_skipped_total": (),
+    "keyvigil_next_run_timestamp_seconds": (),
+    "keyvigil_settings_reload_success": (),
+    "keyvigil_metrics_textfile_success": (),
+}
+"""The daemon's metrics by name, each with the labels that it has."""
+OWN: Final = tuple(LABELS)
+_RUNS, _MISSED, _SKIPPED, _NEXT_RUN, _RELOAD, _TEXTFILE = OWN
 
 
 class Metrics:
@@ -64,32 +69,30 @@ class Metrics:
         with self._lock:
             runs, missed, skipped = dict(self._runs), self._missed, self._skipped
             is_valid = self._has_valid_settings
-        yield from _family(
-            "keyvigil_runs_total", "counter", "Scans that keyvigil serve ran, by how they ended."
-        )
+        yield from _family(_RUNS, "counter", "Scans that keyvigil serve ran, by how they ended.")
         for outcome in _COUNTED:
-            yield f'keyvigil_runs_total{{outcome="{outcome}"}} {runs.get(outcome, 0)}'
+            yield f'{_RUNS}{{outcome="{outcome}"}} {runs.get(outcome, 0)}'
         for name, kind, meaning, value in (
             (
-                "keyvigil_runs_missed_total",
+                _MISSED,
                 "counter",
                 "Runs that were due while the daemon was down, and too long ago to make up for.",
                 str(missed),
             ),
             (
-                "keyvigil_runs_skipped_total",
+                _SKIPPED,
                 "counter",
                 "Runs left out: recorded already, or due while the one before went on.",
                 str(skipped),
             ),
             (
-                "keyvigil_next_run_timestamp_seconds",
+                _NEXT_RUN,
                 "gauge",
                 "When the next run starts, in Unix time.",
                 "NaN" if next_run is None else f"{next_run.timestamp():.3f}",
             ),
             (
-                "keyvigil_settings_reload_success",
+                _RELOAD,
                 "gauge",
                 "1 if the settings and policies, when last read, could be used.",
                 str(int(is_valid)),
@@ -105,9 +108,10 @@ def _joined(files: Sequence[Path]) -> Iterator[str]:
         return
     texts = [read_textfile(file) for file in files]
     whole = [text for text in texts if text is not None]
-    name = "keyvigil_metrics_textfile_success"
-    yield from _family(name, "gauge", "1 if what the last scan left in its file could be joined.")
-    yield f"{name} {int(len(whole) == len(texts))}"
+    yield from _family(
+        _TEXTFILE, "gauge", "1 if what the last scan left in its file could be joined."
+    )
+    yield f"{_TEXTFILE} {int(len(whole) == len(texts))}"
     yield from joined(whole, without=OWN)
 
 

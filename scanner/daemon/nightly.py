@@ -199,6 +199,7 @@ class Daemon:
             ended = Ended(outcome=Outcome.FAILED, code=-1, error=f"{type(error).__name__}: {error}")
         with self._lock:
             self._running_since = None
+            self._metrics.ran(ended.outcome)
             self._log_end(ended, self._clock() - now)
             self._conclude(ended, due, attempt)
 
@@ -221,8 +222,7 @@ class Daemon:
             yield moment
 
     def _conclude(self, ended: Ended, due: datetime, attempt: int) -> None:
-        """Count a run that ended; plan it once more if that can help."""
-        self._metrics.ran(ended.outcome)
+        """Take in how a run ended; plan it once more if that can help."""
         if ended.outcome is Outcome.STOPPED:
             return
         is_recorded = ended.outcome is Outcome.INCOMPLETE

@@ -137,9 +137,26 @@ def test_a_mistake_in_the_settings_pings_fail_with_addresses_masked(
     assert (path, body.startswith("exit 2: The policy a***@example.com.yaml")) == ("/fail", True)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_scan_that_was_stopped_says_so(
-    own: dict[str, str], switch: Receiver, tmp_path: Path, number: signal.Signals
+@pytest.mark.parametrize(
+    ("number", "code", "said", "why"),
+    [
+        (signal.SIGINT, 130, "Stopped: the scan was not finished.", ""),
+        (
+            signal.SIGTERM,
+            3,
+            "Told to stop: the scan ends with what it saw until now.",
+            "exit 3: The scan is incomplete: what was not seen is not judged.",
+        ),
+    ],
+)
+def test_a_scan_that_was_stopped_says_so(  # noqa: PLR0913, PLR0917
+    own: dict[str, str],
+    switch: Receiver,
+    tmp_path: Path,
+    number: signal.Signals,
+    code: int,
+    said: str,
+    why: str,
 ) -> None:
     stopped: list[int] = []
 
@@ -161,8 +178,8 @@ def test_a_scan_that_was_stopped_says_so(
             text=True,
         )
         _, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (128 + number, "Stopped: the scan was not finished.\n")
-    assert pings(switch) == [("/start", ""), ("/fail", "Stopped: the scan was not finished.")]
+    assert (process.returncode, err) == (code, f"{said}\n")
+    assert pings(switch) == [("/start", ""), ("/fail", why or said)]
     assert "keyvigil_last_run_timestamp_seconds" in metrics(tmp_path)
 
 

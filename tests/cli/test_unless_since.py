@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from scanner.cli.account import account_of_all
 from scanner.daemon.account import Account, Fate, is_done, read_account
 from scanner.lifecycle import Night
 from tests.cli.running import keyvigil, sandbox
@@ -93,3 +94,31 @@ def test_what_is_no_moment_is_refused(moment: str) -> None:
         f"error: --unless-since {moment} is no moment.",
         "help: Write date, time and time zone: 2026-11-25T02:30:00+01:00.",
     ]
+
+
+RECORDED, SKIPPED = Account(fate=Fate.RECORDED, scan_id="s"), Account(fate=Fate.SKIPPED)
+
+
+@pytest.mark.parametrize(
+    ("accounts", "fate"),
+    [
+        ([RECORDED, RECORDED], Fate.RECORDED),
+        ([SKIPPED, RECORDED], Fate.RECORDED),
+        ([SKIPPED, SKIPPED], Fate.SKIPPED),
+        ([RECORDED, Account(fate=Fate.LOCKED)], Fate.LOCKED),
+        ([Account(fate=Fate.LOCKED), Account(fate=Fate.UNRECORDED)], Fate.UNRECORDED),
+        ([RECORDED, None], None),
+    ],
+)
+def test_of_several_the_account_is_what_is_still_to_be_made_good(
+    accounts: list[Account | None], fate: Fate | None
+) -> None:
+    account = account_of_all(accounts)
+    assert (account and account.fate) == fate
+
+
+def test_several_are_complete_and_settled_only_if_each_is() -> None:
+    half = RECORDED.model_copy(update={"is_complete": False, "is_settled": False, "keys": 3})
+    account = account_of_all([RECORDED.model_copy(update={"keys": 4}), half])
+    assert account is not None
+    assert (account.is_complete, account.is_settled, account.keys) == (False, False, 7)

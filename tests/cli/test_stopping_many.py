@@ -1,0 +1,75 @@
+"""Several organizations told to end: what was seen is recorded, the others are left for later."""
+
+import json
+import signal
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+
+from scanner.daemon.account import read_account
+from scanner.sandbox.faults import Faults, FaultyApp
+from scanner.sandbox.server import serving
+from tests.cli.running import COMMAND, environment, keyvigil
+from tests.cli.test_many import ENV, Watched, app
+from tests.daemon.running import until
+
+pytestmark = pytest.mark.slow
+SINCE = "2020-01-01T00:00:00Z"
+
+
+def test_sigterm_ends_the_walks_and_leaves_the_others_for_the_next_scan(tmp_path: Path) -> None:
+    slow = FaultyApp(app(1), {"api_keys": Faults(latency=60)})
+    asked = threading.Event()
+    watched = Watched(app=slow, name="a", asked=[], first=asked.set)
+    with serving(watched) as url_a, serving(app(2)) as url_b:
+        (tmp_path / "keyvigil.yaml").write_text(
+            "at_once: 1\nstore: { place: history.db }\norganizations:\n"
+            f"  - {{ name: a, key_env: A_KEY, base_url: '{url_a}' }}\n"
+            f"  - {{ name: b, key_env: B_KEY, base_url: '{url_b}' }}\n"
+        )
+        process = subprocess.Popen(  # noqa: S603 - our own command
+            [*COMMAND, "scan", "--account", "account.json"],
+            cwd=tmp_path,
+            env=environment(ENV),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert asked.wait(30)
+        until(lambda: len(watched.asked) > 2)
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == 3, err
+    assert "The scan was told to end before it came to this organization." in err
+    assert "not scanned" in out
+    assert read_account(tmp_path / "account.json") is None
+    (night,) = json.loads(keyvigil("history", "--json", cwd=tmp_path, env=ENV).out)
+    assert (night["organization"], night["complete"]) == ("a", False)
+
+
+def test_each_decides_by_itself_whether_it_is_scanned_again(tmp_path: Path) -> None:
+    with serving(app(1)) as url_a, serving(app(2)) as url_b:
+        (tmp_path / "keyvigil.yaml").write_text(
+            "store: { place: history.db }\nmetrics_textfile: 'm-{organization}.prom'\n"
+            "organizations:\n"
+            f"  - {{ name: a, key_env: A_KEY, base_url: '{url_a}' }}\n"
+            f"  - {{ name: b, key_env: B_KEY, base_url: '{url_b}' }}\n"
+        )
+        first = keyvigil("scan", "--only", "a", cwd=tmp_path, env=ENV)
+        assert first.code == 0, first.err
+        before = (tmp_path / "m-a.prom").read_bytes()
+        both = keyvigil(
+            *("scan", "--unless-since", SINCE, "--account", "account.json"), cwd=tmp_path, env=ENV
+        )
+    assert both.code == 0, both.err
+    assert "Not scanned: " in both.err
+    assert "scanned already" in both.out
+    account = read_account(tmp_path / "account.json")
+    assert account is not None
+    assert (account.fate, account.organization, account.is_complete) == ("recorded", "a, b", True)
+    listed = json.loads(keyvigil("history", "--json", cwd=tmp_path, env=ENV).out)
+    assert sorted(night["organization"] for night in listed) == ["a", "b"]
+    assert (tmp_path / "m-a.prom").read_bytes() == before
+    assert (tmp_path / "m-b.prom").exists()
