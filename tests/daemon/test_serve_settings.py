@@ -1,4 +1,4 @@
-"""The scans that `keyvigil serve` starts: by the settings where they are, of each organization."""
+"""Scans that `keyvigil serve` starts: what settings say of paths counts from their own folder."""
 
 import json
 import signal
