@@ -48,8 +48,7 @@ def apply(
 ) -> None:
     """Carry out a plan: what is in it and, after a fresh walk, still due.
 
-    Exits 5 if a key that is still due was not revoked, or too many are; 3 if the walk was not
-    complete.
+    Exits 5 if a key that is still due was not revoked, 3 if the walk was incomplete.
     """
     approved = read_plan(file)
     job = job_of(chosen(context), file_settings(context).organizations)
