@@ -37,7 +37,7 @@ def post(workspace: Workspace, **params: Any) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=10_000, deadline=None)
+@settings(max_examples=1_500, deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from([IN_CHANNEL, BY_WEBHOOK]))
 def test_no_message_breaks_a_limit_pings_anybody_or_loses_a_finding(
     seed: int, style: Style

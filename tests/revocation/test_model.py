@@ -202,7 +202,7 @@ class Revoking(RuleBasedStateMachine):
 
 TestRevoking = pytest.mark.slow(Revoking.TestCase)
 TestRevoking.settings = settings(
-    max_examples=20,
+    max_examples=8,
     stateful_step_count=20,
     deadline=None,
     suppress_health_check=list(HealthCheck),
