@@ -51,7 +51,8 @@ def take() -> None:
 
 def _alert(keyvigil: str, folder: Path) -> str:
     """Return the page of what Slack is told of the demo's last night."""
-    command = [keyvigil, "alerts", "preview", "--json", "--store", str(folder / "demo-history.db")]
+    history, policy = str(folder / "demo-history.db"), str(folder / "demo-policy.yaml")
+    command = [keyvigil, "alerts", "preview", "--json", "--store", history, "--policy", policy]
     shown = subprocess.run(command, check=True, capture_output=True).stdout  # noqa: S603 - our own
     first, *rest = json.loads(shown)[0]["sent"]
     return page(first, len(rest))
