@@ -87,7 +87,7 @@ def test_of_ten_scans_at_once_one_runs_and_nine_say_who(place: str) -> None:
 def test_after_the_lease_of_a_killed_holder_the_next_scan_runs(place: str) -> None:
     store = a_store(place)
     with sandbox("--projects", "40", "--latency-ms", "300") as settings:
-        with scanning(place, settings, lease=2) as holder:
+        with scanning(place, settings, lease=8) as holder:
             until(lambda: is_held(place))
             holder.send_signal(signal.SIGKILL)
             assert ended(holder).code == -signal.SIGKILL
