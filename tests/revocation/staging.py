@@ -77,9 +77,10 @@ class Killed(BaseException):
 class Unruly:
     """An API whose writes go wrong: `faults` are used up one for each write, in their order.
 
-    `before` and `after` hang up without an answer, the latter when it is done; a number is the
-    status of a refusal, or of a server that failed before (500) or after (-500). So many keys that
-    are read, one by one, are `unseen`: the server fails.
+    `before` and `after` hang up without an answer, the latter when it is done; `silent before` and
+    `silent after` never answer at all; a number is the status of a refusal, or of a server that
+    failed before (500) or after (-500). So many keys that are read, one by one, are `unseen`: the
+    server fails.
     """
 
     app: AsgiApp
@@ -108,9 +109,12 @@ class Unruly:
     async def _write(
         self, fault: str | int, scope: AsgiScope, receive: Receive, send: Send
     ) -> None:
-        if fault in ("after", -500):
+        if fault in ("after", "silent after", -500):
             await self.app(scope, receive, _nowhere)
-        if fault in ("before", "after"):
+        if fault in ("silent before", "silent after"):
+            while (await receive())["type"] != "http.disconnect":
+                pass
+        elif fault in ("before", "after"):
             await _answer(send, 200, b"", 100)  # less than was promised: the server hangs up
         elif isinstance(fault, int):
             body = json.dumps(
@@ -206,6 +210,7 @@ class Stage:
     told: bool = True
     is_real: bool = False
     api_ahead: timedelta = timedelta()
+    timeout: float = 5.0
     sleeps_after_note: timedelta = timedelta()
 
     def clock(self) -> datetime:
@@ -285,7 +290,7 @@ class Stage:
         )
 
     def revoker(self) -> ApiRevoker:
-        return ApiRevoker(self._client())
+        return ApiRevoker(self._client(self.timeout))
 
     def acts(self) -> tuple[Act, ...]:
         return self.store.acts(ACME)
@@ -295,10 +300,10 @@ class Stage:
         made = (write for write in self.organization.writes if write.status == 200)
         return [(write.method, write.path.rpartition("/")[2]) for write in made]
 
-    def _client(self) -> AdminClient:
+    def _client(self, timeout: float = 5.0) -> AdminClient:
         quick = Backoff(tries=2, first_wait=0.001, longest_wait=0.001)
         key = Secret(SANDBOX_KEY)
-        way = Network(timeout=5)
+        way = Network(timeout=timeout)
         return AdminClient(key, base_url=self.base_url, pace=Pace(8), backoff=quick, network=way)
 
     def _record(self, result: ScanResult, lease: Lease) -> None:

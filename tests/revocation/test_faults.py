@@ -37,7 +37,9 @@ def results(stage: Stage) -> list[Result | None]:
         ("", Result.DONE, [Result.DONE], 1),
         ("after", Result.DONE, [Result.DONE], 1),
         (-500, Result.DONE, [Result.DONE], 1),
+        ("silent after", Result.DONE, [Result.DONE], 1),
         ("before", None, [Result.FAILED, Result.DONE], 1),
+        ("silent before", None, [Result.FAILED, Result.DONE], 1),
         (500, None, [Result.FAILED, Result.DONE], 1),
         (408, None, [Result.FAILED, Result.DONE], 1),
         (409, None, [Result.FAILED, Result.DONE], 1),
@@ -50,8 +52,10 @@ def test_what_reading_shows_is_the_outcome(
     stage: Stage, fault: str | int, first: Result | None, later: list[Result], writes: int
 ) -> None:
     stage.api.faults = [fault]
+    stage.timeout = 1.0
     stage.night()
     assert results(stage) == [first]
+    stage.timeout = 5.0
     with stage.store.hold(ACME) as lease:  # at once: it may still be on its way
         stage.revoke(stage.scene(), lease)
     assert results(stage)[:1] == [first]
