@@ -11,13 +11,13 @@ from scanner.announce_acts import drafts_of_acts
 from scanner.announcement import Route, Sink, Topic
 from scanner.guards import Known
 from scanner.prospect import prospects
-from scanner.receipt import Act, Intent, Outcome, Result, Revocation
+from scanner.receipt import Act, Outcome, Result, Revocation
 from scanner.remedy import Scene, make_plan_of_revocation
 from scanner.result import ScanResult
-from scanner.revocation import Bounds, Method, Mode
+from scanner.revocation import Bounds, Mode
 from scanner.scan import compared, scan
 from tests.factories import NOW, Remembered
-from tests.test_remedy import WIDE, a_policy, old, promised, seen
+from tests.planning import WIDE, a_policy, an_intent, old, promised, seen
 
 CHANNEL = Route(name="channel", sink=Sink.SLACK, to="#alerts", reminder=None)
 OWNERS = Route(name="owners", sink=Sink.SLACK_OWNERS, to="#alerts", reminder=None)
@@ -108,22 +108,7 @@ def test_too_many_are_told_every_night_to_channels() -> None:
     assert draft.announcement.notices == ("1 key is due, and max_keys is 0: none is revoked.",)
 
 
-INTENT = Intent(
-    receipt="r1",
-    organization="Acme",
-    at=NOW,
-    by="cron",
-    method=Method.EXPIRE,
-    key_id="key_1",
-    key_name="a key",
-    redacted_value="",
-    project_id="proj_1",
-    project="chat",
-    owner="ada@example.com",
-    owner_email="ada@example.com",
-    rule="old",
-    fingerprint="f1",
-)
+INTENT = an_intent(at=NOW, rule="old", fingerprint="f1")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from scanner.recheck import judged_again
 from scanner.remedy import Scene, make_plan_of_revocation
 from scanner.revocation import Action, Method
 from tests.factories import NOW, a_user, ago, an_owner
-from tests.test_remedy import TOLD, WIDE, a_policy, old, promised, scanned, seen
+from tests.planning import TOLD, WIDE, a_policy, old, promised, scanned, seen
 
 
 def a_scene(key: Key, policy: Policy, **more: Any) -> Scene:

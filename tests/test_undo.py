@@ -1,6 +1,5 @@
 """Taking a revocation back: what can be, exactly; and what cannot, plainly said."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,9 +7,10 @@ import pytest
 
 from scanner.errors import UsageError
 from scanner.inventory import Unknown
-from scanner.receipt import Act, Intent, Outcome, Result
+from scanner.receipt import Act, Result
 from scanner.revocation import Method
 from scanner.undo import find, undoing
+from tests import planning
 from tests.factories import NOW, a_key
 
 LATER = NOW + timedelta(days=2)
@@ -18,25 +18,8 @@ ENDS = NOW + timedelta(days=7)
 
 
 def an_act(result: Result | None = Result.DONE, **changes: Any) -> Act:
-    intent = Intent(
-        receipt="r1",
-        organization="Acme",
-        at=NOW,
-        by="cron",
-        method=Method.EXPIRE,
-        key_id="key_1",
-        key_name="a key",
-        redacted_value="",
-        project_id="proj_1",
-        project="chat",
-        owner="ada@example.com",
-        expires_in=7 * 86_400,
-    )
-    intent = replace(intent, **changes)
-    if result is None:
-        return Act(intent, None)
-    ended = Outcome(receipt=intent.receipt, at=NOW, result=result, note="No.", expires_at=ENDS)
-    return Act(intent, ended)
+    """Return what was done tonight: the key ends within a week."""
+    return planning.an_act(result, ends=ENDS, **{"at": NOW, **changes})
 
 
 @pytest.mark.parametrize(

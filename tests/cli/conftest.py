@@ -1,5 +1,24 @@
-"""What the tests of commands borrow."""
+"""What the tests of commands borrow, and somebody with whom all is well."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scanner.sandbox.app import SANDBOX_KEY, SandboxApp
+from scanner.sandbox.organization import SandboxOrganization
+from scanner.sandbox.server import serving
 from tests.alerts.conftest import certificate
 
-__all__ = ["certificate"]
+__all__ = ["certificate", "own"]
+
+
+@pytest.fixture
+def own(organization: SandboxOrganization, tmp_path: Path) -> Iterator[dict[str, str]]:
+    """The environment of somebody with whom all is well, the API's clock among it."""
+    with serving(SandboxApp(organization)) as url:
+        yield {
+            "OPENAI_ADMIN_KEY": SANDBOX_KEY,
+            "OPENAI_BASE_URL": url,
+            "KEYVIGIL_STORE": str(tmp_path / "history.db"),
+        }

@@ -35,23 +35,6 @@ API = {
 }
 
 
-@pytest.fixture
-def sandbox_url(organization: SandboxOrganization) -> Iterator[str]:
-    """The base URL of an API whose clock is right."""
-    with serving(SandboxApp(organization)) as url:
-        yield url
-
-
-@pytest.fixture
-def own(sandbox_url: str, tmp_path: Path) -> dict[str, str]:
-    """The environment of somebody with whom all is well."""
-    return {
-        "OPENAI_ADMIN_KEY": SANDBOX_KEY,
-        "OPENAI_BASE_URL": sandbox_url,
-        "KEYVIGIL_STORE": str(tmp_path / "history.db"),
-    }
-
-
 def test_where_all_is_well_there_is_no_problem_and_nothing_was_changed(
     own: dict[str, str], organization: SandboxOrganization, tmp_path: Path
 ) -> None:

@@ -7,9 +7,6 @@ from typing import Any
 
 import pytest
 
-from scanner.sandbox.app import SANDBOX_KEY, SandboxApp
-from scanner.sandbox.organization import SandboxOrganization
-from scanner.sandbox.server import serving
 from tests.alerts.fake_slack.driving import CHANNELS, PLAIN_TOKEN, TOKEN, Driven, stage
 from tests.alerts.fake_slack.workspace import Channel
 from tests.alerts.mail_server import Post, serving_mail
@@ -17,23 +14,6 @@ from tests.cli.examined import examined, problems
 from tests.cli.running import keyvigil
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def sandbox_url(organization: SandboxOrganization) -> Iterator[str]:
-    """The base URL of an API whose clock is right."""
-    with serving(SandboxApp(organization)) as url:
-        yield url
-
-
-@pytest.fixture
-def own(sandbox_url: str, tmp_path: Path) -> dict[str, str]:
-    """The environment of somebody with whom all is well."""
-    return {
-        "OPENAI_ADMIN_KEY": SANDBOX_KEY,
-        "OPENAI_BASE_URL": sandbox_url,
-        "KEYVIGIL_STORE": str(tmp_path / "history.db"),
-    }
 
 
 @pytest.fixture(scope="module")

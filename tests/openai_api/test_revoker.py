@@ -15,27 +15,14 @@ from scanner.openai_api.client import AdminClient
 from scanner.openai_api.pace import Pace
 from scanner.openai_api.retry import Backoff
 from scanner.openai_api.revoker import ApiRevoker
-from scanner.receipt import Intent
 from scanner.revocation import Method
 from scanner.sandbox.server import serving
 from scanner.secret import Secret
 from tests.factories import NOW
 from tests.openai_api.scripted import KEY, Asked, Reply, Script
+from tests.planning import an_intent
 
-INTENT = Intent(
-    receipt="r1",
-    organization="Acme",
-    at=NOW,
-    by="me",
-    method=Method.EXPIRE,
-    key_id="key/1",
-    key_name="",
-    redacted_value="",
-    project_id="proj_1",
-    project="",
-    owner="",
-    expires_in=604_800,
-)
+INTENT = an_intent(key_id="key/1")
 PATH = "/v1/organization/projects/proj_1/api_keys/key/1"
 WIRE = {
     "object": "organization.project.api_key",

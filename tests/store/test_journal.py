@@ -7,25 +7,21 @@ import pytest
 from sqlalchemy import text
 
 from scanner.errors import StoreError
-from scanner.receipt import FIRST, Act, Intent, Outcome, Result, broken_at
+from scanner.receipt import FIRST, Act, Outcome, Result, broken_at
 from scanner.revocation import Method
 from scanner.store.database import open_database
 from tests.factories import NOW
+from tests.planning import an_intent
 from tests.store.making import ACME, a_store
 from tests.store.test_outbox import a_draft
 
-INTENT = Intent(
-    receipt="r1",
-    organization=ACME,
+INTENT = an_intent(
     at=NOW,
     by="host, process 1",
     method=Method.RESTRICT,
-    key_id="key_1",
     key_name="a \0 key 'quoted'\N{RIGHT-TO-LEFT OVERRIDE}",
-    redacted_value="sk-proj-abcd...wxyz",
     project_id=None,
     project="",
-    owner="ada@example.com",
     expires_at=NOW + timedelta(days=90),
     scopes_before=(),
     scopes=("api.all.read",),

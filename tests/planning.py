@@ -1,0 +1,175 @@
+"""Plans of revocations for tests: a scan that found an old key, and what people were told."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from scanner.finding import Finding
+from scanner.guards import Known
+from scanner.inventory import (
+    AuditEvent,
+    AuditKind,
+    Collection,
+    Inventory,
+    Key,
+    Unknown,
+)
+from scanner.policy.model import Policy, Response
+from scanner.policy.parse import parse_policy
+from scanner.receipt import Act, Intent, Outcome, Result
+from scanner.remedy import Scene, make_plan_of_revocation
+from scanner.result import ScanResult
+from scanner.revocation import Bounds, Method, Plan, Promise, Told
+from scanner.scan import compared, scan
+from tests.factories import (
+    NOW,
+    Remembered,
+    a_key,
+    a_listing,
+    a_project,
+    ago,
+    an_inventory,
+    full_coverage,
+)
+
+RULE = """
+  - id: {id}
+    title: T
+    severity: high
+    violated_when: {when}
+    respond: {{ revoke: {method}, after: {after} }}
+    why: W
+    fix: F
+"""
+
+
+OLD = "{ age: { over: 90d } }"
+
+
+WIDE = Bounds(max_keys=1000, max_percent=100)
+
+
+IDLE = ago(days=40)
+
+
+TOLD = ago(days=19)
+
+
+SEEN = (
+    *full_coverage("proj_1", "proj_2"),
+    *(a_listing(one) for one in (Collection.USAGE, Collection.COSTS, Collection.AUDIT_LOGS)),
+)
+
+
+def a_policy(when: str = OLD, method: str = "expire", after: str = "14d", more: str = "") -> Policy:
+    rule = RULE.format(id="old", when=when, method=method, after=after)
+    return parse_policy(f"policy: mine\nrules:{rule}{more}", "p.yaml")
+
+
+def old(**changes: Any) -> Key:
+    return a_key(**{"created_at": ago(days=200), "last_used_at": IDLE, **changes})
+
+
+def seen(*keys: Key, **changes: Any) -> Inventory:
+    projects = (a_project(), a_project(id="proj_2", name="shop"))
+    return an_inventory(**{"keys": keys, "projects": projects, "coverage": SEEN, **changes})
+
+
+def scanned(inventory: Inventory, policies: Sequence[Policy]) -> ScanResult:
+    """Return the second of two nights: the findings were found twenty days ago."""
+    store = Remembered()
+    result: ScanResult | None = None
+    for moment in (ago(days=20), NOW):
+        done = scan(lambda: inventory, policies, moment, lambda: NOW)
+        result = compared(done, store, "Acme")
+        assert result.history
+        store.remember(result.history)
+    assert result
+    return result
+
+
+def promised(
+    finding: Finding, policies: Sequence[Policy], bounds: Bounds, told: datetime, heard: datetime
+) -> Told:
+    """Return what people were told, exactly as the rule has it."""
+    rules = {rule.text.id: rule for policy in policies for rule in policy.rules}
+    rule = rules[finding.rule.id]
+    asked = rule.respond or Response(revoke=Method.DELETE, after=timedelta())
+    promise = Promise(bounds.mode, asked.revoke, asked.after, bounds.expire_in, rule.definition)
+    return Told(told, heard, promise)
+
+
+def planned(
+    inventory: Inventory,
+    *policies: Policy,
+    bounds: Bounds = WIDE,
+    told: datetime | None = TOLD,
+    heard: datetime | None = None,
+    **known: Any,
+) -> Plan:
+    result = scanned(inventory, policies or [a_policy()])
+    policies = policies or (a_policy(),)
+    announced = {
+        f.fingerprint: promised(f, policies, bounds, told, heard or max(told, ago(days=1)))
+        for f in result.findings
+        if told
+    }
+    scene = Scene(
+        result=result,
+        inventory=inventory,
+        policies=policies,
+        bounds=bounds,
+        known=Known(announced=announced, **known),
+    )
+    return make_plan_of_revocation(scene)
+
+
+def due(plan: Plan) -> list[tuple[str, Method]]:
+    return [(action.key_id, action.method) for action in plan.due]
+
+
+def reasons(plan: Plan) -> list[tuple[str, ...]]:
+    return [held.reasons for held in plan.held]
+
+
+UNTOLD = Unknown(reason="the API did not say")
+
+
+UNTOLD_YET = "nobody was told yet that it will be revoked"
+
+
+def allowed(key_id: str, *scopes: str) -> AuditEvent:
+    """Return the event by which a key was made with these scopes; none: all."""
+    return AuditEvent(
+        kind=AuditKind.KEY_CREATED, subject_id=key_id, at=ago(days=200), actor=None, scopes=scopes
+    )
+
+
+def an_intent(**changes: Any) -> Intent:
+    """Return the intent to let an old key expire within a week."""
+    intent = Intent(
+        receipt="r1",
+        organization="Acme",
+        at=ago(days=3),
+        by="cron",
+        method=Method.EXPIRE,
+        key_id="key_1",
+        key_name="a key",
+        redacted_value="sk-proj-abcd...wxyz",
+        project_id="proj_1",
+        project="chat",
+        owner="ada@example.com",
+        owner_email="ada@example.com",
+        expires_in=7 * 86_400,
+    )
+    return replace(intent, **changes)
+
+
+def an_act(result: Result | None, *, ends: datetime | None = None, **changes: Any) -> Act:
+    """Return an intent and how it ended; `ends` is when the key expires since then."""
+    intent = an_intent(**changes)
+    if result is None:
+        return Act(intent, None)
+    ended = Outcome(receipt=intent.receipt, at=intent.at, result=result, note="no", expires_at=ends)
+    return Act(intent, ended)

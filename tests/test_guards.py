@@ -1,0 +1,216 @@
+"""Each guard: what lets a key be that violates a rule which asks for its revocation."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from scanner.inventory import (
+    Collection,
+    Key,
+    KeyUse,
+    Unknown,
+)
+from scanner.receipt import Act, Result
+from scanner.revocation import Method
+from tests.factories import (
+    NOW,
+    a_gap,
+    a_key,
+    ago,
+    an_admin_key,
+    an_owner,
+)
+from tests.planning import (
+    IDLE,
+    SEEN,
+    UNTOLD,
+    WIDE,
+    a_policy,
+    allowed,
+    an_act,
+    due,
+    old,
+    planned,
+    reasons,
+    seen,
+)
+
+
+@pytest.mark.parametrize(
+    ("key", "reason"),
+    [
+        (old(last_used_at=ago(hours=23)), "it was used within 1d"),
+        (old(last_used_at=UNTOLD), "its last use is unknown: the API did not say"),
+        (old(last_used_at=NOW + timedelta(hours=2)), "its last use is unknown: "),
+        (old(kind=UNTOLD), "it is, or may be, an admin key, and is not named in admin_keys"),
+        (
+            an_admin_key(created_at=ago(days=200), last_used_at=IDLE),
+            "it is, or may be, an admin key, and is not named in admin_keys",
+        ),
+    ],
+)
+def test_each_doubt_about_the_key_lets_it_be(key: Key, reason: str) -> None:
+    plan = planned(seen(key))
+    assert plan.due == plan.waiting == ()
+    ((first, *more),) = reasons(plan)
+    assert first.startswith(reason)
+    assert more == []
+
+
+@pytest.mark.parametrize(
+    ("bounds", "reason"),
+    [
+        ({"min_age": timedelta(days=201)}, "it is younger than 201d"),
+        ({"recent_use": timedelta(days=41)}, "it was used within 41d"),
+        ({"protected_keys": ("key_*",)}, "it is protected"),
+        ({"protected_keys": ("a k*",)}, "it is protected"),
+        ({"protected_projects": ("sear*",)}, "its project is protected"),
+        ({"protected_projects": ("proj_1",)}, "its project is protected"),
+        ({"protected_owners": ("ada@*",)}, "its owner is protected"),
+        ({"protected_owners": ("user-1",)}, "its owner is protected"),
+    ],
+)
+def test_each_bound_lets_the_key_be(bounds: dict[str, Any], reason: str) -> None:
+    plan = planned(seen(old()), bounds=replace(WIDE, **bounds))
+    assert plan.due == ()
+    assert reasons(plan) == [(reason,)]
+
+
+@pytest.mark.parametrize(
+    ("known", "reason"),
+    [
+        ({"own_keys": frozenset({"key_1"})}, "it may be the key that this scan itself uses"),
+        (
+            {"acts": (an_act(Result.DONE),)},
+            "it was revoked already (receipt r1)",
+        ),
+        (
+            {"acts": (an_act(Result.UNKNOWN),)},
+            "it was, or may have been, revoked already (receipt r1)",
+        ),
+        ({"acts": (an_act(None),)}, "it was, or may have been, revoked already (receipt r1)"),
+        ({"acts": (an_act(Result.REFUSED),)}, "the API refused it before (receipt r1): no"),
+        (
+            {"acts": (an_act(Result.DONE), an_act(Result.DONE, receipt="r2", undoes="r1"))},
+            "its revocation was taken back (receipt r1): except it, or revoke it by hand",
+        ),
+    ],
+)
+def test_our_own_key_and_what_was_done_already_are_let_be(
+    known: dict[str, Any], reason: str
+) -> None:
+    assert reasons(planned(seen(old()), **known)) == [(reason,)]
+
+
+@pytest.mark.parametrize(
+    "acts",
+    [
+        (an_act(Result.FAILED),),
+        (an_act(Result.REFUSED, method=Method.RESTRICT),),
+        (an_act(Result.DONE, key_id="key_2"),),
+    ],
+)
+def test_what_had_no_effect_or_was_done_to_another_key_stops_nothing(acts: tuple[Act, ...]) -> None:
+    assert due(planned(seen(old()), acts=acts)) == [("key_1", Method.EXPIRE)]
+
+
+@pytest.mark.parametrize(
+    ("expires_at", "method", "reason"),
+    [
+        (None, "expire", ""),
+        (NOW + timedelta(days=7, hours=1), "expire", ""),
+        (NOW + timedelta(days=7), "expire", "it expires by itself on 2026-07-08"),
+        (NOW, "expire", "it has expired already"),
+        (NOW, "restrict", "it has expired already"),
+        (NOW + timedelta(days=1), "restrict", ""),
+        (NOW, "delete", ""),
+        (UNTOLD, "expire", "when it expires is unknown: the API did not say"),
+    ],
+)
+def test_no_key_is_helped_to_live_longer(
+    expires_at: datetime | Unknown | None, method: str, reason: str
+) -> None:
+    seen_by_audit = seen(old(expires_at=expires_at), events=(allowed("key_1"),))
+    plan = planned(seen_by_audit, a_policy(method=method))
+    assert reasons(plan) == ([(reason,)] if reason else [])
+
+
+@pytest.mark.parametrize(
+    ("scopes", "reason"),
+    [
+        ((), ""),
+        (("api.all.read", "api.model.request"), ""),
+        (("api.model.request",), "it is allowed less than reading everything already"),
+        (None, "what it is allowed is unknown: the audit log does not tell"),
+    ],
+)
+def test_no_key_is_allowed_more_by_being_restricted(
+    scopes: tuple[str, ...] | None, reason: str
+) -> None:
+    events = () if scopes is None else (allowed("key_1", *scopes),)
+    plan = planned(seen(old(), events=events), a_policy(method="restrict"))
+    assert reasons(plan) == ([(reason,)] if reason else [])
+
+
+def test_what_was_done_under_another_name_counts() -> None:
+    """An organization may change its name: its keys do not."""
+    done = an_act(Result.DONE, organization="Acme before")
+    assert reasons(planned(seen(old()), elsewhere=(done,))) == [
+        ("it was revoked already (receipt r1)",)
+    ]
+    others = an_act(Result.DONE, key_id="key_2", at=ago(hours=1))
+    inventory = seen(old(), a_key(id="key_2"))
+    bounds = replace(WIDE, max_keys=1)
+    assert planned(inventory, bounds=bounds, elsewhere=(others,)).refusal
+
+
+@pytest.mark.parametrize(
+    ("collection", "project", "is_held"),
+    [
+        (Collection.PROJECT_KEYS, "proj_1", True),
+        (Collection.PROJECT_KEYS, "proj_2", False),
+        (Collection.PROJECTS, None, True),
+        (Collection.USERS, None, False),
+    ],
+)
+def test_what_could_not_be_seen_of_its_surroundings_lets_the_key_be(
+    collection: Collection, project: str | None, *, is_held: bool
+) -> None:
+    gap = a_gap(collection, project_id=project)
+    plan = planned(seen(old(), coverage=(*SEEN, gap)))
+    assert bool(plan.held) is is_held
+    assert bool(plan.due) is not is_held
+
+
+def test_what_the_rule_rests_on_must_have_been_seen() -> None:
+    left = a_policy("{ owner.state: left_org }", after="1d")
+    gone = old(owner=an_owner(id="user-9", email="gone@example.com"), project_access=None)
+    whole = planned(seen(gone, coverage=SEEN), left)
+    assert due(whole) == [("key_1", Method.EXPIRE)]
+    part = planned(seen(gone, coverage=(*SEEN, a_gap(Collection.USERS))), left)
+    assert part.due == ()
+
+
+def test_deleting_asks_usage_too() -> None:
+    deleting = a_policy(method="delete")
+    blind = tuple(row for row in SEEN if row.collection is not Collection.USAGE)
+    assert reasons(planned(seen(old(), coverage=blind), deleting)) == [
+        ("usage could not be seen, and deleting asks for it",)
+    ]
+    later = KeyUse(key_id="key_1", requests=3, last_day=ago(days=10))
+    assert reasons(planned(seen(old(), uses=(later,)), deleting)) == [
+        ("usage tells of a later use than the key does",)
+    ]
+    other = KeyUse(key_id="key_9", requests=3, last_day=ago(days=10))
+    keys = (old(), a_key(id="key_9"))
+    assert due(planned(seen(*keys, uses=(other,)), deleting)) == [("key_1", Method.DELETE)]
+
+
+def test_an_admin_key_is_only_deleted_and_only_if_it_is_named() -> None:
+    key = an_admin_key(created_at=ago(days=200), last_used_at=IDLE)
+    named = replace(WIDE, admin_keys=frozenset({key.id}))
+    assert reasons(planned(seen(key), bounds=named)) == [("an admin key can only be deleted",)]
+    deleting = planned(seen(key, a_key()), a_policy(method="delete"), bounds=named)
+    assert due(deleting) == [("key_admin", Method.DELETE)]
