@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from scanner.alerts.slack_api import NOBODY, SlackApi, SlackRefused
 from scanner.alerts.slack_blocks import Style, fitting, messages, parent
@@ -15,6 +15,15 @@ from scanner.ports import Clock, Log, Page
 _PARENT: Final = "message"
 _CLOSED: Final = NOBODY | {"messages_tab_disabled"}
 """Slack's words for a direct message that nobody would get."""
+
+
+class _Errand(NamedTuple):
+    """One delivery, where its progress is noted, its page, and what sends it."""
+
+    delivery: Delivery
+    log: Log
+    page: Page
+    sending: Sending
 
 
 class SlackSink:
@@ -38,6 +47,7 @@ class SlackSink:
         """Send each message that is not there yet, then the page; return whom they name."""
         self._api.begin()
         sending = Sending(delivery, log, self._api, self._clock, self._sleep)
+        errand = _Errand(delivery, log, page, sending)
         owner = delivery.draft.target
         channel, style = self._route.to, self._style
         if self._route.sink is Sink.SLACK_OWNERS:
@@ -46,21 +56,15 @@ class SlackSink:
             if direct is not None:
                 try:
                     personal = replace(self._style, is_personal=True)
-                    return self._tell(sending, delivery, log, page, direct, personal)
+                    return self._tell(errand, direct, personal)
                 except SlackRefused as error:
                     if error.code not in _CLOSED:
                         raise
-        return self._tell(sending, delivery, log, page, channel, style)
+        return self._tell(errand, channel, style)
 
-    def _tell(  # noqa: PLR0913, PLR0917 - what is told, where and how
-        self,
-        sending: Sending,
-        delivery: Delivery,
-        log: Log,
-        page: Page,
-        channel: str,
-        style: Style,
-    ) -> frozenset[str]:
+    def _tell(self, errand: _Errand, channel: str, style: Style) -> frozenset[str]:
+        """Send what is not there yet to a channel; return which findings it names there."""
+        delivery, log, page, sending = errand
         announcement = delivery.draft.announcement
         root = self._root(announcement, channel, log)
         first, *rest = messages(announcement, style)

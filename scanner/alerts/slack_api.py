@@ -48,7 +48,7 @@ REFUSED_BLOCKS: Final = frozenset(
 class SlackRefused(AlertError):  # noqa: N818 - says who
     """Slack answered that it did not do it; `code` is its word for why."""
 
-    def __init__(self, message: str, *, code: str, help: str | None) -> None:  # noqa: A002
+    def __init__(self, message: str, *, code: str, help: str | None) -> None:  # noqa: A002 - as its base
         super().__init__(message, help=help)
         self.code = code
 
@@ -212,7 +212,7 @@ class SlackApi:
             filter(None, headers.get("x-oauth-scopes", "").replace(" ", "").split(","))
         )
 
-    def _call(self, method: Callable[..., SlackResponse], **arguments: Any) -> SlackResponse:  # noqa: ANN401
+    def _call(self, method: Callable[..., SlackResponse], **arguments: Any) -> SlackResponse:  # noqa: ANN401 - Slack's own
         while True:
             try:
                 return method(**arguments)
@@ -262,7 +262,7 @@ class SlackApi:
         said = f"Slack refused: {code}{f' ({details})' if details else ''}"
         return self._refused(said, code=code, help=mend)
 
-    def _refused(self, said: str, *, code: str, help: str | None = None) -> SlackRefused:  # noqa: A002
+    def _refused(self, said: str, *, code: str, help: str | None = None) -> SlackRefused:  # noqa: A002 - as errors have it
         return SlackRefused(f"{self._token.mask(redact(said))}.", code=code, help=help)
 
     def _uncertain(self, why: str) -> AlertUncertain:

@@ -38,6 +38,13 @@ class Sent(NamedTuple):
     named: frozenset[str]
 
 
+class _Place(NamedTuple):
+    """Where a message stands, as Slack calls it."""
+
+    channel: str
+    ts: str
+
+
 class _CannotTell(Exception):  # noqa: N818 - never leaves this file
     """The app may not read what it wrote."""
 
@@ -101,7 +108,7 @@ class Sending:
             began = self._clock()
             self._log.begin(name, **{ASKED: channel})
             try:
-                place, ts, how = self._post(name, channel, message, thread)
+                place, how = self._post(name, channel, message, thread)
             except AlertUncertain as error:
                 self._sleep(_SETTLES)
                 try:
@@ -113,12 +120,12 @@ class Sending:
                 if is_last:
                     raise
             else:
-                return self._done(name, channel, place, ts, thread, how)
+                return self._done(name, channel, place, how, below=bool(thread))
         raise AssertionError
 
     def _post(
         self, name: str, channel: str, message: Message, thread: str | None
-    ) -> tuple[str, str, str]:
+    ) -> tuple[_Place, str]:
         """Post a message; where Slack refuses its blocks, as text, and that as short as can be.
 
         Return where it is, and how: as blocks, as text, or in one line.
@@ -129,16 +136,17 @@ class Sending:
         }
         try:
             blocks = list(message.blocks)
-            return *self._api.post(channel, text=message.text, blocks=blocks, **marked), _BLOCKS
+            posted = self._api.post(channel, text=message.text, blocks=blocks, **marked)
+            return _Place(*posted), _BLOCKS
         except SlackRefused as error:
             if error.code not in REFUSED_BLOCKS:
                 raise
         try:
-            return *self._api.post(channel, text=message.fallback, **marked), _TEXT
+            return _Place(*self._api.post(channel, text=message.fallback, **marked)), _TEXT
         except SlackRefused as error:
             if error.code != "msg_too_long":
                 raise
-        return *self._api.post(channel, text=message.text, **marked), _LINE
+        return _Place(*self._api.post(channel, text=message.text, **marked)), _LINE
 
     def _look(self, name: str, channel: str, thread: str | None, since: datetime) -> Part | None:
         """Look for a message that may have arrived; raise _CannotTell if the app may not."""
@@ -146,7 +154,8 @@ class Sending:
         for one in told:
             if (one.get("metadata") or {}).get("event_payload") == self._mark(name):
                 how = _BLOCKS if one.get("blocks") else _LINE
-                return self._done(name, channel, place, str(one["ts"]), thread, how)
+                found = _Place(place, str(one["ts"]))
+                return self._done(name, channel, found, how, below=bool(thread))
         return None
 
     def _is_shared(self, name: str, channel: str, thread: str) -> bool:
@@ -170,17 +179,9 @@ class Sending:
                 raise
             raise _CannotTell from None
 
-    def _done(  # noqa: PLR0913, PLR0917 - what a receipt holds
-        self,
-        name: str,
-        asked: str,
-        channel: str,
-        ts: str,
-        thread: str | None,
-        how: str,
-    ) -> Part:
-        below = "yes" if thread else "no"
-        receipt = {ASKED: asked, "channel": channel, "ts": ts, "below": below, _AS: how}
+    def _done(self, name: str, asked: str, place: _Place, how: str, *, below: bool) -> Part:
+        """Note that a part arrived: in which place, as what, and whether in the thread."""
+        receipt = {ASKED: asked, **place._asdict(), "below": "yes" if below else "no", _AS: how}
         self._log.done(name, **receipt)
         return Part(state=PartState.SENT, at=self._clock(), receipt=receipt)
 
