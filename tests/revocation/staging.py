@@ -1,12 +1,10 @@
 """Nights that revoke: a served sandbox, a history, a clock of their own, and what goes wrong."""
 
 import asyncio
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from scanner.announce import drafts
 from scanner.announcement import Delivery, Route, Sink
@@ -22,19 +20,20 @@ from scanner.openai_api.revoker import ApiRevoker
 from scanner.plan import make_plan
 from scanner.policy.model import Policy
 from scanner.policy.parse import parse_policy
-from scanner.ports import Journal, Lease, Look, Revoker
-from scanner.receipt import Act, Intent, Outcome, Revocation, Spared
+from scanner.ports import Journal, Lease, Revoker
+from scanner.receipt import Act, Revocation, Spared
 from scanner.remedy import Scene, make_plan_of_revocation
 from scanner.result import ScanResult
 from scanner.revocation import Bounds, Mode, Plan
-from scanner.sandbox.app import SANDBOX_KEY, AsgiApp, Receive, SandboxApp, Send
-from scanner.sandbox.app import Scope as AsgiScope
+from scanner.sandbox.app import SANDBOX_KEY, SandboxApp
 from scanner.sandbox.builder import Builder
 from scanner.sandbox.organization import Member, ProjectKey, SandboxOrganization, SandboxProject
 from scanner.sandbox.server import serving
 from scanner.scan import compared, remember, scan
 from scanner.secret import Secret
 from scanner.store.history import SqlStore
+from tests.revocation.mortal import Mortal, Sleepy
+from tests.revocation.unruly import Unruly
 
 START = datetime(2026, 3, 1, 2, 0, tzinfo=UTC)
 ACME = "Acme"
@@ -67,131 +66,6 @@ def a_policy(
 def named(delivery: Delivery) -> frozenset[str]:
     """Return all that it tells of: our Slack is patient."""
     return frozenset(item.fingerprint for item in delivery.draft.announcement.items)
-
-
-class Killed(BaseException):
-    """The process ends here, as by a signal that nobody can catch."""
-
-
-@dataclass(kw_only=True)
-class Unruly:
-    """An API whose writes go wrong: `faults` are used up one for each write, in their order.
-
-    `before` and `after` hang up without an answer, the latter when it is done; `silent before` and
-    `silent after` never answer at all; a number is the status of a refusal, or of a server that
-    failed before (500) or after (-500). So many keys that are read, one by one, are `unseen`: the
-    server fails.
-    """
-
-    app: AsgiApp
-    faults: list[str | int] = field(default_factory=list)
-    unseen: int = 0
-    asked: list[str] = field(default_factory=list)
-    on_write: Callable[[str, str], None] = lambda _method, _path: None
-    after_write: Callable[[], None] = lambda: None
-
-    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return
-        self.asked.append(f"{scope['method']} {scope['path']}")
-        if scope["method"] == "GET":
-            if self.unseen and "/api_keys/" in scope["path"]:
-                self.unseen -= 1
-                await _answer(send, 500, b"{}", 2)
-            else:
-                await self.app(scope, receive, send)
-            return
-        self.on_write(scope["method"], scope["path"])
-        fault = self.faults.pop(0) if self.faults else ""
-        await self._write(fault, scope, receive, send)
-        self.after_write()
-
-    async def _write(
-        self, fault: str | int, scope: AsgiScope, receive: Receive, send: Send
-    ) -> None:
-        if fault in ("after", "silent after", -500):
-            await self.app(scope, receive, _nowhere)
-        if fault in ("silent before", "silent after"):
-            while (await receive())["type"] != "http.disconnect":
-                pass
-        elif fault in ("before", "after"):
-            await _answer(send, 200, b"", 100)  # less than was promised: the server hangs up
-        elif isinstance(fault, int):
-            body = json.dumps(
-                {"error": {"message": "No.", "type": "t", "param": None, "code": None}}
-            )
-            await _answer(send, abs(fault), body.encode(), len(body))
-        else:
-            await self.app(scope, receive, send)
-
-
-async def _nowhere(_message: Any) -> None:
-    """Take an answer that never arrives."""
-
-
-async def _answer(send: Send, status: int, body: bytes, length: int) -> None:
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(length).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body, "more_body": len(body) < length})
-
-
-@dataclass(kw_only=True)
-class Mortal:
-    """Hands whose process is killed at the n-th step between looking, noting and changing."""
-
-    hands: Hands
-    at: int
-    steps: int = 0
-
-    def made(self) -> Hands:
-        revoker: Revoker = _MortalRevoker(self, self.hands.revoker)
-        journal: Journal = _MortalJournal(self, self.hands.journal)
-        return replace(self.hands, revoker=revoker, journal=journal)
-
-    def step(self) -> None:
-        self.steps += 1
-        if self.steps == self.at:
-            raise Killed
-
-
-@dataclass
-class _MortalRevoker:
-    mortal: Mortal
-    revoker: Revoker
-
-    def look(self, key_id: str, project_id: str | None, *, whole: bool = True) -> Look:
-        self.mortal.step()
-        return self.revoker.look(key_id, project_id, whole=whole)
-
-    def change(self, intent: Intent) -> str:
-        self.mortal.step()
-        request_id = self.revoker.change(intent)
-        self.mortal.step()
-        return request_id
-
-    def scopes_given(self, key_id: str, since: datetime) -> tuple[str, ...] | None:
-        self.mortal.step()
-        return self.revoker.scopes_given(key_id, since)
-
-
-@dataclass
-class _MortalJournal:
-    mortal: Mortal
-    journal: Journal
-
-    def acts(self) -> tuple[Act, ...]:
-        return self.journal.acts()
-
-    def begin(self, intent: Intent, most: int) -> bool:
-        self.mortal.step()
-        begun = self.journal.begin(intent, most)
-        self.mortal.step()
-        return begun
-
-    def end(self, outcome: Outcome) -> None:
-        self.mortal.step()
-        self.journal.end(outcome)
-        self.mortal.step()
 
 
 @dataclass(kw_only=True)
@@ -272,7 +146,7 @@ class Stage:
         with self.revoker() as revoker:
             hands = self.hands(revoker, self.store.journal(lease))
             if self.sleeps_after_note:
-                hands = replace(hands, journal=_Sleepy(self, hands.journal))
+                hands = replace(hands, journal=Sleepy(self._sleep, hands.journal))
             if killed_at:
                 hands = Mortal(hands=hands, at=killed_at).made()
             settled = list(settle(hands))
@@ -288,6 +162,9 @@ class Stage:
             by="a test",
             stopped=lambda: self.stopped,
         )
+
+    def _sleep(self) -> None:
+        self.moment += self.sleeps_after_note
 
     def revoker(self) -> ApiRevoker:
         return ApiRevoker(self._client(self.timeout))
@@ -313,25 +190,6 @@ class Stage:
         if self.told:
             for delivery in outbox.pending(ACME):
                 outbox.close(lease, delivery, self.moment, named(delivery))
-
-
-@dataclass
-class _Sleepy:
-    """A journal after whose note of an intent the process sleeps."""
-
-    stage: Stage
-    journal: Journal
-
-    def acts(self) -> tuple[Act, ...]:
-        return self.journal.acts()
-
-    def begin(self, intent: Intent, most: int) -> bool:
-        begun = self.journal.begin(intent, most)
-        self.stage.moment += self.stage.sleeps_after_note
-        return begun
-
-    def end(self, outcome: Outcome) -> None:
-        self.journal.end(outcome)
 
 
 @dataclass(kw_only=True)

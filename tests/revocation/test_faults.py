@@ -8,7 +8,8 @@ import pytest
 
 from scanner.enforce import GIVEN_UP, PATIENCE
 from scanner.receipt import Act, Result, broken_at
-from tests.revocation.staging import ACME, Cast, Killed, Stage, a_cast, a_policy, staged
+from tests.revocation.mortal import Killed
+from tests.revocation.staging import ACME, Cast, Stage, a_cast, a_policy, staged
 from tests.store.making import a_store
 
 pytestmark = pytest.mark.slow

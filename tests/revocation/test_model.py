@@ -27,7 +27,8 @@ from scanner.receipt import broken_at
 from scanner.revocation import Mode
 from scanner.sandbox.builder import Builder
 from scanner.sandbox.organization import DAY, Member, ProjectKey
-from tests.revocation.staging import ACME, START, WIDE, Killed, staged
+from tests.revocation.mortal import Killed
+from tests.revocation.staging import ACME, START, WIDE, staged
 from tests.store.making import a_store
 
 RULE = """
