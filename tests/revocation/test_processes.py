@@ -31,10 +31,14 @@ app.main()
 
 @dataclass
 class Deadly:
-    """The API, which kills whoever asks at the n-th moment before or after it answers of a key."""
+    """The API, which kills whoever asks at the n-th moment before or after it answers of a key.
+
+    With another `signal` than SIGKILL it tells them so, and answers.
+    """
 
     app: AsgiApp
     at: int
+    signal: int = signal.SIGKILL
     pid: int = 0
     moments: int = 0
 
@@ -57,8 +61,8 @@ class Deadly:
         self.moments += 1
         if self.moments != self.at or not self.pid:
             return False
-        os.kill(self.pid, signal.SIGKILL)
-        return True
+        os.kill(self.pid, self.signal)
+        return self.signal == signal.SIGKILL
 
 
 def killed(env: dict[str, str], folder: Path, deadly: Deadly) -> int:
@@ -115,6 +119,18 @@ def test_killed_at_any_moment_and_run_again_it_converges(tmp_path: Path, moment:
         assert own.cast.sibling.expires_at is None
         (entries,) = stage.store.journals().values()
         assert broken_at(entries) is None
+
+
+def test_who_is_told_to_end_finishes_the_key_and_begins_no_other(tmp_path: Path) -> None:
+    """SIGTERM comes while the first of two keys is read again."""
+    with desk(tmp_path, both=True) as own:
+        deadly = Deadly(app=own.stage.api.app, at=1, signal=signal.SIGTERM)
+        own.stage.api.app = deadly
+        assert killed(own.env, tmp_path, deadly) == 0
+        assert len(own.stage.written()) == 1
+        assert results(own.stage) == [Result.DONE]
+        assert own.run("scan").code == 0
+        assert len(own.stage.written()) == 2
 
 
 def test_four_at_once_revoke_the_key_once(tmp_path: Path, place: str) -> None:
