@@ -130,13 +130,8 @@ def _names(items: Iterable[Item]) -> frozenset[str]:
     return frozenset(item.fingerprint for item in items)
 
 
-def in_text(announcement: Announcement) -> str:
-    """Return what an announcement says as plain text, for where blocks are refused."""
-    return _in_text(announcement)[0]
-
-
 def _in_text(announcement: Announcement) -> tuple[str, int]:
-    """Return the text, and how many findings of each kind stand in it."""
+    """Return it as plain text, for where blocks are refused, and how many of each kind it names."""
     for most in (TOP, FEW, 2, 0):
         text = escaped("\n".join([headline(announcement), *in_lines(announcement, most)]))
         if len(text) <= _TEXT:
