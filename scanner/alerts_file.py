@@ -8,10 +8,11 @@ from urllib.parse import urlsplit
 
 from scanner.announcement import Route, Sink
 from scanner.durations import parse_duration
-from scanner.finding import Severity
 from scanner.policy import document
 from scanner.policy.document import Items, Node, Scalar
-from scanner.policy.problems import Problems, did_you_mean
+from scanner.policy.problems import Problems
+from scanner.severity import Severity
+from scanner.spelling import did_you_mean
 
 _VARIABLE: Final = re.compile(r"[A-Z_][A-Z0-9_]*")
 _GROUP: Final = re.compile(r"S[A-Z0-9]{6,}")

@@ -21,13 +21,14 @@ from scanner.announcement import (
     Sink,
     Topic,
 )
-from scanner.finding import Finding, Severity
+from scanner.finding import Finding
 from scanner.inventory import Coverage, by_collection, is_complete
 from scanner.lifecycle import Standing, State
 from scanner.prospect import Prospect, prospects
 from scanner.result import ScanResult
 from scanner.revocation import Mode
 from scanner.routing import passes_case, passes_finding
+from scanner.severity import Severity
 from scanner.words import in_words
 
 _TOPICS: Final = {

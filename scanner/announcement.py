@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from scanner.finding import Severity
 from scanner.revocation import Promise
+from scanner.severity import Severity
 
 MOST_ITEMS: Final = 200
 """An alert that tells of more than these, the worst, says how many more there are."""

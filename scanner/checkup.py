@@ -6,6 +6,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
+from scanner.collection import Collection
 from scanner.durations import format_duration
 from scanner.errors import (
     ApiError,
@@ -17,7 +18,6 @@ from scanner.errors import (
     PolicyError,
     UsageError,
 )
-from scanner.inventory import Collection
 from scanner.revocation import Bounds, Mode
 
 READ_SCOPE: Final = "api.management.read"

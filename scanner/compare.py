@@ -8,10 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import cached_property
 
-from scanner.finding import Finding, Judgement, Outcome, OwnerState, Severity
-from scanner.inventory import Collection, CoverageState, Inventory, Unknown
+from scanner.collection import Collection
+from scanner.finding import Finding, Judgement, Outcome, OwnerState
+from scanner.inventory import CoverageState, Inventory, Unknown
 from scanner.lifecycle import Case, Event, Resolution, Standing, State, Turn
 from scanner.policy.subject import subjects
+from scanner.severity import Severity
 
 _OWNER_STATE = "owner.state"
 

@@ -4,31 +4,14 @@ import hashlib
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from scanner.durations import format_duration
 from scanner.inventory import Key, Project, Unknown
+from scanner.severity import Severity
 
 Value = bool | int | str | timedelta | Unknown | None
 """What a fact can be. None: the key has no such thing. Unknown: it could not be seen."""
-
-
-class Severity(StrEnum):
-    """How bad a violation is, worst first."""
-
-    CRITICAL = "critical"
-    HIGH = "high"
-    MEDIUM = "medium"
-    LOW = "low"
-    INFO = "info"
-
-    @property
-    def rank(self) -> int:
-        """0 for the worst; grows as severity falls."""
-        return _RANKS[self]
-
-
-_RANKS: Final = {severity: rank for rank, severity in enumerate(Severity)}
 
 
 class Outcome(StrEnum):

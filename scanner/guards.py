@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Final
 
+from scanner.collection import Collection
 from scanner.durations import format_duration
 from scanner.finding import Finding
-from scanner.inventory import Collection, KeyKind, OwnerKind, Unknown
+from scanner.inventory import KeyKind, OwnerKind, Unknown
 from scanner.policy.model import Response, Rule
 from scanner.policy.subject import Subject
 from scanner.receipt import Act, Result, undone

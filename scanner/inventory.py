@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from scanner.collection import Collection
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unknown:
@@ -45,19 +47,6 @@ class ProjectAccess(StrEnum):
 
     ACTIVE = "active"
     INACTIVE = "inactive"
-
-
-class Collection(StrEnum):
-    """What the Administration API lists, by the name of its last path segment."""
-
-    PROJECTS = "projects"
-    USERS = "users"
-    ADMIN_KEYS = "admin_api_keys"
-    PROJECT_KEYS = "api_keys"
-    SERVICE_ACCOUNTS = "service_accounts"
-    USAGE = "usage"
-    COSTS = "costs"
-    AUDIT_LOGS = "audit_logs"
 
 
 class CoverageState(StrEnum):

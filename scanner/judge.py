@@ -7,21 +7,14 @@ from itertools import repeat
 from operator import attrgetter
 from typing import Final
 
-from scanner.finding import (
-    ExceptionTally,
-    ExceptionText,
-    Finding,
-    Judgement,
-    Outcome,
-    RuleTally,
-    Severity,
-)
+from scanner.finding import ExceptionTally, ExceptionText, Finding, Judgement, Outcome, RuleTally
 from scanner.inventory import Inventory
 from scanner.policy.answers import NO_ROWS, Answers, Rows, among, numbers_of, some
 from scanner.policy.columns import Facts
 from scanner.policy.conditions import Trail, gathered
 from scanner.policy.model import Exemption, Policy, Rule
 from scanner.policy.subject import Subject, subjects
+from scanner.severity import Severity
 
 _AT_ONCE: Final = 4_000
 """Keys: enough for columns to pay, few enough for their values to stay in the processor's cache."""

@@ -11,8 +11,8 @@ from scanner.addresses import holds_password, is_loopback, split_address
 from scanner.durations import format_duration, parse_duration
 from scanner.formats.registry import FORMATS
 from scanner.path_template import PLACEHOLDERS, check_template
-from scanner.policy.problems import did_you_mean
 from scanner.secret import Secret
+from scanner.spelling import did_you_mean
 
 Value_co = TypeVar("Value_co", covariant=True)
 Schema = dict[str, Any]

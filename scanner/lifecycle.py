@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
-from scanner.finding import Severity
+from scanner.severity import Severity
 
 
 class State(StrEnum):

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Final
 
-from scanner.policy.problems import did_you_mean
+from scanner.spelling import did_you_mean
 
 PLACEHOLDERS: Final[Mapping[str, str]] = {
     "date": "the day on which the scan began, in UTC: 2026-11-24",

@@ -4,11 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from scanner.inventory import Collection, Coverage, CoverageState, Inventory
+from scanner.collection import OPTIONAL, Collection
+from scanner.inventory import Coverage, CoverageState, Inventory
 from scanner.policy.model import Policy
 
-OPTIONAL: Final = (Collection.USAGE, Collection.COSTS, Collection.AUDIT_LOGS)
-"""What needs a scope of its own, and what no scan asks for unless it is wanted."""
 _EVERY_SCAN: Final = (Collection.PROJECTS, Collection.PROJECT_KEYS, Collection.ADMIN_KEYS)
 _RULES_NAMED: Final = 3
 

@@ -10,8 +10,8 @@ from scanner.copied import to_read
 from scanner.errors import PolicyError, Problem, UsageError
 from scanner.policy.model import Policy, Rule
 from scanner.policy.parse import parse_policy
-from scanner.policy.problems import did_you_mean
 from scanner.policy.trial import failed_examples
+from scanner.spelling import did_you_mean
 
 _SUFFIX: Final = ".yaml"
 _POLICY_BYTES: Final = 4_000_000

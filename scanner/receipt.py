@@ -7,8 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from scanner.finding import Severity
 from scanner.revocation import Action, Method, Mode, Plan
+from scanner.severity import Severity
 
 FIRST: Final = "0" * 64
 """What the first entry of a journal holds as the hash of the one before."""

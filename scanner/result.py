@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from scanner.finding import ExceptionTally, Finding, Outcome, RuleTally, RuleText, Severity
+from scanner.finding import ExceptionTally, Finding, Outcome, RuleTally, RuleText
 from scanner.inventory import Coverage, is_complete
 from scanner.lifecycle import History
 from scanner.receipt import Revocation
+from scanner.severity import Severity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from scanner.finding import Severity
+from scanner.severity import Severity
 
 
 class Method(StrEnum):

@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from scanner.durations import parse_duration
 from scanner.policy.document import Items, Node, Scalar
-from scanner.policy.problems import Problems, did_you_mean
+from scanner.policy.problems import Problems
 from scanner.revocation import Bounds, Mode
+from scanner.spelling import did_you_mean
 
 _MOST_KEYS: Final = 100_000
 _PROTECTED: Final = ("keys", "projects", "owners")

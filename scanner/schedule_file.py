@@ -10,8 +10,9 @@ from scanner.cron import Cron, CronError, parse_cron
 from scanner.durations import parse_short_duration
 from scanner.errors import UsageError
 from scanner.policy.document import Node, Scalar
-from scanner.policy.problems import Problems, did_you_mean
+from scanner.policy.problems import Problems
 from scanner.schedule import Schedule
+from scanner.spelling import did_you_mean
 
 CRON: Final = "KEYVIGIL_CRON"
 TIME_ZONE: Final = "KEYVIGIL_TIME_ZONE"

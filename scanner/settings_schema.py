@@ -6,13 +6,13 @@ It completes and refuses what an editor can see; `config validate` sees more.
 from collections.abc import Iterable
 from typing import Any, Final
 
-from scanner.finding import Severity
 from scanner.kinds import Schema
 from scanner.organizations_file import KEYS, OWN, VARIABLE
 from scanner.revocation import Mode
 from scanner.schedule_file import DEFAULT_CRON, DEFAULT_ZONE
 from scanner.setting import Setting
 from scanner.settings_table import SECTIONS, SETTINGS
+from scanner.severity import Severity
 from scanner.values_file import ELSEWHERE, TOP
 
 _TEXT: Final[Schema] = {"type": "string", "pattern": "\\S"}

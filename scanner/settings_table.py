@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from scanner import kinds
-from scanner.finding import Severity
+from scanner.collection import OPTIONAL, Collection
 from scanner.formats.registry import FORMATS
-from scanner.inventory import Collection
 from scanner.path_template import PLACEHOLDERS
-from scanner.plan import OPTIONAL
 from scanner.secret import Secret
 from scanner.setting import Setting
+from scanner.severity import Severity
 
 POLICIES: Final[Setting[tuple[str, ...]]] = Setting(
     name="policies",

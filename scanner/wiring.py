@@ -19,7 +19,8 @@ from scanner.plan import Plan
 from scanner.ports import AlertSink, Progress
 from scanner.sandbox.app import ALL_SCOPES, SANDBOX_KEY, SandboxApp
 from scanner.sandbox.faults import Faults, FaultyApp
-from scanner.sandbox.organization import Quirk, SandboxOrganization
+from scanner.sandbox.organization import SandboxOrganization
+from scanner.sandbox.quirk import Quirk
 from scanner.sandbox.seeded import seeded_organization
 from scanner.sandbox.server import serving
 from scanner.sandbox.stories import demo_organization

@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from scanner.collection import Collection
 from scanner.inventory import (
-    Collection,
     Coverage,
     CoverageState,
     Inventory,

@@ -5,16 +5,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from scanner.collection import Collection
 from scanner.finding import Finding
 from scanner.guards import Known
-from scanner.inventory import (
-    AuditEvent,
-    AuditKind,
-    Collection,
-    Inventory,
-    Key,
-    Unknown,
-)
+from scanner.inventory import AuditEvent, AuditKind, Inventory, Key, Unknown
 from scanner.policy.model import Policy, Response
 from scanner.policy.parse import parse_policy
 from scanner.receipt import Act, Intent, Outcome, Result

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 from scanner.announce import announcement, drafts
 from scanner.announcement import MOST_ITEMS, Announcement, Route, Sink, Topic
-from scanner.finding import Severity
-from scanner.inventory import Collection, Inventory
+from scanner.collection import Collection
+from scanner.inventory import Inventory
 from scanner.policy.parse import parse_policy
 from scanner.policy_files import load_policies
 from scanner.result import ScanResult
 from scanner.scan import compared, scan
+from scanner.severity import Severity
 from tests.factories import (
     NOW,
     Remembered,

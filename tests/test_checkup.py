@@ -15,6 +15,7 @@ from scanner.checkup import (
     revocation,
     unchecked,
 )
+from scanner.collection import Collection
 from scanner.errors import (
     AlertError,
     ApiFailed,
@@ -26,7 +27,6 @@ from scanner.errors import (
     Problem,
     UsageError,
 )
-from scanner.inventory import Collection
 from scanner.revocation import Bounds, Mode
 
 TWO = tuple(Problem(file="p.yaml", line=line, column=1, message="no") for line in (1, 2))

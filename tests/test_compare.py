@@ -9,20 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scanner.collection import Collection
 from scanner.compare import between, compare
-from scanner.finding import Judgement, Outcome, Severity
-from scanner.inventory import (
-    Collection,
-    CoverageState,
-    Inventory,
-    Key,
-    KeyKind,
-    ProjectAccess,
-)
+from scanner.finding import Judgement, Outcome
+from scanner.inventory import CoverageState, Inventory, Key, KeyKind, ProjectAccess
 from scanner.judge import judge
 from scanner.lifecycle import Case, Event, Resolution, Standing, State
 from scanner.policy.model import Policy
 from scanner.policy.parse import parse_policy
+from scanner.severity import Severity
 from tests.factories import (
     NOW,
     a_gap,

@@ -1,6 +1,6 @@
-from scanner.finding import Severity
 from scanner.judge import judge
 from scanner.policy_files import load_policies
+from scanner.severity import Severity
 from tests.factories import NOW, a_key, ago, an_inventory
 
 

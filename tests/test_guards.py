@@ -6,12 +6,8 @@ from typing import Any
 
 import pytest
 
-from scanner.inventory import (
-    Collection,
-    Key,
-    KeyUse,
-    Unknown,
-)
+from scanner.collection import Collection
+from scanner.inventory import Key, KeyUse, Unknown
 from scanner.receipt import Act, Result
 from scanner.revocation import Method
 from tests.factories import (

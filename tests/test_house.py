@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from scanner.collection import OPTIONAL
 from scanner.formats.metrics_text import METRICS
 from scanner.formats.registry import FORMATS
-from scanner.plan import OPTIONAL
 from scanner.policy.facts import FACTS
 from scanner.settings_table import SETTINGS, VARIABLES
 from tests.conftest import ROOT, golden

@@ -1,10 +1,5 @@
-from scanner.inventory import (
-    Collection,
-    CollectionCoverage,
-    CoverageState,
-    by_collection,
-    is_complete,
-)
+from scanner.collection import Collection
+from scanner.inventory import CollectionCoverage, CoverageState, by_collection, is_complete
 from tests.factories import a_gap, a_listing, full_coverage
 
 

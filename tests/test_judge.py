@@ -4,15 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from scanner.collection import Collection
 from scanner.finding import Evidence, Finding, Outcome
-from scanner.inventory import (
-    Collection,
-    Inventory,
-    OwnerKind,
-    ProjectAccess,
-    ProjectState,
-    Unknown,
-)
+from scanner.inventory import Inventory, OwnerKind, ProjectAccess, ProjectState, Unknown
 from scanner.judge import judge
 from scanner.policy_files import load_policies
 from tests.factories import (

@@ -1,5 +1,6 @@
-from scanner.inventory import Collection, CoverageState
-from scanner.plan import OPTIONAL, Plan, make_plan, with_gaps
+from scanner.collection import OPTIONAL, Collection
+from scanner.inventory import CoverageState
+from scanner.plan import Plan, make_plan, with_gaps
 from scanner.policy.model import Policy
 from scanner.policy.parse import parse_policy
 from scanner.policy_files import load_policies

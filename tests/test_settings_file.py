@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from scanner.alerts_file import is_address
 from scanner.announcement import Route, Sink
 from scanner.errors import SettingsError, UsageError
-from scanner.finding import Severity
 from scanner.settings_file import FileSettings, parse_settings, read_settings_file
+from scanner.severity import Severity
 
 GOOD = """\
 alerts:

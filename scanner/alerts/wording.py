@@ -8,8 +8,8 @@ from typing import Final
 
 from scanner.announcement import NEWS, Announcement, Item, Topic
 from scanner.display import visible
-from scanner.finding import Severity
 from scanner.secret import redact
+from scanner.severity import Severity
 
 SHAPES: Final = {
     Severity.CRITICAL: "■",

@@ -35,9 +35,9 @@ from scanner.cli.options import (
 )
 from scanner.cli.report import ScanOption, recorded
 from scanner.errors import KeyVigilError, UsageError
-from scanner.finding import Severity
 from scanner.ports import AlertSink
 from scanner.result import ScanResult
+from scanner.severity import Severity
 from scanner.wiring import make_sinks, now, slack_scopes
 
 app = typer.Typer(no_args_is_help=True, help="Who is told of what: try it, see it.")

@@ -16,7 +16,7 @@ from scanner.cli.console import ExitCode, close_quietly, err, out, say, show_err
 from scanner.cli.demo import demo
 from scanner.cli.doctor import doctor
 from scanner.cli.init import init
-from scanner.cli.log_lines import LOG_FORMAT, LogFormat
+from scanner.cli.log_format import LOG_FORMAT, LogFormat
 from scanner.cli.report import report
 from scanner.cli.scan import EXIT_CODES, scan
 from scanner.cli.serve import serve

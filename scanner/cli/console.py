@@ -13,7 +13,8 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from scanner.cli.log_lines import LOG_FORMAT, LogFormat, fields_of_error, log_line
+from scanner.cli.log_format import LOG_FORMAT, LogFormat
+from scanner.cli.log_lines import fields_of_error, log_line
 from scanner.daemon.events import Level
 from scanner.display import visible
 from scanner.errors import (

@@ -18,10 +18,10 @@ from scanner.checkup import WRITE_SCOPE, Check, answered, clock, ok, problem, un
 from scanner.cli.console import counted
 from scanner.cli.job import Job, metrics_of
 from scanner.cli.outputs import read_outputs
+from scanner.collection import OPTIONAL, Collection
 from scanner.errors import CredentialError, KeyVigilError, OutputError, UsageError
 from scanner.formats.files import check_writable
-from scanner.inventory import Collection
-from scanner.plan import OPTIONAL, Plan, make_plan
+from scanner.plan import Plan, make_plan
 from scanner.policy.model import Policy
 from scanner.policy_files import load_policies
 from scanner.setting import Chosen

@@ -8,10 +8,9 @@ from typing import Any, Final
 from scanner.checkup import Check, ok, problem
 from scanner.cli.examining import SCAN_HELP
 from scanner.cli.job import Job, jobs_of
-from scanner.cli.log_lines import LOG_FORMAT, LogFormat
+from scanner.cli.log_format import LOG_FORMAT, LogFormat
 from scanner.cli.options import refused
 from scanner.errors import KeyVigilError, UsageError
-from scanner.policy.problems import did_you_mean
 from scanner.setting import Chosen, Setting
 from scanner.settings_file import FileSettings, find_settings_file, read_settings_file
 from scanner.settings_table import (
@@ -23,6 +22,7 @@ from scanner.settings_table import (
     PROXY,
     SETTINGS,
 )
+from scanner.spelling import did_you_mean
 
 WAY: Final = (BASE_URL, PROXY, CA_BUNDLE)
 """What leads the admin key to the API: nobody is asked while one of them is wrong."""

@@ -21,12 +21,12 @@ from scanner.cli.options import (
 from scanner.compare import between
 from scanner.durations import format_duration
 from scanner.errors import UsageError
-from scanner.finding import Severity
 from scanner.formats.history_rows import night_row
 from scanner.lifecycle import Case, Night, Turn
 from scanner.setting import Chosen
 from scanner.settings import StoreSettings, read_store_settings, store_settings
 from scanner.settings_table import KEEP, KEEP_SNAPSHOTS, ORGANIZATION, STORE
+from scanner.severity import Severity
 from scanner.wiring import now, open_store
 
 if TYPE_CHECKING:

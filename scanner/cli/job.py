@@ -20,7 +20,6 @@ from scanner.errors import KeyVigilError, UsageError
 from scanner.organizations_file import OWN, Organization
 from scanner.plan import Plan, make_plan
 from scanner.policy.model import Policy
-from scanner.policy.problems import did_you_mean
 from scanner.policy_files import load_policies
 from scanner.references import Reference
 from scanner.result import ScanResult
@@ -38,6 +37,7 @@ from scanner.settings_table import (
     SNAPSHOT,
     STORE,
 )
+from scanner.spelling import did_you_mean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,23 +2,13 @@
 
 import json
 from datetime import UTC, datetime
-from enum import StrEnum
-from typing import Any, Final
+from typing import Any
 
 from scanner.daemon.events import Level
 from scanner.display import visible
 from scanner.errors import ApiError, KeyVigilError, PolicyError
 from scanner.result import ScanResult
 from scanner.secret import redact
-
-LOG_FORMAT: Final = "KEYVIGIL_LOG_FORMAT"
-
-
-class LogFormat(StrEnum):
-    """How messages are written on stderr: for people, or for machines."""
-
-    CONSOLE = "console"
-    JSON = "json"
 
 
 def log_line(level: Level, event: str, fields: dict[str, Any]) -> str:

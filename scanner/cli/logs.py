@@ -10,7 +10,8 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 
-from scanner.cli.log_lines import LogFormat, log_line
+from scanner.cli.log_format import LogFormat
+from scanner.cli.log_lines import log_line
 from scanner.daemon.events import Level
 from scanner.display import visible
 from scanner.secret import redact

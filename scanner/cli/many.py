@@ -24,10 +24,10 @@ from scanner.cli.watching import Watcher, watching_each
 from scanner.daemon.account import Account, Fate, write_account
 from scanner.daemon.events import Level
 from scanner.errors import ApiError, KeyVigilError, StoreLocked
-from scanner.finding import Severity
 from scanner.inventory import Inventory
 from scanner.result import ScanResult
 from scanner.settings_table import AT_ONCE, FAIL_ON
+from scanner.severity import Severity
 from scanner.wiring import collect_inventory, now
 
 _TOLD: Final = "The scan was told to end before it came to this organization."

@@ -16,7 +16,6 @@ from scanner.policy.difference import Change, compare
 from scanner.policy.explain import GROUPS, explain_fact, explain_operator, explain_rule
 from scanner.policy.facts import FACTS
 from scanner.policy.operators import Operator
-from scanner.policy.problems import did_you_mean
 from scanner.policy.schema import policy_schema
 from scanner.policy_files import (
     policy_text,
@@ -25,6 +24,7 @@ from scanner.policy_files import (
     shipped_rules,
     try_examples,
 )
+from scanner.spelling import did_you_mean
 
 app = typer.Typer(no_args_is_help=True, help="The policies that ship, and your own.")
 

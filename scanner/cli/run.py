@@ -19,9 +19,9 @@ from scanner.cli.telling import tell, untold
 from scanner.cli.watching import watching
 from scanner.daemon.events import Level
 from scanner.errors import KeyVigilError, OutputError, StoreError
-from scanner.finding import Judgement, Severity
+from scanner.finding import Judgement
 from scanner.formats.files import write_whole
-from scanner.formats.registry import FORMATS
+from scanner.formats.registry import format_of
 from scanner.formats.snapshot import Snapshot, read_snapshot, render_snapshot
 from scanner.inventory import Inventory
 from scanner.judge import judge
@@ -34,6 +34,7 @@ from scanner.result import ScanResult
 from scanner.revocation import Mode
 from scanner.scan import Scanned, compared, remember, scan
 from scanner.settings import Settings
+from scanner.severity import Severity
 from scanner.wiring import collect_inventory, now
 
 Output = tuple[str, Path | None]
@@ -131,7 +132,7 @@ def scan_and_report(
 
 def write_reports(result: ScanResult, outputs: Sequence[Output]) -> list[OutputError]:
     """Render all, then write each; return what went wrong."""
-    documents = [(FORMATS[name](result).encode(), path) for name, path in outputs]
+    documents = [(format_of(name)(result).encode(), path) for name, path in outputs]
     return [
         error
         for document, path in documents

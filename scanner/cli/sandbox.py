@@ -8,12 +8,12 @@ from typing import Annotated, Any, Final
 import typer
 
 from scanner.cli.console import out, say
+from scanner.collection import Collection
 from scanner.errors import UsageError
-from scanner.inventory import Collection
-from scanner.policy.problems import did_you_mean
 from scanner.sandbox.app import ALL_SCOPES
 from scanner.sandbox.faults import EVERYWHERE, Faults
-from scanner.sandbox.organization import Quirk
+from scanner.sandbox.quirk import Quirk
+from scanner.spelling import did_you_mean
 from scanner.wiring import sandbox_organization, serve_sandbox
 
 app = typer.Typer(

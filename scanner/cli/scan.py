@@ -11,7 +11,7 @@ import typer
 from scanner.cli.account import AccountOption, Once, UnlessSinceOption
 from scanner.cli.console import ExitCode, LogFormatOption
 from scanner.cli.job import jobs_of, scan_one
-from scanner.cli.log_lines import LogFormat
+from scanner.cli.log_format import LogFormat
 from scanner.cli.many import scan_each
 from scanner.cli.options import chosen, file_settings, taking
 from scanner.cli.outputs import named, read_outputs

@@ -19,7 +19,7 @@ import typer
 from scanner.addresses import is_loopback
 from scanner.cli.console import ExitCode, LogFormatOption
 from scanner.cli.job import Job, jobs_of, metrics_of, places_of
-from scanner.cli.log_lines import LOG_FORMAT, LogFormat
+from scanner.cli.log_format import LOG_FORMAT, LogFormat
 from scanner.cli.logs import FromLibraries, StreamLog
 from scanner.cli.options import chosen, file_settings, taking
 from scanner.cli.outputs import named, read_outputs, refuse_overwriting

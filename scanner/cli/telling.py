@@ -14,7 +14,7 @@ from scanner.cli.console import counted, say
 from scanner.daemon.events import Level
 from scanner.deliver import GIVEN_UP, deliver
 from scanner.errors import AlertError, KeyVigilError, StoreError
-from scanner.formats.registry import FORMATS
+from scanner.formats.registry import format_of
 from scanner.ports import AlertSink, Lease, Outbox
 from scanner.redaction import without_addresses
 from scanner.result import ScanResult
@@ -73,7 +73,7 @@ def tell(
         if scan_id != result.id:
             before = alerts.again(scan_id)
             shown = without_addresses(before) if before and masks else before
-        return FORMATS["html"](shown).encode() if shown else None
+        return format_of("html")(shown).encode() if shown else None
 
     failures: list[KeyVigilError] = []
     try:

@@ -9,10 +9,11 @@ from datetime import datetime
 from importlib.metadata import version
 from typing import Any, Final
 
-from scanner.finding import Finding, Outcome, Severity, describe
+from scanner.finding import Finding, Outcome, describe
 from scanner.inventory import Unknown, is_complete
 from scanner.lifecycle import Standing, State
 from scanner.result import ScanResult
+from scanner.severity import Severity
 from scanner.words import in_words
 
 _VERSION: Final = "1.5.0"

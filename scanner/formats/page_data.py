@@ -11,10 +11,11 @@ from datetime import datetime
 from typing import Any, Final
 
 from scanner.display import visible
-from scanner.finding import ExceptionText, Finding, Outcome, OwnerState, Severity
+from scanner.finding import ExceptionText, Finding, Outcome, OwnerState
 from scanner.inventory import Unknown
 from scanner.lifecycle import Case, Standing, State
 from scanner.result import ScanResult
+from scanner.severity import Severity
 from scanner.words import in_words
 
 OPEN: Final = "open"

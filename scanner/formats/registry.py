@@ -1,30 +1,31 @@
-"""Every format by the name that `--output` takes."""
+"""Every format by the name that `--output` takes; one is loaded when it is asked for."""
 
 from collections.abc import Mapping
+from importlib import import_module
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from scanner.formats.csv_report import render_csv
-from scanner.formats.html_report import render_html
-from scanner.formats.json_report import render_json
-from scanner.formats.jsonl_report import render_jsonl
-from scanner.formats.junit_report import render_junit
-from scanner.formats.markdown_report import render_markdown
-from scanner.formats.ocsf_report import render_ocsf
-from scanner.formats.sarif_report import render_sarif
-from scanner.formats.text_report import render_text
-from scanner.ports import Format
+if TYPE_CHECKING:
+    from scanner.ports import Format
 
-FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
+FORMATS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "html": render_html,
-        "json": render_json,
-        "jsonl": render_jsonl,
-        "csv": render_csv,
-        "markdown": render_markdown,
-        "text": render_text,
-        "sarif": render_sarif,
-        "junit": render_junit,
-        "ocsf": render_ocsf,
+        "html": "html_report.render_html",
+        "json": "json_report.render_json",
+        "jsonl": "jsonl_report.render_jsonl",
+        "csv": "csv_report.render_csv",
+        "markdown": "markdown_report.render_markdown",
+        "text": "text_report.render_text",
+        "sarif": "sarif_report.render_sarif",
+        "junit": "junit_report.render_junit",
+        "ocsf": "ocsf_report.render_ocsf",
     }
 )
+"""Where each stands, beside this file."""
+
+
+def format_of(name: str) -> "Format":
+    """Return the format of that name."""
+    module, _, function = FORMATS[name].partition(".")
+    found: Format = getattr(import_module(f"scanner.formats.{module}"), function)
+    return found

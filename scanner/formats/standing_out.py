@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from scanner.finding import Finding, Severity
+from scanner.finding import Finding
 from scanner.inventory import Unknown
+from scanner.severity import Severity
 
 
 class Share(NamedTuple):

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from scanner.finding import Severity
 from scanner.lifecycle import Night
+from scanner.severity import Severity
 
 _WIDTH: Final = 960
 _HEIGHT: Final = 120

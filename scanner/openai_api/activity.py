@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from scanner.inventory import AuditEvent, AuditKind, Collection, Coverage, KeyCost, KeyUse
+from scanner.collection import Collection
+from scanner.inventory import AuditEvent, AuditKind, Coverage, KeyCost, KeyUse
 from scanner.openai_api import translate
 from scanner.openai_api.client import AdminClient, Params
 from scanner.openai_api.listing import Listing, Query

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import quote
 
+from scanner.collection import Collection
 from scanner.errors import ApiError, ApiFailed, ApiNotFound
 from scanner.inventory import (
-    Collection,
     Coverage,
     CoverageState,
     Inventory,

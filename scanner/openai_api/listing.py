@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Final, Generic
 
+from scanner.collection import Collection
 from scanner.errors import ApiError, ApiMalformed
-from scanner.inventory import Collection, Coverage, CoverageState
+from scanner.inventory import Coverage, CoverageState
 from scanner.openai_api.client import AdminClient, Params
 from scanner.openai_api.failures import malformed
 from scanner.openai_api.wire import Item, MalformedBodyError, Page, parse_page

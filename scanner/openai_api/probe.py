@@ -12,8 +12,8 @@ from urllib.parse import quote, urlencode
 import httpx2
 
 from scanner.checkup import Asked
+from scanner.collection import Collection
 from scanner.errors import ApiError, ApiRejected, ApiUnreachable
-from scanner.inventory import Collection
 from scanner.openai_api.activity import USAGE_ENDPOINTS
 from scanner.openai_api.client import Params
 from scanner.openai_api.connections import Connections, Network

@@ -1,6 +1,7 @@
 """The facts about what happened with a key: its use, its cost, what the audit log tells of it."""
 
-from scanner.inventory import AuditEvent, AuditKind, Collection, OwnerKind, Unknown
+from scanner.collection import Collection
+from scanner.inventory import AuditEvent, AuditKind, OwnerKind, Unknown
 from scanner.policy.registry import FactType, Value, fact
 from scanner.policy.subject import Subject
 

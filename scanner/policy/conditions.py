@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from itertools import repeat
 from typing import ClassVar, Protocol
 
+from scanner.collection import Collection
 from scanner.finding import Evidence
-from scanner.inventory import Collection
 from scanner.policy.answers import (
     NO_ROWS,
     Answers,

@@ -3,8 +3,9 @@
 from typing import Final
 
 import scanner.policy.activity_facts  # noqa: F401 - enters its facts
+from scanner.collection import Collection
 from scanner.finding import OwnerState
-from scanner.inventory import Collection, KeyKind, OwnerKind, ProjectState, Unknown
+from scanner.inventory import KeyKind, OwnerKind, ProjectState, Unknown
 from scanner.policy.registry import FACTS, FactType, Value, fact
 from scanner.policy.subject import Subject
 

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
-from scanner.finding import ExceptionText, RuleText, Severity
-from scanner.inventory import Collection
+from scanner.collection import Collection
+from scanner.finding import ExceptionText, RuleText
 from scanner.policy.answers import Answers, every
 from scanner.policy.columns import Facts
 from scanner.policy.conditions import Condition
 from scanner.policy.registry import Value
 from scanner.revocation import Method
+from scanner.severity import Severity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

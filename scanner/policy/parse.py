@@ -12,7 +12,8 @@ from scanner.policy.document import Items, Mapping, Node, Scalar, read_document
 from scanner.policy.model import Exemption, Policy, Rule
 from scanner.policy.parse_condition import parse_condition
 from scanner.policy.parse_rule import parse_name, parse_override, parse_rule
-from scanner.policy.problems import Problems, did_you_mean
+from scanner.policy.problems import Problems
+from scanner.spelling import did_you_mean
 
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 

@@ -19,8 +19,9 @@ from scanner.policy.operators import (
     Scalar,
     operators_of,
 )
-from scanner.policy.problems import Problems, did_you_mean
+from scanner.policy.problems import Problems
 from scanner.policy.registry import Fact, FactType, Value
+from scanner.spelling import did_you_mean
 
 _GROUPS: Final = ("all", "any", "not")
 _WHOLE_NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,8}")  # YAML 1.1 would read 010 as eight

@@ -6,13 +6,15 @@ from dataclasses import replace
 from typing import Any, Final
 
 from scanner.durations import parse_duration
-from scanner.finding import RuleText, Severity
+from scanner.finding import RuleText
 from scanner.policy.document import Items, Mapping, Node, Scalar
 from scanner.policy.model import Example, Response, Rule, Step
 from scanner.policy.parse_condition import parse_condition, parse_value
-from scanner.policy.problems import Problems, did_you_mean
+from scanner.policy.problems import Problems
 from scanner.policy.registry import FACTS, Value
 from scanner.revocation import Method
+from scanner.severity import Severity
+from scanner.spelling import did_you_mean
 
 REQUIRED: Final = ("id", "title", "severity", "violated_when", "why", "fix")
 OPTIONAL: Final = ("applies_to", "severity_when", "controls", "respond", "examples")

@@ -1,11 +1,11 @@
 """Collecting every mistake of a policy file instead of stopping at the first."""
 
-import difflib
 from collections.abc import Iterable, Mapping
 
 from scanner.errors import PolicyError, Problem
 from scanner.policy import document
 from scanner.policy.document import Node, Scalar
+from scanner.spelling import did_you_mean
 
 
 class Problems:
@@ -90,12 +90,3 @@ class Problems:
     def prose(self, node: Node | None, what: str) -> str:
         """Return a text for people, on one line; else as `text`."""
         return " ".join(self.text(node, what).split())
-
-
-def did_you_mean(word: str, choices: Iterable[str]) -> str:
-    """Return `; did you mean 'x'?` for the nearest choice, else the choices themselves."""
-    choices = tuple(choices)
-    near = difflib.get_close_matches(word.lower(), choices, n=1, cutoff=0.6)
-    if near:
-        return f"; did you mean '{near[0]}'?"
-    return f"; known: {', '.join(choices)}"

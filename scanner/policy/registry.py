@@ -6,8 +6,8 @@ from enum import Enum, StrEnum, auto
 from types import MappingProxyType
 from typing import Final
 
+from scanner.collection import Collection
 from scanner.finding import Value
-from scanner.inventory import Collection
 from scanner.policy.subject import Subject
 
 __all__ = ["FACTS", "Fact", "FactType", "Value", "fact"]

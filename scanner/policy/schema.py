@@ -6,13 +6,13 @@ It completes and refuses what an editor can see; `policies validate` sees more.
 from collections.abc import Iterable
 from typing import Any, Final
 
-from scanner.finding import Severity
 from scanner.policy.explain import GROUPS
 from scanner.policy.facts import FACTS
 from scanner.policy.operators import MANY, MEANINGS, Operator, operators_of
 from scanner.policy.parse_rule import OPTIONAL, REQUIRED
 from scanner.policy.registry import Fact, FactType
 from scanner.revocation import Method
+from scanner.severity import Severity
 
 Schema = dict[str, Any]
 

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Final, NamedTuple
 
+from scanner.collection import Collection
 from scanner.finding import OwnerState
 from scanner.inventory import (
     AuditEvent,
-    Collection,
     Coverage,
     CoverageState,
     Inventory,

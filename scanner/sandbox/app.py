@@ -16,7 +16,8 @@ from scanner.sandbox.endpoints import (
     answer,
     scope_of,
 )
-from scanner.sandbox.organization import Quirk, SandboxOrganization, Write
+from scanner.sandbox.organization import SandboxOrganization, Write
+from scanner.sandbox.quirk import Quirk
 from scanner.sandbox.render import Body, sparse
 from scanner.sandbox.request import Refusal, Request
 

@@ -8,10 +8,10 @@ from scanner.sandbox.organization import (
     Account,
     AdminKey,
     ProjectKey,
-    Quirk,
     SandboxOrganization,
     SandboxProject,
 )
+from scanner.sandbox.quirk import Quirk
 from scanner.sandbox.render import (
     Body,
     account_body,

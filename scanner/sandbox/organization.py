@@ -5,23 +5,11 @@ All times are Unix seconds. Insertion order is listing order.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, Final
 
+from scanner.sandbox.quirk import Quirk
+
 DAY: Final = 86_400
-
-
-class Quirk(StrEnum):
-    """A way in which the API has been seen to answer, or may answer, otherwise than usual."""
-
-    MISLABELLED = "mislabelled-admin-keys"
-    """The listing of admin keys holds the first project's keys, too."""
-    OLD_DELETE = "old-delete"
-    """A service account's key cannot be deleted."""
-    NAMELESS = "nameless"
-    """No answer says which organization it is of."""
-    SPARSE = "sparse"
-    """What OpenAI's document does not promise is left out of answers."""
 
 
 @dataclass(slots=True, kw_only=True)

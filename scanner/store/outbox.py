@@ -19,9 +19,9 @@ from scanner.announcement import (
     Topic,
 )
 from scanner.errors import StoreError
-from scanner.finding import Severity
 from scanner.ports import Lease
 from scanner.revocation import Promise, Told
+from scanner.severity import Severity
 from scanner.store.database import Database
 from scanner.store.locks import extend
 from scanner.store.schema import announcements, deliveries

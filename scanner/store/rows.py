@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from sqlalchemy import Row
 
-from scanner.finding import Severity
 from scanner.lifecycle import Case, Event, Night, Resolution, Standing, State
+from scanner.severity import Severity
 from scanner.store.schema import cases, scans
 
 CASE: Final = tuple(cases.c[name] for name in Case._fields)

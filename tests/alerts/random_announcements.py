@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from scanner.announcement import MOST_ITEMS, Announcement, Item, Topic
-from scanner.finding import Severity
+from scanner.severity import Severity
 from tests.factories import NOW
 
 HOSTILE: Final = (

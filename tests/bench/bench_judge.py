@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
+from scanner.collection import Collection
 from scanner.garbage import look_for_garbage_less_often
-from scanner.inventory import Collection, Coverage, CoverageState, Inventory
+from scanner.inventory import Coverage, CoverageState, Inventory
 from scanner.judge import judge
 from scanner.openai_api.translate import (
     to_project,

@@ -14,13 +14,14 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from scanner.finding import Finding, Severity
+from scanner.finding import Finding
 from scanner.formats.html_report import render_html
 from scanner.formats.json_report import render_json
 from scanner.garbage import look_for_garbage_less_often
 from scanner.lifecycle import Case, History, Resolution, Standing, State
 from scanner.redaction import without_addresses
 from scanner.result import ScanResult
+from scanner.severity import Severity
 from scanner.words import in_words
 from tests.factories import (
     NOW,

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from scanner.finding import Severity
+from scanner.severity import Severity
 from tests.browser.conftest import Open, Opened
 from tests.browser.making import everything, many, with_exceptions
 from tests.factories import a_remembered_result, a_result, an_inventory

@@ -10,7 +10,7 @@ from unicodedata import category
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner.cli.log_lines import LogFormat
+from scanner.cli.log_format import LogFormat
 from scanner.cli.logs import FromLibraries, StreamLog
 from scanner.daemon.events import Level
 

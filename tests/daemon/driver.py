@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from scanner.cli.log_lines import LOG_FORMAT, LogFormat
+from scanner.cli.log_format import LOG_FORMAT, LogFormat
 from scanner.cli.logs import StreamLog
 from scanner.cli.serve import COMMAND, Served, private_folder, run_daemon
 from scanner.daemon.children import Children

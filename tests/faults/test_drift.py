@@ -12,7 +12,8 @@ from scanner.openai_api.collect import ApiCollector
 from scanner.openai_api.pace import Pace
 from scanner.policy_files import load_policies
 from scanner.sandbox.app import SANDBOX_KEY, AsgiApp, Receive, SandboxApp, Scope, Send
-from scanner.sandbox.organization import Quirk, SandboxOrganization
+from scanner.sandbox.organization import SandboxOrganization
+from scanner.sandbox.quirk import Quirk
 from scanner.sandbox.seeded import seeded_organization
 from scanner.sandbox.server import serving
 from scanner.scan import scan

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from scanner.collection import Collection
 from scanner.errors import ApiError
-from scanner.inventory import Collection, CoverageState, Inventory, is_complete
+from scanner.inventory import CoverageState, Inventory, is_complete
 from scanner.openai_api.client import AdminClient
 from scanner.openai_api.collect import ApiCollector
 from scanner.openai_api.connections import Network

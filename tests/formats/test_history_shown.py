@@ -8,12 +8,12 @@ from typing import Any
 from rich.console import Console
 
 from scanner.cli.summary import print_summary
-from scanner.finding import Severity
 from scanner.formats.html_report import render_html
 from scanner.formats.json_report import render_json
 from scanner.formats.trend import draw
 from scanner.lifecycle import State
 from scanner.result import ScanResult
+from scanner.severity import Severity
 from tests.factories import a_remembered_result, a_result, ago
 from tests.formats.test_html_report import Outline
 from tests.store.making import night

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from scanner.finding import Severity
 from scanner.formats.metrics_text import METRICS, Before, RunFigures, read_before, render_metrics
 from scanner.result import ScanResult
 from scanner.secret import redact
+from scanner.severity import Severity
 from tests.browser.making import with_revocation
 from tests.conftest import golden
 from tests.factories import NOW, a_mixed_inventory, a_result, an_inventory

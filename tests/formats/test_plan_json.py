@@ -7,9 +7,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from scanner.finding import Severity
 from scanner.formats.plan_json import render_plan
 from scanner.revocation import Action, Held, Method, Mode, Plan, Promise
+from scanner.severity import Severity
 from tests.conftest import golden
 from tests.factories import NOW, ago
 

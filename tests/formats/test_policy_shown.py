@@ -10,9 +10,9 @@ from jsonschema import Draft202012Validator
 from rich.console import Console
 
 from scanner.cli.summary import print_summary
+from scanner.collection import Collection
 from scanner.formats.html_report import render_html
 from scanner.formats.json_report import render_json, report_schema
-from scanner.inventory import Collection
 from scanner.policy_files import load_policies
 from scanner.result import ScanResult
 from scanner.scan import scan

@@ -14,16 +14,17 @@ from py_ocsf_models.events.findings.detection_finding import DetectionFinding
 
 from scanner.announce import announcement
 from scanner.announcement import Route, Sink
-from scanner.finding import ExceptionText, Outcome, Severity
+from scanner.collection import Collection
+from scanner.finding import ExceptionText, Outcome
 from scanner.formats.html_report import render_html
 from scanner.formats.json_report import render_json
 from scanner.formats.markdown_report import render_markdown
 from scanner.formats.text_report import render_text
-from scanner.inventory import Collection
 from scanner.lifecycle import State
 from scanner.policy_files import load_policies
 from scanner.result import ScanResult
 from scanner.scan import Scanned, compared, scan
+from scanner.severity import Severity
 from tests.factories import (
     NOW,
     Remembered,

@@ -5,13 +5,14 @@ from datetime import UTC, datetime
 
 import pytest
 
+from scanner.collection import OPTIONAL, Collection
 from scanner.errors import ApiForbidden, ApiMalformed, ApiRejected
-from scanner.inventory import Collection, CoverageState, Inventory, KeyKind, Unknown, is_complete
+from scanner.inventory import CoverageState, Inventory, KeyKind, Unknown, is_complete
 from scanner.judge import judge
 from scanner.openai_api.client import AdminClient
 from scanner.openai_api.collect import ApiCollector
 from scanner.openai_api.pace import Pace
-from scanner.plan import OPTIONAL, Plan, make_plan
+from scanner.plan import Plan, make_plan
 from scanner.policy_files import load_policies
 from scanner.sandbox.app import SANDBOX_KEY
 from scanner.sandbox.organization import DAY, Account, SandboxOrganization

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from scanner.inventory import Collection, Coverage, CoverageState
+from scanner.collection import Collection
+from scanner.inventory import Coverage, CoverageState
 from scanner.openai_api.client import AdminClient
 from scanner.openai_api.listing import Listing, Query
 from scanner.openai_api.wire import Page, WireUser

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from scanner.checkup import Asked
+from scanner.collection import Collection
 from scanner.errors import ApiMalformed, ApiRejected, ApiUnreachable
-from scanner.inventory import Collection
 from scanner.openai_api.activity import USAGE_ENDPOINTS
 from scanner.openai_api.probe import Probed, probe
 from scanner.sandbox.app import SANDBOX_KEY, SandboxApp

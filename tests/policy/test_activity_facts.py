@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from scanner.collection import Collection
 from scanner.inventory import (
     AuditEvent,
     AuditKind,
-    Collection,
     CoverageState,
     KeyCost,
     KeyUse,

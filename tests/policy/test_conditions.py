@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scanner.collection import Collection
 from scanner.finding import Evidence
-from scanner.inventory import Collection, Unknown
+from scanner.inventory import Unknown
 from scanner.policy.answers import Answers
 from scanner.policy.columns import Facts, Given
 from scanner.policy.conditions import AllOf, AnyOf, Condition, Leaf, Not, Trail

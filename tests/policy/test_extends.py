@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from scanner.errors import PolicyError, UsageError
-from scanner.finding import Severity
 from scanner.policy.model import Policy
 from scanner.policy_files import load_policies
+from scanner.severity import Severity
 
 RULES = """
   - { id: old, title: t, severity: high, severity_when: { critical: { age: { over: 365d } } },

@@ -3,8 +3,9 @@ from typing import Any
 
 import pytest
 
+from scanner.collection import Collection
 from scanner.finding import OwnerState
-from scanner.inventory import Collection, OwnerKind, ProjectAccess, ProjectState, Unknown
+from scanner.inventory import OwnerKind, ProjectAccess, ProjectState, Unknown
 from scanner.policy.facts import FACTS
 from scanner.policy.registry import FactType, Value
 from tests.factories import (

@@ -5,11 +5,12 @@ from datetime import date, timedelta
 import pytest
 
 from scanner.errors import PolicyError
-from scanner.finding import ExceptionText, Severity
+from scanner.finding import ExceptionText
 from scanner.policy.model import Policy, Response
 from scanner.policy.parse import parse_policy
 from scanner.policy.trial import failed_examples
 from scanner.revocation import Method
+from scanner.severity import Severity
 
 HEAD = """\
 policy: mine

@@ -10,7 +10,8 @@ import pytest
 
 from scanner.receipt import Act, Result, Spared
 from scanner.revocation import Mode
-from scanner.sandbox.organization import Account, Quirk
+from scanner.sandbox.organization import Account
+from scanner.sandbox.quirk import Quirk
 from tests.revocation.staging import WIDE, Cast, Stage, a_cast, a_policy, staged
 from tests.store.making import a_store
 

@@ -8,13 +8,8 @@ import pytest
 
 from scanner.sandbox.app import ALL_SCOPES, SANDBOX_KEY, SandboxApp
 from scanner.sandbox.endpoints import READ_SCOPE
-from scanner.sandbox.organization import (
-    Account,
-    Quirk,
-    SandboxOrganization,
-    SandboxProject,
-    Write,
-)
+from scanner.sandbox.organization import Account, SandboxOrganization, SandboxProject, Write
+from scanner.sandbox.quirk import Quirk
 from scanner.sandbox.seeded import seeded_organization
 from scanner.sandbox.server import serving
 from tests.factories import NOW

@@ -5,9 +5,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from scanner.finding import Severity
 from scanner.lifecycle import Case, History, Night, Resolution, Standing, State
 from scanner.ports import Lease
+from scanner.severity import Severity
 from scanner.store.database import open_database
 from scanner.store.history import Keeping, SqlStore
 from tests.factories import NOW

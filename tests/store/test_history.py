@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from scanner.errors import StoreError, UsageError
-from scanner.finding import Severity
 from scanner.lifecycle import Event, History, Resolution, Standing, State
+from scanner.severity import Severity
 from scanner.store.history import Pruned
 from tests.factories import NOW, ago
 from tests.store.making import ACME, a_case, a_history, a_store, night, record, resolved, stale

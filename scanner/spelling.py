@@ -1,0 +1,13 @@
+"""What was probably meant by a word that is none of those known."""
+
+import difflib
+from collections.abc import Iterable
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """Return `; did you mean 'x'?` for the nearest choice, else the choices themselves."""
+    choices = tuple(choices)
+    near = difflib.get_close_matches(word.lower(), choices, n=1, cutoff=0.6)
+    if near:
+        return f"; did you mean '{near[0]}'?"
+    return f"; known: {', '.join(choices)}"
