@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Final, Self
+from typing import Final, Self
 
 import typer
 
@@ -16,18 +16,6 @@ from scanner.errors import KeyVigilError, StoreError, StoreLocked, UsageError
 from scanner.result import ScanResult
 
 _NIGHTS: Final = 50
-UnlessSinceOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="MOMENT",
-        help="Do nothing if a complete scan that began since then, such as 2026-11-25T02:30:00Z,"
-        " is recorded: several machines can have one schedule.",
-    ),
-]
-AccountOption = Annotated[
-    Path | None,
-    typer.Option(hidden=True, metavar="PATH", help="Write what became of the scan."),
-]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

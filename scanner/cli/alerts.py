@@ -5,7 +5,8 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Any
 
 import typer
 from rich.text import Text
@@ -27,48 +28,25 @@ from scanner.announcement import (
     Sink,
 )
 from scanner.cli.console import ExitCode, inert, out, say, show_error, tell
-from scanner.cli.options import (
-    ConfigOption,
-    OrganizationOption,
-    PoliciesOption,
-    StoreOption,
-)
-from scanner.cli.report import ScanOption, recorded
+from scanner.cli.report import Wanted, recorded
 from scanner.errors import KeyVigilError, UsageError
 from scanner.ports import AlertSink
 from scanner.result import ScanResult
 from scanner.severity import Severity
 from scanner.wiring import make_sinks, now, slack_scopes
 
-app = typer.Typer(no_args_is_help=True, help="Who is told of what: try it, see it.")
-
-_RouteOption = Annotated[
-    list[str] | None,
-    typer.Option(metavar="NAME", help="Only this route; may be given again. Default: all."),
-]
 _DEFAULT: Sequence[Route] = (Route(name="slack", sink=Sink.SLACK, to="#security"),)
 _SHOWN = 10
 _OWNERS_SHOWN = 3
 
 
-@app.command()
-def preview(
-    from_: ScanOption = "latest",
-    route: _RouteOption = None,
-    config: ConfigOption = None,
-    policy: PoliciesOption = None,
-    store: StoreOption = None,
-    organization: OrganizationOption = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print what is sent: Block Kit, or the webhook's body.")
-    ] = False,
-) -> None:
-    """Print what a recorded scan tells each route, and send nothing."""
-    settings = read_alert_settings(os.environ, config)
-    routes = _chosen(settings.routes, route) or _DEFAULT
+def preview(wanted: Wanted, names: Sequence[str] | None, *, as_json: bool) -> None:
+    """Print what a recorded scan tells each route, or those named; send nothing."""
+    settings = read_alert_settings(os.environ, wanted.config)
+    routes = _chosen(settings.routes, names) or _DEFAULT
     if not settings.routes:
         say("No route is set: this is what a channel in Slack would be told.")
-    result = recorded(from_, policy, store, organization, config).result
+    result = recorded(wanted).result
     told = [pair for one in routes for pair in _told(result, one)]
     if as_json:
         sent = [
@@ -84,14 +62,10 @@ def preview(
         out.print()
 
 
-@app.command("test")
-def try_(route: _RouteOption = None, config: ConfigOption = None) -> None:
-    """Send a message that says it is a test to each route, and tell what is missing.
-
-    Exits 4 if one of them did not get it.
-    """
+def try_(names: Sequence[str] | None, config: Path | None) -> None:
+    """Send a test to each route, or those named; raise typer.Exit."""
     settings = read_alert_settings(os.environ, config)
-    routes = _chosen(settings.routes, route)
+    routes = _chosen(settings.routes, names)
     if not routes:
         raise UsageError(
             "There is nobody to tell: no route is set.",
@@ -120,7 +94,7 @@ def _told(result: ScanResult, route: Route) -> list[tuple[Route, Announcement]]:
     return [(replace(route, to=one.target or route.to), one.announcement) for one in each]
 
 
-def _chosen(routes: Sequence[Route], names: list[str] | None) -> Sequence[Route]:
+def _chosen(routes: Sequence[Route], names: Sequence[str] | None) -> Sequence[Route]:
     known = {route.name: route for route in routes}
     for name in names or ():
         if name not in known:

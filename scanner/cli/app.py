@@ -1,84 +1,77 @@
 """The command `keyvigil`: its subcommands, and the last line of defence against tracebacks."""
 
 import io
-import os
 import sys
-import traceback
-from importlib.metadata import version
-from itertools import pairwise
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 from typing import Annotated, Any, Final, NoReturn
 
 import typer
-from typer.core import TyperGroup
 
-from scanner.cli import alerts, config, history, policies, revoke, sandbox
-from scanner.cli.console import ExitCode, close_quietly, err, out, say, show_error
-from scanner.cli.demo import demo
-from scanner.cli.doctor import doctor
-from scanner.cli.init import init
-from scanner.cli.log_format import LOG_FORMAT, LogFormat
-from scanner.cli.report import report
-from scanner.cli.scan import EXIT_CODES, scan
-from scanner.cli.serve import serve
-from scanner.errors import KeyVigilError, OutputError, UsageError
+from scanner.cli.commands.plain import Group, group
 from scanner.garbage import look_for_garbage_less_often
 
-_LOGGING: Final = ("scan", "serve")
-"""The commands that write messages for machines, if asked."""
+SUMMARIES: Final[Mapping[str, str]] = {
+    "scan": "Scan the organization of OPENAI_ADMIN_KEY now, or each that the settings list.",
+    "serve": "Scan every night until stopped; each scan is a process of its own.",
+    "report": "Render a recorded scan again, with its history as it was on that night.",
+    "demo": "Scan a made-up organization on fourteen simulated nights and write its report.",
+    "doctor": "Look at all that a scan needs, and say how to mend what does not work.",
+    "init": "Write a commented keyvigil.yaml, a policy of your own that extends the baseline, a"
+    " schema.",
+    "diff": "Tell what changed between two recorded scans: ids, beginnings of ids, latest,"
+    " previous.",
+    "alerts": "Who is told of what: try it, see it.",
+    "config": "The settings: what they are, and where from.",
+    "history": "List the scans that were recorded, oldest first, and how it goes.",
+    "policies": "The policies that ship, and your own.",
+    "revoke": "What is to be revoked; doing it; taking it back.",
+    "sandbox": "A made-up organization behind a faithful Administration API.",
+}
+"""Each command, as its own help begins; it is loaded when it is named."""
 
 
-class _Commands(TyperGroup):
-    """The commands; a mistake on a line that asks for machines' messages is told as one."""
+class _Loaded(Mapping[str, Any]):
+    """The commands by name: each is the `app` of its file."""
 
-    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - Typer's own
-        """Run the command that was named."""
-        try:
-            return super().invoke(ctx)
-        except typer.TyperException as error:
-            if ctx.invoked_subcommand in _LOGGING and _asks_for_lines(sys.argv):
-                err.is_log = True  # a word that is no option is met before any is read
-            if not err.is_log:
-                raise
-            raise UsageError(
-                error.format_message(), help=f"keyvigil {ctx.invoked_subcommand} --help"
-            ) from None
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - Typer's own
+        if name not in SUMMARIES:
+            raise KeyError(name)
+        return typer.main.get_command(import_module(f"scanner.cli.commands.{name}").app)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(SUMMARIES)
+
+    def __len__(self) -> int:
+        return len(SUMMARIES)
 
 
-def _asks_for_lines(words: list[str]) -> bool:
-    """Whether a command line, or else the environment, asks for machines' messages."""
-    pairs: list[tuple[str, ...]]
-    pairs = [*pairwise(words), *(tuple(word.split("=", 1)) for word in words if "=" in word)]
-    asked = [pair[1] for pair in pairs if pair[0] == "--log-format"]
-    return (asked or [os.environ.get(LOG_FORMAT, "")])[-1] == LogFormat.JSON
+class _Commands(Group):
+    """All commands."""
+
+    def __init__(self, **given: Any) -> None:  # noqa: ANN401 - Typer's own
+        super().__init__(**given)
+        self.commands: Any = _Loaded()
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002 - Typer's own
+        """Return their names."""
+        return list(SUMMARIES)
+
+    def summaries(self) -> Mapping[str, str]:
+        """Return what is said here of each, and load none."""
+        return SUMMARIES
 
 
-app = typer.Typer(
-    name="keyvigil",
-    cls=_Commands,
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="Key hygiene for OpenAI organizations: lists every API key, judges it, reports.",
+app = group(
+    "Key hygiene for OpenAI organizations: lists every API key, judges it, reports.", cls=_Commands
 )
-app.command(epilog=EXIT_CODES)(scan)
-app.command()(serve)
-app.command()(report)
-app.command()(demo)
-app.command()(doctor)
-app.command()(init)
-app.add_typer(alerts.app, name="alerts")
-app.add_typer(config.app, name="config")
-app.add_typer(history.app, name="history")
-app.command()(history.diff)
-app.add_typer(policies.app, name="policies")
-app.add_typer(revoke.app, name="revoke")
-app.add_typer(sandbox.app, name="sandbox")
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        out.print(f"keyvigil {version('keyvigil')}")
+        from importlib.metadata import version  # noqa: PLC0415 - takes its time
+
+        typer.echo(f"keyvigil {version('keyvigil')}")
         raise typer.Exit
 
 
@@ -101,27 +94,13 @@ def main() -> NoReturn:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # LANG=C and the like
     try:
-        app()
-    except KeyVigilError as error:
-        sys.exit(show_error(error))
-    except OSError as error:
-        show_error(OutputError(f"The system refused: {error.strerror or error}."))
-        close_quietly()  # else Python tries once more on its way out, and ends with 120
-        sys.exit(ExitCode.INCOMPLETE)
+        sys.exit(app(prog_name="keyvigil", standalone_mode=False) or 0)
     except Exception as error:  # noqa: BLE001 - the last line of defence: a bug, said plainly
         if _was_interrupted(error):
             raise KeyboardInterrupt from None
-        failure = _innermost(error)
-        is_debugged = bool(os.environ.get("KEYVIGIL_DEBUG"))
-        mend = "This is a bug. KEYVIGIL_DEBUG=1 shows where; please report it."
-        said = f"KeyVigil itself failed: {type(failure).__name__}: {failure}"
-        code = show_error(KeyVigilError(said, help=None if is_debugged else mend))
-        if is_debugged:
-            for line in traceback.format_exception(error):
-                for part in line.splitlines():
-                    say(part)
-        sys.exit(code)
-    sys.exit(ExitCode.DONE)
+        from scanner.cli.failing import tell_failure  # noqa: PLC0415 - where nothing fails, needless
+
+        sys.exit(tell_failure(error))
 
 
 def _was_interrupted(error: BaseException | None) -> bool:
@@ -131,10 +110,3 @@ def _was_interrupted(error: BaseException | None) -> bool:
             return True
         error = error.__context__
     return False
-
-
-def _innermost(error: Exception) -> Exception:
-    """Return what really failed inside tasks that ran together."""
-    while isinstance(error, ExceptionGroup):
-        error = error.exceptions[0]
-    return error

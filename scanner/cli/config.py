@@ -5,14 +5,14 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import typer
 from rich.table import Table
 
+from scanner.cli.choosing import chosen, file_settings
 from scanner.cli.console import counted, inert, out
 from scanner.cli.job import jobs_of, places_of
-from scanner.cli.options import chosen, file_settings, taking
 from scanner.cli.outputs import refuse_overwriting
 from scanner.errors import UsageError
 from scanner.organizations_file import OWN, Organization
@@ -31,8 +31,6 @@ from scanner.settings_file import (
 from scanner.settings_schema import settings_schema
 from scanner.settings_table import POLICIES, SETTINGS, VARIABLES
 
-app = typer.Typer(no_args_is_help=True, help="The settings: what they are, and where from.")
-
 _UNSET: Final = "not set"
 
 
@@ -45,19 +43,8 @@ class _Row:
     origin: str
 
 
-@app.command()
-@taking(*SETTINGS)
-def show(
-    context: typer.Context,
-    origin: Annotated[
-        bool, typer.Option("--origin", help="And where it comes from: flag, variable, file.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with the origins.")] = False,
-) -> None:
-    """Print what each setting is: by flag, environment, file or default, in this order.
-
-    Takes every option that is a setting. Of secrets it tells whether they are set.
-    """
+def show(context: typer.Context, *, tells_origin: bool, as_json: bool) -> None:
+    """Print what each setting is; of secrets, whether they are set."""
     settings, file = chosen(context), file_settings(context)
     rows = [
         *(_row(settings, one) for one in SETTINGS),
@@ -73,29 +60,22 @@ def show(
         typer.echo(json.dumps({**document, "settings": listed}, indent=2, ensure_ascii=False))
         return
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for heading in ("Setting", "Value", *(["From"] if origin else [])):
+    for heading in ("Setting", "Value", *(["From"] if tells_origin else [])):
         table.add_column(heading, overflow="fold", no_wrap=heading == "Setting")
     for row in rows:
-        table.add_row(row.name, inert(row.value), *([inert(row.origin)] if origin else []))
+        table.add_row(row.name, inert(row.value), *([inert(row.origin)] if tells_origin else []))
     out.print(table)
     where = f"The file is {settings.config}." if settings.config else f"No {DEFAULT_FILE} is here."
     out.print(inert(where, "dim"), soft_wrap=True)
 
 
-@app.command()
 def schema() -> None:
-    """Print the JSON Schema of keyvigil.yaml, with which editors complete and check it."""
+    """Print the JSON Schema of keyvigil.yaml."""
     typer.echo(json.dumps(settings_schema(), indent=2))
 
 
-@app.command()
-def validate(
-    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", show_default=False)] = None,
-) -> None:
-    """Check the settings file and the policies that it names: every mistake at its place.
-
-    Needs no credentials and no network.
-    """
+def validate(file: Path | None) -> None:
+    """Check the settings file and the policies that it names; raise UsageError."""
     path = find_settings_file(os.environ, file)
     if path is None:
         raise UsageError(

@@ -7,13 +7,11 @@ import os
 import sys
 from collections.abc import Iterable
 from enum import IntEnum
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-import typer
 from rich.console import Console
 from rich.text import Text
 
-from scanner.cli.log_format import LOG_FORMAT, LogFormat
 from scanner.cli.log_lines import fields_of_error, log_line
 from scanner.daemon.events import Level
 from scanner.display import visible
@@ -154,20 +152,3 @@ def _print_error(error: KeyVigilError, message: str) -> None:
 def worst(codes: Iterable[ExitCode]) -> ExitCode:
     """Return the code of the largest problem."""
     return max(codes, key=_LARGEST_LAST.index, default=ExitCode.DONE)
-
-
-def _choose(chosen: LogFormat) -> LogFormat:
-    err.is_log = chosen is LogFormat.JSON
-    return chosen
-
-
-LogFormatOption = Annotated[
-    LogFormat,
-    typer.Option(
-        "--log-format",
-        envvar=LOG_FORMAT,
-        is_eager=True,
-        callback=_choose,
-        help="How messages are written on stderr; json: an object a line, for log pipelines.",
-    ),
-]

@@ -5,7 +5,7 @@ import sys
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
 import typer
 
@@ -54,18 +54,8 @@ rules:
 _BOUNDS: Final = Bounds(max_percent=10)
 
 
-def demo(
-    folder: Annotated[
-        Path, typer.Option("--out", metavar="FOLDER", help="Where to write the reports.")
-    ] = Path("out/demo"),
-    enforce: Annotated[
-        bool, typer.Option("--enforce", help="Revoke on the last night what is due by then.")
-    ] = False,
-) -> None:
-    """Scan a made-up organization on fourteen simulated nights and write its report.
-
-    Needs no key; nothing leaves this machine.
-    """
+def demo(folder: Path, *, enforces: bool) -> None:
+    """Write the report of a made-up organization's last night; raise typer.Exit."""
     html, json, history, policy = (folder / name for name in _FILES)
     for path in (html, json, history, policy):
         check_writable(path)
@@ -76,7 +66,7 @@ def demo(
     store = open_store(StoreSettings(place=Secret(str(history))))
     say("A made-up organization is served on this machine; nothing leaves it.")
     say("")
-    code, mode = ExitCode.DONE, Mode.ENFORCE if enforce else Mode.PLAN
+    code, mode = ExitCode.DONE, Mode.ENFORCE if enforces else Mode.PLAN
     for number, (moment, settings) in enumerate(demo_nights(_NIGHTS), start=1):
         source = _at(moment, settings, policies)
         with store.hold(_ORGANIZATION) as lease:
@@ -100,7 +90,7 @@ def demo(
                 result, failures = scan_and_report(source, policies, outputs, memory=memory)
                 code = conclude(result, failures, None)
                 _print_alerts(result)
-    revoke = "journal" if enforce else f"plan --policy {policy}"
+    revoke = "journal" if enforces else f"plan --policy {policy}"
     _print_next(html, json, history, revoke)
     raise typer.Exit(code)
 

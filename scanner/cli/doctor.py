@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import typer
 from rich.table import Table
@@ -17,69 +17,27 @@ from scanner.cli.console import ExitCode, inert, out
 from scanner.cli.examining_alerts import file_and_what_rests_on_it, pings
 from scanner.cli.examining_settings import Read, jobs, options, read_each
 from scanner.cli.job import Job
-from scanner.cli.options import StoreOption, option
 from scanner.display import visible
 from scanner.secret import redact
 from scanner.settings import misspelt, store_settings
-from scanner.settings_file import CONFIG
-from scanner.settings_table import METRICS, OUTPUTS, POLICIES, STORE
+from scanner.settings_table import POLICIES
 
 _STYLES: Final = {State.OK: "green", State.PROBLEM: "bold red", State.NOT_CHECKED: "dim"}
 _STATE_WIDTH: Final = max(map(len, State))
 _NAME_WIDTH: Final = 16
 
 
-_Policies = Annotated[list[str] | None, option(POLICIES)]
-_Outputs = Annotated[list[str] | None, option(OUTPUTS)]
-_Metrics = Annotated[str | None, option(METRICS)]
-_Only = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="NAME",
-        help="Only this organization of the settings; may be given again. Default: all.",
-    ),
-]
-_Config = Annotated[  # read with the others, for a mistake in it is a line like any other
-    Path | None,
-    typer.Option(
-        envvar=CONFIG,
-        metavar="FILE",
-        help="The settings. Default: keyvigil.yaml in this folder, if any.",
-    ),
-]
-
-
 def doctor(
     context: typer.Context,
-    policy: _Policies = None,
-    output: _Outputs = None,
-    config: _Config = None,
-    store: StoreOption = None,
-    metrics_textfile: _Metrics = None,
-    only: _Only = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the lines as JSON.")] = False,
+    given: Mapping[str, Any],
+    config: Path | None,
+    only: Sequence[str],
+    *,
+    as_json: bool,
 ) -> None:
-    """Look at all that a scan needs, and say how to mend what does not work.
-
-    Of several organizations that the settings list, each. Changes nothing and sends nothing that
-    anybody would see: the API is asked with GET only.
-
-    Exit codes:
-
-    0  no problem
-
-    2  a mistake in the environment, the settings or a policy
-
-    3  something else does not work
-    """
-    given = {
-        POLICIES.parameter: policy,
-        OUTPUTS.parameter: output,
-        STORE.parameter: store,
-        METRICS.parameter: metrics_textfile,
-    }
+    """Print what was looked at, and how it is; raise typer.Exit. `given`: settings as typed."""
     flags = {name: value for name, value in given.items() if _is_flag(context, name)}
-    checks = tuple(_checks(flags, config, only or ()))
+    checks = tuple(_checks(flags, config, only))
     if as_json:
         typer.echo(json.dumps(_document(checks), indent=2))
     else:

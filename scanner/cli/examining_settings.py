@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from scanner.checkup import Check, ok, problem
+from scanner.cli.choosing import refused
 from scanner.cli.examining import SCAN_HELP
 from scanner.cli.job import Job, jobs_of
 from scanner.cli.log_format import LOG_FORMAT, LogFormat
-from scanner.cli.options import refused
 from scanner.errors import KeyVigilError, UsageError
 from scanner.setting import Chosen, Setting
 from scanner.settings_file import FileSettings, find_settings_file, read_settings_file

@@ -4,20 +4,13 @@ import json
 import os
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
 from scanner.cli.console import counted, inert, out, say
-from scanner.cli.options import (
-    ConfigOption,
-    OrganizationOption,
-    StoreOption,
-    chosen,
-    taking,
-)
 from scanner.compare import between
 from scanner.durations import format_duration
 from scanner.errors import UsageError
@@ -25,29 +18,16 @@ from scanner.formats.history_rows import night_row
 from scanner.lifecycle import Case, Night, Turn
 from scanner.setting import Chosen
 from scanner.settings import StoreSettings, read_store_settings, store_settings
-from scanner.settings_table import KEEP, KEEP_SNAPSHOTS, ORGANIZATION, STORE
+from scanner.settings_table import ORGANIZATION
 from scanner.severity import Severity
 from scanner.wiring import now, open_store
 
 if TYPE_CHECKING:
     from scanner.store.history import SqlStore
 
-app = typer.Typer(invoke_without_command=True, help="The scans that were recorded.")
-_SHOWN: Final = 30
-_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
-
-@app.callback()
-@taking(STORE, KEEP, KEEP_SNAPSHOTS, ORGANIZATION)
-def history(
-    context: typer.Context,
-    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many.")] = _SHOWN,
-    as_json: _Json = False,
-) -> None:
-    """List the scans that were recorded, oldest first, and how it goes."""
-    context.obj = settings = chosen(context)
-    if context.invoked_subcommand is not None:
-        return
+def history(settings: Chosen, limit: int, *, as_json: bool) -> None:
+    """Print the scans that were recorded, oldest first."""
     kept = store_settings(settings, os.environ)
     nights = _opened(kept).nights(settings[ORGANIZATION], limit)
     if as_json:
@@ -62,10 +42,8 @@ def history(
         _print_nights(nights)
 
 
-@app.command()
-def prune(context: typer.Context) -> None:
-    """Forget now what is not to be kept: `keep` and `keep_snapshots` of the settings."""
-    settings: Chosen = context.obj
+def prune(settings: Chosen) -> None:
+    """Forget what is not to be kept, and say how much that was."""
     store, organization = _opened(store_settings(settings, os.environ)), settings[ORGANIZATION]
     for name in [organization] if organization else store.organizations():
         gone = store.prune(name, now())
@@ -79,14 +57,9 @@ def prune(context: typer.Context) -> None:
 
 
 def diff(
-    before: Annotated[str, typer.Argument(metavar="A", show_default=False)],
-    after: Annotated[str, typer.Argument(metavar="B", show_default=False)],
-    store: StoreOption = None,
-    organization: OrganizationOption = None,
-    as_json: _Json = False,
-    _config: ConfigOption = None,
+    before: str, after: str, store: str | None, organization: str | None, *, as_json: bool
 ) -> None:
-    """Tell what changed between two recorded scans: ids, beginnings of ids, latest, previous."""
+    """Print what changed between two scans; raise UsageError if they cannot be compared."""
     history = _opened(read_store_settings(os.environ, store))
     first, second = history.find(before, organization), history.find(after, organization)
     if first.organization != second.organization:

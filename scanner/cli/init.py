@@ -2,9 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from scanner.cli.console import inert, out
 from scanner.errors import UsageError
@@ -14,14 +11,8 @@ from scanner.settings_schema import settings_schema
 from scanner.settings_text import POLICY_FILE, SCHEMA_FILE, policy_text, settings_text
 
 
-def init(
-    folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", show_default=False)] = Path(),
-    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
-) -> None:
-    """Write a commented keyvigil.yaml, a policy of your own that extends the baseline, a schema.
-
-    Editors complete and check the settings by the schema.
-    """
+def init(folder: Path, *, overwrites: bool) -> None:
+    """Write the files, and print what to do next; raise UsageError if one is there."""
     texts = {
         DEFAULT_FILE: settings_text(),
         POLICY_FILE: policy_text(),
@@ -29,7 +20,7 @@ def init(
     }
     paths = [folder.expanduser() / name for name in texts]
     there = [str(path) for path in paths if path.exists()]
-    if there and not force:
+    if there and not overwrites:
         raise UsageError(
             f"{' and '.join(there)} {'is' if len(there) == 1 else 'are'} there already.",
             help="Name another folder, or overwrite with --force.",

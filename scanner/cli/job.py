@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import typer
@@ -12,7 +11,7 @@ import typer
 from scanner.cli.account import AlreadyScanned, Once, accounting
 from scanner.cli.memory import Memory, remembering
 from scanner.cli.outputs import named, read_outputs
-from scanner.cli.report import seen_again
+from scanner.cli.report import Wanted, seen_again
 from scanner.cli.run import Output, Source, conclude, live, scan_and_report
 from scanner.cli.sign_of_life import Run, sign_of_life
 from scanner.cli.stopping import Ending
@@ -154,9 +153,16 @@ def job_of(chosen: Chosen, organizations: Sequence[Organization]) -> Job:
 def seen_again_for(job: Job) -> Callable[[str], ScanResult | None]:
     """Return what gives the result of a recorded scan of a job's organization, if it can be had."""
     chosen = job.chosen
-    judged_by = list(chosen[POLICIES]) if POLICIES.parameter in chosen.values else None
+    judged_by = chosen[POLICIES] if POLICIES.parameter in chosen.values else None
     place = chosen[STORE]
-    return partial(seen_again, judged_by, place.reveal() if place else None, job.name)
+    store = place.reveal() if place else None
+
+    def again(scan_id: str) -> ScanResult | None:
+        return seen_again(
+            Wanted(name=scan_id, policies=judged_by, store=store, organization=job.name)
+        )
+
+    return again
 
 
 def metrics_of(job: Job) -> Path | None:

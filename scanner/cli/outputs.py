@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from scanner.cli.options import refused
+from scanner.cli.choosing import refused
 from scanner.cli.run import Output
 from scanner.errors import UsageError
 from scanner.formats.files import check_writable

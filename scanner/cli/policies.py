@@ -1,9 +1,8 @@
 """`keyvigil policies`: what ships, what a policy says, whether a file is right."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -26,14 +25,9 @@ from scanner.policy_files import (
 )
 from scanner.spelling import did_you_mean
 
-app = typer.Typer(no_args_is_help=True, help="The policies that ship, and your own.")
 
-_NameOrFile = Annotated[str, typer.Argument(metavar="NAME|FILE", show_default=False)]
-
-
-@app.command("list")
 def list_() -> None:
-    """List the policies that ship with KeyVigil."""
+    """Print the policies that ship."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for heading in ("Policy", "Rules", "Description"):
         table.add_column(heading)
@@ -42,8 +36,7 @@ def list_() -> None:
     out.print(table)
 
 
-@app.command()
-def show(policy: _NameOrFile) -> None:
+def show(policy: str) -> None:
     """Print a policy as it is written, after checking it."""
     read_policies([policy])
     text, _ = policy_text(policy)
@@ -51,17 +44,8 @@ def show(policy: _NameOrFile) -> None:
         out.print(inert(line), soft_wrap=True)
 
 
-@app.command()
-def explain(
-    word: Annotated[
-        str | None, typer.Argument(metavar="FACT|OPERATOR|RULE", show_default=False)
-    ] = None,
-    policy: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME|FILE", help="Where a rule stands. Default: what ships."),
-    ] = None,
-) -> None:
-    """Say what a fact, an operator or a rule means; without a word, what there is."""
+def explain(word: str | None, policies: Sequence[str] | None) -> None:
+    """Print what a word means, or which there are; rules are those of `policies` or what ships."""
     if word is None:
         _print_words()
     elif word in FACTS:
@@ -72,8 +56,8 @@ def explain(
         if word in GROUPS:
             _print_explained(f"{word}, of conditions", [("meaning", GROUPS[word])])
     else:
-        named = (rule for read in read_policies(policy or []) for rule in read.rules)
-        rules = {rule.text.id: rule for rule in named} if policy else shipped_rules()
+        named = (rule for read in read_policies(policies or ()) for rule in read.rules)
+        rules = {rule.text.id: rule for rule in named} if policies else shipped_rules()
         if word not in rules:
             hint = did_you_mean(word, [*FACTS, *Operator, *GROUPS, *rules])
             raise UsageError(f"There is no fact, operator or rule '{word}'{hint}")
@@ -97,15 +81,13 @@ def _print_explained(word: str, rows: Iterable[tuple[str, str]]) -> None:
     out.print(table)
 
 
-@app.command()
 def schema() -> None:
-    """Print the language's JSON Schema, with which editors complete and check policies."""
+    """Print the language's JSON Schema."""
     typer.echo(json.dumps(policy_schema(), indent=2))
 
 
-@app.command("test")
-def test_(policies: Annotated[list[str], typer.Argument(metavar="NAME|FILE...")]) -> None:
-    """Try the examples of each rule: every one that comes out otherwise than it says."""
+def test_(policies: Sequence[str]) -> None:
+    """Try the examples of each rule; raise PolicyError for those that come out otherwise."""
     for name in policies:
         policy = try_examples(name)
         count = counted(sum(len(rule.examples) for rule in policy.rules), "example")
@@ -115,15 +97,8 @@ def test_(policies: Annotated[list[str], typer.Argument(metavar="NAME|FILE...")]
         out.print(inert(f"{said}{without}"), soft_wrap=True)
 
 
-@app.command()
-def validate(
-    policies: Annotated[list[str], typer.Argument(metavar="NAME|FILE...")],
-    against: Annotated[
-        Path | None,
-        typer.Option(metavar="SNAPSHOT", help="Tell what they find in a snapshot, too."),
-    ] = None,
-) -> None:
-    """Check policies without credentials or network: every mistake at its line, or their rules."""
+def validate(policies: Sequence[str], against: Path | None) -> None:
+    """Check policies, and tell what they find in a snapshot; raise PolicyError."""
     for policy in read_policies(policies):
         out.print(inert(f"{policy.name}: valid, {counted(len(policy.rules), 'rule')}"))
         for rule_id, reason in policy.disabled.items():
@@ -132,13 +107,8 @@ def validate(
             _print_tallies(judge_snapshot(against, policy))
 
 
-@app.command()
-def diff(
-    before: _NameOrFile,
-    after: _NameOrFile,
-    on: Annotated[Path, typer.Option(metavar="SNAPSHOT", help="From keyvigil scan --snapshot.")],
-) -> None:
-    """Tell what a scan would find otherwise by the second policy than by the first."""
+def diff(before: str, after: str, on: Path) -> None:
+    """Print what the second policy would find otherwise than the first in a snapshot."""
     policies = read_policies([before, after])
     changes = compare(*(judge_snapshot(on, policy).findings for policy in policies))
     rows = [_row(change) for change in changes]

@@ -1,22 +1,16 @@
 """`keyvigil report`: a recorded scan, rendered again."""
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from scanner.cli.console import out, say
-from scanner.cli.options import (
-    ConfigOption,
-    OrganizationOption,
-    PoliciesOption,
-    RedactOption,
-    StoreOption,
-)
 from scanner.cli.outputs import read_outputs
 from scanner.cli.run import conclude, stored, write_reports
 from scanner.cli.summary import print_summary
@@ -30,39 +24,34 @@ from scanner.result import ScanResult
 from scanner.scan import Scanned, compared, scan
 from scanner.settings import read_store_settings
 from scanner.settings_file import read_settings_file
-from scanner.settings_table import OUTPUTS, POLICIES
+from scanner.settings_table import POLICIES
 from scanner.wiring import open_store
 
 if TYPE_CHECKING:
     from scanner.store.history import SqlStore
 
-ScanOption = Annotated[
-    str,
-    typer.Option("--from", metavar="SCAN", help="Its id, or how it begins; latest, previous."),
-]
-_Outputs = Annotated[  # not from the environment: that names where tonight's reports go
-    list[str] | None, typer.Option(metavar="FORMAT=PATH", help=OUTPUTS.help)
-]
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A scan of the history by its name, and what it is to be judged by; None: as that night.
 
-def report(
-    from_: ScanOption = "latest",
-    policy: PoliciesOption = None,
-    output: _Outputs = None,
-    store: StoreOption = None,
-    organization: OrganizationOption = None,
-    redact_emails: RedactOption = False,
-    config: ConfigOption = None,
-) -> None:
-    """Render a recorded scan again, with its history as it was on that night.
-
-    Asks nobody and records nothing. Exits 3 if the scan was incomplete, as it did itself.
+    `config` may name the files of the policies of that night.
     """
-    outputs = read_outputs(output or [], None, organization)
-    result = recorded(from_, policy, store, organization, config).result
-    shown = without_addresses(result) if redact_emails else result
-    failures = write_reports(shown, outputs)
-    if not outputs:
+
+    name: str = "latest"
+    policies: Sequence[str] | None = None
+    store: str | None = None
+    organization: str | None = None
+    config: Path | None = None
+
+
+def report(wanted: Wanted, outputs: Sequence[str], *, masks: bool) -> None:
+    """Write the reports of a recorded scan, or print its summary; raise typer.Exit."""
+    written = read_outputs(outputs, None, wanted.organization)
+    result = recorded(wanted).result
+    shown = without_addresses(result) if masks else result
+    failures = write_reports(shown, written)
+    if not written:
         print_summary(shown, out, shows_all=False)
     raise typer.Exit(conclude(result, failures, None))
 
@@ -77,23 +66,14 @@ class Recorded:
     organization: str
 
 
-def recorded(
-    name: str,
-    policy: list[str] | None,
-    store: str | None,
-    organization: str | None,
-    config: Path | None = None,
-) -> Recorded:
-    """Return a recorded scan, judged by `policy`, or else by what it was judged by that night.
-
-    The settings file `config` may name the files of those. Raise UsageError or StoreError.
-    """
-    settings = read_store_settings(os.environ, store)
+def recorded(wanted: Wanted) -> Recorded:
+    """Return a recorded scan, judged once more; raise UsageError or StoreError."""
+    settings = read_store_settings(os.environ, wanted.store)
     if settings is None:
         raise UsageError("There is no history to take a scan from.", help="Leave out --store none.")
     history = open_store(settings, must_exist=True)
-    night = history.find(name, organization)
-    policies = load_policies(policy or _of_that_night(night, config))
+    night = history.find(wanted.name, wanted.organization)
+    policies = load_policies(wanted.policies or _of_that_night(night, wanted.config))
     saw = parse_snapshot(BytesIO(history.snapshot(night.scan_id)), f"the scan {night.scan_id}")
     source = stored(saw, make_plan(policies))
     scanned = scan(source.collect, policies, night.started_at, lambda: night.finished_at)
@@ -103,12 +83,10 @@ def recorded(
     return Recorded(result=result, scanned=scanned, store=history, organization=night.organization)
 
 
-def seen_again(
-    policy: list[str] | None, store: str | None, organization: str | None, scan_id: str
-) -> ScanResult | None:
+def seen_again(wanted: Wanted) -> ScanResult | None:
     """Return a recorded scan's result; None if what it saw, or a policy of it, is not at hand."""
     try:
-        return recorded(scan_id, policy, store, organization).result
+        return recorded(wanted).result
     except KeyVigilError:
         return None
 

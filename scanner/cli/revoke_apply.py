@@ -5,14 +5,14 @@ import sys
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
 import typer
 
+from scanner.cli.choosing import chosen, file_settings
 from scanner.cli.console import ExitCode, counted, inert, out, say, show_error, tell, worst
 from scanner.cli.job import job_of, seen_again_for
 from scanner.cli.memory import Memory, remembering
-from scanner.cli.options import chosen, file_settings, taking
 from scanner.cli.revocation_shown import print_act, print_plan, print_spared
 from scanner.cli.revoking import carried_out, failed, hands, scene_of, with_acts, with_plan
 from scanner.cli.run import live
@@ -29,7 +29,7 @@ from scanner.remedy import Scene, digest_of, make_plan_of_revocation
 from scanner.revocation import Mode, Plan
 from scanner.scan import compared, scan
 from scanner.settings import read_settings, store_settings
-from scanner.settings_table import CONNECTION, HISTORY, ORGANIZATION, POLICIES
+from scanner.settings_table import POLICIES
 from scanner.wiring import now
 
 _PATIENCE: Final = timedelta(minutes=30)
@@ -37,19 +37,8 @@ _PATIENCE: Final = timedelta(minutes=30)
 _ANEW: Final = "Plan anew: keyvigil revoke plan --output plan.json"
 
 
-@taking(POLICIES, ORGANIZATION, *HISTORY, *CONNECTION)
-def apply(
-    context: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="PLAN", help="What revoke plan wrote.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before the first key.")] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Look at each key again, and change nothing.")
-    ] = False,
-) -> None:
-    """Carry out a plan: what is in it and, after a fresh walk, still due.
-
-    Exits 5 if a key that is still due was not revoked, 3 if the walk was incomplete.
-    """
+def apply(context: typer.Context, file: Path, *, is_sure: bool, is_dry: bool) -> None:
+    """Carry out a plan after a fresh walk; raise typer.Exit, or UsageError if it is not to be."""
     approved = read_plan(file)
     job = job_of(chosen(context), file_settings(context).organizations)
     policies = load_policies(job.chosen[POLICIES])
@@ -57,7 +46,7 @@ def apply(
     settings = read_settings(job.chosen, os.environ, job.key)
     kept, again = store_settings(job.chosen, os.environ), seen_again_for(job)
     config = job.chosen.config
-    with remembering(settings, kept, job.name, config, again, is_dry=dry_run) as memory:
+    with remembering(settings, kept, job.name, config, again, is_dry=is_dry) as memory:
         if memory is None or memory.bounds.mode is Mode.OFF:
             raise UsageError(
                 "Revocation is off, and nothing was done.",
@@ -71,7 +60,7 @@ def apply(
             _rehearse(scene, plan, memory)
             raise typer.Exit
         if plan.due:
-            _confirm(plan, memory.organization, is_sure=yes)
+            _confirm(plan, memory.organization, is_sure=is_sure)
             _refuse_late(approved, scene)
         raise typer.Exit(_carry_out(scene, plan, memory, memory.lease))
 

@@ -2,50 +2,26 @@
 
 import json
 import os
-from typing import Annotated
 
 import typer
 
+from scanner.cli.choosing import chosen, file_settings
 from scanner.cli.console import counted, inert, out, say, show_error, tell, worst
 from scanner.cli.job import job_of, seen_again_for
 from scanner.cli.memory import remembering
-from scanner.cli.options import (
-    ConfigOption,
-    OrganizationOption,
-    StoreOption,
-    chosen,
-    file_settings,
-    taking,
-)
 from scanner.cli.revocation_shown import print_act
 from scanner.cli.revoking import failed, hands, whose
 from scanner.enforce import make, settle
 from scanner.errors import StoreError, UsageError
 from scanner.receipt import Entry, broken_at
 from scanner.settings import read_settings, read_store_settings, store_settings
-from scanner.settings_table import CONNECTION, HISTORY, ORGANIZATION
+from scanner.store.journal import acts_of
 from scanner.undo import find, undoing
 from scanner.wiring import now, open_store
 
-journal = typer.Typer(invoke_without_command=True, help="What was done to keys.")
 
-
-@journal.callback()
-def journal_(
-    context: typer.Context,
-    store: StoreOption = None,
-    organization: OrganizationOption = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print every entry with its hash, one JSON a line.")
-    ] = False,
-    _config: ConfigOption = None,
-) -> None:
-    """List what was done to keys, oldest first: what, when, why, by whom, and how it ended."""
-    context.obj = store, organization
-    if context.invoked_subcommand is not None:
-        return
-    from scanner.store.journal import acts_of  # noqa: PLC0415 - SQLAlchemy takes its time
-
+def journal(store: str | None, organization: str | None, *, as_json: bool) -> None:
+    """Print what was done to keys, oldest first."""
     kept = _journals(store, organization)
     if as_json:
         for name, entries in kept.items():
@@ -63,14 +39,10 @@ def journal_(
             tell(out, inert(f"    {when}{f'; {why}' if why else ''}", "dim"))
 
 
-@journal.command()
-def verify(context: typer.Context) -> None:
-    """Check that no entry was changed, left out or put in; print the last hash.
-
-    Entries cut off at the end show only if you kept the last number and hash. Exits 3 if broken.
-    """
+def verify(store: str | None, organization: str | None) -> None:
+    """Print the last hash of each journal; raise StoreError if one was changed."""
     broken = []
-    for name, entries in _journals(*context.obj).items():
+    for name, entries in _journals(store, organization).items():
         number = broken_at(entries)
         if number is None:
             count = f"{counted(len(entries), 'entry').replace('entrys', 'entries')}"
@@ -84,15 +56,8 @@ def verify(context: typer.Context) -> None:
         )
 
 
-@taking(ORGANIZATION, *HISTORY, *CONNECTION)
-def undo(
-    context: typer.Context,
-    receipt: Annotated[str, typer.Argument(metavar="RECEIPT", help="As revoke journal has it.")],
-) -> None:
-    """Take a revocation back: push an expiry out again, or give a key its permissions back.
-
-    A deleted key cannot be brought back. Works also where revocation is off.
-    """
+def undo(context: typer.Context, receipt: str) -> None:
+    """Take one revocation back, and print what became of it; raise typer.Exit."""
     job = job_of(chosen(context), file_settings(context).organizations)
     settings = read_settings(job.chosen, os.environ, job.key)
     kept, again = store_settings(job.chosen, os.environ), seen_again_for(job)

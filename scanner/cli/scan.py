@@ -2,18 +2,19 @@
 
 import os
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
 import typer
 
-from scanner.cli.account import AccountOption, Once, UnlessSinceOption
-from scanner.cli.console import ExitCode, LogFormatOption
+from scanner.cli.account import Once
+from scanner.cli.choosing import chosen, file_settings
+from scanner.cli.console import ExitCode
 from scanner.cli.job import jobs_of, scan_one
-from scanner.cli.log_format import LogFormat
 from scanner.cli.many import scan_each
-from scanner.cli.options import chosen, file_settings, taking
 from scanner.cli.outputs import named, read_outputs
 from scanner.cli.run import conclude, scan_and_report, stored
 from scanner.cli.sign_of_life import sign_of_life
@@ -32,84 +33,44 @@ from scanner.settings_table import (
     OUTPUTS,
     POLICIES,
     REDACT,
-    SETTINGS,
     SKIP,
     SNAPSHOT,
 )
 from scanner.wiring import open_store
 
-EXIT_CODES: Final = """Exit codes:
-
-0  done
-
-1  violations at or above --fail-on
-
-2  a mistake in the command, the environment, the settings or a policy
-
-3  the scan failed or is incomplete
-
-4  an alert was not delivered; the next scan tries again
-
-5  a key that was due was not revoked
-"""
 _OF_A_WALK: Final = (COLLECT, METRICS, *CONNECTION)
 _SCAN: Final = re.compile(r"latest|previous|[0-9]{8}(T[0-9]{0,6}(Z(-[0-9a-f]{0,8})?)?)?")
-_From = Annotated[
-    str | None,
-    typer.Option(
-        "--from",
-        metavar="SNAPSHOT|SCAN",
-        help="Judge what a snapshot, or a scan of the history, saw; as of its own moment."
-        " Needs no key and no network, and is not recorded.",
-    ),
-]
-_Only = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="NAME",
-        help="Scan only this organization of the settings; may be given again. Default: all.",
-    ),
-]
-_DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Compare with the history, and record nothing.")
-]
-_Verbose = Annotated[
-    bool,
-    typer.Option("--verbose", "-v", help="Tell what is asked for and why, and every retry."),
-]
 
 
-@taking(*SETTINGS)
-def scan(
-    context: typer.Context,
-    from_: _From = None,
-    only: _Only = None,
-    dry_run: _DryRun = False,
-    unless_since: UnlessSinceOption = None,
-    account: AccountOption = None,
-    _log_format: LogFormatOption = LogFormat.CONSOLE,
-    verbose: _Verbose = False,
-) -> None:
-    """Scan the organization of OPENAI_ADMIN_KEY now, or each that the settings list.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What was typed beside the settings."""
 
-    Changes nothing, but where it was told to. Every option can stand in keyvigil.yaml or in the
-    environment, too.
-    """
-    if from_ is not None:
+    from_: str | None
+    only: Sequence[str]
+    is_dry: bool
+    unless_since: str | None
+    account: Path | None
+    is_verbose: bool
+
+
+def scan(context: typer.Context, wanted: Wanted) -> None:
+    """Scan, or judge again what was seen; raise typer.Exit with what it came to."""
+    if wanted.from_ is not None:
         settings = chosen(context)
-        _refuse_options_of_a_walk(settings, dry_run=dry_run, unless_since=unless_since)
-        raise typer.Exit(_judge_again(from_, settings))
+        _refuse_options_of_a_walk(settings, wanted)
+        raise typer.Exit(_judge_again(wanted.from_, settings))
     try:
-        once = Once.read(unless_since, account)
-        jobs = jobs_of(chosen(context), file_settings(context).organizations, only or ())
+        once = Once.read(wanted.unless_since, wanted.account)
+        jobs = jobs_of(chosen(context), file_settings(context).organizations, wanted.only)
     except KeyVigilError:
-        with sign_of_life(None, None, is_off=dry_run):
+        with sign_of_life(None, None, is_off=wanted.is_dry):
             raise
     if len(jobs) == 1:
-        scan_one(jobs[0], once, is_dry=dry_run, is_verbose=verbose)
+        scan_one(jobs[0], once, is_dry=wanted.is_dry, is_verbose=wanted.is_verbose)
         return
-    with sign_of_life(None, None, is_off=dry_run) as run:
-        code, run.reason = scan_each(jobs, once, is_dry=dry_run, is_verbose=verbose)
+    with sign_of_life(None, None, is_off=wanted.is_dry) as run:
+        code, run.reason = scan_each(jobs, once, is_dry=wanted.is_dry, is_verbose=wanted.is_verbose)
         raise typer.Exit(code)
 
 
@@ -126,10 +87,10 @@ def _judge_again(name: str, chosen: Chosen) -> ExitCode:
     return conclude(result, failures, chosen[FAIL_ON])
 
 
-def _refuse_options_of_a_walk(chosen: Chosen, *, dry_run: bool, unless_since: str | None) -> None:
+def _refuse_options_of_a_walk(chosen: Chosen, wanted: Wanted) -> None:
     """Raise UsageError for an option that means nothing where nobody is asked."""
     given = [one.flag for one in _OF_A_WALK if chosen.origin(one) == one.flag]
-    own = {"--dry-run": dry_run, "--unless-since": bool(unless_since)}
+    own = {"--dry-run": wanted.is_dry, "--unless-since": bool(wanted.unless_since)}
     for flag in (*given, *(flag for flag, is_given in own.items() if is_given)):
         raise UsageError(
             f"{flag} has no effect with --from, which asks nobody and records nothing.",

@@ -12,16 +12,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Final
+from typing import Final
 
 import typer
 
 from scanner.addresses import is_loopback
-from scanner.cli.console import ExitCode, LogFormatOption
+from scanner.cli.choosing import chosen, file_settings
+from scanner.cli.console import ExitCode
 from scanner.cli.job import Job, jobs_of, metrics_of, places_of
 from scanner.cli.log_format import LOG_FORMAT, LogFormat
 from scanner.cli.logs import FromLibraries, StreamLog
-from scanner.cli.options import chosen, file_settings, taking
 from scanner.cli.outputs import named, read_outputs, refuse_overwriting
 from scanner.daemon.children import Children
 from scanner.daemon.events import Level, Log
@@ -52,80 +52,41 @@ _LOOK: Final = 5.0
 _RELOAD: Final = getattr(signal, "SIGHUP", None)  # which Windows has not
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, *([_RELOAD] if _RELOAD else []))
 
-_Cron = Annotated[
-    str | None,
-    typer.Option(
-        "--cron",
-        metavar="EXPRESSION",
-        help="When scans are due, as in crontab: '30 2 * * *', @daily. Default: as the settings"
-        " say, else every night at 02:30. Also KEYVIGIL_CRON.",
-    ),
-]
-_TimeZone = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME",
-        help="The time zone of the schedule, such as Europe/Berlin. Default: as the settings say,"
-        " else UTC. Also KEYVIGIL_TIME_ZONE.",
-    ),
-]
-_Listen = Annotated[
-    str,
-    typer.Option(
-        envvar="KEYVIGIL_LISTEN",
-        metavar="HOST:PORT",
-        help="Where /healthz, /readyz and /metrics are.",
-    ),
-]
-_Reports = Annotated[
-    Path | None,
-    typer.Option(
-        envvar="KEYVIGIL_REPORTS",
-        metavar="FOLDER",
-        help=f"Show the reports in this folder under /reports/, to whoever holds {TOKEN}."
-        " Default: no reports are shown.",
-    ),
-]
-_Verbose = Annotated[
-    bool, typer.Option("--verbose", "-v", help="Let scans tell what they ask for and why.")
-]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What was typed beside the settings."""
+
+    cron: str | None
+    time_zone: str | None
+    listen: str
+    reports: Path | None
+    log_format: LogFormat
+    is_verbose: bool
 
 
-@taking(*SETTINGS)
-def serve(
-    context: typer.Context,
-    cron: _Cron = None,
-    time_zone: _TimeZone = None,
-    listen: _Listen = "127.0.0.1:8080",
-    reports: _Reports = None,
-    log_format: LogFormatOption = LogFormat.CONSOLE,
-    verbose: _Verbose = False,
-) -> None:
-    """Scan every night until stopped; each scan is a process of its own.
-
-    SIGHUP, or a changed file, has settings and policies read anew. SIGTERM ends the scan that runs
-    within seconds, as an incomplete one, and exits 0.
-    """
+def serve(context: typer.Context, wanted: Wanted) -> None:
+    """Scan every night until a signal says to stop."""
     settings = chosen(context)
     jobs = jobs_of(settings, file_settings(context).organizations, ())
     _check(jobs)
     token = Secret(os.environ.get(TOKEN, "").strip())
     served = Served(
-        address=parse_address(listen),
+        address=parse_address(wanted.listen),
         metrics=Metrics(),
-        reports=Reports(reports, token) if reports else None,
+        reports=Reports(wanted.reports, token) if wanted.reports else None,
     )
     metrics = settings[METRICS] if settings.is_said(METRICS) else None
     options = Options(
         config=settings.config,
         policies=settings[POLICIES] if settings.is_said(POLICIES) else (),
         textfile=named(metrics, settings[ORGANIZATION]) if metrics else None,
-        cron=cron,
-        time_zone=time_zone,
-        rest=(*_said(context, settings), *(["--verbose"] if verbose else [])),
+        cron=wanted.cron,
+        time_zone=wanted.time_zone,
+        rest=(*_said(context, settings), *(["--verbose"] if wanted.is_verbose else [])),
     )
     environment = environment_of_scans(settings)
-    log = StreamLog(log_format)
+    log = StreamLog(wanted.log_format)
     with private_folder() as folder:
         loading = Files(options, os.environ, folder)
         children = Children(COMMAND, environment, folder, log)

@@ -138,7 +138,7 @@ def test_a_word_that_is_no_option_is_one_line_where_the_command_asks_for_it(
     (line,) = read(ran.err)
     assert (ran.code, line["event"][:15]) == (2, "No such option:")
     beaten = run("--nix", "--log-format", "console")
-    assert beaten.err.startswith("Usage: ")
+    assert beaten.err.startswith("error: No such option: --nix")
 
 
 @pytest.mark.slow

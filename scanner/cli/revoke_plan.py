@@ -1,23 +1,14 @@
-"""`keyvigil revoke`: what is to be revoked, and why or why not; doing it; taking it back."""
+"""`keyvigil revoke plan`: what is to be revoked, and why or why not."""
 
 import os
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from scanner.cli.console import out, say
 from scanner.cli.memory import Memory
-from scanner.cli.options import (
-    ConfigOption,
-    OrganizationOption,
-    PoliciesOption,
-    StoreOption,
-)
-from scanner.cli.report import ScanOption, recorded
+from scanner.cli.report import Wanted, recorded
 from scanner.cli.revocation_shown import print_plan
-from scanner.cli.revoke_apply import apply
-from scanner.cli.revoke_journal import journal, undo
 from scanner.cli.revoking import scene_of
 from scanner.formats.files import check_writable, write_whole
 from scanner.formats.plan_json import render_plan
@@ -27,35 +18,19 @@ from scanner.secret import Secret
 from scanner.settings import ADMIN_KEY
 from scanner.settings_file import read_bounds, read_settings_file
 
-app = typer.Typer(no_args_is_help=True, help="What is to be revoked; doing it; taking it back.")
 
-
-@app.command()
-def plan(
-    from_: ScanOption = "latest",
-    output: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="Write the plan as JSON keyvigil.plan/1.")
-    ] = None,
-    config: ConfigOption = None,
-    policy: PoliciesOption = None,
-    store: StoreOption = None,
-    organization: OrganizationOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
-) -> None:
-    """Tell which keys of a recorded scan are to be revoked: what `respond` in their rules asks for.
-
-    Asks nobody, records nothing, revokes nothing.
-    """
+def plan(wanted: Wanted, output: Path | None, *, as_json: bool) -> None:
+    """Print which keys of a recorded scan are to be revoked, and write that to `output`."""
     if output is not None:
         check_writable(output)
-    bounds = read_bounds(os.environ, config)
-    night = recorded(from_, policy, store, organization, config)
+    bounds = read_bounds(os.environ, wanted.config)
+    night = recorded(wanted)
     memory = Memory(
         store=night.store,
         organization=night.organization,
         lease=None,
         bounds=bounds,
-        own_key=_own_key(config),
+        own_key=_own_key(wanted.config),
     )
     made = make_plan_of_revocation(scene_of(night.result, night.scanned, memory))
     document = render_plan(made)
@@ -77,8 +52,3 @@ def _own_key(config: Path | None) -> Secret:
     """
     listed = read_settings_file(config).organizations if config else ()
     return Secret("" if listed else os.environ.get(ADMIN_KEY, ""))
-
-
-app.command()(apply)
-app.command()(undo)
-app.add_typer(journal, name="journal")

@@ -1,0 +1,104 @@
+"""What was chosen by flags, environment and file, in this order; the file is read before them."""
+
+import os
+from pathlib import Path
+from typing import Any, Final
+
+import typer
+
+from scanner.cli.options import TAKES
+from scanner.errors import KeyVigilError, UsageError
+from scanner.kinds import UnfitError
+from scanner.setting import Chosen, Setting
+from scanner.settings import refuse_misspelt
+from scanner.settings_file import FileSettings, find_settings_file, read_settings_file
+from scanner.settings_table import ORGANIZATION, REDACT, SETTINGS, STORE
+
+_FILE: Final = "keyvigil.settings"
+_MISTAKE: Final = "keyvigil.mistake"
+
+
+def load(context: typer.Context, named: Path | None) -> Path | None:
+    """Read the file, and let it say what the command's options are by default.
+
+    Raise SettingsError, or UsageError also for a misspelt name of ours in the environment; where
+    the command asks what was `chosen`, that raises it.
+    """
+    path = find_settings_file(os.environ, named)
+    file = FileSettings()
+    takes = getattr(context.command.callback, TAKES, None)
+    try:
+        refuse_misspelt(os.environ)
+        file = read_settings_file(path) if path else file
+    except KeyVigilError as error:
+        if takes is None:
+            raise
+        context.meta[_MISTAKE] = error
+    context.meta[_FILE] = file
+    takes = takes or (STORE, ORGANIZATION, REDACT)
+    by_variable = {setting.variable: setting for setting in takes}
+    context.default_map = {}
+    for parameter in context.command.params:
+        setting = by_variable.get(str(getattr(parameter, "envvar", "")))
+        said = setting and file.said.get(setting.parameter)
+        if setting and said and parameter.name:
+            value = list(said.texts) if setting.kind.is_many else said.text
+            context.default_map[parameter.name] = value
+        if setting is ORGANIZATION and len(file.organizations) == 1:
+            context.default_map[parameter.name] = file.organizations[0].name
+    return path
+
+
+def file_settings(context: typer.Context) -> FileSettings:
+    """Return what the settings file of this command says; raise what is wrong with it."""
+    mistake: KeyVigilError | None = context.meta.get(_MISTAKE)
+    if mistake is not None:
+        raise mistake
+    file: FileSettings = context.meta[_FILE]
+    return file
+
+
+def chosen(context: typer.Context) -> Chosen:
+    """Return what each setting that the command takes is; raise UsageError for what none can be."""
+    file = file_settings(context)
+    taken = {one.parameter: one for one in SETTINGS if one.parameter in context.params}
+    origins = {name: _origin(context, one, file) for name, one in taken.items()}
+    values = {
+        name: _value(one, context.params[name], origins[name])
+        for name, one in taken.items()
+        if origins[name] != "default"
+    }
+    return Chosen(
+        values=values,
+        origin=lambda setting: origins.get(setting.parameter, "default"),
+        config=context.params["config"],
+    )
+
+
+def _origin(context: typer.Context, setting: Setting[Any], file: FileSettings) -> str:
+    source = context.get_parameter_source(setting.parameter)
+    match source.name if source else "":
+        case "COMMANDLINE":
+            return setting.flag
+        case "ENVIRONMENT":
+            return setting.variable
+        case "DEFAULT_MAP":
+            said = file.said.get(setting.parameter)
+            return said.at if said else file.organizations[0].at
+        case _:
+            return "default"
+
+
+def _value(setting: Setting[Any], given: Any, origin: str) -> Any:  # noqa: ANN401 - of any setting
+    texts = [str(one) for one in (given if setting.kind.is_many else [given])]
+    try:
+        return setting.kind.value(texts)
+    except ValueError as error:
+        raise refused(origin, error) from None
+
+
+def refused(what: str, error: ValueError) -> UsageError:
+    """Return the error for `what` was said, as a kind of settings refused it."""
+    message = f"{what} {error}"
+    advice = error.advice if isinstance(error, UnfitError) else ""
+    return UsageError(message if message.endswith("?") else f"{message}.", help=advice or None)

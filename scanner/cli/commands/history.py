@@ -1,0 +1,37 @@
+"""`keyvigil history`: the recorded scans."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from scanner.cli.commands.plain import Command, group
+from scanner.cli.options import JsonOption, taking
+from scanner.settings_table import KEEP, KEEP_SNAPSHOTS, ORGANIZATION, STORE
+
+app = group("")
+
+
+@app.command(cls=Command)
+@taking(STORE, KEEP, KEEP_SNAPSHOTS, ORGANIZATION)
+def history(
+    context: typer.Context,
+    action: Annotated[
+        Literal["prune"] | None,
+        typer.Argument(
+            metavar="prune",
+            show_default=False,
+            help="Forget now what is not to be kept: `keep` and `keep_snapshots` of the settings.",
+        ),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many.")] = 30,
+    as_json: JsonOption = False,
+) -> None:
+    """List the scans that were recorded, oldest first, and how it goes."""
+    from scanner.cli.choosing import chosen
+    from scanner.cli.history import history, prune
+
+    settings = chosen(context)
+    if action is None:
+        history(settings, limit, as_json=as_json)
+    else:
+        prune(settings)

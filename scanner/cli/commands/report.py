@@ -1,0 +1,44 @@
+"""`keyvigil report`: a recorded scan, rendered again."""
+
+from typing import Annotated
+
+import typer
+
+from scanner.cli.commands.plain import Command, group
+from scanner.cli.options import (
+    ConfigOption,
+    OrganizationOption,
+    PoliciesOption,
+    RedactOption,
+    ScanOption,
+    StoreOption,
+)
+from scanner.settings_table import OUTPUTS
+
+_Outputs = Annotated[  # not from the environment: that names where tonight's reports go
+    list[str] | None, typer.Option(metavar="FORMAT=PATH", help=OUTPUTS.help)
+]
+
+app = group("")
+
+
+@app.command(cls=Command)
+def report(
+    from_: ScanOption = "latest",
+    policy: PoliciesOption = None,
+    output: _Outputs = None,
+    store: StoreOption = None,
+    organization: OrganizationOption = None,
+    redact_emails: RedactOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Render a recorded scan again, with its history as it was on that night.
+
+    Asks nobody and records nothing. Exits 3 if the scan was incomplete, as it did itself.
+    """
+    from scanner.cli.report import Wanted, report
+
+    wanted = Wanted(
+        name=from_, policies=policy, store=store, organization=organization, config=config
+    )
+    report(wanted, output or (), masks=redact_emails)
