@@ -1,6 +1,7 @@
 """What was chosen by flags, environment and file, in this order; the file is read before them."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -73,6 +74,17 @@ def chosen(context: typer.Context) -> Chosen:
         origin=lambda setting: origins.get(setting.parameter, "default"),
         config=context.params["config"],
     )
+
+
+def with_file(chosen: Chosen, file: FileSettings) -> Chosen:
+    """Return what is chosen if the settings file says that: flags and environment beat it."""
+    said = {one.parameter: chosen[one] for one in SETTINGS if chosen.is_said(one)}
+    filed = {
+        one.parameter: one.kind.value(file.said[one.parameter].texts)
+        for one in SETTINGS
+        if one.parameter in file.said
+    }
+    return replace(chosen, values={**filed, **said})
 
 
 def _origin(context: typer.Context, setting: Setting[Any], file: FileSettings) -> str:

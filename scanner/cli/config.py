@@ -10,7 +10,7 @@ from typing import Any, Final
 import typer
 from rich.table import Table
 
-from scanner.cli.choosing import chosen, file_settings
+from scanner.cli.choosing import chosen, file_settings, with_file
 from scanner.cli.console import counted, inert, out
 from scanner.cli.job import jobs_of, places_of
 from scanner.cli.outputs import refuse_overwriting
@@ -83,12 +83,7 @@ def validate(file: Path | None) -> None:
             help="Name a file, or let keyvigil init write one.",
         )
     said = read_settings_file(path)
-    values = {
-        one.parameter: one.kind.value(said.said[one.parameter].texts)
-        for one in SETTINGS
-        if one.parameter in said.said
-    }
-    jobs = jobs_of(Chosen(values=values, config=path), said.organizations, ())
+    jobs = jobs_of(with_file(Chosen(config=path), said), said.organizations, ())
     refuse_overwriting((job.name or "", places_of(job)) for job in jobs)
     named = [job.chosen[POLICIES] for job in jobs]
     read_policies(dict.fromkeys(name for policies in named for name in policies))

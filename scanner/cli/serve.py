@@ -7,7 +7,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +17,9 @@ from typing import Final
 import typer
 
 from scanner.addresses import is_loopback
-from scanner.cli.choosing import chosen, file_settings
+from scanner.cli.choosing import chosen, with_file
 from scanner.cli.console import ExitCode
-from scanner.cli.job import Job, jobs_of, metrics_of, places_of
+from scanner.cli.job import jobs_of, metrics_of, places_of
 from scanner.cli.log_format import LOG_FORMAT, LogFormat
 from scanner.cli.logs import FromLibraries, StreamLog
 from scanner.cli.outputs import named, read_outputs, refuse_overwriting
@@ -35,6 +35,7 @@ from scanner.errors import UsageError
 from scanner.secret import Secret
 from scanner.setting import Chosen
 from scanner.settings import read_settings, store_settings
+from scanner.settings_file import FileSettings
 from scanner.settings_table import (
     METRICS,
     ORGANIZATION,
@@ -68,8 +69,6 @@ class Wanted:
 def serve(context: typer.Context, wanted: Wanted) -> None:
     """Scan every night until a signal says to stop."""
     settings = chosen(context)
-    jobs = jobs_of(settings, file_settings(context).organizations, ())
-    _check(jobs)
     token = Secret(os.environ.get(TOKEN, "").strip())
     served = Served(
         address=parse_address(wanted.listen),
@@ -88,7 +87,7 @@ def serve(context: typer.Context, wanted: Wanted) -> None:
     environment = environment_of_scans(settings)
     log = StreamLog(wanted.log_format)
     with private_folder() as folder:
-        loading = Files(options, os.environ, folder)
+        loading = Files(options, os.environ, folder, lambda file: _check(settings, file))
         children = Children(COMMAND, environment, folder, log)
         daemon = Daemon(loading, children, served.metrics, log, Timekeeping(clock=now))
         number = run_daemon(daemon, served, log)
@@ -179,11 +178,12 @@ def _tell_where(served: Served, host: str, port: int, log: Log) -> None:
         )
 
 
-def _check(jobs: Sequence[Job]) -> None:
-    """Refuse now what every scan would refuse at night; raise UsageError.
+def _check(settings: Chosen, file: FileSettings) -> None:
+    """Refuse now what every scan by that file would refuse at night; raise UsageError.
 
     A program that says a key is not asked: it may be away for a moment.
     """
+    jobs = jobs_of(with_file(settings, file), file.organizations, ())
     for job in jobs:
         snapshot = job.chosen[SNAPSHOT]
         outputs = read_outputs(

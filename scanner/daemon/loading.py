@@ -1,6 +1,6 @@
 """What the daemon goes by: read from the files, checked as a scan would, and kept as copies."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from glob import escape, glob
@@ -93,8 +93,15 @@ class Loading(Protocol):
 class Files:
     """Implements Loading by the files that `options` name, with copies under a private folder."""
 
-    def __init__(self, options: Options, environment: Mapping[str, str], folder: Path) -> None:
-        self._options = options
+    def __init__(
+        self,
+        options: Options,
+        environment: Mapping[str, str],
+        folder: Path,
+        check: Callable[[FileSettings], None] = lambda _file: None,
+    ) -> None:
+        """`check` raises a KeyVigilError for what every scan by a file would refuse."""
+        self._options, self._check = options, check
         self._environment = environment
         self._folder = folder
         self._numbers = count(1)
@@ -132,6 +139,7 @@ class Files:
         found = find_settings_file(environment, options.config)
         config = copies.settings(found)
         file = read_settings_file(found or config)
+        self._check(file)
         for names in _policies(options, file):
             for name in names:
                 copies.policy(name)

@@ -124,3 +124,23 @@ def test_ctrl_c_stops_it_with_the_code_of_one_who_was_interrupted(tmp_path: Path
         run.until("no_history")
         assert run.stop(signal.SIGINT, within=10) == 130
         assert [one["event"] for one in run.events][-2:] == ["stopping", "stopped"]
+
+
+@pytest.mark.slow
+def test_settings_by_which_every_scan_would_fail_are_not_taken_over(tmp_path: Path) -> None:
+    file = tmp_path / "keyvigil.yaml"
+    two = "{ name: %s, key_env: OPENAI_ADMIN_KEY, outputs: { html: %s.html } }"
+    file.write_text(f"organizations: [{two % ('a', 'a')}, {two % ('b', 'b')}]\n")
+    env = {"OPENAI_ADMIN_KEY": KEY, "KEYVIGIL_LOG_FORMAT": "json"}
+    with running([*COMMAND, "serve", "--listen", "127.0.0.1:0"], env, cwd=tmp_path) as run:
+        run.until("no_history")
+        broken = {
+            f"[{two % ('a', 'same')}, {two % ('b', 'same')}]": "same.html",
+            "[{ name: a, key_env: NOWHERE }]": "NOWHERE",
+        }
+        for number, (organizations, problem) in enumerate(broken.items(), start=1):
+            file.write_text(f"organizations: {organizations}\n")
+            run.process.send_signal(signal.SIGHUP)
+            assert problem in run.until("settings_invalid", number)["problem"]
+            run.until("reload_failed", number)
+        assert run.stop(signal.SIGTERM, within=10) == 0
