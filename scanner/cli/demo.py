@@ -87,9 +87,9 @@ def demo(folder: Path, *, enforces: bool) -> None:
                 memory = replace(memory, alerts=Alerts())
                 out.print("")
                 outputs = (("html", html), ("json", json))
-                result, failures = scan_and_report(source, policies, outputs, memory=memory)
-                code = conclude(result, failures, None)
-                _print_alerts(result)
+                reported = scan_and_report(source, policies, outputs, memory=memory)
+                code = conclude(reported.result, reported.failures, None)
+                _print_alerts(reported.result)
     revoke = "journal" if enforces else f"plan --policy {policy}"
     _print_next(html, json, history, revoke)
     raise typer.Exit(code)

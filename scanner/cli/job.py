@@ -12,10 +12,10 @@ from scanner.cli.account import AlreadyScanned, Once, accounting
 from scanner.cli.memory import Memory, remembering
 from scanner.cli.outputs import named, read_outputs
 from scanner.cli.report import Wanted, seen_again
-from scanner.cli.run import Output, Source, conclude, live, scan_and_report
-from scanner.cli.sign_of_life import Run, sign_of_life
+from scanner.cli.run import Output, Reported, Source, conclude, live, scan_and_report, told
+from scanner.cli.sign_of_life import Done, Run, sign_of_life
 from scanner.cli.stopping import Ending
-from scanner.errors import KeyVigilError, UsageError
+from scanner.errors import UsageError
 from scanner.organizations_file import OWN, Organization
 from scanner.plan import Plan, make_plan
 from scanner.policy.model import Policy
@@ -75,10 +75,8 @@ class Ready:
             is_dry=is_dry,
         )
 
-    def report(
-        self, source: Source, memory: Memory | None
-    ) -> tuple[ScanResult, list[KeyVigilError]]:
-        """Scan what `source` sees and report it; return what failed beside."""
+    def report(self, source: Source, memory: Memory | None) -> Reported:
+        """Scan what `source` sees, record and report it."""
         return scan_and_report(
             source,
             self.policies,
@@ -87,6 +85,10 @@ class Ready:
             memory,
             masks=self.job.chosen[REDACT],
         )
+
+    def told(self, reported: Reported, memory: Memory | None, ending: Ending) -> Done:
+        """Tell who is to be told of it; return what failed, too."""
+        return told(reported, memory, ending, masks=self.job.chosen[REDACT])
 
 
 def jobs_of(
@@ -212,17 +214,19 @@ def scan_one(job: Job, once: Once, *, is_dry: bool, is_verbose: bool) -> None:
     """Scan one organization; exit with the code, or raise what keeps it from being scanned."""
     with sign_of_life(metrics_of(job), job.name, is_off=is_dry) as run:
         ready = prepared(job)
+        ending = Ending()
         source = live(
             ready.settings,
             ready.plan,
             is_verbose=is_verbose,
             retried=run.asked_again,
-            ending=Ending(),
+            ending=ending,
         )
         try:
             with accounting(once, ready.remembering(run, is_dry=is_dry)) as night:
-                done = run.saw(ready.report(source, night.memory), night.memory)
-                result, failures = night.take(*done)
+                reported = ready.report(source, night.memory)
+                done = ready.told(reported, night.memory, ending)
+                result, failures = night.take(*run.saw(done, night.memory))
         except AlreadyScanned:
             run.skip()
             raise

@@ -17,7 +17,7 @@ from scanner.cli.account import Accounting, AlreadyScanned, Once, account_of_all
 from scanner.cli.console import ExitCode, err, inert, log, out, say, show_error, worst
 from scanner.cli.job import Job, Ready, metrics_of, places_of, prepared
 from scanner.cli.outputs import refuse_overwriting
-from scanner.cli.run import Source, conclude
+from scanner.cli.run import Reported, Source, conclude
 from scanner.cli.sign_of_life import Run, sign_of_life
 from scanner.cli.stopping import Ending, run_until_told
 from scanner.cli.watching import Watcher, watching_each
@@ -122,11 +122,16 @@ def _scan_together(
         each = [(one.ready.job.name or "", one.run.asked_again) for one in begun]
         with watching_each(each, is_verbose=is_verbose) as watchers:
             walks = run_until_told(_walk_all(begun, watchers, ending), ending)
-        for one, walked in zip(begun, walks, strict=True):
-            if isinstance(walked, _Walked):
-                yield _report(one, walked, ending)
-            else:
-                yield _failed(one.ready.job, one.run, walked)
+        seen: list[tuple[_Begun, Reported]] = []
+        for one, walked in zip(begun, walks, strict=True):  # all are recorded before one is told of
+            try:
+                seen.append((one, _reported(one, walked, ending)))
+            except typer.Exit:
+                raise
+            except Exception as error:  # noqa: BLE001 - likewise
+                yield _failed(one.ready.job, one.run, error)
+        for one, reported in seen:
+            yield _told(one, reported, ending, has_company=len(seen) > 1)
 
 
 def _begin(job: Job, once: Once, run: Run, held: ExitStack, *, is_dry: bool) -> _Begun:
@@ -156,28 +161,36 @@ async def _walk(ready: Ready, watcher: Watcher, ending: Ending) -> _Walked | Exc
     return _Walked(inventory=inventory, began=began, ended=now())
 
 
-def _report(one: _Begun, walked: _Walked, ending: Ending) -> _Outcome:
-    job = one.ready.job
+def _reported(one: _Begun, walked: _Walked | Exception, ending: Ending) -> Reported:
+    """Record and report what a walk brought; raise what it brought instead."""
+    if not isinstance(walked, _Walked):
+        raise walked
     uses_stdout = any(path is None for _, path in one.ready.outputs)
-    _print_heading(job, err if uses_stdout else out)
-    ending.reopen()
+    _print_heading(one.ready.job, err if uses_stdout else out)
+    return one.ready.report(walked.as_source(ending), one.night.memory)
+
+
+def _told(one: _Begun, reported: Reported, ending: Ending, *, has_company: bool) -> _Outcome:
+    """Tell who is to be told of a scan, and show what failed."""
+    job = one.ready.job
     try:
-        done = one.ready.report(walked.as_source(ending), one.night.memory)
+        done = one.ready.told(reported, one.night.memory, ending)
         result, failures = one.night.take(*one.run.saw(done, one.night.memory))
     except typer.Exit:
         raise
     except Exception as error:  # noqa: BLE001 - likewise
-        return _failed(job, one.run, error, has_heading=True)
+        return _failed(job, one.run, error)
+    if has_company and (failures or err.is_log):
+        _print_heading(job, err)
     code = one.run.end(conclude(result, failures, job.chosen[FAIL_ON]))
     return _Outcome(
         name=job.name or "", code=ExitCode(code), result=result, account=one.night.account
     )
 
 
-def _failed(job: Job, run: Run, error: Exception, *, has_heading: bool = False) -> _Outcome:
+def _failed(job: Job, run: Run, error: Exception) -> _Outcome:
     """Tell what failed; a bug, too, stops this organization only."""
-    if not has_heading:
-        _print_heading(job, err)
+    _print_heading(job, err)
     is_locked = isinstance(error, StoreLocked)
     if is_locked:
         run.leave()

@@ -84,6 +84,18 @@ def judge_snapshot(path: Path, policy: Policy) -> Judgement:
     return judge(source.collect(), [policy], source.clock())
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reported:
+    """A scan that is recorded and reported, and of which nobody was told yet.
+
+    `shown` is its result as reports have it; `failures` are what went wrong beside.
+    """
+
+    result: ScanResult
+    shown: ScanResult
+    failures: tuple[KeyVigilError, ...]
+
+
 def scan_and_report(
     source: Source,
     policies: tuple[Policy, ...],
@@ -92,10 +104,10 @@ def scan_and_report(
     memory: Memory | None = None,
     *,
     masks: bool = False,
-) -> tuple[ScanResult, list[KeyVigilError]]:
-    """Scan, remember, write every output, print the summary, tell who is to be told.
+) -> Reported:
+    """Scan, remember, write every output, print the summary; `masks` the addresses in reports.
 
-    `masks` the addresses in reports. Return what failed beside; exit 130 or 143 if told to stop.
+    Exit 130 or 143 if told to stop.
     """
     failures: list[KeyVigilError] = []
     if memory is not None and (ending := source.ending) is not None:
@@ -117,17 +129,29 @@ def scan_and_report(
     console = err if any(path is None for _, path in outputs) else out
     if console is out or not err.is_log:
         print_summary(shown, console, shows_all=shows_all)
-    is_told_to_end = source.ending is not None and source.ending.closed()
-    if memory is not None and memory.lease is not None:
-        if is_told_to_end:
-            return result, [*failures, *untold(memory.alerts)]
-        outbox = memory.store.outbox
-        try:
-            failures.extend(tell(shown, memory.alerts, outbox, memory.lease, masks=masks))
-        except KeyboardInterrupt:
-            say("Stopped: the next scan tells what this one did not.", level=Level.WARNING)
-            raise typer.Exit(ExitCode.INTERRUPTED) from None
-    return result, failures
+    return Reported(result=result, shown=shown, failures=tuple(failures))
+
+
+def told(
+    reported: Reported, memory: Memory | None, ending: Ending | None, *, masks: bool = False
+) -> tuple[ScanResult, list[KeyVigilError]]:
+    """Tell who is to be told, unless the scan was told to end; return all that failed.
+
+    Exit 130 if told to stop while that goes on.
+    """
+    is_told_to_end = ending is not None and ending.closed()
+    failures = [*reported.failures]
+    if memory is None or memory.lease is None:
+        return reported.result, failures
+    if is_told_to_end:
+        return reported.result, [*failures, *untold(memory.alerts)]
+    outbox, lease = memory.store.outbox, memory.lease
+    try:
+        failures.extend(tell(reported.shown, memory.alerts, outbox, lease, masks=masks))
+    except KeyboardInterrupt:
+        say("Stopped: the next scan tells what this one did not.", level=Level.WARNING)
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    return reported.result, failures
 
 
 def write_reports(result: ScanResult, outputs: Sequence[Output]) -> list[OutputError]:
@@ -169,7 +193,7 @@ def remembered(
         if memory.lease is None:
             return result, failures
         taken = Snapshot(taken_at=result.started_at, inventory=scanned.inventory)
-        told = _told(result, memory, masks=masks)
+        told = _to_tell(result, memory, masks=masks)
         remember(result, memory.store, memory.lease, render_snapshot(taken), told)
     except StoreError as error:
         return result, [*failures, error]
@@ -177,7 +201,7 @@ def remembered(
     return result, [*failures, *more]
 
 
-def _told(result: ScanResult, memory: Memory, *, masks: bool) -> tuple[Draft, ...]:
+def _to_tell(result: ScanResult, memory: Memory, *, masks: bool) -> tuple[Draft, ...]:
     routes = memory.alerts.routes
     if not routes:
         return ()

@@ -83,8 +83,8 @@ def _judge_again(name: str, chosen: Chosen) -> ExitCode:
     outputs = read_outputs(chosen[OUTPUTS], snapshot, organization)
     saw = _what_was_seen(name, store_settings(chosen, os.environ), organization)
     source = stored(saw, make_plan(policies, skip=chosen[SKIP]))
-    result, failures = scan_and_report(source, policies, outputs, snapshot, masks=chosen[REDACT])
-    return conclude(result, failures, chosen[FAIL_ON])
+    reported = scan_and_report(source, policies, outputs, snapshot, masks=chosen[REDACT])
+    return conclude(reported.result, reported.failures, chosen[FAIL_ON])
 
 
 def _refuse_options_of_a_walk(chosen: Chosen, wanted: Wanted) -> None:

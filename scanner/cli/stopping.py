@@ -51,10 +51,6 @@ class Ending:
         self._before = before
         signal.signal(signal.SIGTERM, before if before is signal.SIG_IGN else self.note)
 
-    def reopen(self) -> None:
-        """Go on noting, where the scan of another organization is not yet recorded."""
-        self.outlast(self._before)
-
     def closed(self) -> bool:
         """Return whether the signal came; if not, give it back to who had it."""
         if not self.is_told and signal.getsignal(signal.SIGTERM) == self.note:

@@ -1,10 +1,12 @@
 """Several organizations told to end: what was seen is recorded, the others are left for later."""
 
+import asyncio
 import json
 import signal
 import subprocess
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +18,7 @@ from tests.cli.test_many import ENV, Watched, app
 from tests.daemon.running import until
 
 pytestmark = pytest.mark.slow
+SIGNED = {"KEYVIGIL_WEBHOOK_SECRET": "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"}
 SINCE = "2020-01-01T00:00:00Z"
 
 
@@ -73,3 +76,37 @@ def test_each_decides_by_itself_whether_it_is_scanned_again(tmp_path: Path) -> N
     assert sorted(night["organization"] for night in listed) == ["a", "b"]
     assert (tmp_path / "m-a.prom").read_bytes() == before
     assert (tmp_path / "m-b.prom").exists()
+
+
+async def never(_scope: Any, _receive: Any, _send: Any) -> None:
+    """Take what is sent, and never answer."""
+    await asyncio.Event().wait()
+
+
+def test_told_to_stop_while_one_is_told_of_the_others_are_recorded_already(tmp_path: Path) -> None:
+    told = threading.Event()
+    listener = Watched(app=never, name="webhook", asked=[], first=told.set)
+    with serving(app(1)) as url_a, serving(app(2)) as url_b, serving(listener) as hook:
+        (tmp_path / "keyvigil.yaml").write_text(
+            "at_once: 2\nstore: { place: history.db }\norganizations:\n"
+            f"  - {{ name: a, key_env: A_KEY, base_url: '{url_a}' }}\n"
+            f"  - {{ name: b, key_env: B_KEY, base_url: '{url_b}' }}\n"
+        )
+        process = subprocess.Popen(  # noqa: S603 - our own command
+            [*COMMAND, "scan"],
+            cwd=tmp_path,
+            env=environment({**ENV, "KEYVIGIL_WEBHOOK_URL": f"{hook}/hook", **SIGNED}),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert told.wait(30)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=30)
+    assert "Stopped: the next scan tells what this one did not." in err
+    assert process.returncode == 143, err
+    listed = json.loads(keyvigil("history", "--json", cwd=tmp_path, env=ENV).out)
+    assert [(night["organization"], night["complete"]) for night in listed] == [
+        ("a", True),
+        ("b", True),
+    ]
