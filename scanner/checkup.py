@@ -6,7 +6,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
-from scanner.collection import Collection
+from scanner.collection import SCOPES, Collection
 from scanner.durations import format_duration
 from scanner.errors import (
     ApiError,
@@ -20,15 +20,6 @@ from scanner.errors import (
 )
 from scanner.revocation import Bounds, Mode
 
-READ_SCOPE: Final = "api.management.read"
-WRITE_SCOPE: Final = "api.management.write"
-SCOPES: Final = {
-    **dict.fromkeys(Collection, READ_SCOPE),
-    Collection.USAGE: "api.usage.read",
-    Collection.COSTS: "api.usage.read",
-    Collection.AUDIT_LOGS: "api.audit_logs.read",
-}
-"""What an admin key must be allowed to, for each collection."""
 _MOST_SKEW: Final = timedelta(seconds=60)
 _FAILED: Final = {
     Collection.COSTS: "Some organizations' costs cannot be had: --skip costs leaves them out.",

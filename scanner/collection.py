@@ -19,3 +19,12 @@ class Collection(StrEnum):
 
 OPTIONAL: Final = (Collection.USAGE, Collection.COSTS, Collection.AUDIT_LOGS)
 """What needs a scope of its own, and what no scan asks for unless it is wanted."""
+READ_SCOPE: Final = "api.management.read"
+WRITE_SCOPE: Final = "api.management.write"
+SCOPES: Final = {
+    **dict.fromkeys(Collection, READ_SCOPE),
+    Collection.USAGE: "api.usage.read",
+    Collection.COSTS: "api.usage.read",
+    Collection.AUDIT_LOGS: "api.audit_logs.read",
+}
+"""What an admin key must be allowed to, for each collection."""

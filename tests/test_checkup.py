@@ -4,7 +4,6 @@ from typing import Any
 import pytest
 
 from scanner.checkup import (
-    SCOPES,
     Asked,
     Check,
     State,
@@ -15,7 +14,7 @@ from scanner.checkup import (
     revocation,
     unchecked,
 )
-from scanner.collection import Collection
+from scanner.collection import SCOPES, Collection
 from scanner.errors import (
     AlertError,
     ApiFailed,

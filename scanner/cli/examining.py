@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from scanner.checkup import WRITE_SCOPE, Check, answered, clock, ok, problem, unchecked
+from scanner.checkup import Check, answered, clock, ok, problem, unchecked
 from scanner.cli.console import counted
 from scanner.cli.job import Job, metrics_of
 from scanner.cli.outputs import read_outputs
-from scanner.collection import OPTIONAL, Collection
+from scanner.collection import OPTIONAL, WRITE_SCOPE, Collection
 from scanner.errors import CredentialError, KeyVigilError, OutputError, UsageError
 from scanner.formats.files import check_writable
 from scanner.plan import Plan, make_plan

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import httpx2
 
+from scanner.collection import OPTIONAL, READ_SCOPE, SCOPES, WRITE_SCOPE
 from scanner.display import visible
 from scanner.errors import (
     ApiError,
@@ -23,8 +24,6 @@ from scanner.secret import Secret, redact
 NO_ANSWER: Final = (httpx2.RequestError, httpx2.InvalidURL, OverflowError, UnicodeError)
 """What a request can raise; the last three for an address that cannot be one."""
 
-_READ_SCOPE: Final = "api.management.read"
-_WRITE_SCOPE: Final = "api.management.write"
 _MESSAGE_LENGTH: Final = 300
 _TLS: Final = "TLS: "
 
@@ -59,11 +58,10 @@ def refused(response: httpx2.Response, endpoint: str, key: Secret) -> ApiError:
     said = visible(redact(key.mask(_message(response))))[:_MESSAGE_LENGTH]
     request_id = response.headers.get("x-request-id")
     what = f"{endpoint} was answered {status}{f': {said}' if said else ''}"
-    scope = _READ_SCOPE if endpoint.startswith("GET ") else _WRITE_SCOPE
     kind: type[ApiError] = ApiFailed
     match status:
         case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN if "scope" in said.lower():
-            kind, hint = ApiForbidden, f"Give the admin key the scope {scope}."
+            kind, hint = ApiForbidden, f"Give the admin key the scope {_scope(endpoint)}."
         case HTTPStatus.UNAUTHORIZED:
             kind, hint = ApiRejected, "Check OPENAI_ADMIN_KEY: it may be mistyped or deleted."
         case HTTPStatus.FORBIDDEN if said:
@@ -77,6 +75,14 @@ def refused(response: httpx2.Response, endpoint: str, key: Secret) -> ApiError:
         case _:
             hint = "Try again later; see https://status.openai.com."
     return kind(what, endpoint=endpoint, request_id=request_id, status=status, help=hint)
+
+
+def _scope(endpoint: str) -> str:
+    """Return what an admin key must be allowed to for a request, such as `GET /projects`."""
+    verb, _, path = endpoint.partition(" ")
+    if verb != "GET":
+        return WRITE_SCOPE
+    return next((SCOPES[one] for one in OPTIONAL if f"/{one}" in path), READ_SCOPE)
 
 
 def _message(response: httpx2.Response) -> str:

@@ -29,10 +29,10 @@ from tests.openai_api.scripted import KEY, Asked, Reply, Script, Waits, in_turn,
 PATH = "/organization/projects"
 
 
-def get(make_client: Callable[[], AdminClient]) -> Answer[bytes]:
+def get(make_client: Callable[[], AdminClient], path: str = PATH) -> Answer[bytes]:
     async def ask() -> Answer[bytes]:
         async with make_client() as client:
-            return await client.get(PATH, {"limit": 100}, lambda body: body)
+            return await client.get(path, {"limit": 100}, lambda body: body)
 
     return asyncio.run(ask())
 
@@ -80,6 +80,22 @@ def test_a_refusal_becomes_the_error_that_says_what_to_do(
     assert hint in (caught.value.help or "")
     assert caught.value.request_id == "req_7"
     assert len(script.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "scope"),
+    [
+        ("/organization/usage/completions", "api.usage.read"),
+        ("/organization/costs", "api.usage.read"),
+        ("/organization/audit_logs", "api.audit_logs.read"),
+        ("/organization/projects/proj_1/service_accounts", "api.management.read"),
+    ],
+)
+def test_the_scope_to_give_is_that_of_what_was_asked(path: str, scope: str) -> None:
+    reply = Reply(status=403, body=error_body("You have insufficient scopes."))
+    with scripted(in_turn(reply)) as (_, client, _), pytest.raises(ApiForbidden) as caught:
+        get(client, path)
+    assert caught.value.help == f"Give the admin key the scope {scope}."
 
 
 @pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503])
