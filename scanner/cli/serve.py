@@ -34,7 +34,7 @@ from scanner.daemon.reports import TOKEN, Reports
 from scanner.errors import UsageError
 from scanner.secret import Secret
 from scanner.setting import Chosen
-from scanner.settings import read_settings, store_settings
+from scanner.settings import StoreSettings, read_settings, store_settings
 from scanner.settings_file import FileSettings
 from scanner.settings_table import (
     METRICS,
@@ -80,6 +80,7 @@ def serve(context: typer.Context, wanted: Wanted) -> None:
         config=settings.config,
         policies=settings[POLICIES] if settings.is_said(POLICIES) else (),
         textfile=named(metrics, settings[ORGANIZATION]) if metrics else None,
+        history=_file_of(store_settings(settings, os.environ)),
         cron=wanted.cron,
         time_zone=wanted.time_zone,
         rest=(*_said(context, settings), *(["--verbose"] if wanted.is_verbose else [])),
@@ -176,6 +177,12 @@ def _tell_where(served: Served, host: str, port: int, log: Log) -> None:
             "reports_readable_on_the_way",
             help="the reports and their token travel over plain http: put TLS in front",
         )
+
+
+def _file_of(history: StoreSettings | None) -> Path | None:
+    """Return the file that a history is; None if it is a database elsewhere, or is not kept."""
+    place = history.place.reveal() if history else ""
+    return Path(place).expanduser() if place and "://" not in place else None
 
 
 def _check(settings: Chosen, file: FileSettings) -> None:

@@ -63,12 +63,14 @@ class Loaded:
 class Options:
     """What the command line and the environment say; `rest` is handed to every scan.
 
-    Nothing said of policies or of a file for metrics lets the settings say it.
+    Nothing said of policies or of a file for metrics lets the settings say it; if they do not,
+    metrics go beside `history`, a file, or else into the private folder.
     """
 
     config: Path | None
     policies: Sequence[str] = ()
     textfile: Path | None = None
+    history: Path | None = None
     cron: str | None = None
     time_zone: str | None = None
     rest: tuple[str, ...] = ()
@@ -148,8 +150,9 @@ class Files:
         read_bounds(environment, config)
         said = file.said.get(METRICS.parameter)
         textfile = options.textfile or (Path(said.text) if said else None)
-        private = self._folder / (f"{_ANY}.prom" if file.organizations else "scan.prom")
-        own = () if textfile else (METRICS.flag, str(private))
+        kept = options.history or self._folder / "scan"
+        usual = kept.with_name(f"{kept.name}{f'.{_ANY}' if file.organizations else ''}.prom")
+        own = () if textfile else (METRICS.flag, str(usual))
         timing = timing_of(environment, config, options.cron, options.time_zone)
         return Loaded(
             times=timing.schedule,
@@ -158,7 +161,7 @@ class Files:
             arguments=(*own, *options.rest),
             environment={CONFIG: str(config), COPIES: str(copies.folder)},
             organizations=tuple(one.name for one in file.organizations),
-            textfile=textfile or private,
+            textfile=textfile or usual,
         )
 
     def _watch(self, copies: Copies, *more: Path) -> None:

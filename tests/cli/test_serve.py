@@ -112,6 +112,12 @@ def test_a_night_that_was_missed_is_scanned_at_the_start_with_the_options_it_was
         assert run.stop(signal.SIGTERM, within=10) == 0
         assert not run.other
         assert TOKEN not in json.dumps(run.events)
+    with running(
+        [*COMMAND, "serve", *options[:3]], {**settings, "KEYVIGIL_STORE": str(store)}
+    ) as run:
+        run.until("up_to_date")
+        assert run.metrics()[f"keyvigil_keys{{{NAME}}}"] > 0
+        assert run.stop(signal.SIGTERM, within=10) == 0
     assert page == (out / "report.html").read_bytes()
     nights = history.nights(NAME, 10)
     assert [night.policies for night in nights[1:]] == [("admin-keys",)]

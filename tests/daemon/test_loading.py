@@ -177,7 +177,7 @@ def test_the_policies_of_the_file_and_of_each_organization_are_copied_as_they_ar
     policy(own)
     loaded = loading.load()
     assert loaded.organizations == ("a", "b")
-    assert [path.name for path in loaded.textfiles()] == ["a.prom", "b.prom"]
+    assert [path.name for path in loaded.textfiles()] == ["scan.a.prom", "scan.b.prom"]
     assert "--policy" not in loaded.arguments
     own.unlink()
     other.unlink()
@@ -200,3 +200,19 @@ def test_what_is_said_elsewhere_beats_the_policies_and_the_textfile_of_the_file(
     assert loaded.textfiles() == ()
     (tmp_path / "m-Acme.prom").write_text("")
     assert loaded.textfiles() == (tmp_path / "m-Acme.prom",)
+
+
+def test_figures_go_beside_a_history_that_is_a_file_where_nothing_says_where(
+    tmp_path: Path,
+) -> None:
+    config = tmp_path / "k.yaml"
+    (tmp_path / "private").mkdir()
+    config.write_text("organizations: [{ name: a, key_env: A }, { name: b, key_env: B }]")
+    history = tmp_path / "history.db"
+    loading = Files(Options(config=config, history=history), {}, tmp_path / "private")
+    assert [path.name for path in loading.load().textfiles()] == [
+        "history.db.a.prom",
+        "history.db.b.prom",
+    ]
+    config.write_text("metrics_textfile: mine.prom")
+    assert loading.load().textfiles() == (tmp_path / "mine.prom",)
