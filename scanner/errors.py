@@ -5,6 +5,7 @@ KeyVigilError
 │   ├── CredentialError     no admin key, or a key that cannot be one
 │   └── PolicyError         a policy file is wrong; carries every mistake found
 │       └── SettingsError   the same of the settings file
+├── SecretUnavailable       what holds a secret did not give it this time: a vault that is away
 ├── OutputError             a report could not be written
 ├── StoreError              the history could not be read or written
 │   └── StoreLocked         another scan of the organization is running
@@ -39,6 +40,10 @@ class UsageError(KeyVigilError):
 
 class CredentialError(UsageError):
     """There is no admin key, or what was given cannot be one."""
+
+
+class SecretUnavailable(KeyVigilError):  # noqa: N818 - the tree above reads as outcomes
+    """What holds a secret did not give it this time; it may the next."""
 
 
 class OutputError(KeyVigilError):

@@ -251,8 +251,13 @@ def place() -> Kind[Secret | None]:
             else ""
         )
 
+    def read(text: str) -> Secret:
+        if text in _ELSEWHERE:
+            raise UnfitError(f"names nothing after {text}", "env:NAME, or file:PATH")
+        return Secret(_filled(text))
+
     return Kind(
-        read=lambda text: Secret(_filled(text)),
+        read=read,
         word="FILE|URL|none",
         schema={"type": "string", "pattern": "^(?!.*://[^@]*:[^@]*@)\\S"},
         beside=beside,

@@ -3,17 +3,21 @@
 import os
 import signal
 import subprocess
-from collections.abc import Mapping
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from scanner.display import visible
-from scanner.errors import CredentialError
+from scanner.errors import CredentialError, SecretUnavailable
 from scanner.secret import Secret, redact
 
 COMMAND_SECONDS: Final = 30.0
 _BYTES: Final = 20_000
+_REST: Final = 0.2
+"""Seconds in which what a program said before it ended is read."""
 _SHOWN: Final = 500
 _SECRET_FROM: Final = 8
 
@@ -39,14 +43,17 @@ class Reference:
 def fetch(
     reference: Reference, environment: Mapping[str, str], *, seconds: float = COMMAND_SECONDS
 ) -> Secret:
-    """Return the secret, without white space around it; raise CredentialError where it is not."""
+    """Return the secret, without white space around it.
+
+    Raise CredentialError where it cannot be, SecretUnavailable where it may be the next time.
+    """
     if reference.command:
         return _said_by(reference, seconds)
     if reference.file is not None:
         return _in_file(reference, reference.file)
     text = environment.get(reference.variable, "").strip()
     if not text:
-        raise _failed(reference, "is not set", f"Set {reference.variable} in the environment.")
+        raise _wrong(reference, "is not set", f"Set {reference.variable} in the environment.")
     return Secret(text)
 
 
@@ -54,13 +61,15 @@ def _in_file(reference: Reference, file: Path) -> Secret:
     try:
         with file.expanduser().open("rb") as opened:
             content = opened.read(_BYTES + 1)
-        text = content.decode().strip() if len(content) <= _BYTES else ""
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
+        why = f"cannot be read: {error.strerror}"
+        raise _wrong(reference, why, "Check the path, and who may read it.") from None
     except OSError as error:
         why = f"cannot be read: {error.strerror}"
-        raise _failed(reference, why, "Check the path, and who may read it.") from None
-    except ValueError:  # no UTF-8, or no path
-        text = ""
-    return _one_line(reference, text, "has")
+        raise _away(reference, why, "Check the disk or the mount that it is on.") from None
+    except ValueError:  # no path
+        content = b""
+    return _one_line(reference, content, "has")
 
 
 def _said_by(reference: Reference, seconds: float) -> Secret:
@@ -75,38 +84,79 @@ def _said_by(reference: Reference, seconds: float) -> Secret:
         )
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "it is no program's name"
-        raise _failed(reference, f"cannot be started: {why}", "Check the program's path.") from None
-    with process:
-        try:
-            said, complaint = process.communicate(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            raise _failed(
-                reference,
-                f"gave no key within {seconds:g} s, and was stopped",
-                "Run it by hand: it must not ask for anything.",
-            ) from None
-        finally:
-            if process.returncode is None:
-                os.killpg(process.pid, signal.SIGKILL)
+        raise _wrong(reference, f"cannot be started: {why}", "Check the program's path.") from None
+    try:
+        with process:
+            said, complaint = _heard(process, seconds)
+    except subprocess.TimeoutExpired:
+        why = f"gave no key within {seconds:g} s, and was stopped"
+        mend = "Run it by hand: it must not ask for anything."
+        raise _away(reference, why, mend) from None
+    if max(len(said), len(complaint)) > _BYTES:
+        why = f"said more than {_BYTES:,} bytes, and was stopped"
+        raise _wrong(reference, why, "It is to give the secret alone, on one line.")
     if process.returncode != 0:
         told = _masked(complaint, said)
-        raise _failed(
+        raise _away(
             reference,
             f"failed with {process.returncode}{f': {told}' if told else ' and said nothing'}",
             "Run it by hand to see why.",
         )
+    return _one_line(reference, said, "said")
+
+
+def _heard(process: "subprocess.Popen[bytes]", seconds: float) -> tuple[bytes, bytes]:
+    """Return what a program says on stdout and stderr until it ends, of each so much at most.
+
+    It is killed, with all that it started, when it says more, or its time is over and
+    TimeoutExpired raised. What it leaves behind is killed, too: what was said by then counts.
+    """
+    heard, is_over = [b"", b""], threading.Event()
+
+    def read(number: int, pipe: IO[bytes]) -> None:
+        while not is_over.is_set() and (more := os.read(pipe.fileno(), _BYTES)):
+            heard[number] += more
+            if len(heard[number]) > _BYTES:
+                _kill(process)
+                return
+
+    pipes = [pipe for pipe in (process.stdout, process.stderr) if pipe]
+    readers = [threading.Thread(target=read, args=pair, daemon=True) for pair in enumerate(pipes)]
+    for reader in readers:
+        reader.start()
     try:
-        text = said.decode().strip() if len(said) <= _BYTES else ""
+        process.wait(seconds)
+    finally:
+        if process.returncode is not None:
+            _join(readers)
+        is_over.set()
+        if process.returncode is None or any(reader.is_alive() for reader in readers):
+            _kill(process)
+            _join(readers)
+    said, complaint = heard
+    return said, complaint
+
+
+def _join(readers: Sequence[threading.Thread]) -> None:
+    for reader in readers:
+        reader.join(_REST)
+
+
+def _kill(process: "subprocess.Popen[bytes]") -> None:
+    """Kill a program and all that it started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _one_line(reference: Reference, content: bytes, verb: str) -> Secret:
+    """Return the only line; raise CredentialError, which never repeats any of it."""
+    try:
+        text = content.decode().strip() if len(content) <= _BYTES else ""
     except UnicodeDecodeError:
         text = ""
-    return _one_line(reference, text, "said")
-
-
-def _one_line(reference: Reference, text: str, verb: str) -> Secret:
-    """Return the only line; raise CredentialError, which never repeats any of it."""
     if not text or not text.isprintable():
-        what = f"{verb} more than one line of text" if text else f"{verb} nothing that is a key"
-        raise _failed(reference, what, "It is to give the key alone, on one line.")
+        what = f"{verb} {'more than one' if text else 'no'} line of text"
+        raise _wrong(reference, what, "It is to give the secret alone, on one line.")
     return Secret(text)
 
 
@@ -119,6 +169,14 @@ def _masked(complaint: bytes, said: bytes) -> str:
     return visible(redact(" ".join(text.split()))[:_SHOWN])
 
 
-def _failed(reference: Reference, why: str, advice: str) -> CredentialError:
+def _wrong(reference: Reference, why: str, advice: str) -> CredentialError:
+    return CredentialError(_sentence(reference, why), help=advice)
+
+
+def _away(reference: Reference, why: str, advice: str) -> SecretUnavailable:
+    return SecretUnavailable(_sentence(reference, why), help=advice)
+
+
+def _sentence(reference: Reference, why: str) -> str:
     at = f"{reference.at}: " if reference.at else ""
-    return CredentialError(f"{at}{reference} {why}.", help=advice)
+    return f"{at}{reference} {why}."

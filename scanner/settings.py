@@ -32,9 +32,7 @@ ADMIN_KEY: Final = "OPENAI_ADMIN_KEY"
 NOWHERE: Final = "none"
 """Keeps no history."""
 
-_MAKE_ONE: Final = (
-    "Make an admin key under Organization > Admin keys in the OpenAI settings and put it into"
-)
+_MAKE_ONE: Final = "Make an admin key under Organization > Admin keys in the OpenAI settings and"
 _NOT_ADMIN: Final = {
     "sk-proj-": "a project key",
     "sk-svcacct-": "a service account's project key",
@@ -74,7 +72,8 @@ def read_settings(
 ) -> Settings:
     """Fetch the admin key, from OPENAI_ADMIN_KEY unless `key` says where it is.
 
-    Raise CredentialError if it is not there, or cannot be one.
+    Raise CredentialError if it is not there or cannot be one, SecretUnavailable if it may be there
+    the next time.
     """
     minutes = chosen[DEADLINE]
     return Settings(
@@ -89,7 +88,7 @@ def read_settings(
 def store_settings(chosen: Chosen, environment: Mapping[str, str]) -> StoreSettings | None:
     """Return where the history is and how long it is kept; None if it is kept nowhere.
 
-    Raise CredentialError if its place stands somewhere else, and is not there.
+    Raise as `fetch` does if its place stands somewhere else, and is not there.
     """
     said = chosen[STORE]
     place = find_place(said.reveal() if said else None, environment)
@@ -112,7 +111,7 @@ def read_store_settings(environment: Mapping[str, str], place: str | None) -> St
 def find_place(place: str | None, environment: Mapping[str, str]) -> Secret | None:
     """Return where the history is, fetched from where `env:NAME` or `file:PATH` say; None: nowhere.
 
-    Raise CredentialError if it is not there.
+    Raise as `fetch` does if it is not there.
     """
     if place == NOWHERE:
         return None
@@ -145,18 +144,20 @@ def _own_key(environment: Mapping[str, str]) -> Secret:
     key = environment.get(ADMIN_KEY, "").strip()
     if not key:
         raise CredentialError(
-            f"There is no admin key: {ADMIN_KEY} is not set.", help=f"{_MAKE_ONE} {ADMIN_KEY}."
+            f"There is no admin key: {ADMIN_KEY} is not set.",
+            help=f"{_MAKE_ONE} put it into {ADMIN_KEY}.",
         )
-    return _admin_key(Secret(key), ADMIN_KEY, ADMIN_KEY)
+    return _admin_key(Secret(key), ADMIN_KEY, f"put it into {ADMIN_KEY}")
 
 
 def _fetched(key: Reference, environment: Mapping[str, str]) -> Secret:
-    return _admin_key(fetch(key, environment), f"{key.at}: {key}", str(key))
+    mend = f"let {key} give it" if key.command else f"put it into {key}"
+    return _admin_key(fetch(key, environment), f"{key.at}: {key}", mend)
 
 
-def _admin_key(secret: Secret, name: str, place: str) -> Secret:
+def _admin_key(secret: Secret, name: str, mend: str) -> Secret:
     """Return the key if it can be one; raise CredentialError naming where it was found."""
-    advice = f"{_MAKE_ONE} {place}."
+    advice = f"{_MAKE_ONE} {mend}."
     key = secret.reveal()
     if not key.isascii() or not key.isprintable() or " " in key:
         raise CredentialError(

@@ -19,7 +19,13 @@ from scanner.cli.console import counted
 from scanner.cli.job import Job, metrics_of
 from scanner.cli.outputs import read_outputs
 from scanner.collection import OPTIONAL, WRITE_SCOPE, Collection
-from scanner.errors import CredentialError, KeyVigilError, OutputError, UsageError
+from scanner.errors import (
+    CredentialError,
+    KeyVigilError,
+    OutputError,
+    SecretUnavailable,
+    UsageError,
+)
 from scanner.formats.files import check_writable
 from scanner.plan import Plan, make_plan
 from scanner.policy.model import Policy
@@ -95,7 +101,7 @@ def key(
     settings: Settings | None = None
     try:
         settings = read_settings(job.chosen, environment, job.key)
-    except CredentialError as error:
+    except (CredentialError, SecretUnavailable) as error:
         of_key = problem("admin key", error)
     if not has_way:
         return (of_key,), None
