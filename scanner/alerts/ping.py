@@ -3,13 +3,14 @@
 https://healthchecks.io/docs/http_api/
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx2
 
+from scanner.alerts.within import within
 from scanner.errors import AlertError
 from scanner.secret import Secret, redact
 
@@ -29,8 +30,11 @@ _LOOKED_AT: Final = 64
 class Ping:
     """One address. Raise AlertError, without the address, if a ping is not taken."""
 
-    def __init__(self, url: Secret, *, sleep: Callable[[float], None]) -> None:
-        self._url, self._sleep = url, sleep
+    def __init__(
+        self, url: Secret, *, sleep: Callable[[float], None], seconds: float = _TIMEOUT
+    ) -> None:
+        """`seconds` is how long a whole answer may take."""
+        self._url, self._sleep, self._seconds = url, sleep, seconds
 
     def start(self) -> None:
         """Tell that a run begins."""
@@ -40,24 +44,31 @@ class Ping:
         """Tell that a run did all that it is there for."""
         self._send("")
 
-    def fail(self, why: str) -> None:
-        """Tell that a run did not, and why in few words."""
-        self._send("/fail", why)
+    def fail(self, why: str, *, is_hurried: bool = False) -> None:
+        """Tell that a run did not, and why in few words; only once where the end `is_hurried`."""
+        self._send("/fail", why, pauses=() if is_hurried else _PAUSES)
 
-    def _send(self, what: str, body: str = "") -> None:
-        """Send until it is taken, or three times; what comes twice does no harm."""
+    def _send(self, what: str, body: str = "", *, pauses: Sequence[float] = _PAUSES) -> None:
+        """Send until it is taken, or as often as there are pauses; twice does no harm."""
         url = _below(self._url.reveal(), what)
-        said, may_pass = _try(url, body)
-        for pause in _PAUSES:
+        said, may_pass = self._try(url, body)
+        for pause in pauses:
             if not may_pass:
                 break
             self._sleep(pause)
-            said, may_pass = _try(url, body)
+            said, may_pass = self._try(url, body)
         if said:
             raise AlertError(
                 f"The ping{f' of the {what[1:]}' if what else ''} was not taken: {said}.",
                 help="Check KEYVIGIL_PING_URL and who answers there.",
             )
+
+    def _try(self, url: str, body: str) -> tuple[str, bool]:
+        """Send once; return what went wrong, or "", and whether it may pass."""
+        try:
+            return within(self._seconds, lambda: _sent(url, body, self._seconds))
+        except (TimeoutError, httpx2.TimeoutException):
+            return f"no answer within {self._seconds:g} seconds", True
 
 
 def _below(address: str, what: str) -> str:
@@ -66,21 +77,21 @@ def _below(address: str, what: str) -> str:
     return urlunsplit(url._replace(path=url.path.rstrip("/") + what, fragment=""))
 
 
-def _try(url: str, body: str) -> tuple[str, bool]:
-    """Send once; return what went wrong, or "", and whether it may pass."""
+def _sent(url: str, body: str, seconds: float) -> tuple[str, bool]:
+    """Send; return what went wrong, or "", and whether it may pass. Raise TimeoutException."""
     try:
         with httpx2.stream(
             "POST",
             url,
             content=body.encode(errors="replace"),
             headers={"content-type": "text/plain; charset=utf-8", "user-agent": "keyvigil"},
-            timeout=_TIMEOUT,
+            timeout=seconds,
             follow_redirects=False,
             trust_env=url.startswith("https:"),  # a proxy cannot reach this machine
         ) as answer:
             return _meaning(answer)
     except httpx2.TimeoutException:
-        return f"no answer within {_TIMEOUT:.0f} seconds", True
+        raise
     except httpx2.ConnectError as error:
         return redact(str(error)) or "nobody can be reached there", True
     except httpx2.RequestError as error:  # in words of ours: those of the other side may be hostile

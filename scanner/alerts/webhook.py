@@ -8,11 +8,12 @@ import binascii
 import hashlib
 import hmac
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import httpx2
 
+from scanner.alerts.within import within
 from scanner.announcement import Announcement, Delivery, Item, PartState, Route
 from scanner.errors import AlertError, UsageError
 from scanner.ports import Clock, Log, Page
@@ -81,26 +82,35 @@ class WebhookSink:
             **self._signed(delivery_id, body),
         }
         try:
-            with httpx2.stream(  # what the receiver says beside the status interests nobody
-                "POST",
-                url,
-                content=body,
-                headers=headers,
-                timeout=_TIMEOUT,
-                follow_redirects=False,
-                trust_env=url.startswith("https:"),  # a proxy cannot reach this machine
-            ) as answer:
-                return _meaning(answer)
+            return within(_TIMEOUT, lambda: self._sent(url, body, headers))
+        except TimeoutError:
+            return self._late, 0.0
         except httpx2.RequestError as error:
             return self._shown(error), 0.0
         except (httpx2.InvalidURL, ImportError, OSError, ValueError) as error:
             settings = "HTTPS_PROXY, ALL_PROXY and SSL_CERT_FILE"
             return f"nothing was sent, check {settings} ({type(error).__name__})", None
 
+    def _sent(self, url: str, body: bytes, headers: Mapping[str, str]) -> tuple[str, float | None]:
+        with httpx2.stream(  # what the receiver says beside the status interests nobody
+            "POST",
+            url,
+            content=body,
+            headers=headers,
+            timeout=_TIMEOUT,
+            follow_redirects=False,
+            trust_env=url.startswith("https:"),  # a proxy cannot reach this machine
+        ) as answer:
+            return _meaning(answer)
+
+    @property
+    def _late(self) -> str:
+        return f"no answer within {_TIMEOUT:g} seconds"
+
     def _shown(self, error: httpx2.RequestError) -> str:
         """Say why no answer came; not in the receiver's words, which may repeat the address."""
         if isinstance(error, httpx2.TimeoutException):
-            return f"no answer within {_TIMEOUT:.0f} seconds"
+            return self._late
         if isinstance(error, httpx2.ProtocolError):
             return "the connection ended without an answer that is HTTP"
         return self._url.mask(redact(str(error))) or type(error).__name__

@@ -170,7 +170,8 @@ class _Watchers:
         if self.ping and code in _SUCCESSES:
             _ping(self.ping.success)
         elif self.ping:
-            _ping(partial(self.ping.fail, _in_short(code, why or run.why(code))))
+            said = _in_short(code, why or run.why(code))
+            _ping(partial(self.ping.fail, said, is_hurried=code in _STOPPED))
         return code
 
 

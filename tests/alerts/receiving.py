@@ -1,7 +1,10 @@
 """A webhook's receiver: answers as it is told, and remembers what it was sent."""
 
+import socketserver
+import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import Any, cast
@@ -79,3 +82,31 @@ class Frozen(datetime):
     @classmethod
     def now(cls, tz: tzinfo | None = None) -> "Frozen":
         return cls.fromtimestamp(cls.at.timestamp(), tz)
+
+
+@contextmanager
+def trickling() -> Iterator[str]:
+    """Serve answers whose headers come line by line, slowly, for ten seconds; yields where."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(65_536)
+            with suppress(OSError):
+                self.request.sendall(b"HTTP/1.1 200 OK\r\n")
+                for number in range(100):
+                    self.request.sendall(f"x-{number}: y\r\n".encode())
+                    if self.server.over.wait(0.1):  # type: ignore[attr-defined]
+                        return
+                self.request.sendall(b"content-length: 0\r\n\r\n")
+
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+        over = threading.Event()
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.over.set()
+            server.shutdown()

@@ -10,7 +10,7 @@ from scanner.errors import AlertError, UsageError
 from scanner.sandbox.server import serving
 from scanner.secret import Secret
 from tests.alerts.making import Sleep
-from tests.alerts.receiving import Answer, Received, Receiver
+from tests.alerts.receiving import Answer, Received, Receiver, trickling
 
 TOKEN = "token-that-is-a-secret"
 
@@ -97,6 +97,18 @@ def test_nobody_there_is_said_without_the_address() -> None:
 def test_the_whole_of_a_long_answer_is_not_read(receiver: Receiver, url: str) -> None:
     receiver.play(Answer(body=b"OK" * 5_000_000))
     Ping(Secret(url), sleep=Sleep()).success()
+    assert len(receiver.received) == 1
+
+
+def test_an_answer_that_comes_drop_by_drop_is_none() -> None:
+    with trickling() as slow, pytest.raises(AlertError, match=r"no answer within 0.5 seconds"):
+        Ping(Secret(slow), sleep=Sleep(), seconds=0.5).start()
+
+
+def test_who_ends_in_a_hurry_tries_once(receiver: Receiver, url: str) -> None:
+    receiver.play(Answer(status=503))
+    with pytest.raises(AlertError, match="it answered 503"):
+        Ping(Secret(url), sleep=Sleep()).fail("Stopped.", is_hurried=True)
     assert len(receiver.received) == 1
 
 

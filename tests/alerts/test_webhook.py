@@ -32,7 +32,7 @@ from tests.alerts.making import (
     everything_in,
     no_page,
 )
-from tests.alerts.receiving import Answer, Frozen, Received, Receiver
+from tests.alerts.receiving import Answer, Frozen, Received, Receiver, trickling
 from tests.conftest import golden
 from tests.factories import NOW
 
@@ -302,3 +302,9 @@ def test_a_secret_that_cannot_sign_is_refused_with_the_way_to_one(
 @given(st.binary(min_size=24, max_size=64))
 def test_any_secret_of_the_standard_signs(key: bytes) -> None:
     assert signing_key(Secret(f"whsec_{base64.b64encode(key).decode()}")) == key
+
+
+def test_an_answer_that_comes_drop_by_drop_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scanner.alerts.webhook._TIMEOUT", 0.5)
+    with trickling() as slow, pytest.raises(AlertError, match=r"no answer within 0.5 seconds"):
+        sink(slow)(a_delivery(an_announcement()), Notes(), no_page)
