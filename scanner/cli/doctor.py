@@ -11,16 +11,16 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from scanner.checkup import Check, State
+from scanner.checkup import Check, State, unchecked
 from scanner.cli import examining as look
 from scanner.cli.console import ExitCode, inert, out
 from scanner.cli.examining_alerts import file_and_what_rests_on_it, pings
-from scanner.cli.examining_settings import Read, jobs, options, read_each
+from scanner.cli.examining_settings import WRONG_FILE, Read, jobs, options, read_each
 from scanner.cli.job import Job
 from scanner.display import visible
 from scanner.secret import redact
 from scanner.settings import misspelt, store_settings
-from scanner.settings_table import POLICIES
+from scanner.settings_table import POLICIES, STORE
 
 _STYLES: Final = {State.OK: "green", State.PROBLEM: "bold red", State.NOT_CHECKED: "dim"}
 _STATE_WIDTH: Final = max(map(len, State))
@@ -66,6 +66,8 @@ def _checks(flags: Mapping[str, Any], config: Path | None, only: Sequence[str]) 
     yield from read.wrong_of("connection")
     yield from look.changing()
     of_history = tuple(read.wrong_of("history"))
+    if not read.knows(STORE):
+        of_history = (*of_history, unchecked("history", WRONG_FILE))
     yield from of_history or look.attempted(
         "history", lambda: look.history(store_settings(read.chosen, environment))
     )

@@ -11,6 +11,7 @@ from scanner.announcement import Route, Sink
 from scanner.checkup import Check, State, ok, problem, revocation, unchecked
 from scanner.cli.console import counted
 from scanner.cli.examining import attempted
+from scanner.cli.examining_settings import WRONG_FILE
 from scanner.errors import AlertError, KeyVigilError
 from scanner.schedule_file import Timing
 from scanner.settings_file import (
@@ -23,7 +24,6 @@ from scanner.wiring import make_sinks, now, reach_mail_server, slack_channel, sl
 
 _SLACK = (Sink.SLACK, Sink.SLACK_OWNERS)
 _RUNS = 3
-_WRONG_FILE = "the settings file is to be put right first"
 
 
 def file_and_what_rests_on_it(
@@ -38,9 +38,9 @@ def file_and_what_rests_on_it(
             said = read_settings_file(file)
         except KeyVigilError as error:
             yield problem("settings file", error)
-            yield unchecked("alerts", _WRONG_FILE)
-            yield unchecked("revocation", _WRONG_FILE)
-            yield unchecked("schedule", _WRONG_FILE)
+            yield unchecked("alerts", WRONG_FILE)
+            yield unchecked("revocation", WRONG_FILE)
+            yield unchecked("schedule", WRONG_FILE)
             return
         parts = [
             *([counted(len(said.organizations), "organization")] if said.organizations else []),

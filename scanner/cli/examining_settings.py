@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from scanner.checkup import Check, ok, problem
+from scanner.checkup import Check, ok, problem, unchecked
 from scanner.cli.choosing import refused
 from scanner.cli.examining import SCAN_HELP
 from scanner.cli.job import Job, jobs_of
 from scanner.cli.log_format import LOG_FORMAT, LogFormat
+from scanner.collection import Collection
 from scanner.errors import KeyVigilError, UsageError
 from scanner.setting import Chosen, Setting
 from scanner.settings_file import FileSettings, find_settings_file, read_settings_file
@@ -24,6 +25,7 @@ from scanner.settings_table import (
 )
 from scanner.spelling import did_you_mean
 
+WRONG_FILE: Final = "the settings file is to be put right first"
 WAY: Final = (BASE_URL, PROXY, CA_BUNDLE)
 """What leads the admin key to the API: nobody is asked while one of them is wrong."""
 _LINES: Final = {
@@ -35,11 +37,19 @@ _LINES: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
-    """What the settings are where they can be read; `wrong` are the others, by parameter."""
+    """What the settings are where they can be read; `wrong` are the others, by parameter.
+
+    Without a file that can be read (`is_whole`), nobody knows what it says of the others.
+    """
 
     chosen: Chosen
     file: FileSettings = field(default_factory=FileSettings)
     wrong: Mapping[str, UsageError] = field(default_factory=dict)
+    is_whole: bool = True
+
+    def knows(self, setting: Setting[Any]) -> bool:
+        """Whether a setting is known: a flag and the environment beat what the file may say."""
+        return self.is_whole or self.chosen.is_said(setting)
 
     def wrong_of(self, line: str) -> Iterator[Check]:
         """Yield a problem for each mistake that is told under this name."""
@@ -50,7 +60,7 @@ class Read:
     @property
     def has_way(self) -> bool:
         """Whether it is clear where the admin key would go."""
-        return not self.wrong.keys() & {setting.parameter for setting in WAY}
+        return self.is_whole and not self.wrong.keys() & {setting.parameter for setting in WAY}
 
 
 def read_each(
@@ -61,11 +71,11 @@ def read_each(
     A settings file that cannot be read says nothing; a line of its own tells of it.
     """
     path = find_settings_file(environment, config)
-    file = FileSettings()
+    file, is_whole = FileSettings(), True
     try:
         file = read_settings_file(path) if path else file
     except KeyVigilError:
-        path = None
+        path, is_whole = None, False
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     wrong: dict[str, UsageError] = {}
@@ -86,7 +96,7 @@ def read_each(
         origin=lambda setting: origins.get(setting.parameter, "default"),
         config=path,
     )
-    return Read(chosen=chosen, file=file, wrong=wrong)
+    return Read(chosen=chosen, file=file, wrong=wrong, is_whole=is_whole)
 
 
 def _said(
@@ -114,11 +124,19 @@ def options(read: Read, environment: Mapping[str, str]) -> Iterator[Check]:
             said if said.endswith("?") else f"{said}.", help=f"It is {' or '.join(LogFormat)}."
         )
         found.append(problem("options", error))
+    if not read.is_whole:
+        found.append(unchecked("options", WRONG_FILE))
     yield from found or [ok("options", "the settings hold nothing that scan would not take")]
 
 
 def jobs(read: Read, only: Sequence[str]) -> tuple[tuple[Job, ...], tuple[Check, ...]]:
-    """Return the organizations that a scan would look at, and what is wrong with the choice."""
+    """Return the organizations that a scan would look at, and what is wrong with the choice.
+
+    There are none to look at while nobody knows which the file lists.
+    """
+    if not read.is_whole:
+        names = ("policies", "admin key", "connection", *Collection, "clock", "outputs")
+        return (), tuple(unchecked(name, WRONG_FILE) for name in names)
     try:
         return jobs_of(read.chosen, read.file.organizations, only), ()
     except UsageError as error:

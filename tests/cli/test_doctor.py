@@ -273,30 +273,6 @@ def test_a_folder_that_takes_no_file_is_found_out(own: dict[str, str], tmp_path:
     assert "/proc/report.json cannot be written" in lines["output json"][1]
 
 
-def test_every_mistake_in_the_settings_is_told_and_none_hides_another(
-    own: dict[str, str], tmp_path: Path
-) -> None:
-    (tmp_path / "keyvigil.yaml").write_text("alerts: { rotes: [] }\n")
-    env = {
-        **own,
-        "KEYVIGIL_SLAK_TOKEN": "x",
-        "KEYVIGIL_CONCURRENCY": "many",
-        "KEYVIGIL_POLICY": "basline",
-        "KEYVIGIL_OUTPUT": "htm=x",
-        "KEYVIGIL_KEEP": "ever",
-        "KEYVIGIL_PING_URL": "http://example.com/x",
-    }
-    code, lines = examined(env, tmp_path)
-    assert code == 2
-    wrong = {"environment", "options", "policies", "history", "output htm", "settings file"}
-    assert problems(lines) == {*wrong, "pings"}
-    assert lines["environment"][2] == "Did you mean KEYVIGIL_SLACK_TOKEN?"
-    assert lines["options"][1] == "KEYVIGIL_CONCURRENCY takes a whole number from 1 to 128."
-    assert lines["settings file"][1].startswith("keyvigil.yaml:1:9: 'alerts' lacks 'routes'")
-    assert lines["alerts"][0] == lines["revocation"][0] == "not checked"
-    assert {lines[name][0] for name in API} == {"ok"}
-
-
 def test_revocation_is_told_in_words(own: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "keyvigil.yaml").write_text("revocation: { mode: plan, max_keys: 3 }\n")
     _, lines = examined(own, tmp_path)
