@@ -3,7 +3,10 @@
 import signal
 import sys
 from types import FrameType
-from typing import NoReturn
+from typing import Final, NoReturn
+
+_HANGUP: Final = getattr(signal, "SIGHUP", None)  # which Windows has not
+"""The terminal is closed: to be told to stop, as by SIGTERM. The daemon takes it otherwise."""
 
 
 def main() -> None:
@@ -17,6 +20,8 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, stop)
+    if _HANGUP is not None and signal.getsignal(_HANGUP) is not signal.SIG_IGN:
+        signal.signal(_HANGUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     try:
         from scanner.cli.app import main as run  # noqa: PLC0415 - loading takes long enough to stop
 

@@ -109,6 +109,12 @@ def _value(setting: Setting[Any], given: Any, origin: str) -> Any:  # noqa: ANN4
         raise refused(origin, error) from None
 
 
+def switched(setting: Setting[bool], given: bool | str) -> bool:
+    """Return what a switch is; raise UsageError for a variable that says neither yes nor no."""
+    is_on: bool = _value(setting, given, setting.variable)
+    return is_on
+
+
 def refused(what: str, error: ValueError) -> UsageError:
     """Return the error for `what` was said, as a kind of settings refused it."""
     message = f"{what} {error}"

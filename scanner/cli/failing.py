@@ -10,10 +10,13 @@ import typer
 
 from scanner.cli.console import ExitCode, close_quietly, err, say, show_error
 from scanner.cli.log_format import LOG_FORMAT, LogFormat
+from scanner.cli.sign_of_life import sign_of_life
 from scanner.errors import KeyVigilError, OutputError, UsageError
 
 _LOGGING: Final = ("scan", "serve")
 """The commands that write messages for machines, if asked."""
+_NOT_TONIGHT: Final = ("--from", "--dry-run")
+"""With these a scan is none of tonight, and nobody watches over it."""
 
 
 def tell_failure(error: Exception) -> int:
@@ -42,7 +45,20 @@ def _tell_mistake(error: typer.TyperException) -> int:
     words = sys.argv[1:]
     if words and words[0] in _LOGGING and _asks_for_lines(words):
         err.is_log = True  # a word that is no option is met before any is read
-    return show_error(UsageError(message, help=f"{path} --help"))
+    mistake = UsageError(message, help=f"{path} --help")
+    return _tell_of_scan(mistake) if words and words[0] == "scan" else show_error(mistake)
+
+
+def _tell_of_scan(mistake: UsageError) -> int:
+    """Say it, and let who watches over scans know: tonight there is none."""
+    try:
+        is_off = any(word.partition("=")[0] in _NOT_TONIGHT for word in sys.argv)
+        with sign_of_life(None, None, is_off=is_off):
+            raise mistake
+    except typer.Exit as ended:
+        return ended.exit_code
+    except UsageError:
+        return show_error(mistake)
 
 
 def _asks_for_lines(words: list[str]) -> bool:

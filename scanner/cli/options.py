@@ -29,25 +29,16 @@ def option(setting: Setting[Any], *, also: str = "") -> Any:  # noqa: ANN401 - a
         f"{flag}/--no-{flag[2:]}" if setting.kind.is_switch else flag,
         envvar=setting.variable,
         metavar=setting.kind.word or None,
-        parser=_switched(setting) if setting.kind.is_switch else None,
+        parser=_as_given if setting.kind.is_switch else None,
         help=also or f"{setting.help}{again} Default: {setting.otherwise}.",
         show_default=False,
         rich_help_panel=_PANELS.get(setting.name.partition(".")[0]),
     )
 
 
-def _switched(setting: Setting[bool]) -> Callable[[bool | str], bool]:
-    """Return what reads a switch; only a variable can say it wrongly."""
-
-    def read(given: bool | str) -> bool:
-        from scanner.cli.choosing import refused  # noqa: PLC0415 - --help reads none
-
-        try:
-            return setting.kind.value([str(given)])
-        except ValueError as error:
-            raise refused(setting.variable, error) from None
-
-    return read
+def _as_given(given: bool | str) -> bool | str:
+    """Leave a switch as it is: what a variable says wrongly, `chosen` refuses with the others."""
+    return given
 
 
 def _load(context: typer.Context, named: Path | None) -> Path | None:

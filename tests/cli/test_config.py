@@ -123,7 +123,7 @@ def test_what_cannot_be_is_refused_by_the_name_that_said_it(
         show()
 
 
-@pytest.mark.parametrize("command", ["report", "scan", "config show"])
+@pytest.mark.parametrize("command", ["report", "scan --from x", "config show"])
 def test_a_switch_is_true_or_false(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEYVIGIL_REDACT_EMAILS", "maybe")
     with pytest.raises(UsageError, match=r"^KEYVIGIL_REDACT_EMAILS is true or false\.$"):

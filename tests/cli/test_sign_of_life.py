@@ -138,14 +138,42 @@ def test_a_mistake_in_the_settings_pings_fail_with_addresses_masked(
 
 
 @pytest.mark.parametrize(
+    ("words", "env", "why"),
+    [
+        (("--nix",), {}, "No such option: --nix"),
+        (("--log-format", "xml"), {}, "Invalid value for '--log-format'"),
+        ((), {"KEYVIGIL_REDACT_EMAILS": "perhaps"}, "KEYVIGIL_REDACT_EMAILS is true or false."),
+    ],
+)
+def test_a_mistake_in_the_words_pings_fail(  # noqa: PLR0913, PLR0917
+    own: dict[str, str],
+    switch: Receiver,
+    tmp_path: Path,
+    words: tuple[str, ...],
+    env: dict[str, str],
+    why: str,
+) -> None:
+    ran = keyvigil("scan", *words, env={**own, **env}, cwd=tmp_path)
+    assert (ran.code, ran.err.startswith(f"error: {why}")) == (2, True)
+    (_, (path, body)) = pings(switch)
+    assert (path, body.startswith(f"exit 2: {why}")) == ("/fail", True)
+    switch.play()
+    assert keyvigil("scan", "--from=x", *words, env={**own, **env}, cwd=tmp_path).code == 2
+    assert pings(switch) == []
+
+
+@pytest.mark.parametrize(
     ("number", "code", "said", "why"),
     [
         (signal.SIGINT, 130, "Stopped: the scan was not finished.", ""),
-        (
-            signal.SIGTERM,
-            3,
-            "Told to stop: the scan ends with what it saw until now.",
-            "exit 3: The scan is incomplete: what was not seen is not judged.",
+        *(
+            (
+                number,
+                3,
+                "Told to stop: the scan ends with what it saw until now.",
+                "exit 3: The scan is incomplete: what was not seen is not judged.",
+            )
+            for number in (signal.SIGTERM, signal.SIGHUP)
         ),
     ],
 )

@@ -13,7 +13,7 @@ from scanner.cli.options import (
     ScanOption,
     StoreOption,
 )
-from scanner.settings_table import OUTPUTS
+from scanner.settings_table import OUTPUTS, REDACT
 
 _Outputs = Annotated[  # not from the environment: that names where tonight's reports go
     list[str] | None, typer.Option(metavar="FORMAT=PATH", help=OUTPUTS.help)
@@ -36,9 +36,10 @@ def report(
 
     Asks nobody and records nothing. Exits 3 if the scan was incomplete, as it did itself.
     """
+    from scanner.cli.choosing import switched
     from scanner.cli.report import Wanted, report
 
     wanted = Wanted(
         name=from_, policies=policy, store=store, organization=organization, config=config
     )
-    report(wanted, output or (), masks=redact_emails)
+    report(wanted, output or (), masks=switched(REDACT, redact_emails))
