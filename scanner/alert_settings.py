@@ -81,7 +81,7 @@ def read_ping_url(environment: Mapping[str, str]) -> Secret | None:
     text = _text(environment, PING)
     if text and not _is_safe(text):
         raise UsageError(
-            f"{PING} is no https address.",
+            f"{PING} {_unsafe(text)}.",
             help="Set it to the address that pings of this scan go to, https://...",
         )
     return Secret(text) if text else None
@@ -132,7 +132,7 @@ def _address(environment: Mapping[str, str], route: Route) -> Secret:
     """Return a webhook's address; raise UsageError unless it is one, over TLS or on loopback."""
     text = _text(environment, route.to)
     if not _is_safe(text):
-        what = "is no https address" if text else "is not set"
+        what = _unsafe(text) if text else "is not set"
         raise UsageError(
             f"{route.to} {what}, and the route '{route.name}' posts to it.",
             help="Set it to the webhook's address, https://...",
@@ -154,7 +154,7 @@ def _slack_api(environment: Mapping[str, str]) -> str:
     address = _text(environment, SLACK_API)
     if address and not _is_safe(address):
         raise UsageError(
-            f"{SLACK_API} is no https address.",
+            f"{SLACK_API} {_unsafe(address)}.",
             help="Leave it out, unless Slack is somewhere else: https://slack-gov.com/api/",
         )
     return address
@@ -165,6 +165,12 @@ def _is_safe(address: str) -> bool:
     url = split_address(address)
     host = url.hostname or ""
     return bool(host) and (url.scheme == "https" or (url.scheme == "http" and is_loopback(host)))
+
+
+def _unsafe(address: str) -> str:
+    """Say why an address is not one to send secrets to."""
+    is_plain = split_address(address).scheme == "http"
+    return "is plain http, not https" if is_plain else "is no https address"
 
 
 def _mail_server(environment: Mapping[str, str]) -> MailServer:

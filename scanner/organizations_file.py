@@ -1,6 +1,7 @@
 """The section `organizations` of keyvigil.yaml: whose keys are looked at, and how."""
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,7 +71,7 @@ def _organization(node: Node, problems: Problems, folder: Path) -> Organization:
     for word in given:
         key = _key(word, fields[word], problems, folder)
     return Organization(
-        name=problems.prose(fields.get("name"), "'name'"),
+        name=unicodedata.normalize("NFC", problems.prose(fields.get("name"), "'name'")),
         key=key,
         at=_at(node, problems),
         own={name: said for name, said in own.items() if said},

@@ -157,7 +157,8 @@ def test_an_address_that_is_none_or_not_safe_is_refused_and_not_shown(
     name: str, address: str
 ) -> None:
     error = refusal({name: address})
-    assert str(error).startswith(f"{name} is no https address, and the route '")
+    why = "is plain http, not https" if address.startswith("http:") else "is no https address"
+    assert str(error).startswith(f"{name} {why}, and the route '")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost", "[::1]:1"])
@@ -253,7 +254,7 @@ def test_a_slack_elsewhere_is_asked_over_tls() -> None:
     elsewhere = "https://slack-gov.com/api/"
     assert read({**SLACK, "KEYVIGIL_SLACK_API_URL": elsewhere}).slack_api == elsewhere
     error = refusal({**SLACK, "KEYVIGIL_SLACK_API_URL": "http://example.com/"})
-    assert str(error) == "KEYVIGIL_SLACK_API_URL is no https address."
+    assert str(error) == "KEYVIGIL_SLACK_API_URL is plain http, not https."
 
 
 def test_the_files_routes_win_and_its_secrets_come_from_the_environment(folder: Path) -> None:

@@ -114,3 +114,12 @@ organizations:
 def test_a_list_without_any_is_refused(content: str) -> None:
     (mistake,) = mistakes(f"organizations: {content}")
     assert "'organizations' takes a list with at least one organization in it" in mistake
+
+
+def test_two_names_that_look_the_same_are_one_name() -> None:
+    text = """\
+organizations:
+  - { name: "Caf\\u00e9", key_env: A }
+  - { name: "Cafe\\u0301", key_env: B }
+"""
+    assert mistakes(text) == ["k.yaml:3:5: there are two organizations 'Caf\u00e9'"]

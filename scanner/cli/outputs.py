@@ -52,8 +52,16 @@ def refuse_overwriting(places: Iterable[tuple[str, Sequence[Path | None]]]) -> N
                 raise UsageError(
                     f"The organizations {other} and {name} would both write"
                     f" {'on stdout' if path is None else path}.",
-                    help="Put {organization} into the path, or give each outputs of its own.",
+                    help=_apart(other, name),
                 )
+
+
+def _apart(one: str, other: str) -> str:
+    """Say how two organizations come to write to two places."""
+    word = safe_name(one)
+    if safe_name(other) == word:
+        return f"Both are {word} in a path: name one otherwise, or give each outputs of its own."
+    return "Put {organization} into the path, or give each outputs of its own."
 
 
 def named(path: Path, organization: str | None) -> Path:

@@ -103,7 +103,8 @@ class Connections:
 
 
 def _unusable(error: Exception, proxy: Secret | None) -> UsageError:
-    why = redact(str(error))
+    # httpx2 names a package that would be needed: no lock of ours has it.
+    why = "a SOCKS proxy is not supported" if isinstance(error, ImportError) else redact(str(error))
     return UsageError(
         f"The proxy or TLS settings cannot be used: {proxy.mask(why) if proxy else why}",
         help="Check http.proxy, HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE, SSL_CERT_DIR.",

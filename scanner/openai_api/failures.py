@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import ssl
 from http import HTTPStatus
 from typing import Any, Final
@@ -25,6 +26,8 @@ NO_ANSWER: Final = (httpx2.RequestError, httpx2.InvalidURL, OverflowError, Unico
 """What a request can raise; the last three for an address that cannot be one."""
 
 _MESSAGE_LENGTH: Final = 300
+_PART_OF_KEY: Final = re.compile(r"\bsk-[\w-]*\*+[\w-]*")
+"""The API repeats a key that it does not know, but for its middle."""
 _TLS: Final = "TLS: "
 
 
@@ -55,7 +58,8 @@ def not_json(response: httpx2.Response, endpoint: str) -> ApiMalformed | None:
 def refused(response: httpx2.Response, endpoint: str, key: Secret) -> ApiError:
     """Turn an error status into the error that says what to do about it."""
     status = response.status_code
-    said = visible(redact(key.mask(_message(response))))[:_MESSAGE_LENGTH]
+    said = _PART_OF_KEY.sub("sk-***", key.mask(_message(response)))
+    said = visible(redact(said))[:_MESSAGE_LENGTH]
     request_id = response.headers.get("x-request-id")
     what = f"{endpoint} was answered {status}{f': {said}' if said else ''}"
     kind: type[ApiError] = ApiFailed

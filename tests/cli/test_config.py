@@ -206,6 +206,13 @@ def run(*arguments: str) -> str:
     return ran.stdout
 
 
+def test_validate_takes_the_file_as_an_option_too() -> None:
+    Path("other.yaml").write_text("fail_on: high\n")
+    told = "other.yaml: valid, 1 setting\n"
+    assert run("config", "validate", "--config", "other.yaml") == told
+    assert run("config", "validate", "other.yaml") == told
+
+
 def test_init_writes_what_validates_and_says_what_comes_next() -> None:
     told = run("init", "etc").splitlines()
     assert told == [

@@ -18,6 +18,8 @@ from scanner.cli.account import Once
 from scanner.cli.console import ExitCode
 from scanner.cli.job import Job, Ready
 from scanner.cli.many import scan_each
+from scanner.cli.outputs import named, refuse_overwriting
+from scanner.errors import UsageError
 from scanner.sandbox.app import SANDBOX_KEY, SandboxApp
 from scanner.sandbox.faults import EVERYWHERE, Faults, FaultyApp
 from scanner.sandbox.seeded import seeded_organization
@@ -215,6 +217,15 @@ def test_what_does_not_fit_many_is_refused_before_anything_is_asked(
     assert (ran.code, ran.out, asked) == (2, "", [])
     assert message in ran.err
     assert [path.name for path in tmp_path.iterdir()] == ["keyvigil.yaml"]
+
+
+def test_names_that_are_one_as_part_of_a_path_are_told_so() -> None:
+    places = [("a b", (Path("out/{organization}"),)), ("a-b", (Path("out/{organization}"),))]
+    with pytest.raises(UsageError, match="a b and a-b would both write") as caught:
+        refuse_overwriting([(n, [named(path, n) for path in paths]) for n, paths in places])
+    assert caught.value.help == (
+        "Both are a-b in a path: name one otherwise, or give each outputs of its own."
+    )
 
 
 def test_paths_that_differ_by_the_scan_overwrite_nothing(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_a_request_carries_the_key_and_the_parameters() -> None:
 @pytest.mark.parametrize(
     ("status", "message", "error", "hint"),
     [
-        (401, "Incorrect API key provided: sk-a***.", ApiRejected, "OPENAI_ADMIN_KEY"),
+        (401, "Incorrect API key provided.", ApiRejected, "OPENAI_ADMIN_KEY"),
         (401, "Missing scopes: api.management.read", ApiForbidden, "api.management.read"),
         (403, "Missing scopes: api.management.read", ApiForbidden, "api.management.read"),
         (403, "You are not allowed.", ApiForbidden, "organization owner"),
@@ -80,6 +80,15 @@ def test_a_refusal_becomes_the_error_that_says_what_to_do(
     assert hint in (caught.value.help or "")
     assert caught.value.request_id == "req_7"
     assert len(script.asked) == 1
+
+
+def test_what_the_api_repeats_of_a_key_is_told_to_nobody() -> None:
+    said = "Incorrect API key provided: sk-admin***rong. You can find yours elsewhere."
+    reply = Reply(status=401, body=error_body(said))
+    with scripted(in_turn(reply)) as (_, client, _), pytest.raises(ApiRejected) as caught:
+        get(client)
+    assert "sk-***. You can" in str(caught.value)
+    assert "rong" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

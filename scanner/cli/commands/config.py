@@ -41,6 +41,14 @@ def schema() -> None:
 @app.command(cls=Command)
 def validate(
     file: Annotated[Path | None, typer.Argument(metavar="FILE", show_default=False)] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="KEYVIGIL_CONFIG",
+            metavar="FILE",
+            help="The same. Default: keyvigil.yaml in this folder.",
+        ),
+    ] = None,
 ) -> None:
     """Check the settings file and the policies that it names: every mistake at its place.
 
@@ -48,4 +56,4 @@ def validate(
     """
     from scanner.cli.config import validate
 
-    validate(file)
+    validate(file or config)
