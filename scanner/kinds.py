@@ -92,16 +92,18 @@ def policies() -> Kind[tuple[str, ...]]:
     return many(Kind(read=_filled, word="NAME|FILE", schema=_TEXT, beside=beside))
 
 
-def outputs() -> Kind[tuple[str, ...]]:
+def outputs(
+    formats: Collection[str] = FORMATS, placeholders: Collection[str] = PLACEHOLDERS
+) -> Kind[tuple[str, ...]]:
     """Take reports, `FORMAT=PATH`; in the file a mapping from one to the other."""
 
     def read(text: str) -> str:
         name, equals, place = text.partition("=")
         if not equals or not place:
             raise UnfitError(f"{text} is not FORMAT=PATH", "For example html=report.html")
-        if name not in FORMATS:
-            raise ValueError(f"{text}: there is no format '{name}'{did_you_mean(name, FORMATS)}")
-        check_template(_filled(place))
+        if name not in formats:
+            raise ValueError(f"{text}: there is no format '{name}'{did_you_mean(name, formats)}")
+        check_template(_filled(place), placeholders)
         return text
 
     def beside(text: str, folder: Path) -> str:
@@ -113,7 +115,7 @@ def outputs() -> Kind[tuple[str, ...]]:
         word="FORMAT=PATH",
         schema={
             "type": "object",
-            "properties": dict.fromkeys(FORMATS, _TEXT),
+            "properties": dict.fromkeys(formats, _TEXT),
             "additionalProperties": False,
             "minProperties": 1,
         },
