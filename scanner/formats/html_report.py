@@ -57,10 +57,10 @@ _COLLECTIONS: Final = {
 def render_html(result: ScanResult) -> str:
     """Render the report; whatever strangers named their keys is shown as text, never obeyed."""
     violations = result.violations
-    style, script = _asset("report.css"), "".join(map(_asset, _SCRIPT))
+    style, script = asset("report.css"), "".join(map(asset, _SCRIPT))
     no_project = word_for_no_project(result)
     return (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(
             result=result,
@@ -89,13 +89,14 @@ def render_html(result: ScanResult) -> str:
 def _content_policy(style: str, script: str) -> str:
     """Allow this style and this script, and nothing else: no address, no other text as code."""
     return (
-        f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}';"
+        f"default-src 'none'; style-src '{digest(style)}'; script-src '{digest(script)}';"
         " require-trusted-types-for 'script'; trusted-types 'none'; base-uri 'none';"
         " form-action 'none'"
     )
 
 
-def _digest(text: str) -> str:
+def digest(text: str) -> str:
+    """Return a style's or a script's hash as a content policy has it."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
@@ -124,16 +125,17 @@ def _statuses(result: ScanResult) -> list[str]:
 
 
 @cache
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """Return what renders the templates in `reports/`: whatever they print is escaped and inert."""
+    made = Environment(
         autoescape=True,
         finalize=_inert,
-        loader=FunctionLoader(_asset),
+        loader=FunctionLoader(asset),
         lstrip_blocks=True,
         trim_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.filters |= {
+    made.filters |= {
         "day": _day,
         "minute": _minute,
         "owner_state": _owner_state,
@@ -149,11 +151,12 @@ def _environment() -> Environment:
         "ahead_words": lambda action, is_sure: ahead(action, is_sure=is_sure),
         "due_words": lambda action: f"due: to be {action.method.words}",
     }
-    return environment
+    return made
 
 
 @cache
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """Return a file of `reports/`."""
     return (bundled("reports") / name).read_text(encoding="utf-8")
 
 

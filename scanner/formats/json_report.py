@@ -3,6 +3,8 @@
 from importlib.metadata import version
 from typing import Any
 
+from pydantic import BaseModel
+
 from scanner.finding import Evidence, ExceptionTally, Finding, Outcome, RuleTally
 from scanner.formats.history_rows import history_row
 from scanner.formats.report_rows import (
@@ -29,14 +31,24 @@ from scanner.result import ScanResult
 
 
 def render_json(result: ScanResult) -> str:
-    """Render the report as JSON in plain ASCII: inert in any terminal, log or page."""
-    text = report_of(result).model_dump_json(indent=2, ensure_ascii=True)
-    return text.replace("\x7f", "\\u007f") + "\n"
+    """Render the report as JSON in plain ASCII."""
+    return in_ascii(report_of(result))
 
 
 def report_schema() -> dict[str, Any]:
     """Return the format's JSON Schema; docs/report.schema.json is this."""
-    schema = Report.model_json_schema(mode="serialization")
+    return schema_of(Report)
+
+
+def in_ascii(document: BaseModel) -> str:
+    """Render a document in plain ASCII: inert in any terminal, log or page."""
+    text = document.model_dump_json(indent=2, ensure_ascii=True)
+    return text.replace("\x7f", "\\u007f") + "\n"
+
+
+def schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the JSON Schema of a document as it is written."""
+    schema = model.model_json_schema(mode="serialization")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
@@ -80,7 +92,7 @@ def report_of(result: ScanResult) -> Report:
             for rule in result.disabled
         ],
         exceptions=[_exception(tally) for tally in result.exceptions],
-        findings=[_finding(f, standings.get(f.fingerprint)) for f in result.findings],
+        findings=[finding_row(f, standings.get(f.fingerprint)) for f in result.findings],
         history=history_row(result.history) if result.history else None,
         revocation=revocation_row(result.revocation) if result.revocation else None,
     )
@@ -130,7 +142,8 @@ def _gap(gap: Coverage) -> GapRow:
     )
 
 
-def _finding(finding: Finding, standing: Standing | None) -> FindingRow:
+def finding_row(finding: Finding, standing: Standing | None) -> FindingRow:
+    """Return a finding as a row; `standing` is where it stands since the scan before, if known."""
     if finding.outcome is not Outcome.VIOLATED:
         standing = None
     return FindingRow(
