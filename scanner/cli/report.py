@@ -50,7 +50,7 @@ def report(wanted: Wanted, outputs: Sequence[str], *, masks: bool) -> None:
     written = read_outputs(outputs, None, wanted.organization)
     result = recorded(wanted).result
     shown = without_addresses(result) if masks else result
-    failures = write_reports(shown, written)
+    failures = [error for error in write_reports(shown, written) if error]
     if not written:
         print_summary(shown, out, shows_all=False)
     raise typer.Exit(conclude(result, failures, None))

@@ -88,12 +88,14 @@ def judge_snapshot(path: Path, policy: Policy) -> Judgement:
 class Reported:
     """A scan that is recorded and reported, and of which nobody was told yet.
 
-    `shown` is its result as reports have it; `failures` are what went wrong beside.
+    `shown` is its result as reports have it; `failures` are what went wrong beside. `page` is where
+    its HTML report is, if one was written.
     """
 
     result: ScanResult
     shown: ScanResult
     failures: tuple[KeyVigilError, ...]
+    page: Path | None = None
 
 
 def scan_and_report(
@@ -104,10 +106,12 @@ def scan_and_report(
     memory: Memory | None = None,
     *,
     masks: bool = False,
+    uses_stdout: bool = False,
 ) -> Reported:
     """Scan, remember, write every output, print the summary; `masks` the addresses in reports.
 
-    Exit 130 or 143 if told to stop.
+    `uses_stdout` says that something else than the outputs goes there. Exit 130 or 143 if told to
+    stop.
     """
     failures: list[KeyVigilError] = []
     if memory is not None and (ending := source.ending) is not None:
@@ -119,17 +123,23 @@ def scan_and_report(
         failures.extend(left)
         if snapshot is not None:
             taken = Snapshot(taken_at=started_at, inventory=scanned.inventory)
-            failures.extend(_deliver(render_snapshot(taken), _named(snapshot, result)))
+            failure = write_document_to(_named(snapshot, result), render_snapshot(taken))
+            failures.extend([failure] if failure else [])
         shown = without_addresses(result) if masks else result
-        failures.extend(write_reports(shown, outputs))
+        lost = write_reports(shown, outputs)
+        failures.extend(error for error in lost if error)
     except KeyboardInterrupt:
         say("Stopped: the scan was not finished.", level=Level.WARNING)
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     shows_all = any(path for _, path in outputs)
-    console = err if any(path is None for _, path in outputs) else out
+    uses_stdout = uses_stdout or any(path is None for _, path in outputs)
+    console = err if uses_stdout else out
     if console is out or not err.is_log:
         print_summary(shown, console, shows_all=shows_all)
-    return Reported(result=result, shown=shown, failures=tuple(failures))
+    written = [output for output, error in zip(outputs, lost, strict=True) if error is None]
+    return Reported(
+        result=result, shown=shown, failures=tuple(failures), page=page_of(written, shown)
+    )
 
 
 def told(
@@ -154,14 +164,18 @@ def told(
     return reported.result, failures
 
 
-def write_reports(result: ScanResult, outputs: Sequence[Output]) -> list[OutputError]:
-    """Render all, then write each; return what went wrong."""
+def write_reports(result: ScanResult, outputs: Sequence[Output]) -> list[OutputError | None]:
+    """Render all, then write each; return what went wrong with each, None: nothing."""
     documents = [(format_of(name)(result).encode(), path) for name, path in outputs]
     return [
-        error
-        for document, path in documents
-        for error in _deliver(document, path and _named(path, result))
+        write_document_to(path and _named(path, result), document) for document, path in documents
     ]
+
+
+def page_of(outputs: Sequence[Output], result: ScanResult) -> Path | None:
+    """Return where a scan's HTML report goes, if it goes to a file."""
+    pages = (_named(path, result) for name, path in outputs if name == "html" and path)
+    return next(pages, None)
 
 
 def _named(path: Path, result: ScanResult) -> Path:
@@ -219,8 +233,11 @@ def _to_tell(result: ScanResult, memory: Memory, *, masks: bool) -> tuple[Draft,
     return drafts(shown, others, known, coming) + drafts(result, to_owners, known, coming)
 
 
-def _deliver(document: bytes, path: Path | None) -> list[OutputError]:
-    """Write one document; return what went wrong, so that the others are written all the same."""
+def write_document_to(path: Path | None, document: bytes) -> OutputError | None:
+    """Write one document, None: on stdout; return what went wrong.
+
+    So the others are written all the same.
+    """
     try:
         if path is None:
             write_document(document)
@@ -228,8 +245,8 @@ def _deliver(document: bytes, path: Path | None) -> list[OutputError]:
             write_whole(path, document)
             say(f"Wrote {path}")
     except OutputError as error:
-        return [error]
-    return []
+        return error
+    return None
 
 
 def _collect(
