@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from importlib import import_module
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from scanner.formats.overview_rows import Overview
     from scanner.ports import Format
 
 FORMATS: Final[Mapping[str, str]] = MappingProxyType(
@@ -22,10 +25,27 @@ FORMATS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """Where each stands, beside this file."""
+OVERVIEW_FORMATS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "html": "overview_html.render_overview_html",
+        "json": "overview_json.render_overview_json",
+    }
+)
+"""Likewise those of the report of many organizations, by the name that `--combined` takes."""
 
 
 def format_of(name: str) -> "Format":
     """Return the format of that name."""
-    module, _, function = FORMATS[name].partition(".")
-    found: Format = getattr(import_module(f"scanner.formats.{module}"), function)
+    found: Format = _found(FORMATS[name])
     return found
+
+
+def overview_format_of(name: str) -> "Callable[[Overview], str]":
+    """Return the format of that name for many organizations."""
+    found: Callable[[Overview], str] = _found(OVERVIEW_FORMATS[name])
+    return found
+
+
+def _found(place: str) -> Any:  # noqa: ANN401 - whatever stands there
+    module, _, function = place.partition(".")
+    return getattr(import_module(f"scanner.formats.{module}"), function)
