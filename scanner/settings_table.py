@@ -11,12 +11,14 @@ from typing import Any, Final
 
 from scanner import kinds
 from scanner.collection import OPTIONAL, Collection
-from scanner.formats.registry import FORMATS
+from scanner.formats.registry import FORMATS, OVERVIEW_FORMATS
 from scanner.path_template import PLACEHOLDERS
 from scanner.secret import Secret
 from scanner.setting import Setting
 from scanner.severity import Severity
 
+_OF_A_RUN: Final = ("date", "time")
+"""What the path of a report of many organizations may hold: they have no one id or name."""
 POLICIES: Final[Setting[tuple[str, ...]]] = Setting(
     name="policies",
     variable="KEYVIGIL_POLICY",
@@ -37,6 +39,18 @@ OUTPUTS: Final[Setting[tuple[str, ...]]] = Setting(
     f" {', '.join(f'{{{name}}}' for name in PLACEHOLDERS)}.",
     unset="none",
     example="{ html: 'out/{organization}/{date}.html', json: 'out/{organization}/{date}.json' }",
+)
+COMBINED: Final[Setting[tuple[str, ...]]] = Setting(
+    name="combined",
+    variable="KEYVIGIL_COMBINED",
+    flag="--combined",
+    kind=kinds.outputs(OVERVIEW_FORMATS, _OF_A_RUN),
+    default=(),
+    help=f"Write one report of all organizations, beside those of each: "
+    f"{', '.join(OVERVIEW_FORMATS)}. PATH - is stdout; a path may hold"
+    f" {', '.join(f'{{{name}}}' for name in _OF_A_RUN)}.",
+    unset="none",
+    example="{ html: 'out/{date}.html', json: 'out/{date}.json' }",
 )
 FAIL_ON: Final[Setting[Severity | None]] = Setting(
     name="fail_on",
@@ -206,7 +220,8 @@ AT_ONCE: Final[Setting[int]] = Setting(
 HISTORY: Final = (STORE, KEEP, KEEP_SNAPSHOTS, LEASE)
 CONNECTION: Final = (BASE_URL, PROXY, CA_BUNDLE, TIMEOUT, CONCURRENCY, DEADLINE)
 SETTINGS: Final[tuple[Setting[Any], ...]] = (
-    *(POLICIES, OUTPUTS, FAIL_ON, COLLECT, SKIP, DEADLINE, REDACT, SNAPSHOT, METRICS, AT_ONCE),
+    *(POLICIES, OUTPUTS, COMBINED, FAIL_ON, COLLECT, SKIP, DEADLINE, REDACT, SNAPSHOT, METRICS),
+    AT_ONCE,
     ORGANIZATION,
     *HISTORY,
     *CONNECTION[:-1],

@@ -13,6 +13,7 @@ from scanner.values_file import Said
 GOOD = """\
 policies: [baseline, ./own.yaml]
 outputs: { html: 'out/{date}/report.html', json: '-' }
+combined: { html: 'out/{date}.html' }
 fail_on: high
 collect: all
 skip: costs
@@ -50,6 +51,7 @@ def test_every_setting_is_read_and_paths_are_from_the_files_folder() -> None:
     assert texts == {
         "policy": ("baseline", "etc/own.yaml"),
         "output": ("html=etc/out/{date}/report.html", "json=-"),
+        "combined": ("html=etc/out/{date}.html",),
         "fail_on": ("high",),
         "collect": ("all",),
         "skip": ("costs",),
@@ -74,7 +76,7 @@ def test_every_setting_is_read_and_paths_are_from_the_files_folder() -> None:
 def test_each_knows_its_place() -> None:
     places = {name: one.at for name, one in said(GOOD).items()}
     assert places["policy"] == "etc/k.yaml:1:11"
-    assert places["timeout"] == "etc/k.yaml:20:12"
+    assert places["timeout"] == "etc/k.yaml:21:12"
 
 
 def test_the_place_of_the_history_can_stand_elsewhere() -> None:

@@ -32,11 +32,12 @@ class Once:
 
 
 class AlreadyScanned(typer.Exit):
-    """The scan that is due is recorded: there is nothing to do, which is well."""
+    """The scan that is due is recorded, as `scan_id`: there is nothing to do, which is well."""
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: Account, scan_id: str) -> None:
         super().__init__(ExitCode.DONE)
         self.account = account
+        self.scan_id = scan_id
 
 
 class Accounting:
@@ -59,7 +60,7 @@ class Accounting:
         if is_done(nights, self._since):
             self.account = Account(fate=Fate.SKIPPED, organization=memory.organization)
             say(f"Not scanned: {nights[-1].scan_id} is recorded, and began since {self._since}.")
-            raise AlreadyScanned(self.account)
+            raise AlreadyScanned(self.account, nights[-1].scan_id)
 
     def take(
         self, result: ScanResult, failures: Sequence[KeyVigilError]

@@ -13,7 +13,7 @@ from rich.table import Table
 from scanner.cli.choosing import chosen, file_settings, with_file
 from scanner.cli.console import counted, inert, out
 from scanner.cli.job import jobs_of, places_of
-from scanner.cli.outputs import refuse_overwriting
+from scanner.cli.outputs import combined_places, refuse_overwriting
 from scanner.errors import UsageError
 from scanner.organizations_file import OWN, Organization
 from scanner.policy_files import load_policies, read_policies
@@ -83,8 +83,9 @@ def validate(file: Path | None) -> None:
             help="Name a file, or let keyvigil init write one.",
         )
     said = read_settings_file(path)
-    jobs = jobs_of(with_file(Chosen(config=path), said), said.organizations, ())
-    refuse_overwriting((job.name or "", places_of(job)) for job in jobs)
+    read = with_file(Chosen(config=path), said)
+    jobs = jobs_of(read, said.organizations, ())
+    refuse_overwriting(((job.name or "", places_of(job)) for job in jobs), combined_places(read))
     named = [job.chosen[POLICIES] for job in jobs]
     read_policies(dict.fromkeys(name for policies in named for name in policies))
     for policies in named:

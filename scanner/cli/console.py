@@ -127,6 +127,11 @@ def show_error(error: KeyVigilError) -> ExitCode:
         log(message, Level.ERROR, **fields_of_error(error))
     else:
         _print_error(error, message)
+    return code_of(error)
+
+
+def code_of(error: Exception) -> ExitCode:
+    """Return the exit code that an error means."""
     match error:
         case UsageError():
             return ExitCode.USAGE

@@ -73,6 +73,7 @@ def _checks(flags: Mapping[str, Any], config: Path | None, only: Sequence[str]) 
     )
     for job in every:
         yield from _named(job, every, look.outputs(job))
+    yield from look.combined(read.chosen)
     yield from read.wrong_of("metrics")
     yield from look.attempted("pings", lambda: pings(environment))
     yield from file_and_what_rests_on_it(environment, config)

@@ -17,7 +17,8 @@ from urllib.parse import urlsplit
 from scanner.checkup import Check, answered, clock, ok, problem, unchecked
 from scanner.cli.console import counted
 from scanner.cli.job import Job, metrics_of
-from scanner.cli.outputs import read_outputs
+from scanner.cli.outputs import read_combined, read_outputs
+from scanner.cli.run import Output
 from scanner.collection import OPTIONAL, WRITE_SCOPE, Collection
 from scanner.errors import (
     CredentialError,
@@ -32,7 +33,7 @@ from scanner.policy.model import Policy
 from scanner.policy_files import load_policies
 from scanner.setting import Chosen
 from scanner.settings import ADMIN_KEY, Settings, StoreSettings, misspelt, read_settings
-from scanner.settings_table import COLLECT, OUTPUTS, SKIP
+from scanner.settings_table import COLLECT, COMBINED, OUTPUTS, SKIP
 from scanner.wiring import look_at_store, probe_api
 
 SCAN_HELP: Final = "keyvigil scan --help says what it takes."
@@ -204,13 +205,23 @@ def outputs(job: Job) -> Iterator[Check]:
         yield ok("outputs", "none: the summary goes to the terminal")
 
 
+def combined(chosen: Chosen) -> Iterator[Check]:
+    """Look whether each report of all organizations can be written where it is to go."""
+    if chosen[COMBINED]:
+        yield from attempted("combined", lambda: _places("combined", read_combined(chosen)))
+
+
 def _output(text: str, organization: str | None) -> Iterator[Check]:
     try:
         outputs = read_outputs([text], None, organization)
     except UsageError as error:
         raise UsageError(str(error), help=error.help or SCAN_HELP) from None
+    yield from _places("output", outputs)
+
+
+def _places(what: str, outputs: Iterable[Output]) -> Iterator[Check]:
     for name, path in outputs:
-        yield _place(f"output {name}", path) if path else ok(f"output {name}", "goes to stdout")
+        yield _place(f"{what} {name}", path) if path else ok(f"{what} {name}", "goes to stdout")
 
 
 def _place(name: str, path: Path) -> Check:

@@ -9,13 +9,16 @@ from pathlib import Path
 import typer
 
 from scanner.cli.account import AlreadyScanned, Once, accounting
+from scanner.cli.combining import Combined, not_seen, visited
+from scanner.cli.console import ExitCode, code_of, worst
 from scanner.cli.memory import Memory, remembering
-from scanner.cli.outputs import named, read_outputs
+from scanner.cli.outputs import combined_places, named, read_outputs
 from scanner.cli.report import Wanted, seen_again
 from scanner.cli.run import Output, Reported, Source, conclude, live, scan_and_report, told
 from scanner.cli.sign_of_life import Done, Run, sign_of_life
 from scanner.cli.stopping import Ending
 from scanner.errors import UsageError
+from scanner.formats.visit import Visit
 from scanner.organizations_file import OWN, Organization
 from scanner.plan import Plan, make_plan
 from scanner.policy.model import Policy
@@ -84,7 +87,14 @@ class Ready:
             self.snapshot,
             memory,
             masks=self.job.chosen[REDACT],
+            uses_stdout=self.uses_stdout,
         )
+
+    @property
+    def uses_stdout(self) -> bool:
+        """Whether a report goes there, of this organization or of all."""
+        places = (*(path for _, path in self.outputs), *combined_places(self.job.chosen))
+        return any(path is None for path in places)
 
     def told(self, reported: Reported, memory: Memory | None, ending: Ending) -> Done:
         """Tell who is to be told of it; return what failed, too."""
@@ -210,24 +220,42 @@ def prepared(job: Job) -> Ready:
     )
 
 
-def scan_one(job: Job, once: Once, *, is_dry: bool, is_verbose: bool) -> None:
+def already_scanned(job: Job, skipped: AlreadyScanned, combined: Combined) -> Visit:
+    """Return how it went with a job whose scan of this night is recorded."""
+    outputs = read_outputs(job.chosen[OUTPUTS], None, job.name)
+    return combined.already(job.name, skipped.scan_id, seen_again_for(job), outputs)
+
+
+def scan_one(job: Job, once: Once, combined: Combined, *, is_dry: bool, is_verbose: bool) -> None:
     """Scan one organization; exit with the code, or raise what keeps it from being scanned."""
     with sign_of_life(metrics_of(job), job.name, is_off=is_dry) as run:
-        ready = prepared(job)
-        ending = Ending()
-        source = live(
-            ready.settings,
-            ready.plan,
-            is_verbose=is_verbose,
-            retried=run.asked_again,
-            ending=ending,
-        )
         try:
-            with accounting(once, ready.remembering(run, is_dry=is_dry)) as night:
-                reported = ready.report(source, night.memory)
-                done = ready.told(reported, night.memory, ending)
-                result, failures = night.take(*run.saw(done, night.memory))
-        except AlreadyScanned:
+            visit = _visit(job, once, run, is_dry=is_dry, is_verbose=is_verbose)
+        except AlreadyScanned as skipped:
             run.skip()
+            visit = already_scanned(job, skipped, combined)
+        except typer.Exit:  # told to stop
             raise
-        raise typer.Exit(conclude(result, failures, job.chosen[FAIL_ON]))
+        except Exception as error:
+            combined.write([not_seen(job.name, error, code_of(error))])
+            raise
+        raise typer.Exit(worst([ExitCode(visit.exit_code), combined.write([visit])]))
+
+
+def _visit(job: Job, once: Once, run: Run, *, is_dry: bool, is_verbose: bool) -> Visit:
+    """Scan one organization; raise AlreadyScanned, or what keeps it from being scanned."""
+    ready = prepared(job)
+    ending = Ending()
+    source = live(
+        ready.settings,
+        ready.plan,
+        is_verbose=is_verbose,
+        retried=run.asked_again,
+        ending=ending,
+    )
+    with accounting(once, ready.remembering(run, is_dry=is_dry)) as night:
+        reported = ready.report(source, night.memory)
+        done = ready.told(reported, night.memory, ending)
+        result, failures = night.take(*run.saw(done, night.memory))
+    code = conclude(result, failures, job.chosen[FAIL_ON])
+    return visited(job.name, reported, failures, code)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain, repeat
 from typing import Final
@@ -14,9 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from scanner.cli.account import Accounting, AlreadyScanned, Once, account_of_all, accounting
+from scanner.cli.combining import Combined, not_seen, visited
 from scanner.cli.console import ExitCode, err, inert, log, out, say, show_error, worst
-from scanner.cli.job import Job, Ready, metrics_of, places_of, prepared
-from scanner.cli.outputs import refuse_overwriting
+from scanner.cli.job import Job, Ready, already_scanned, metrics_of, places_of, prepared
 from scanner.cli.run import Reported, Source, conclude
 from scanner.cli.sign_of_life import Run, sign_of_life
 from scanner.cli.stopping import Ending, run_until_told
@@ -24,8 +24,8 @@ from scanner.cli.watching import Watcher, watching_each
 from scanner.daemon.account import Account, Fate, write_account
 from scanner.daemon.events import Level
 from scanner.errors import ApiError, KeyVigilError, StoreLocked
+from scanner.formats.visit import OrganizationState, Visit
 from scanner.inventory import Inventory
-from scanner.result import ScanResult
 from scanner.settings_table import AT_ONCE, FAIL_ON
 from scanner.severity import Severity
 from scanner.wiring import collect_inventory, now
@@ -59,50 +59,67 @@ class _Walked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Outcome:
-    """How it went with one organization; `result` is None if there is none.
+    """How it went with one organization; `account` is None if the scan came to no end."""
 
-    `account` is None if the scan came to no end.
-    """
-
-    name: str
-    code: ExitCode
-    result: ScanResult | None = None
+    visit: Visit
     account: Account | None = None
+
+    @property
+    def name(self) -> str:
+        """The organization's."""
+        return self.visit.name or ""
+
+    @property
+    def code(self) -> ExitCode:
+        """What it ended with."""
+        return ExitCode(self.visit.exit_code)
 
 
 def scan_each(
-    jobs: Sequence[Job], once: Once, *, is_dry: bool, is_verbose: bool
+    jobs: Sequence[Job], once: Once, combined: Combined, *, is_dry: bool, is_verbose: bool
 ) -> tuple[ExitCode, str]:
     """Scan all, so many at once as the settings say, and print a table; give one account of them.
 
     Return the worst code, and which organizations ended with it or another than 0.
-    Raise UsageError if what one writes would overwrite what another does.
     """
-    refuse_overwriting((job.name or "", places_of(job)) for job in jobs)
     side_by_side = jobs[0].chosen[AT_ONCE]
     outcomes: list[_Outcome] = []
     ending = Ending()
     for first in range(0, len(jobs), side_by_side):
         batch = jobs[first : first + side_by_side]
         if ending.is_told:
-            outcomes += [_failed(job, Run(), KeyVigilError(_TOLD, help=_AGAIN)) for job in batch]
+            outcomes += map(_not_reached, batch)
         else:
-            outcomes += _scan_together(batch, once, ending, is_dry=is_dry, is_verbose=is_verbose)
+            together = _Together(once=once, combined=combined, ending=ending, is_dry=is_dry)
+            outcomes += _scan_together(batch, together, is_verbose=is_verbose)
     account = account_of_all([outcome.account for outcome in outcomes])
     if once.account is not None and account is not None:
         write_account(once.account, account)
     order = [job.name or "" for job in jobs]
     outcomes.sort(key=lambda one: order.index(one.name))
     uses_stdout = any(place is None for job in jobs for place in places_of(job))
-    _print_outcomes(outcomes, err if uses_stdout else out)
-    ended = ", ".join(f"{one.name}: exit {one.code:d}" for one in outcomes if one.code)
-    return worst(outcome.code for outcome in outcomes), ended
+    _print_outcomes(outcomes, err if uses_stdout or combined.uses_stdout else out)
+    codes = [(one.name, one.code) for one in outcomes]
+    codes.append(("the combined report", combined.write([one.visit for one in outcomes])))
+    ended = ", ".join(f"{name}: exit {code:d}" for name, code in codes if code)
+    return worst(code for _, code in codes), ended
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Together:
+    """What the organizations of a run share."""
+
+    once: Once
+    combined: Combined
+    ending: Ending
+    is_dry: bool
 
 
 def _scan_together(
-    jobs: Sequence[Job], once: Once, ending: Ending, *, is_dry: bool, is_verbose: bool
+    jobs: Sequence[Job], together: _Together, *, is_verbose: bool
 ) -> Iterator[_Outcome]:
     """Walk some organizations side by side, then judge and report one after the other."""
+    ending, is_dry = together.ending, together.is_dry
     with ExitStack() as held:
         begun: list[_Begun] = []
         for job in jobs:
@@ -110,11 +127,12 @@ def _scan_together(
             try:
                 life = sign_of_life(metrics_of(job), job.name, is_off=is_dry, pings=False)
                 run = held.enter_context(life)
-                begun.append(_begin(job, once, run, held, is_dry=is_dry))
+                begun.append(_begin(job, together.once, run, held, is_dry=is_dry))
             except AlreadyScanned as skipped:
                 run.skip()
                 run.end(ExitCode.DONE)
-                yield _Outcome(name=job.name or "", code=ExitCode.DONE, account=skipped.account)
+                visit = already_scanned(job, skipped, together.combined)
+                yield _Outcome(visit=visit, account=skipped.account)
             except typer.Exit:  # told to stop
                 raise
             except Exception as error:  # noqa: BLE001 - one among several: the others go on
@@ -165,8 +183,7 @@ def _reported(one: _Begun, walked: _Walked | Exception, ending: Ending) -> Repor
     """Record and report what a walk brought; raise what it brought instead."""
     if not isinstance(walked, _Walked):
         raise walked
-    uses_stdout = any(path is None for _, path in one.ready.outputs)
-    _print_heading(one.ready.job, err if uses_stdout else out)
+    _print_heading(one.ready.job, err if one.ready.uses_stdout else out)
     return one.ready.report(walked.as_source(ending), one.night.memory)
 
 
@@ -183,9 +200,13 @@ def _told(one: _Begun, reported: Reported, ending: Ending, *, has_company: bool)
     if has_company and (failures or err.is_log):
         _print_heading(job, err)
     code = one.run.end(conclude(result, failures, job.chosen[FAIL_ON]))
-    return _Outcome(
-        name=job.name or "", code=ExitCode(code), result=result, account=one.night.account
-    )
+    return _Outcome(visit=visited(job.name, reported, failures, code), account=one.night.account)
+
+
+def _not_reached(job: Job) -> _Outcome:
+    """Tell that the run ends before it comes to an organization."""
+    told = _failed(job, Run(), KeyVigilError(_TOLD, help=_AGAIN))
+    return replace(told, visit=replace(told.visit, state=OrganizationState.NOT_REACHED))
 
 
 def _failed(job: Job, run: Run, error: Exception) -> _Outcome:
@@ -197,11 +218,11 @@ def _failed(job: Job, run: Run, error: Exception) -> _Outcome:
     if isinstance(error, KeyVigilError):
         code = run.end(show_error(error), str(error))
         account = Account(fate=Fate.LOCKED, organization=job.name or "") if is_locked else None
-        return _Outcome(name=job.name or "", code=ExitCode(code), account=account)
+        return _Outcome(visit=not_seen(job.name, error, code), account=account)
     said = f"KeyVigil itself failed: {type(error).__name__}: {error}"
     say(said if err.is_log else f"error: {said}", style="bold red", level=Level.ERROR)
     code = run.end(ExitCode.INCOMPLETE, "KeyVigil itself failed.")
-    return _Outcome(name=job.name or "", code=ExitCode(code))
+    return _Outcome(visit=not_seen(job.name, error, code))
 
 
 def _print_heading(job: Job, console: Console) -> None:
@@ -229,9 +250,9 @@ def _print_outcomes(outcomes: Sequence[_Outcome], console: Console) -> None:
 
 
 def _cells(one: _Outcome) -> list[str | Text]:
-    result = one.result
-    if result is None:
-        is_done = one.account is not None and one.account.fate is Fate.SKIPPED
+    result, state = one.visit.result, one.visit.state
+    if result is None or state is OrganizationState.SCANNED_ALREADY:
+        is_done = state is OrganizationState.SCANNED_ALREADY
         said = Text("scanned already") if is_done else Text("not scanned", style="bold red")
         return [said, *("-" for _ in ("keys", "all", *Severity))]
     totals = result.totals()

@@ -10,7 +10,8 @@ from scanner.cli.run import Output
 from scanner.errors import UsageError
 from scanner.formats.files import check_writable
 from scanner.path_template import fill, of_organization, safe_name
-from scanner.settings_table import OUTPUTS
+from scanner.setting import Chosen, Setting
+from scanner.settings_table import COMBINED, OUTPUTS
 from scanner.wiring import now
 
 _STDOUT: Final = "-"
@@ -26,7 +27,7 @@ def read_outputs(
 
     The organization's name, if it is known, is put into the paths.
     """
-    outputs = tuple(_output(text, organization) for text in texts)
+    outputs = tuple(_output(OUTPUTS, text, organization) for text in texts)
     if snapshot is not None:
         check_template_writable(snapshot)
     others = (("snapshot", snapshot), ("metrics", metrics))
@@ -38,10 +39,27 @@ def read_outputs(
     return outputs
 
 
-def refuse_overwriting(places: Iterable[tuple[str, Sequence[Path | None]]]) -> None:
+def read_combined(chosen: Chosen) -> tuple[Output, ...]:
+    """Read what is said of reports of all organizations together; raise UsageError likewise."""
+    outputs = tuple(_output(COMBINED, text, None) for text in chosen[COMBINED])
+    if _meet(outputs):
+        raise UsageError(f"Two of {COMBINED.flag} name the same place.", help="Give each its own.")
+    return outputs
+
+
+def combined_places(chosen: Chosen) -> tuple[Path | None, ...]:
+    """Return where the reports of all organizations go, None for stdout; nothing is checked."""
+    texts = [text.partition("=")[2] for text in chosen[COMBINED]]
+    return tuple(None if text == _STDOUT else named(Path(text), None) for text in texts)
+
+
+def refuse_overwriting(
+    places: Iterable[tuple[str, Sequence[Path | None]]], combined: Sequence[Path | None] = ()
+) -> None:
     """Raise UsageError if what is written for one organization overwrites what is for another.
 
-    `places` are an organization's name and the paths that it writes to; None is stdout.
+    `places` are an organization's name and the paths that it writes to; None is stdout. `combined`
+    are those of the reports of all together.
     """
     seen: dict[str, str] = {}
     for name, paths in places:
@@ -54,6 +72,14 @@ def refuse_overwriting(places: Iterable[tuple[str, Sequence[Path | None]]]) -> N
                     f" {'on stdout' if path is None else path}.",
                     help=_apart(other, name),
                 )
+    for path in combined:
+        if _some(path) in seen:
+            name = seen[_some(path)]
+            raise UsageError(
+                f"{COMBINED.flag} and what is written{f' for {name}' if name else ''} would both"
+                f" go to {'stdout' if path is None else path}.",
+                help=f"Give {COMBINED.flag} a place of its own.",
+            )
 
 
 def _apart(one: str, other: str) -> str:
@@ -91,16 +117,16 @@ def _for_some_scan(path: Path, scan: str = "scan") -> Path:
     return Path(fill(str(path), at=now(), scan_id=safe_name(scan), organization="some"))
 
 
-def _output(text: str, organization: str | None) -> Output:
+def _output(setting: Setting[tuple[str, ...]], text: str, organization: str | None) -> Output:
     """Read `FORMAT=PATH`; raise UsageError for what could not be written later."""
     try:
-        OUTPUTS.kind.read(text)
+        setting.kind.read(text)
     except ValueError as error:
-        raise refused(OUTPUTS.flag, error) from None
+        raise refused(setting.flag, error) from None
     name, _, place = text.partition("=")
     if place == _STDOUT:
         if sys.stdout is None:
-            raise UsageError(f"--output {text}: stdout is closed.")
+            raise UsageError(f"{setting.flag} {text}: stdout is closed.")
         return name, None
     path = named(Path(place), organization)
     check_template_writable(path)

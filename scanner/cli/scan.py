@@ -12,10 +12,11 @@ import typer
 
 from scanner.cli.account import Once
 from scanner.cli.choosing import chosen, file_settings
+from scanner.cli.combining import Combined
 from scanner.cli.console import ExitCode
-from scanner.cli.job import jobs_of, scan_one
+from scanner.cli.job import jobs_of, places_of, scan_one
 from scanner.cli.many import scan_each
-from scanner.cli.outputs import named, read_outputs
+from scanner.cli.outputs import combined_places, named, read_outputs, refuse_overwriting
 from scanner.cli.run import conclude, scan_and_report, stored
 from scanner.cli.sign_of_life import sign_of_life
 from scanner.errors import KeyVigilError, UsageError
@@ -26,6 +27,7 @@ from scanner.setting import Chosen
 from scanner.settings import StoreSettings, store_settings
 from scanner.settings_table import (
     COLLECT,
+    COMBINED,
     CONNECTION,
     FAIL_ON,
     METRICS,
@@ -38,7 +40,7 @@ from scanner.settings_table import (
 )
 from scanner.wiring import open_store
 
-_OF_A_WALK: Final = (COLLECT, METRICS, *CONNECTION)
+_OF_A_WALK: Final = (COLLECT, COMBINED, METRICS, *CONNECTION)
 _SCAN: Final = re.compile(r"latest|previous|[0-9]{8}(T[0-9]{0,6}(Z(-[0-9a-f]{0,8})?)?)?")
 
 
@@ -62,15 +64,22 @@ def scan(context: typer.Context, wanted: Wanted) -> None:
         raise typer.Exit(_judge_again(wanted.from_, settings))
     try:
         once = Once.read(wanted.unless_since, wanted.account)
-        jobs = jobs_of(chosen(context), file_settings(context).organizations, wanted.only)
+        settings = chosen(context)
+        jobs = jobs_of(settings, file_settings(context).organizations, wanted.only)
+        combined = Combined.read(settings)
+        refuse_overwriting(
+            ((job.name or "", places_of(job)) for job in jobs), combined_places(settings)
+        )
     except KeyVigilError:
         with sign_of_life(None, None, is_off=wanted.is_dry):
             raise
     if len(jobs) == 1:
-        scan_one(jobs[0], once, is_dry=wanted.is_dry, is_verbose=wanted.is_verbose)
+        scan_one(jobs[0], once, combined, is_dry=wanted.is_dry, is_verbose=wanted.is_verbose)
         return
     with sign_of_life(None, None, is_off=wanted.is_dry) as run:
-        code, run.reason = scan_each(jobs, once, is_dry=wanted.is_dry, is_verbose=wanted.is_verbose)
+        code, run.reason = scan_each(
+            jobs, once, combined, is_dry=wanted.is_dry, is_verbose=wanted.is_verbose
+        )
         raise typer.Exit(code)
 
 

@@ -7,12 +7,12 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 import typer
 
@@ -22,7 +22,14 @@ from scanner.cli.console import ExitCode
 from scanner.cli.job import jobs_of, metrics_of, places_of
 from scanner.cli.log_format import LOG_FORMAT, LogFormat
 from scanner.cli.logs import FromLibraries, StreamLog
-from scanner.cli.outputs import named, read_outputs, refuse_overwriting
+from scanner.cli.outputs import (
+    combined_places,
+    named,
+    read_combined,
+    read_outputs,
+    refuse_overwriting,
+)
+from scanner.cli.run import Output
 from scanner.daemon.children import Children
 from scanner.daemon.events import Level, Log
 from scanner.daemon.http import parse_address, serving
@@ -33,10 +40,11 @@ from scanner.daemon.pages import Pages
 from scanner.daemon.reports import TOKEN, Reports
 from scanner.errors import UsageError
 from scanner.secret import Secret
-from scanner.setting import Chosen
+from scanner.setting import Chosen, Setting
 from scanner.settings import StoreSettings, read_settings, store_settings
 from scanner.settings_file import FileSettings
 from scanner.settings_table import (
+    COMBINED,
     METRICS,
     ORGANIZATION,
     OUTPUTS,
@@ -190,21 +198,27 @@ def _check(settings: Chosen, file: FileSettings) -> None:
 
     A program that says a key is not asked: it may be away for a moment.
     """
-    jobs = jobs_of(with_file(settings, file), file.organizations, ())
+    read = with_file(settings, file)
+    jobs = jobs_of(read, file.organizations, ())
+    _refuse_stdout(COMBINED, read_combined(read))
     for job in jobs:
         snapshot = job.chosen[SNAPSHOT]
         outputs = read_outputs(
             job.chosen[OUTPUTS], snapshot and named(snapshot, job.name), job.name, metrics_of(job)
         )
-        if any(path is None for _, path in outputs):
-            raise UsageError(
-                "--output: keyvigil serve writes reports to files, and none to stdout.",
-                help="Name a file: --output html=reports/latest.html",
-            )
+        _refuse_stdout(OUTPUTS, outputs)
         store_settings(job.chosen, os.environ)
         if job.key is None or not job.key.command:
             read_settings(job.chosen, os.environ, job.key)
-    refuse_overwriting((job.name or "", places_of(job)) for job in jobs)
+    refuse_overwriting(((job.name or "", places_of(job)) for job in jobs), combined_places(read))
+
+
+def _refuse_stdout(setting: Setting[Any], outputs: Sequence[Output]) -> None:
+    if any(path is None for _, path in outputs):
+        raise UsageError(
+            f"{setting.flag}: keyvigil serve writes reports to files, and none to stdout.",
+            help=f"Name a file: {setting.flag} html=reports/latest.html",
+        )
 
 
 def environment_of_scans(settings: Chosen) -> dict[str, str]:

@@ -15,6 +15,7 @@ from scanner.settings_table import SETTINGS, VARIABLES
 SAMPLES = {
     "policy": ("strict", "soc2", "[owasp-nhi]"),
     "output": ("html=a", "json=b", "{ csv: c }"),
+    "combined": ("html=a", "json=b", "{ html: c }"),
     "fail_on": ("high", "low", "medium"),
     "collect": ("all", "all", "all"),
     "skip": ("costs", "usage", "audit_logs"),

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from scanner.cli.account import Once
+from scanner.cli.combining import Combined
 from scanner.cli.console import ExitCode
 from scanner.cli.job import Job, Ready
 from scanner.cli.many import scan_each
@@ -324,7 +325,7 @@ def test_a_bug_stops_its_organization_only(
 
     monkeypatch.setattr("scanner.cli.many.prepared", bug)
     jobs = [Job(chosen=Chosen(), name="a"), Job(chosen=Chosen(), name="b")]
-    code, ended = scan_each(jobs, Once(), is_dry=True, is_verbose=False)
+    code, ended = scan_each(jobs, Once(), Combined(), is_dry=True, is_verbose=False)
     assert (code, ended) == (ExitCode.INCOMPLETE, "a: exit 3, b: exit 3")
     told = capsys.readouterr()
     assert told.err.count("KeyVigil itself failed: ZeroDivisionError") == 2
