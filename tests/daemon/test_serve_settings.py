@@ -78,7 +78,8 @@ def test_several_organizations_are_one_night_and_each_is_made_up_for_by_itself(
             f"  - {{ name: b, key_env: B_KEY, base_url: '{url_b}' }}\n"
         )
         env = ENV
-        with serve(tmp_path / "elsewhere", config, env) as run:
+        combined = f"--combined=json={tmp_path / 'all.json'}"
+        with serve(tmp_path / "elsewhere", config, env, combined) as run:
             run.until("catching_up")
             ended = run.until("run_ended")
             assert (ended["outcome"], ended["organization"]) == ("done", "a, b"), run.events
@@ -87,6 +88,11 @@ def test_several_organizations_are_one_night_and_each_is_made_up_for_by_itself(
         with serve(tmp_path / "again", config, env) as run:
             run.until("up_to_date")
             assert run.stop(signal.SIGTERM, within=10) == 0
+    rows = json.loads((tmp_path / "all.json").read_text())["organizations"]
+    assert [(row["name"], row["state"]) for row in rows] == [
+        ("a", "scanned_already"),
+        ("b", "complete"),
+    ]
     assert status == 200
     assert 'keyvigil_keys{organization="b"}' in page
     assert 'organization="a"' not in page  # scanned already: by whom, this daemon cannot tell
