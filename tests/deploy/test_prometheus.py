@@ -136,6 +136,12 @@ def test_every_alert_says_what_and_what_to_do() -> None:
         assert alert["annotations"].keys() == {"summary", "description"}
 
 
+def test_the_guide_tells_of_every_alert() -> None:
+    guide = (ROOT / "docs" / "operations.md").read_text()
+    told = re.findall(r"^\| `(KeyVigil\w+)` \|", guide, re.MULTILINE)
+    assert sorted(told) == sorted(alert["alert"] for alert in ALERTS)
+
+
 def promtool(*question: str | Path) -> tuple[int, str]:
     if shutil.which("promtool") is None:
         absent("there is no promtool on this machine: Debian's package 'prometheus' has it")
@@ -162,10 +168,46 @@ def alert_cases() -> Iterator[dict[str, Any]]:
 
 
 @pytest.mark.slow
-def test_an_alert_that_never_fires_is_found(tmp_path: Path) -> None:
-    broken = RULES.read_text().replace("36 * 3600", "36000 * 3600")
-    (tmp_path / "rules.yaml").write_text(broken)
+@pytest.mark.parametrize("severity", ["critical", "high"])
+def test_the_dashboard_shows_no_zero_after_a_scan_that_saw_nothing(
+    tmp_path: Path, severity: str
+) -> None:
+    asked = next(one for one in asked_by_panels() if f'severity="{severity}"' in one)
+    expression = asked.replace("$organization", ".*")
+    nights = {
+        "name": "a scan that found nothing of it, then one that failed",
+        "interval": "1m",
+        "input_series": [{"series": 'keyvigil_keys{organization="acme"}', "values": "7x9 stale"}],
+        "promql_expr_test": [
+            {"expr": expression, "eval_time": "9m", "exp_samples": [{"labels": "{}", "value": 0}]},
+            {"expr": expression, "eval_time": "10m", "exp_samples": []},
+        ],
+    }
+    (tmp_path / "cases.yaml").write_text(yaml.safe_dump({"tests": [nights]}))
+    code, said = promtool("test", "rules", tmp_path / "cases.yaml")
+    assert code == 0, said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("old", "new", "night"),
+    [
+        ("36 * 3600", "36000 * 3600", "no scan since"),
+        ("[7d:15m]", "[1h:15m]", "a scan that fails"),
+        ("          < on (organization)", "          > on (organization)", "a scan that fails"),
+        ("last_over_time(keyvigil_alerts_pending[7d])", "keyvigil_alerts_pending", "a scan that f"),
+    ],
+)
+def test_no_break_of_the_rules_goes_by_unseen(
+    tmp_path: Path, old: str, new: str, night: str
+) -> None:
+    text = RULES.read_text()
+    assert old in text
+    (tmp_path / "rules.yaml").write_text(text.replace(old, new))
     cases = yaml.safe_load(CASES.read_text())
     cases["rule_files"] = ["rules.yaml"]
+    cases["tests"] = [one for one in cases["tests"] if one["name"].startswith(night)]
     (tmp_path / "cases.yaml").write_text(yaml.safe_dump(cases))
-    assert promtool("test", "rules", tmp_path / "cases.yaml")[0] != 0
+    code, said = promtool("test", "rules", tmp_path / "cases.yaml")
+    assert code != 0
+    assert "alertname:" in said
