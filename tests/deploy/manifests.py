@@ -14,6 +14,7 @@ CHART = ROOT / "deploy" / "helm" / "keyvigil"
 RENDERED = Path(__file__).parent / "golden"
 SECRETS = frozenset(
     {
+        "KEYVIGIL_REPORTS_TOKEN",
         "KEYVIGIL_SLACK_TOKEN",
         "KEYVIGIL_SLACK_WEBHOOK",
         "KEYVIGIL_SMTP_URL",
@@ -49,6 +50,10 @@ def complaints(document: Document) -> list[str]:
             found += of_network(document["spec"])
         case "CronJob":
             found += of_schedule(document["spec"])
+        case "Ingress":
+            hosts = {host for one in document["spec"].get("tls", []) for host in one["hosts"]}
+            if not {rule["host"] for rule in document["spec"]["rules"]} <= hosts:
+                found.append("speaks plain http")
         case "Deployment":
             found += wrong(document["spec"], replicas=1, strategy={"type": "Recreate"})
     pod = pod_of(document)
@@ -146,7 +151,7 @@ def of_pod(pod: Document) -> list[str]:
     for volume in pod.get("volumes", []):
         if "hostPath" in volume:
             found.append(f"mounts {volume['hostPath']} of the node")
-    for container in pod["containers"]:
+    for container in [*pod.get("initContainers", []), *pod["containers"]]:
         found += of_container(container)
     return found
 

@@ -43,6 +43,7 @@ def test_all_that_is_made_is_judged() -> None:
         "CronJob",
         "Deployment",
         "ExternalSecret",
+        "Ingress",
         "Namespace",
         "NetworkPolicy",
         "PersistentVolumeClaim",
@@ -151,6 +152,13 @@ def test_no_break_of_the_network_policy_goes_by_unseen() -> None:
     closed_late["spec"]["policyTypes"] = ["Ingress"]
     open_in["spec"]["ingress"] = [{}]
     assert [bool(complaints(one)) for one in (everywhere, closed_late, open_in)] == [True] * 3
+
+
+def test_an_ingress_without_tls_is_refused() -> None:
+    (made,) = (one for one in documents(RENDERED / "shown.yaml") if one["kind"] == "Ingress")
+    assert not complaints(made)
+    del made["spec"]["tls"]
+    assert complaints(made)
 
 
 def test_a_misspelt_field_is_no_field_for_kubernetes() -> None:

@@ -17,15 +17,9 @@ spec:
   serviceAccountName: {{ include "keyvigil.serviceAccount" . }}
   automountServiceAccountToken: false
   enableServiceLinks: false # the Service of `serve` would set KEYVIGIL_PORT and the like
-  terminationGracePeriodSeconds: 60
+  terminationGracePeriodSeconds: {{ int .Values.terminationGracePeriodSeconds }}
   securityContext:
-    runAsNonRoot: true
-    runAsUser: 65532
-    runAsGroup: 65532
-    fsGroup: 65532
-    fsGroupChangePolicy: OnRootMismatch
-    seccompProfile:
-      type: RuntimeDefault
+    {{- toYaml .Values.podSecurityContext | nindent 4 }}
   {{- with .Values.imagePullSecrets }}
   imagePullSecrets:
     {{- toYaml . | nindent 4 }}
@@ -45,6 +39,10 @@ spec:
   affinity:
     {{- toYaml . | nindent 4 }}
   {{- end }}
+  {{- with .Values.initContainers }}
+  initContainers:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
   containers:
     - name: keyvigil
       image: {{ include "keyvigil.image" . | quote }}
@@ -54,6 +52,10 @@ spec:
         - serve
         - --listen
         - {{ printf "0.0.0.0:%d" (int .Values.serve.port) | quote }}
+        {{- if .Values.serve.reports.enabled }}
+        - --reports
+        - /var/lib/keyvigil
+        {{- end }}
         {{- else }}
         - scan
         - --deadline
@@ -79,6 +81,13 @@ spec:
         - name: KEYVIGIL_METRICS_TEXTFILE # kept, so that a new pod tells of the last scan, too
           value: {{ .Values.serve.metricsTextfile | quote }}
         {{- end }}
+        {{- if and $isServe .Values.serve.reports.enabled }}
+        - name: KEYVIGIL_REPORTS_TOKEN # named, so that a pod without a token does not start
+          valueFrom:
+            secretKeyRef:
+              name: {{ include "keyvigil.secret" . }}
+              key: KEYVIGIL_REPORTS_TOKEN
+        {{- end }}
         {{- if not .Values.persistence.enabled }}
         - name: KEYVIGIL_STORE # named, so that a pod without a history does not start
           valueFrom:
@@ -92,34 +101,34 @@ spec:
       envFrom:
         - secretRef:
             name: {{ include "keyvigil.secret" . }}
+        {{- with .Values.extraEnvFrom }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
       {{- if $isServe }}
       ports:
         - name: http
           containerPort: {{ int .Values.serve.port }}
       startupProbe:
         httpGet: { path: /readyz, port: http }
-        periodSeconds: 2
-        failureThreshold: 60
+        {{- toYaml .Values.serve.probes.startup | nindent 8 }}
       livenessProbe:
         httpGet: { path: /readyz, port: http }
-        periodSeconds: 30
-        timeoutSeconds: 5
+        {{- toYaml .Values.serve.probes.liveness | nindent 8 }}
       readinessProbe:
         httpGet: { path: /readyz, port: http }
-        periodSeconds: 15
-        timeoutSeconds: 5
+        {{- toYaml .Values.serve.probes.readiness | nindent 8 }}
       {{- end }}
       securityContext:
-        allowPrivilegeEscalation: false
-        readOnlyRootFilesystem: true
-        capabilities:
-          drop: [ALL]
+        {{- toYaml .Values.securityContext | nindent 8 }}
       resources:
         {{- toYaml .Values.resources | nindent 8 }}
       volumeMounts:
         - { name: config, mountPath: /etc/keyvigil, readOnly: true }
         - { name: state, mountPath: /var/lib/keyvigil }
         - { name: tmp, mountPath: /tmp }
+        {{- with .Values.extraVolumeMounts }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
   volumes:
     - name: config
       configMap:
@@ -135,4 +144,7 @@ spec:
     - name: tmp
       emptyDir:
         sizeLimit: 64Mi
+    {{- with .Values.extraVolumes }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
 {{- end }}
