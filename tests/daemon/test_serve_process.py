@@ -328,3 +328,23 @@ def test_ctrl_c_stops_it_at_once(tmp_path: Path) -> None:
         run.until("no_history")
         run.process.send_signal(signal.SIGINT)
         assert run.process.wait(10) == 0
+
+
+def test_a_key_file_that_is_replaced_is_read_by_the_next_scan(tmp_path: Path) -> None:
+    """As the kubelet replaces what it mounts of a Secret: a link that leads elsewhere."""
+    for name, key in (("old", "sk-admin-revoked-long-ago-not-a-real-key"), ("new", SANDBOX_KEY)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "key").write_text(f"{key}\n")
+    (tmp_path / "data").symlink_to("old")
+    config = tmp_path / "keyvigil.yaml"
+    config.write_text(f"organizations: [{{name: {NAME}, key_file: data/key}}]\n")
+    store = tmp_path / "history.db"
+    with organization() as env:
+        del env["OPENAI_ADMIN_KEY"]
+        with daemon({**env, "KEYVIGIL_CONFIG": str(config)}, store, period=6) as run:
+            assert run.until("run_ended")["outcome"] != "done"
+            (tmp_path / "next").symlink_to("new")
+            (tmp_path / "next").rename(tmp_path / "data")
+            run.until("run_ended", outcome="done")
+            assert run.stop() == 0
+    assert nights(store)

@@ -10,12 +10,14 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from scanner.settings_file import read_settings_file
 from tests.commands import run
 from tests.conftest import ROOT, golden
-from tests.deploy.manifests import CHART, RENDERED, Document, pod_of
+from tests.deploy.manifests import CHART, RENDERED, Document, complaints, pod_of
 
 RENDER = Path(__file__).parent / "render_chart.py"
 VALUES = CHART / "values.yaml"
+GUIDE = ROOT / "docs" / "deployment.md"
 SCHEMA = CHART / "values.schema.json"
 ENTRIES = [
     {"name": "OPENAI_ADMIN_KEY", "key": "keyvigil", "property": "openai-admin-key"},
@@ -99,6 +101,16 @@ CASES: dict[str, dict[str, Any]] = {
         "terminationGracePeriodSeconds": 120,
     },
 }
+
+
+def of_the_guide(part: str) -> dict[str, Any]:
+    """Return the values that the guide shows in the block in which `part` stands."""
+    blocks = re.findall(r"```yaml\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+    (block,) = (one for one in blocks if part in one)
+    values: dict[str, Any] = yaml.safe_load(block)
+    return values
+
+
 OPENSHIFT: dict[str, Any] = {
     "podSecurityContext": {"runAsUser": None, "runAsGroup": None, "fsGroup": None},
     "cronjob": {"annotations": {"team": "security"}, "jobAnnotations": {"job": "of-security"}},
@@ -115,6 +127,10 @@ OF_THE_NAMESPACE: dict[str, Any] = {
 ASKED: dict[str, dict[str, Any]] = {
     "openshift": OPENSHIFT,
     "large": OF_THE_NAMESPACE,
+    "vault": {"mode": "serve", "secret": {"external": {"enabled": True}}},
+    "vault-changed": {"mode": "serve", "secret": {"external": {"enabled": True, "data": ENTRIES}}},
+    "key-file": of_the_guide("key_file:"),
+    "browser": of_the_guide("ingress:"),
     "plain": {"mode": "serve", "ingress": {"enabled": True, "host": "a.example.com"}},
 }
 """Rendered too, and looked at in part."""
@@ -228,6 +244,48 @@ def test_the_pods_user_can_be_the_namespaces(helm: dict[str, Any], case: str) ->
         if value is not None
     }
     assert pod["securityContext"] == kept | said
+
+
+@pytest.mark.slow
+def test_serve_starts_anew_when_another_secret_is_made(helm: dict[str, Any]) -> None:
+    """What stands in a Secret Helm cannot know; nor is a pod of a CronJob to start anew."""
+    sums = {
+        case: rendered(helm, case, "deployment.yaml")["spec"]["template"]["metadata"][
+            "annotations"
+        ].get("checksum/secret")
+        for case in ("serve", "vault", "vault-changed")
+    }
+    assert sums["serve"] is None
+    assert re.fullmatch(r"[0-9a-f]{64}", sums["vault"])
+    assert re.fullmatch(r"[0-9a-f]{64}", sums["vault-changed"])
+    assert sums["vault"] != sums["vault-changed"]
+
+
+@pytest.mark.slow
+def test_the_guides_way_to_the_reports_is_https(helm: dict[str, Any]) -> None:
+    made = rendered(helm, "browser", "ingress.yaml")
+    assert complaints(made) == []
+    assert kubernetes_validate.validate(made, "1.31.0", strict=True)
+    assert "--reports" in helm["cases"]["browser"]["files"]["keyvigil/templates/deployment.yaml"]
+
+
+@pytest.mark.slow
+def test_the_guides_key_file_is_a_file_that_is_mounted(
+    helm: dict[str, Any], tmp_path: Path
+) -> None:
+    made = rendered(helm, "key-file", "deployment.yaml")
+    assert kubernetes_validate.validate(made, "1.31.0", strict=True)
+    settings = tmp_path / "keyvigil.yaml"
+    settings.write_text(rendered(helm, "key-file", "configmap.yaml")["data"]["keyvigil.yaml"])
+    (organization,) = read_settings_file(settings).organizations
+    pod = pod_of(made)
+    assert pod is not None
+    (volume,) = (one for one in pod["volumes"] if one["name"] == "admin-key")
+    (container,) = pod["containers"]
+    (mount,) = (one for one in container["volumeMounts"] if one["name"] == "admin-key")
+    (item,) = volume["secret"]["items"]
+    assert "subPath" not in mount
+    assert organization.key.file == Path(mount["mountPath"]) / item["path"]
 
 
 @pytest.mark.slow

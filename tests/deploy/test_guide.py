@@ -40,6 +40,21 @@ def test_its_headings_are_where_its_table_leads() -> None:
     assert set(re.findall(r"\(#([a-z-]+)\)", GUIDE)) <= headings
 
 
+def test_it_says_for_every_way_how_a_new_key_is_taken() -> None:
+    _, below = GUIDE.split("\n## Replacing the key\n", 1)
+    rows = dict(
+        re.findall(r"^\| (.+?) \| .+? \| (.+) \|$", below.split("\n## ", 1)[0], re.MULTILINE)
+    )
+    for way in ("systemd", "cron", "GitHub Actions", "plain manifests, the chart's CronJob"):
+        assert rows[way].startswith("nothing"), way
+    for way, restart in (
+        ("Compose", "up --detach"),
+        ("the chart with `mode: serve`", "rollout restart"),
+        ("a service that runs `keyvigil serve`", "systemctl restart"),
+    ):
+        assert restart in rows[way], way
+
+
 @pytest.mark.slow
 def test_the_copy_of_a_history_is_one(tmp_path: Path) -> None:
     program = (sys.executable, "-m", "scanner")

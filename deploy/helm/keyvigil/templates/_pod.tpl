@@ -9,6 +9,9 @@ metadata:
     {{- end }}
   annotations:
     checksum/config: {{ include (print .Template.BasePath "/configmap.yaml") . | sha256sum }}
+    {{- if and $isServe .Values.secret.external.enabled }}
+    checksum/secret: {{ include (print .Template.BasePath "/externalsecret.yaml") . | sha256sum }}
+    {{- end }}
     {{- with .Values.podAnnotations }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
