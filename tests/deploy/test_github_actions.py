@@ -75,7 +75,7 @@ def test_foreign_actions_are_named_by_commit_and_version() -> None:
         for line in path.read_text().splitlines()
         if "uses: " in line and "uses: ./" not in line
     ]
-    assert len(used) == 3
+    assert len(used) == 4
     for line in used:
         assert re.fullmatch(r"- uses: [\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line), line
 
@@ -89,21 +89,39 @@ def test_the_workflow_gives_the_action_what_it_takes() -> None:
     assert action["outputs"].keys() <= FORMATS.keys()
 
 
+def test_the_report_is_kept_as_an_artifact_only_where_that_was_said() -> None:
+    """Whoever reads the repository reads its artifacts, and the report names keys and owners."""
+    steps = yaml.safe_load(WORKFLOW.read_text())["jobs"]["scan"]["steps"]
+    (upload,) = (step for step in steps if "upload-artifact" in step["uses"])
+    assert "vars.KEYVIGIL_ARTIFACT == 'true'" in upload["if"]
+    assert upload["with"]["path"] == "${{ steps.keyvigil.outputs.html }}"
+    (given,) = (step["with"] for step in steps if step["uses"] == "./deploy/github-actions")
+    assert "redact-emails" not in given
+    assert yaml.safe_load(ACTION.read_text())["inputs"]["redact-emails"]["default"] == "1"
+
+
+def test_no_expression_stands_in_a_script() -> None:
+    for step in yaml.safe_load(ACTION.read_text())["runs"]["steps"]:
+        assert "${{" not in step.get("run", "")
+
+
 @pytest.mark.slow
 def test_the_actions_steps_install_scan_and_tell_the_reports(
     tmp_path: Path, sandbox_url: str
 ) -> None:
     source = tmp_path / "source"
     copy_sources(source)
-    temporary, outputs = tmp_path / "temp", tmp_path / "outputs"
+    temporary, outputs, summary = (tmp_path / name for name in ("temp", "outputs", "summary"))
     temporary.mkdir()
     outputs.touch()
+    summary.write_text("of a step before\n")
     action = yaml.safe_load(ACTION.read_text())
     install, scan = (step for step in action["runs"]["steps"] if "run" in step)
     inputs = {name: one.get("default", SANDBOX_KEY) for name, one in action["inputs"].items()}
     around = {
         "RUNNER_TEMP": str(temporary),
         "GITHUB_OUTPUT": str(outputs),
+        "GITHUB_STEP_SUMMARY": str(summary),
         "OPENAI_BASE_URL": sandbox_url,
         "PYTHON": sys.executable,
         "SOURCE": str(source / "deploy" / "github-actions" / ".." / ".."),
@@ -119,8 +137,20 @@ def test_the_actions_steps_install_scan_and_tell_the_reports(
     assert told.keys() == action["outputs"].keys()
     sarif = json.loads(Path(told["sarif"]).read_text())
     assert sarif["runs"][0]["results"]
+    shown = summary.read_text()
+    assert shown == f"of a step before\n{Path(told['markdown']).read_text()}"
+    assert "# KeyVigil: " in shown
+    addresses = re.findall(r"[^\s|]+@<!-- -->", shown)
+    assert addresses
+    assert {one[1:] for one in addresses} == {r"\*\*\*@<!-- -->"}
 
+    summary.write_text("")
     outputs.write_text("")
     failed = tried(*bash, scan["run"], cwd=tmp_path, **around | {"KEYVIGIL_FAIL_ON": "info"})
     assert failed.returncode == 1
+    assert summary.read_text().startswith("# KeyVigil: ")
     assert "sarif=" in outputs.read_text()
+
+    summary.write_text("")
+    silent = tried(*bash, scan["run"], cwd=tmp_path, **around | {"SUMMARY": "0"})
+    assert (silent.returncode, summary.read_text()) == (0, "")
