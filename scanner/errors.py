@@ -2,6 +2,7 @@
 
 KeyVigilError
 ├── UsageError              the command, the environment or a file the user wrote is wrong
+│   ├── NoHistory           no history is kept, or none is there yet
 │   ├── CredentialError     no admin key, or a key that cannot be one
 │   └── PolicyError         a policy file is wrong; carries every mistake found
 │       └── SettingsError   the same of the settings file
@@ -36,6 +37,10 @@ class KeyVigilError(Exception):
 
 class UsageError(KeyVigilError):
     """The command, its environment or a file the user wrote is wrong."""
+
+
+class NoHistory(UsageError):  # noqa: N818 - the tree above reads as outcomes
+    """No history is kept, or its file is not there yet: nothing was ever recorded in it."""
 
 
 class CredentialError(UsageError):

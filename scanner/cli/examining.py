@@ -4,7 +4,6 @@ import asyncio
 import importlib.metadata
 import platform
 import sqlite3
-import tempfile
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -20,14 +19,8 @@ from scanner.cli.job import Job, metrics_of
 from scanner.cli.outputs import read_combined, read_outputs
 from scanner.cli.run import Output
 from scanner.collection import OPTIONAL, WRITE_SCOPE, Collection
-from scanner.errors import (
-    CredentialError,
-    KeyVigilError,
-    OutputError,
-    SecretUnavailable,
-    UsageError,
-)
-from scanner.formats.files import check_writable
+from scanner.errors import CredentialError, KeyVigilError, SecretUnavailable, UsageError
+from scanner.formats.files import check_writable, try_to_write
 from scanner.plan import Plan, make_plan
 from scanner.policy.model import Policy
 from scanner.policy_files import load_policies
@@ -182,7 +175,7 @@ def history(settings: StoreSettings | None) -> Iterator[Check]:
     if looked is None:
         path = Path(settings.place.reveal()).expanduser()
         check_writable(path)
-        _try_to_write(path)
+        try_to_write(path)
         yield ok("history", f"{path} is not there yet: the first scan makes it")
         return
     state = f"schema {looked.version}"
@@ -226,22 +219,9 @@ def _places(what: str, outputs: Iterable[Output]) -> Iterator[Check]:
 
 def _place(name: str, path: Path) -> Check:
     check_writable(path)
-    _try_to_write(path)
+    try_to_write(path)
     folder = "" if path.absolute().parent.is_dir() else f"; the folder {path.parent} will be made"
     return ok(name, f"{path} can be written{folder}")
-
-
-def _try_to_write(path: Path) -> None:
-    """Write a file without a name where `path` will be; raise OutputError if that fails."""
-    nearest = next(folder for folder in path.absolute().parents if folder.exists())
-    try:
-        with tempfile.TemporaryFile(dir=nearest) as file:
-            file.write(b"\0")
-    except OSError as error:
-        raise OutputError(
-            f"{path} cannot be written: {error.strerror}.",
-            help="Free the disk, or name a file in a folder that you may write to.",
-        ) from None
 
 
 def plan_of(read: tuple[Policy, ...] | None, chosen: Chosen) -> Plan | None:

@@ -13,7 +13,7 @@ from rich.text import Text
 from scanner.cli.console import counted, inert, out, say
 from scanner.compare import between
 from scanner.durations import format_duration
-from scanner.errors import UsageError
+from scanner.errors import NoHistory, UsageError
 from scanner.formats.history_rows import night_row
 from scanner.lifecycle import Case, Night, Turn
 from scanner.setting import Chosen
@@ -27,9 +27,17 @@ if TYPE_CHECKING:
 
 
 def history(settings: Chosen, limit: int, *, as_json: bool) -> None:
-    """Print the scans that were recorded, oldest first."""
-    kept = store_settings(settings, os.environ)
-    nights = _opened(kept).nights(settings[ORGANIZATION], limit)
+    """Print the scans that were recorded, oldest first; raise NoHistory.
+
+    As JSON that is an empty list: a program can tell it from a history that cannot be read.
+    """
+    nights: Sequence[Night] = ()
+    try:
+        nights = _opened(store_settings(settings, os.environ)).nights(settings[ORGANIZATION], limit)
+    except NoHistory as error:
+        if not as_json:
+            raise
+        say(str(error))  # a place that was mistyped is seen
     if as_json:
         rows = [
             {"organization": night.organization, **night_row(night).model_dump(mode="json")}
@@ -86,9 +94,9 @@ def diff(
 
 
 def _opened(settings: StoreSettings | None) -> "SqlStore":
-    """Open the history that there must be; raise UsageError or StoreError."""
+    """Open the history that there must be; raise NoHistory, UsageError or StoreError."""
     if settings is None:
-        raise UsageError("There is no history: --store is none.", help="Name where it is kept.")
+        raise NoHistory("There is no history: --store is none.", help="Name where it is kept.")
     return open_store(settings, must_exist=True)
 
 

@@ -38,7 +38,8 @@ from scanner.daemon.metrics import Metrics
 from scanner.daemon.nightly import Daemon, Timekeeping
 from scanner.daemon.pages import Pages
 from scanner.daemon.reports import TOKEN, Reports
-from scanner.errors import UsageError
+from scanner.errors import KeyVigilError, UsageError
+from scanner.formats.files import check_writable, try_to_write
 from scanner.secret import Secret
 from scanner.setting import Chosen, Setting
 from scanner.settings import StoreSettings, read_settings, store_settings
@@ -207,7 +208,7 @@ def _check(settings: Chosen, file: FileSettings) -> None:
             job.chosen[OUTPUTS], snapshot and named(snapshot, job.name), job.name, metrics_of(job)
         )
         _refuse_stdout(OUTPUTS, outputs)
-        store_settings(job.chosen, os.environ)
+        _check_history(_file_of(store_settings(job.chosen, os.environ)))
         if job.key is None or not job.key.command:
             read_settings(job.chosen, os.environ, job.key)
     refuse_overwriting(((job.name or "", places_of(job)) for job in jobs), combined_places(read))
@@ -219,6 +220,21 @@ def _refuse_stdout(setting: Setting[Any], outputs: Sequence[Output]) -> None:
             f"{setting.flag}: keyvigil serve writes reports to files, and none to stdout.",
             help=f"Name a file: {setting.flag} html=reports/latest.html",
         )
+
+
+def _check_history(file: Path | None) -> None:
+    """Raise UsageError if no scan can keep its history in that file; None is a database."""
+    if file is None:
+        return
+    try:
+        check_writable(file)
+        if not file.exists():
+            try_to_write(file)
+    except KeyVigilError as error:
+        raise UsageError(
+            f"The history cannot be kept: {error}",
+            help="Name another file with --store, or --store none to keep no history.",
+        ) from None
 
 
 def environment_of_scans(settings: Chosen) -> dict[str, str]:

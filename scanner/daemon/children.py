@@ -20,7 +20,6 @@ _LOOK: Final = 30.0
 """Seconds for a look at the history."""
 _PATIENCE: Final = 10.0
 """Seconds that a scan has to end in order, once it was told to."""
-_USAGE: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,9 +80,9 @@ class Children:
     def recorded(
         self, environment: Mapping[str, str], organizations: Sequence[str]
     ) -> tuple[Recorded, ...] | None:
-        """Return the latest recorded scans of the organizations, oldest first.
+        """Return the latest recorded scans of the organizations, oldest first; none of no history.
 
-        None if nobody can tell: without a name, whose they are once there are several.
+        None if nobody can tell: the history cannot be read, or, without a name, holds several.
         """
         limit = _NIGHTS * max(1, len(organizations))
         command = ("history", "--json", "--limit", str(limit))
@@ -96,8 +95,6 @@ class Children:
             self._end(process)
             out, said = process.communicate()
         self._forget(process)
-        if process.returncode == _USAGE:
-            return ()  # there is no history yet
         nights = _nights(out) if process.returncode == 0 else None
         if nights is None:
             reason = parse_said(said.strip().partition("\n")[0]).text

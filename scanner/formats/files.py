@@ -25,6 +25,19 @@ def check_writable(path: Path) -> None:
         ) from None
 
 
+def try_to_write(path: Path) -> None:
+    """Write a file without a name where `path` will be; raise OutputError if that fails."""
+    nearest = next(folder for folder in path.absolute().parents if folder.exists())
+    try:
+        with tempfile.TemporaryFile(dir=nearest) as file:
+            file.write(b"\0")
+    except OSError as error:
+        raise OutputError(
+            f"{path} cannot be written: {error.strerror}.",
+            help="Free the disk, or name a file in a folder that you may write to.",
+        ) from None
+
+
 def write_whole(path: Path, content: bytes, mode: int = 0o600) -> None:
     """Write `content` aside and rename it into place: a reader sees all of it or none.
 

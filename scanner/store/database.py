@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from scanner.errors import StoreError, UsageError
+from scanner.errors import NoHistory, StoreError, UsageError
 from scanner.secret import redact
 
 _BUSY: Final = 30.0
@@ -76,7 +76,7 @@ def upserting(connection: Connection, table: Table) -> postgresql.Insert | sqlit
 def open_database(place: str, *, must_exist: bool = False) -> Database:
     """Open the file or URL `place`, making (unless it `must_exist`) and migrating what has to be.
 
-    Raise UsageError for a place that cannot be one, StoreError if it cannot be reached.
+    Raise as `connect` does, StoreError if it cannot be reached.
     """
     database = connect(place, must_exist=must_exist)
     _bring_up_to_date(database)
@@ -86,11 +86,11 @@ def open_database(place: str, *, must_exist: bool = False) -> Database:
 def connect(place: str, *, must_exist: bool = False) -> Database:
     """Lead to the file or URL `place` as it is, making it unless it `must_exist`.
 
-    Raise UsageError for a place that cannot be one.
+    Raise NoHistory if it must and does not, UsageError for a place that cannot be one.
     """
     url, shown = _address(place)
     if must_exist and url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
-        raise UsageError(
+        raise NoHistory(
             f"There is no history in {shown}.",
             help="The first keyvigil scan makes it. --store names another place.",
         )

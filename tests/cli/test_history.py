@@ -127,6 +127,17 @@ def test_what_cannot_be_told_is_refused_in_a_sentence(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("place", ["history.db", "none"])
+def test_where_there_is_no_history_the_list_is_empty_and_a_person_is_told(
+    tmp_path: Path, place: str
+) -> None:
+    ran = keyvigil("history", "--store", place, "--json", cwd=tmp_path)
+    assert (ran.code, ran.out) == (0, "[]\n")
+    assert ran.err.startswith("There is no history")
+    assert keyvigil("history", "--store", place, cwd=tmp_path).code == 2
+    assert keyvigil("history", "--store", ".", "--json", cwd=tmp_path).code == 2
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

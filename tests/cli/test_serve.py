@@ -49,16 +49,30 @@ TOKEN = "a-token-of-some-length"
             {"KEYVIGIL_KEEP": "x", "KEYVIGIL_STORE": "h.db"},
             "error: KEYVIGIL_KEEP takes a duration from 1d",
         ),
+        (("--store", "."), {}, "error: The history cannot be kept: . is a folder."),
+        (
+            ("--store", "keyvigil.yaml/history.db"),
+            {},
+            "error: The history cannot be kept: keyvigil.yaml/history.db cannot be written: ",
+        ),
+        pytest.param(
+            ("--store", "/proc/x/history.db"),
+            {},
+            "error: The history cannot be kept: /proc/x/history.db cannot be written: ",
+            marks=pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no /proc"),
+        ),
         ((), {"KEYVIGIL_CRN": "x"}, "error: The environment holds KEYVIGIL_CRN, which is no"),
     ],
 )
 def test_what_cannot_work_is_one_clear_message_at_the_start(
     tmp_path: Path, arguments: tuple[str, ...], env: dict[str, str], said: str
 ) -> None:
+    (tmp_path / "keyvigil.yaml").write_text("{}")
     ran = keyvigil("serve", *arguments, cwd=tmp_path, env={"OPENAI_ADMIN_KEY": KEY, **env})
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.startswith(said)
     assert all(line.startswith(("error: ", "help: ")) for line in ran.err.splitlines())
+    assert [path.name for path in tmp_path.iterdir()] == ["keyvigil.yaml"]
 
 
 def test_mistakes_in_the_settings_are_all_told_at_their_places(tmp_path: Path) -> None:
