@@ -10,18 +10,17 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 
+from scanner.daemon.connections import Connection, Connections, Limits
 from scanner.daemon.events import Level, Log
 from scanner.daemon.pages import ALWAYS, Answer, Pages
 from scanner.errors import UsageError
 
-_Request = socket.socket | tuple[bytes, socket.socket]
 _Client = Any
 """Where a connection comes from, as the system has it."""
-_CONNECTIONS: Final = 32
 _LOOK: Final = 0.1
-"""Seconds after which it is seen that the server is to stop."""
+"""Seconds after which it is seen that the server is to stop, or that a request is late."""
 _SILENCE: Final = 10.0
-"""Seconds that a connection may say nothing."""
+"""Seconds that a connection may say, or take in, nothing."""
 
 
 def parse_address(text: str) -> tuple[str, int]:
@@ -40,11 +39,15 @@ def parse_address(text: str) -> tuple[str, int]:
 
 
 @contextmanager
-def serving(pages: Pages, host: str, port: int, log: Log) -> Iterator[tuple[str, int]]:
+def serving(
+    pages: Pages, host: str, port: int, log: Log, limits: Limits | None = None
+) -> Iterator[tuple[str, int]]:
     """Serve while the context lasts; yields where. Raise UsageError if that cannot be."""
+    under_way = Connections(limits or Limits())
 
     class Handler(_Handler):
         answer = staticmethod(pages.get)
+        connections = under_way
 
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
@@ -54,7 +57,7 @@ def serving(pages: Pages, host: str, port: int, log: Log) -> Iterator[tuple[str,
             f"keyvigil serve cannot listen on {host}:{port}: {error.strerror or error}.",
             help="Choose another address with --listen HOST:PORT; port 0 takes any that is free.",
         ) from None
-    server.log = log
+    server.log, server.connections = log, under_way
     thread = threading.Thread(
         target=server.serve_forever, args=(_LOOK,), name="keyvigil-http", daemon=True
     )
@@ -72,31 +75,28 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
     log: Log
-
-    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
-        self._places = threading.BoundedSemaphore(_CONNECTIONS)
-        super().__init__(address, handler)
+    connections: Connections
 
     def server_bind(self) -> None:
         """Bind, and ask no name server who this is."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
 
-    def process_request(self, request: _Request, client_address: _Client) -> None:
-        """Answer in a thread, or hang up where too many are under way."""
-        if not self._places.acquire(blocking=False):
-            self.shutdown_request(request)
-            return
+    def process_request(self, request: Connection, client_address: _Client) -> None:
+        """Answer in a thread; where too many are under way, the oldest makes room."""
+        self.connections.begin(request)
         super().process_request(request, client_address)
 
-    def process_request_thread(self, request: _Request, client_address: _Client) -> None:
-        """Answer, then give the place back."""
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self._places.release()
+    def shutdown_request(self, request: Connection) -> None:
+        """Give the place back, then close."""
+        self.connections.end(request)
+        super().shutdown_request(request)
 
-    def handle_error(self, _request: _Request, _client_address: _Client) -> None:
+    def service_actions(self) -> None:
+        """Hang up on those that are late, at each look."""
+        self.connections.look()
+
+    def handle_error(self, _request: Connection, _client_address: _Client) -> None:
         """Log what went wrong; who hung up is nobody's fault."""
         error = sys.exception()
         if not isinstance(error, OSError):
@@ -113,6 +113,7 @@ def _server(family: int) -> type[_Server]:
 class _Handler(BaseHTTPRequestHandler):
     timeout = _SILENCE
     answer: Callable[[str, str], Answer]
+    connections: Connections
 
     def version_string(self) -> str:
         """Say no more than who this is."""
@@ -139,6 +140,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Keep no record of who asked for what."""
 
     def _send(self, *, has_body: bool) -> None:
+        self.connections.heard(self.connection)
         answer = type(self).answer(self.path, self.headers.get("Authorization", ""))
         with answer.body:
             self.send_response(answer.status)

@@ -8,11 +8,13 @@ import re
 import socket
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from scanner.daemon.connections import Limits
 from scanner.daemon.health import Health
 from scanner.daemon.http import parse_address, serving
 from scanner.daemon.metrics import Metrics
@@ -21,6 +23,8 @@ from scanner.daemon.reports import Reports
 from scanner.errors import UsageError
 from scanner.formats.html_report import render_html
 from scanner.secret import Secret
+from tests.daemon.running import until
+from tests.daemon.test_connections import is_over
 from tests.factories import a_result
 
 TOKEN = "a-token-of-some-length"
@@ -278,6 +282,64 @@ def test_those_who_connect_and_say_nothing_leave_room_for_others(site: Site) -> 
     finally:
         for connection in waiting:
             connection.close()
+
+
+def unfinished(site: Site, number: int) -> list[socket.socket]:
+    """Begin requests and end none of them."""
+    begun = [socket.create_connection((site.host, site.port), timeout=5) for _ in range(number)]
+    for connection in begun:
+        connection.sendall(b"GET /readyz HTTP/1.1\r\nX: ")
+    return begun
+
+
+def test_those_who_never_finish_their_request_leave_room_for_others(site: Site) -> None:
+    waiting = unfinished(site, 2 * Limits().most)
+    try:
+        for path in ("/healthz", "/readyz", "/metrics"):
+            assert site.ask(path)[0] == 200
+        assert is_over(waiting[0])
+    finally:
+        for connection in waiting:
+            connection.close()
+
+
+def test_a_request_that_is_not_whole_in_time_is_not_waited_for() -> None:
+    moments = count(step=6.0)
+    limits = Limits(patience=10, clock=lambda: next(moments))
+    with serving(pages(), "127.0.0.1", 0, silent, limits) as where:
+        (slow,) = unfinished(Site(*where), 1)
+        with slow:
+            assert is_over(slow)
+
+
+def test_an_answer_may_take_longer_than_a_request() -> None:
+    looks = [0.0]
+
+    def clock() -> float:
+        looks.append(looks[-1] + 6)
+        return looks[-1]
+
+    def is_ready() -> bool:
+        seen = len(looks)
+        until(lambda: len(looks) > seen + 4)
+        return True
+
+    limits = Limits(patience=10, clock=clock)
+    with serving(pages(is_ready=is_ready), "127.0.0.1", 0, silent, limits) as where:
+        assert Site(*where).ask("/readyz")[0] == 200
+
+
+def test_who_was_answered_takes_no_place_from_those_who_ask() -> None:
+    with serving(pages(), "127.0.0.1", 0, silent, Limits(most=2)) as where:
+        (asking,) = unfinished(Site(*where), 1)
+        for _ in range(3):
+            with socket.create_connection(where, timeout=5) as connection:
+                connection.sendall(b"GET /readyz HTTP/1.1\r\n\r\n")
+                with connection.makefile("rb") as answer:
+                    assert answer.read().startswith(b"HTTP/1.0 200 ")
+        with asking:
+            asking.sendall(b"\r\n\r\n")
+            assert asking.recv(100).startswith(b"HTTP/1.0 200 ")
 
 
 def test_what_is_no_request_is_refused_without_a_word(site: Site) -> None:
