@@ -153,7 +153,7 @@ class Daemon:
         self._is_ready = not self._is_stopping
 
     def _catch_up(self, now: datetime) -> None:
-        """Run now what was due while nobody was there, or count it as missed."""
+        """Run now what is not done; count as missed what was due after the last recorded scan."""
         loaded = self._loaded
         nights = self._children.recorded(loaded.environment, loaded.organizations)
         if self._is_stopping:
@@ -163,11 +163,12 @@ class Daemon:
             self._log(Level.INFO, "no_history", meaning="nothing was missed")
             return
         histories = by_organization(nights or ())
-        ends = [history[-1].started_at for history in histories]
-        if histories and all(is_done(history, due) for history in histories):
-            self._log(Level.INFO, "up_to_date", last_scan=max(ends))
+        undone = [history[-1].started_at for history in histories if not is_done(history, due)]
+        if histories and not undone:
+            latest = max(history[-1].started_at for history in histories)
+            self._log(Level.INFO, "up_to_date", last_scan=latest)
             return
-        missed = len(list(self._between(min(ends), due))) if ends else 0
+        missed = len(list(self._between(min(undone), due))) if undone else 0
         is_in_time = now - due <= self._grace
         if is_in_time:
             with self._lock:
@@ -176,8 +177,10 @@ class Daemon:
             self._clockwork.call_at(now)
         elif nights is None:
             self._log(Level.WARNING, "unknown_if_missed", due=due)
-        else:
+        elif min(undone) < due:
             missed += 1
+        else:
+            self._log(Level.WARNING, "last_run_incomplete", last_scan=min(undone))
         self._missed(missed, due)
 
     def _run(self) -> None:

@@ -168,6 +168,44 @@ def test_what_is_due_too_long_ago_is_counted_and_not_made_up_for() -> None:
         assert it.complaint() is None
 
 
+@pytest.mark.parametrize(
+    "scans",
+    [
+        [("Acme", -DAY, True), ("Acme", SHORT, False)],
+        [("Acme", timedelta(), False)],  # the first ever: nothing can have been missed before it
+        [("Acme", 2 * SHORT, False), ("Bolt", SHORT, True)],
+    ],
+)
+def test_a_run_that_is_recorded_as_incomplete_was_not_missed(
+    scans: list[tuple[str, timedelta, bool]],
+) -> None:
+    due = Every(DAY).last(now())
+    nights = tuple(
+        Recorded(organization=name, started_at=due + after, complete=complete)
+        for name, after, complete in scans
+    )
+    with house(nights=nights, grace=timedelta()) as it:
+        until(lambda: it.daemon.is_ready)
+        assert it.count("keyvigil_runs_missed_total") == 0
+        assert it.told.of("runs_missed") == []
+        assert it.told.of("last_run_incomplete") == [
+            {"last_scan": next(night.started_at for night in nights if not night.complete)}
+        ]
+        assert it.scans.asked == []
+
+
+def test_before_the_incomplete_run_others_may_have_been_missed_of_another_organization() -> None:
+    due = Every(DAY).last(now())
+    nights = (
+        Recorded(organization="Acme", started_at=due + SHORT, complete=False),
+        Recorded(organization="Bolt", started_at=due - DAY, complete=True),
+    )
+    with house(nights=nights, grace=timedelta()) as it:
+        until(lambda: it.daemon.is_ready)
+        assert it.told.of("runs_missed") == [{"count": 1, "last_due": due}]
+        assert it.told.of("last_run_incomplete") == []
+
+
 @pytest.mark.parametrize("last", [None, timedelta()])
 def test_where_nothing_was_missed_nothing_is_made_up_for(last: timedelta | None) -> None:
     with house(last=last) as it:
