@@ -178,9 +178,21 @@ def _until_told(daemon: Daemon, told: "queue.SimpleQueue[int]", look: float) -> 
 
 
 def _tell_where(served: Served, host: str, port: int, log: Log) -> None:
-    has_reports = served.reports is not None
-    log(Level.INFO, "listening", host=host, port=port, reports=has_reports)
-    if has_reports and not is_loopback(host):
+    reports = served.reports
+    log(Level.INFO, "listening", host=host, port=port, reports=reports is not None)
+    if reports is None:
+        return
+    trouble = reports.trouble()
+    if trouble:
+        log(Level.WARNING, "reports_unreadable", folder=reports.folder.absolute(), reason=trouble)
+    elif not reports.folder.exists():
+        log(
+            Level.WARNING,
+            "reports_missing",
+            folder=reports.folder.absolute(),
+            help="there is no such folder yet: see that --output writes to the one of --reports",
+        )
+    if not is_loopback(host):
         log(
             Level.WARNING,
             "reports_readable_on_the_way",

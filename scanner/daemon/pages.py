@@ -78,6 +78,10 @@ class Pages:
 
 
 def _report(reports: Reports, names: list[str]) -> Answer:
+    trouble = reports.trouble()
+    if trouble:
+        told = {"status": "unreadable", "reason": trouble}
+        return _json(HTTPStatus.SERVICE_UNAVAILABLE, told)
     match names:
         case []:
             return _redirect(f"/{_FOLDER}/")

@@ -75,7 +75,7 @@ class Reports:
     """Reads one folder; follows no symbolic link, shows no hidden file, and reports only."""
 
     def __init__(self, folder: Path, token: Secret) -> None:
-        """Raise UsageError for a token that could be guessed."""
+        """Raise UsageError for a token that could be guessed, or for what is no folder."""
         if len(token.reveal()) < _LEAST or not token.reveal().isascii():
             raise UsageError(
                 f"{TOKEN} {'is too short' if token.reveal() else 'is not set'}, and the reports"
@@ -83,7 +83,13 @@ class Reports:
                 help=f"Set it to at least {_LEAST} letters and digits, for example from"
                 ' python3 -c "import secrets; print(secrets.token_urlsafe())".',
             )
-        self._folder = folder
+        if _is_no_folder(folder):
+            raise UsageError(
+                f"--reports {folder} is not a folder.",
+                help="Name the folder that scans write their reports to, such as out where"
+                " --output html=out/report.html is said.",
+            )
+        self.folder = folder
         self._token = _digest(token.reveal())
 
     def allows(self, authorization: str) -> bool:
@@ -99,9 +105,19 @@ class Reports:
             return False
         return hmac.compare_digest(_digest(given.strip()), self._token)
 
+    def trouble(self) -> str:
+        """Return why the folder cannot be read; "" if it can, or is not there yet."""
+        try:
+            os.scandir(self.folder).close()
+        except FileNotFoundError:
+            return ""
+        except OSError as error:
+            return f"The folder of reports cannot be read: {error.strerror}."
+        return ""
+
     def files(self) -> tuple[File, ...]:
         """Return the reports, the newest first."""
-        found = sorted(self._found(self._folder, ()), key=lambda file: file.name)
+        found = sorted(self._found(self.folder, ()), key=lambda file: file.name)
         found.sort(key=lambda file: file.at, reverse=True)
         return tuple(found[:_MOST])
 
@@ -135,7 +151,7 @@ class Reports:
 
     def _descend(self, names: Sequence[str]) -> int:
         """Open name after name, each in the folder before it, so that nothing leads outside."""
-        here = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        here = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             for name in names[:-1]:
                 below = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=here)
@@ -159,6 +175,13 @@ class Reports:
                 yield from self._found(Path(entry.path), names)
             elif entry.is_file(follow_symlinks=False) and Path(entry.name).suffix.lower() in _KINDS:
                 yield _file(entry, names)
+
+
+def _is_no_folder(path: Path) -> bool:
+    try:
+        return not stat.S_ISDIR(path.stat().st_mode)
+    except OSError:
+        return False  # not there yet, or not to be seen: that may change
 
 
 def _file(entry: os.DirEntry[str], names: tuple[str, ...]) -> File:

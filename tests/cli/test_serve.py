@@ -39,6 +39,11 @@ TOKEN = "a-token-of-some-length"
         (("--listen", "192.0.2.1:0"), {}, "error: keyvigil serve cannot listen on 192.0.2.1:0: "),
         (("--reports", "."), {}, "error: KEYVIGIL_REPORTS_TOKEN is not set, and the reports name"),
         (
+            ("--reports", "keyvigil.yaml"),
+            {"KEYVIGIL_REPORTS_TOKEN": TOKEN},
+            "error: --reports keyvigil.yaml is not a folder.",
+        ),
+        (
             ("--output", "htm=x"),
             {},
             "error: --output htm=x: there is no format 'htm'; did you mean",
@@ -113,6 +118,7 @@ def test_a_night_that_was_missed_is_scanned_at_the_start_with_the_options_it_was
             cwd=tmp_path,
         ) as run,
     ):
+        assert run.until("reports_missing")["folder"] == str(out)
         due = run.until("catching_up")["due"]
         assert due == f"{an_hour_ago:%Y-%m-%dT%H:%M:00Z}"
         ended = run.until("run_ended")
@@ -126,10 +132,11 @@ def test_a_night_that_was_missed_is_scanned_at_the_start_with_the_options_it_was
         assert run.stop(signal.SIGTERM, within=10) == 0
         assert not run.other
         assert TOKEN not in json.dumps(run.events)
-    with running(
-        [*COMMAND, "serve", *options[:3]], {**settings, "KEYVIGIL_STORE": str(store)}
-    ) as run:
+    again = [*COMMAND, "serve", *options[:3], options[-1]]
+    env = {**settings, "KEYVIGIL_STORE": str(store), "KEYVIGIL_REPORTS_TOKEN": TOKEN}
+    with running(again, env) as run:
         run.until("up_to_date")
+        assert run.count("reports_missing") == 0
         assert run.metrics()[f"keyvigil_keys{{{NAME}}}"] > 0
         assert run.stop(signal.SIGTERM, within=10) == 0
     assert page == (out / "report.html").read_bytes()
@@ -144,6 +151,22 @@ def test_ctrl_c_stops_it_with_the_code_of_one_who_was_interrupted(tmp_path: Path
         run.until("no_history")
         assert run.stop(signal.SIGINT, within=10) == 130
         assert [one["event"] for one in run.events][-2:] == ["stopping", "stopped"]
+
+
+@pytest.mark.slow
+def test_a_folder_of_reports_that_cannot_be_read_is_told_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    env = {
+        "OPENAI_ADMIN_KEY": KEY,
+        "KEYVIGIL_LOG_FORMAT": "json",
+        "KEYVIGIL_REPORTS": "file/out",
+        "KEYVIGIL_REPORTS_TOKEN": TOKEN,
+    }
+    with running([*COMMAND, "serve", "--listen", "127.0.0.1:0"], env, cwd=tmp_path) as run:
+        told = run.until("reports_unreadable", folder=str(tmp_path / "file" / "out"))
+        assert told["reason"] == "The folder of reports cannot be read: Not a directory."
+        assert run.stop(signal.SIGTERM, within=10) == 0
+        assert run.count("reports_missing") == 0
 
 
 @pytest.mark.slow

@@ -5,8 +5,9 @@ import http.client
 import json
 import os
 import re
+import shutil
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -348,6 +349,38 @@ def test_what_is_no_request_is_refused_without_a_word(site: Site) -> None:
         answered = connection.recv(10_000)
     assert answered.startswith(b"HTTP/1.0 501 ")
     assert b"nonsense" not in answered
+
+
+def a_file(path: Path) -> None:
+    path.touch()
+
+
+def a_loop(path: Path) -> None:
+    path.symlink_to(path)
+
+
+@pytest.mark.parametrize(
+    ("made", "why"), [(a_file, "Not a directory"), (a_loop, "Too many levels of symbolic links")]
+)
+def test_a_folder_that_cannot_be_read_is_not_one_without_reports(
+    site: Site, folder: Path, made: Callable[[Path], None], why: str
+) -> None:
+    shutil.rmtree(folder)
+    made(folder)
+    for path in ("/reports/", "/reports/newest", "/reports/report.html"):
+        status, _, body = site.ask(path, BEARER)
+        assert (status, json.loads(body)) == (
+            503,
+            {"status": "unreadable", "reason": f"The folder of reports cannot be read: {why}."},
+        )
+        assert site.ask(path)[0] == 401
+
+
+def test_a_folder_that_is_not_there_yet_has_no_report_yet(site: Site, folder: Path) -> None:
+    shutil.rmtree(folder)
+    status, _, body = site.ask("/reports/", BEARER)
+    assert status == 200
+    assert b"There is no report yet." in body
 
 
 @pytest.mark.parametrize("token", ["", "short", "fifteen-letters", "ümlaut-of-some-length"])
