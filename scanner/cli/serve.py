@@ -141,8 +141,18 @@ def run_daemon(daemon: Daemon, served: Served, log: StreamLog, look: float = _LO
 
 @contextmanager
 def private_folder() -> Iterator[Path]:
-    """Make a folder for this user alone, and remove it with all that is in it."""
-    folder = Path(tempfile.mkdtemp(prefix="keyvigil-"))
+    """Make a folder for this user alone, and remove it with all that is in it.
+
+    Raise UsageError if there is nowhere to make it.
+    """
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="keyvigil-"))
+    except OSError as error:
+        where = f"{Path(str(error.filename)).parent}: " if error.filename else ""
+        raise UsageError(
+            f"keyvigil serve can make no folder for its temporary files: {where}{error.strerror}.",
+            help="Mount a writable /tmp (in a container, a tmpfs), or name a folder with TMPDIR.",
+        ) from None
     try:
         yield folder
     finally:

@@ -3,12 +3,15 @@
 import base64
 import json
 import signal
+import tempfile
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
 
+from scanner.cli.serve import private_folder
+from scanner.errors import UsageError
 from tests.cli.running import COMMAND, keyvigil, sandbox
 from tests.daemon.running import running
 from tests.openai_api.scripted import KEY
@@ -78,6 +81,27 @@ def test_what_cannot_work_is_one_clear_message_at_the_start(
     assert ran.err.startswith(said)
     assert all(line.startswith(("error: ", "help: ")) for line in ran.err.splitlines())
     assert [path.name for path in tmp_path.iterdir()] == ["keyvigil.yaml"]
+
+
+HELP = "Mount a writable /tmp (in a container, a tmpfs), or name a folder with TMPDIR."
+
+
+def test_without_a_folder_for_temporary_files_it_says_where_it_looked_and_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [str(gone)])
+    with pytest.raises(UsageError) as nowhere, private_folder():
+        pass
+    monkeypatch.setattr(tempfile, "tempdir", str(gone))
+    with pytest.raises(UsageError) as refused, private_folder():
+        pass
+    what = "keyvigil serve can make no folder for its temporary files:"
+    assert [(str(one.value), one.value.help) for one in (nowhere, refused)] == [
+        (f"{what} No usable temporary directory found in ['{gone}'].", HELP),
+        (f"{what} {gone}: No such file or directory.", HELP),
+    ]
 
 
 def test_mistakes_in_the_settings_are_all_told_at_their_places(tmp_path: Path) -> None:
