@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-WORKERS ?= auto
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --custom-compile-command "make lock"
 
@@ -12,7 +12,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 demo: $(READY)  ## a made-up organization, scanned; the report goes to out/demo/
 	@$(BIN)/keyvigil demo
 
-test: lint  ## everything, on all cores
+test: lint  ## everything, on all cores and one more: many tests wait for processes
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
 
 test-fast: $(READY)  ## the tests that need no server process, browser or build
