@@ -3,11 +3,12 @@
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from scanner.copied import copy_of
-from scanner.errors import PolicyError, UsageError
+from scanner.errors import OutputError, PolicyError, UsageError
 from scanner.policy.document import Items, Mapping, Scalar, read_document
 from scanner.policy_files import is_file
 from scanner.settings_file import DEFAULT_FILE
@@ -21,9 +22,11 @@ class Copies:
     """One set of copies under a private folder, where `reading_copies` finds them."""
 
     def __init__(self, folder: Path) -> None:
+        """Raise OutputError, as all that writes here does, if the disk takes nothing."""
         self.folder = folder
         self.originals: list[Path] = []
-        folder.mkdir(mode=0o700)
+        with _writing(folder):
+            folder.mkdir(mode=0o700)
 
     def settings(self, file: Path | None) -> Path:
         """Copy the settings, or write that there are none: scans read none that come later.
@@ -67,10 +70,22 @@ class Copies:
 
     def _write(self, file: Path, content: bytes) -> None:
         path = copy_of(file, self.folder)
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "wb") as opened:
-            opened.write(content)
+        with _writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(handle, "wb") as opened:
+                opened.write(content)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"{path}, a copy of what scans read, cannot be written: {error.strerror}.",
+            help="Free the disk that the temporary folder is on.",
+        ) from None
 
 
 def _extended(content: bytes) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """The files as they were when last they could be used."""
 
+import errno
 import os
 import re
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 from scanner.copied import copy_of, reading_copies
 from scanner.daemon.loading import Files, Loaded, Options
-from scanner.errors import PolicyError, SettingsError, UsageError
+from scanner.errors import OutputError, PolicyError, SettingsError, UsageError
 from scanner.policy_files import load_policies
 from scanner.settings_file import FileSettings, read_bounds, read_settings_file
 
@@ -216,3 +217,21 @@ def test_figures_go_beside_a_history_that_is_a_file_where_nothing_says_where(
     ]
     config.write_text("metrics_textfile: mine.prom")
     assert loading.load().textfiles() == (tmp_path / "mine.prom",)
+
+
+def test_a_disk_that_takes_no_copy_keeps_what_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_given: object, **_named: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    mine = policy(tmp_path / "mine.yaml")
+    loading = files(tmp_path, mine)
+    loaded = loading.load()
+    for name in ("os.open", "pathlib.Path.mkdir"):
+        with monkeypatch.context() as patched:
+            patched.setattr(name, full)
+            with pytest.raises(OutputError, match="cannot be written: No space left on device"):
+                loading.load()
+    with reading_copies(copies_of(loaded)):
+        assert [one.name for one in load_policies([str(mine)])] == ["mine"]
