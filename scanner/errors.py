@@ -9,6 +9,7 @@ KeyVigilError
 ├── SecretUnavailable       what holds a secret did not give it this time: a vault that is away
 ├── OutputError             a report could not be written
 ├── StoreError              the history could not be read or written
+│   ├── StoreAway           the database cannot be reached; it may be in a moment
 │   └── StoreLocked         another scan of the organization is running
 ├── AlertError              an alert was not delivered; the next scan tries again
 │   └── AlertUncertain      it may have arrived: the answer did not
@@ -57,6 +58,10 @@ class OutputError(KeyVigilError):
 
 class StoreError(KeyVigilError):
     """The history could not be read or written."""
+
+
+class StoreAway(StoreError):  # noqa: N818 - likewise
+    """The database that the history is in cannot be reached, or ended the connection."""
 
 
 class StoreLocked(StoreError):  # noqa: N818 - the tree above reads as outcomes

@@ -15,7 +15,8 @@ from scanner.announcement import Delivery, Route, Sink
 from scanner.cli.alerts import print_alert
 from scanner.cli.console import ExitCode, out, say
 from scanner.cli.memory import Memory
-from scanner.cli.run import Source, conclude, live, remembered, scan_and_report
+from scanner.cli.recording import remembered
+from scanner.cli.run import Source, conclude, live, scan_and_report
 from scanner.cli.summary import changes_of
 from scanner.cli.telling import Alerts
 from scanner.deliver import deliver

@@ -7,18 +7,16 @@ from time import monotonic
 
 import typer
 
-from scanner.announce import drafts
-from scanner.announcement import Draft, Sink
 from scanner.cli.console import ExitCode, err, log, out, say, show_error, worst, write_document
 from scanner.cli.log_lines import fields_of_result
 from scanner.cli.memory import Memory
-from scanner.cli.revoking import revoke_tonight, scene_of, with_plan
+from scanner.cli.recording import remembered
 from scanner.cli.stopping import Ending, run_until_told
 from scanner.cli.summary import print_summary
 from scanner.cli.telling import tell, untold
 from scanner.cli.watching import watching
 from scanner.daemon.events import Level
-from scanner.errors import KeyVigilError, OutputError, StoreError
+from scanner.errors import KeyVigilError, OutputError
 from scanner.finding import Judgement
 from scanner.formats.files import write_whole
 from scanner.formats.registry import format_of
@@ -31,8 +29,7 @@ from scanner.policy.model import Policy
 from scanner.ports import Clock, Collector
 from scanner.redaction import without_addresses
 from scanner.result import ScanResult
-from scanner.revocation import Mode
-from scanner.scan import Scanned, compared, remember, scan
+from scanner.scan import scan
 from scanner.settings import Settings
 from scanner.severity import Severity
 from scanner.wiring import collect_inventory, now
@@ -183,54 +180,6 @@ def _named(path: Path, result: ScanResult) -> Path:
     organization = result.organization or "organization"
     filled = fill(str(path), at=result.started_at, scan_id=result.id, organization=organization)
     return Path(filled)
-
-
-def remembered(
-    scanned: Scanned, memory: Memory | None, *, masks: bool = False
-) -> tuple[ScanResult, list[KeyVigilError]]:
-    """Compare with the nights before, record tonight, revoke what is to be; return what failed.
-
-    What was found is reported all the same. `masks` the addresses in what is told, but to owners.
-    """
-    result, scene = scanned.result, None
-    failures: list[KeyVigilError] = []
-    if memory is None:
-        return result, []
-    try:
-        result = compared(scanned, memory.store, memory.organization)
-        if memory.bounds.mode is not Mode.OFF:
-            try:
-                scene = scene_of(result, scanned, memory)
-                result = with_plan(scene)
-            except StoreError as error:  # the night is recorded all the same, and nothing revoked
-                failures.append(error)
-        if memory.lease is None:
-            return result, failures
-        taken = Snapshot(taken_at=result.started_at, inventory=scanned.inventory)
-        told = _to_tell(result, memory, masks=masks)
-        remember(result, memory.store, memory.lease, render_snapshot(taken), told)
-    except StoreError as error:
-        return result, [*failures, error]
-    result, more = revoke_tonight(result, scene, memory, memory.lease, masks=masks)
-    return result, [*failures, *more]
-
-
-def _to_tell(result: ScanResult, memory: Memory, *, masks: bool) -> tuple[Draft, ...]:
-    routes = memory.alerts.routes
-    if not routes:
-        return ()
-    outbox = memory.store.outbox
-    known = outbox.routes(memory.organization)
-    coming = frozenset(
-        item.fingerprint
-        for delivery in outbox.pending(memory.organization)
-        for item in delivery.draft.announcement.items
-        if item.promise
-    )
-    to_owners = [route for route in routes if route.sink is Sink.SLACK_OWNERS]
-    others = [route for route in routes if route.sink is not Sink.SLACK_OWNERS]
-    shown = without_addresses(result) if masks and others else result
-    return drafts(shown, others, known, coming) + drafts(result, to_owners, known, coming)
 
 
 def write_document_to(path: Path | None, document: bytes) -> OutputError | None:

@@ -12,10 +12,10 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from scanner.errors import NoHistory, StoreError, UsageError
+from scanner.errors import NoHistory, StoreAway, StoreError, UsageError
 from scanner.secret import redact
 
 _BUSY: Final = 30.0
@@ -60,7 +60,8 @@ class Database:
         try:
             yield
         except SQLAlchemyError as error:
-            raise StoreError(
+            kind = StoreAway if self.dialect == "postgresql" and _is_lost(error) else StoreError
+            raise kind(
                 f"The history in {self.place} failed: {_reason(error)}",
                 help="Check that the database is reachable and its disk is not full.",
             ) from None
@@ -215,8 +216,15 @@ def _version(connection: Connection) -> str | None:
     return MigrationContext.configure(connection, opts=options).get_current_revision()
 
 
+def _is_lost(error: SQLAlchemyError) -> bool:
+    """Whether there was no connection, or it is gone."""
+    is_operational = isinstance(error, OperationalError)
+    return is_operational or (isinstance(error, DBAPIError) and error.connection_invalidated)
+
+
 def _reason(error: SQLAlchemyError) -> str:
     """Return what the database said, on one line, without the statement and its values."""
     said = str(getattr(error, "orig", None) or error)
-    text = redact(" ".join(said.split()))
+    lines = (" ".join(line.split()).rstrip(".") for line in said.splitlines())
+    text = redact("; ".join(filter(None, lines)))
     return text if text.endswith((".", "?", "!")) else f"{text}."

@@ -13,7 +13,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import text
 
 import scanner.store.database as opening
-from scanner.errors import StoreError, UsageError
+from scanner.errors import StoreAway, StoreError, UsageError
 from scanner.lifecycle import Resolution
 from scanner.store.database import Database, open_database
 from scanner.store.schema import metadata
@@ -179,6 +179,18 @@ def test_a_database_that_does_not_answer_is_named_without_its_password() -> None
         open_database("postgresql://scanner:geheim@127.0.0.1:9/history")
     assert "scanner:***@127.0.0.1:9/history" in str(caught.value)
     assert "geheim" not in str(caught.value)
+
+
+@pytest.mark.slow
+def test_a_connection_that_is_ended_says_that_the_database_is_away(server: Any) -> None:
+    server.psql("CREATE DATABASE away")
+    database = open_database(server.get_uri("away"))
+    ended = pytest.raises(StoreAway, match=r"failed: terminating connection due to administrator")
+    with ended, database.reading() as connection:
+        connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+    with pytest.raises(StoreError) as caught, database.reading() as connection:
+        connection.execute(text("SELECT 1 / 0"))
+    assert type(caught.value) is StoreError
 
 
 def test_without_the_driver_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

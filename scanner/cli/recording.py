@@ -1,0 +1,100 @@
+"""A scan compared with the nights before, recorded, and acted on."""
+
+import time
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from scanner.announce import drafts
+from scanner.announcement import Draft, Sink
+from scanner.cli.console import say
+from scanner.cli.memory import Memory
+from scanner.cli.revoking import revoke_tonight, scene_of, with_plan
+from scanner.daemon.events import Level
+from scanner.errors import KeyVigilError, StoreAway, StoreError
+from scanner.formats.snapshot import Snapshot, render_snapshot
+from scanner.ports import Lease
+from scanner.redaction import without_addresses
+from scanner.result import ScanResult
+from scanner.revocation import Mode
+from scanner.scan import Scanned, compared, remember
+
+Result = TypeVar("Result")
+PAUSES: Final = (5, 20, 60)
+"""Seconds between tries: a database that is started anew is away for about a minute."""
+_LOOK: Final = 0.5
+
+
+def remembered(
+    scanned: Scanned, memory: Memory | None, *, masks: bool = False
+) -> tuple[ScanResult, list[KeyVigilError]]:
+    """Compare with the nights before, record tonight, revoke what is to be; return what failed.
+
+    What was found is reported all the same. `masks` the addresses in what is told, but to owners.
+    """
+    result, scene = scanned.result, None
+    failures: list[KeyVigilError] = []
+    if memory is None:
+        return result, []
+    try:
+        result = _patiently(lambda: compared(scanned, memory.store, memory.organization), memory)
+        if memory.bounds.mode is not Mode.OFF:
+            try:
+                scene = scene_of(result, scanned, memory)
+                result = with_plan(scene)
+            except StoreError as error:  # the night is recorded all the same, and nothing revoked
+                failures.append(error)
+        lease = memory.lease
+        if lease is None:
+            return result, failures
+        seen = Snapshot(taken_at=result.started_at, inventory=scanned.inventory)
+        document = render_snapshot(seen)
+        _patiently(lambda: _record(result, document, memory, lease, masks=masks), memory)
+    except StoreError as error:
+        return result, [*failures, error]
+    result, more = revoke_tonight(result, scene, memory, lease, masks=masks)
+    return result, [*failures, *more]
+
+
+def _patiently(work: Callable[[], Result], memory: Memory) -> Result:
+    """Do what rests on the history; wait a little for one that is away, not to walk anew.
+
+    Raise StoreError, at once where the scan is told to end.
+    """
+    for pause in PAUSES:
+        try:
+            return work()
+        except StoreAway as error:
+            if memory.is_told_to_end():
+                raise
+            say(f"{error} Another try follows in {pause} s.", level=Level.WARNING)
+        for _ in range(int(pause / _LOOK)):
+            if not memory.is_told_to_end():
+                time.sleep(_LOOK)
+    return work()
+
+
+def _record(
+    result: ScanResult, document: bytes, memory: Memory, lease: Lease, *, masks: bool
+) -> None:
+    """Record tonight, unless a try before did, and only its answer was lost."""
+    nights = memory.store.nights(memory.organization, 1)
+    if not nights or nights[-1].scan_id != result.id:
+        remember(result, memory.store, lease, document, _to_tell(result, memory, masks=masks))
+
+
+def _to_tell(result: ScanResult, memory: Memory, *, masks: bool) -> tuple[Draft, ...]:
+    routes = memory.alerts.routes
+    if not routes:
+        return ()
+    outbox = memory.store.outbox
+    known = outbox.routes(memory.organization)
+    coming = frozenset(
+        item.fingerprint
+        for delivery in outbox.pending(memory.organization)
+        for item in delivery.draft.announcement.items
+        if item.promise
+    )
+    to_owners = [route for route in routes if route.sink is Sink.SLACK_OWNERS]
+    others = [route for route in routes if route.sink is not Sink.SLACK_OWNERS]
+    shown = without_addresses(result) if masks and others else result
+    return drafts(shown, others, known, coming) + drafts(result, to_owners, known, coming)
