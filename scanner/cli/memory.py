@@ -1,12 +1,13 @@
 """The history as commands use it: where it is, and whose."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scanner.announcement import Route
 from scanner.cli.console import say
 from scanner.cli.stopping import run_until_told
 from scanner.cli.telling import Alerts, read_alerts
@@ -62,12 +63,7 @@ def remembering(
     """
     alerts, bounds = read_alerts(config, again), read_bounds(os.environ, config)
     if store is None:
-        if alerts.routes or bounds.mode is not Mode.OFF:
-            what = "alerts" if alerts.routes else "revocation"
-            raise UsageError(
-                f"Without a history nobody can be told what is new: --store none, and {what}.",
-                help=f"Leave out --store none, or the {what}.",
-            )
+        refuse_to_forget(alerts.routes, bounds)
         yield None
         return
     history = open_store(store)
@@ -86,6 +82,16 @@ def remembering(
         return
     with history.hold(organization) as lease:
         yield replace(memory, lease=lease)
+
+
+def refuse_to_forget(routes: Sequence[Route], bounds: Bounds) -> None:
+    """Raise UsageError for what cannot be without a history: telling what is new, revoking."""
+    if routes or bounds.mode is not Mode.OFF:
+        what = "alerts" if routes else "revocation"
+        raise UsageError(
+            f"Without a history nobody can be told what is new: --store none, and {what}.",
+            help=f"Leave out --store none, or the {what}.",
+        )
 
 
 def _named(settings: Settings, retried: Callable[[], None]) -> str:

@@ -7,29 +7,24 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final
+from typing import Final
 
 import typer
 
 from scanner.addresses import is_loopback
-from scanner.cli.choosing import chosen, with_file
+from scanner.cli.beforehand import check_scans, file_of
+from scanner.cli.choosing import chosen
 from scanner.cli.console import ExitCode
-from scanner.cli.job import jobs_of, metrics_of, places_of
 from scanner.cli.log_format import LOG_FORMAT, LogFormat
 from scanner.cli.logs import FromLibraries, StreamLog
 from scanner.cli.outputs import (
-    combined_places,
     named,
-    read_combined,
-    read_outputs,
-    refuse_overwriting,
 )
-from scanner.cli.run import Output
 from scanner.daemon.children import Children
 from scanner.daemon.events import Level, Log
 from scanner.daemon.http import parse_address, serving
@@ -38,20 +33,15 @@ from scanner.daemon.metrics import Metrics
 from scanner.daemon.nightly import Daemon, Timekeeping
 from scanner.daemon.pages import Pages
 from scanner.daemon.reports import TOKEN, Reports
-from scanner.errors import KeyVigilError, UsageError
-from scanner.formats.files import check_writable, try_to_write
+from scanner.errors import UsageError
 from scanner.secret import Secret
-from scanner.setting import Chosen, Setting
-from scanner.settings import StoreSettings, read_settings, store_settings
-from scanner.settings_file import FileSettings
+from scanner.setting import Chosen
+from scanner.settings import store_settings
 from scanner.settings_table import (
-    COMBINED,
     METRICS,
     ORGANIZATION,
-    OUTPUTS,
     POLICIES,
     SETTINGS,
-    SNAPSHOT,
     STORE,
 )
 from scanner.wiring import now
@@ -89,7 +79,7 @@ def serve(context: typer.Context, wanted: Wanted) -> None:
         config=settings.config,
         policies=settings[POLICIES] if settings.is_said(POLICIES) else (),
         textfile=named(metrics, settings[ORGANIZATION]) if metrics else None,
-        history=_file_of(store_settings(settings, os.environ)),
+        history=file_of(store_settings(settings, os.environ)),
         cron=wanted.cron,
         time_zone=wanted.time_zone,
         rest=(*_said(context, settings), *(["--verbose"] if wanted.is_verbose else [])),
@@ -97,7 +87,7 @@ def serve(context: typer.Context, wanted: Wanted) -> None:
     environment = environment_of_scans(settings)
     log = StreamLog(wanted.log_format)
     with private_folder() as folder:
-        loading = Files(options, os.environ, folder, lambda file: _check(settings, file))
+        loading = Files(options, os.environ, folder, lambda file: check_scans(settings, file))
         children = Children(COMMAND, environment, folder, log)
         daemon = Daemon(loading, children, served.metrics, log, Timekeeping(clock=now))
         number = run_daemon(daemon, served, log)
@@ -208,55 +198,6 @@ def _tell_where(served: Served, host: str, port: int, log: Log) -> None:
             "reports_readable_on_the_way",
             help="the reports and their token travel over plain http: put TLS in front",
         )
-
-
-def _file_of(history: StoreSettings | None) -> Path | None:
-    """Return the file that a history is; None if it is a database elsewhere, or is not kept."""
-    place = history.place.reveal() if history else ""
-    return Path(place).expanduser() if place and "://" not in place else None
-
-
-def _check(settings: Chosen, file: FileSettings) -> None:
-    """Refuse now what every scan by that file would refuse at night; raise UsageError.
-
-    A program that says a key is not asked: it may be away for a moment.
-    """
-    read = with_file(settings, file)
-    jobs = jobs_of(read, file.organizations, ())
-    _refuse_stdout(COMBINED, read_combined(read))
-    for job in jobs:
-        snapshot = job.chosen[SNAPSHOT]
-        outputs = read_outputs(
-            job.chosen[OUTPUTS], snapshot and named(snapshot, job.name), job.name, metrics_of(job)
-        )
-        _refuse_stdout(OUTPUTS, outputs)
-        _check_history(_file_of(store_settings(job.chosen, os.environ)))
-        if job.key is None or not job.key.command:
-            read_settings(job.chosen, os.environ, job.key)
-    refuse_overwriting(((job.name or "", places_of(job)) for job in jobs), combined_places(read))
-
-
-def _refuse_stdout(setting: Setting[Any], outputs: Sequence[Output]) -> None:
-    if any(path is None for _, path in outputs):
-        raise UsageError(
-            f"{setting.flag}: keyvigil serve writes reports to files, and none to stdout.",
-            help=f"Name a file: {setting.flag} html=reports/latest.html",
-        )
-
-
-def _check_history(file: Path | None) -> None:
-    """Raise UsageError if no scan can keep its history in that file; None is a database."""
-    if file is None:
-        return
-    try:
-        check_writable(file)
-        if not file.exists():
-            try_to_write(file)
-    except KeyVigilError as error:
-        raise UsageError(
-            f"The history cannot be kept: {error}",
-            help="Name another file with --store, or --store none to keep no history.",
-        ) from None
 
 
 def environment_of_scans(settings: Chosen) -> dict[str, str]:

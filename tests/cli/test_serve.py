@@ -70,6 +70,17 @@ TOKEN = "a-token-of-some-length"
             marks=pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no /proc"),
         ),
         ((), {"KEYVIGIL_CRN": "x"}, "error: The environment holds KEYVIGIL_CRN, which is no"),
+        (
+            (),
+            {"KEYVIGIL_WEBHOOK_URL": "http://127.0.0.1:9/x", "KEYVIGIL_STORE": "h.db"},
+            "error: KEYVIGIL_WEBHOOK_SECRET is not set, and what goes to the webhook is signed",
+        ),
+        (
+            (),
+            {"KEYVIGIL_SLACK_WEBHOOK": "http://127.0.0.1:9/x"},
+            "error: Without a history nobody can be told what is new: --store none, and alerts.",
+        ),
+        ((), {"KEYVIGIL_PING_URL": "ftp://x"}, "error: KEYVIGIL_PING_URL is no https address."),
     ],
 )
 def test_what_cannot_work_is_one_clear_message_at_the_start(
