@@ -59,7 +59,8 @@ class Accounting:
         nights = memory.store.nights(memory.organization, _NIGHTS)
         if is_done(nights, self._since):
             self.account = Account(fate=Fate.SKIPPED, organization=memory.organization)
-            say(f"Not scanned: {nights[-1].scan_id} is recorded, and began since {self._since}.")
+            since = f"{self._since:%Y-%m-%d %H:%M} {self._since.tzname()}"
+            say(f"Not scanned: {nights[-1].scan_id} is recorded, and began after {since}.")
             raise AlreadyScanned(self.account, nights[-1].scan_id)
 
     def take(

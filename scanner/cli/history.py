@@ -145,7 +145,14 @@ def _print_nights(nights: Sequence[Night]) -> None:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     several = len({night.organization for night in nights}) > 1
     headings = ("Scan", *(("Organization",) if several else ()), "Coverage")
-    counted = ("Keys", "Violations", *(s.value.title() for s in Severity), "Opened", "Resolved")
+    counted = (
+        "Keys",
+        "Violations",
+        *(s.value.title() for s in Severity),
+        "Opened",
+        "Resolved",
+        "Unverified",
+    )
     for heading in headings:
         table.add_column(heading, no_wrap=heading == "Scan")
     for heading in counted:
@@ -156,7 +163,10 @@ def _print_nights(nights: Sequence[Night]) -> None:
             night.scan_id,
             *((inert(night.organization),) if several else ()),
             "complete" if night.complete else Text("incomplete", style="bold red"),
-            *(f"{figure:,}" for figure in (*figures, night.opened, night.resolved)),
+            *(
+                f"{figure:,}"
+                for figure in (*figures, night.opened, night.resolved, night.unverified)
+            ),
         )
     out.print(table)
     remedied = sum(night.remedied for night in nights)

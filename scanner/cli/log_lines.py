@@ -7,6 +7,7 @@ from typing import Any
 from scanner.daemon.events import Level
 from scanner.display import visible
 from scanner.errors import ApiError, KeyVigilError, PolicyError
+from scanner.formats.visit import unseen
 from scanner.result import ScanResult
 from scanner.secret import redact
 
@@ -42,6 +43,7 @@ def fields_of_result(result: ScanResult) -> dict[str, Any]:
         "organization": result.organization,
         "policies": list(result.policies),
         "complete": result.complete,
+        "gaps": unseen(result).splitlines() or None,
         "projects": totals.projects,
         "keys": totals.keys,
         "keys_violating": totals.keys_violating,

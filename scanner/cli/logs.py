@@ -18,6 +18,8 @@ from scanner.secret import redact
 from scanner.wiring import now
 
 _PLAIN: Final = re.compile(r"[^\s\"'=\\]+")
+_SCHEDULER: Final = "apscheduler."
+"""What it warns of, a run that was missed or left out, is an event of ours."""
 
 
 class StreamLog:
@@ -54,7 +56,9 @@ class FromLibraries(logging.Handler):
         self._log = log
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a record as an event of its library."""
+        """Write a record as an event of its library; not that a run was left out, told by us."""
+        if record.name.startswith(_SCHEDULER) and record.levelno == logging.WARNING:
+            return
         level = Level.ERROR if record.levelno >= logging.ERROR else Level.WARNING
         error = record.exc_info[1] if record.exc_info else None
         told = f"{record.getMessage()}: {error}" if error else record.getMessage()

@@ -235,5 +235,7 @@ def conclude(
     ):
         codes.append(ExitCode.FINDINGS)
     code = worst(codes)
-    log("The scan has ended.", exit_code=int(code), **fields_of_result(result))
+    is_well = code in (ExitCode.DONE, ExitCode.FINDINGS)
+    level = Level.INFO if is_well else Level.WARNING
+    log("The scan has ended.", level, exit_code=int(code), **fields_of_result(result))
     return code

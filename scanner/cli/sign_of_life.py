@@ -25,6 +25,7 @@ from scanner.display import visible
 from scanner.errors import AlertError, KeyVigilError, OutputError, StoreError, StoreLocked
 from scanner.formats.files import write_whole
 from scanner.formats.metrics_text import Before, RunFigures, read_before, render_metrics
+from scanner.formats.visit import unseen
 from scanner.redaction import without_addresses_in
 from scanner.result import ScanResult
 from scanner.secret import redact
@@ -96,7 +97,7 @@ class Run:
         if self.failures:
             return str(self.failures[0])
         if self.result is not None and not self.result.complete:
-            return "The scan is incomplete: what was not seen is not judged."
+            return f"The scan is incomplete: {'; '.join(unseen(self.result).splitlines())}"
         return "The scan was not finished."
 
     def figures(self, organization: str, *, is_success: bool) -> RunFigures:

@@ -13,6 +13,7 @@ from scanner.cli.console import ExitCode, err, say, show_error
 from scanner.cli.log_lines import fields_of_error, fields_of_result, log_line
 from scanner.daemon.events import Level
 from scanner.errors import ApiFailed, PolicyError, Problem, UsageError
+from scanner.formats.visit import unseen
 from scanner.sandbox.app import SandboxApp
 from scanner.sandbox.builder import Builder
 from scanner.sandbox.server import serving
@@ -68,6 +69,7 @@ def test_a_results_figures_are_its_totals() -> None:
     told = fields_of_result(result)
     assert sum(told["violations"].values()) == len(result.violations)
     assert (told["keys"], told["complete"]) == (result.keys, False)
+    assert told["gaps"] == unseen(result).splitlines() != []
 
 
 def test_messages_for_machines_have_the_same_exit_codes(

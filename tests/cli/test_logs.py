@@ -17,6 +17,10 @@ from scanner.daemon.events import Level
 AT = datetime(2026, 11, 25, 2, 30, tzinfo=UTC)
 
 
+def record(name: str, level: int) -> logging.LogRecord:
+    return logging.LogRecord(name, level, "", 0, "said", None, None)
+
+
 def written(log_format: LogFormat, event: str, **fields: Any) -> str:
     stream = io.StringIO()
     StreamLog(log_format, stream, lambda: AT)(Level.WARNING, event, **fields)
@@ -86,8 +90,11 @@ def test_what_libraries_warn_of_is_an_event_too() -> None:
         logger.info("not this")
         logger.warning("%d things\nhappened", 2)
         logger.error("it broke", exc_info=ValueError("why"))
+        handler.handle(record("apscheduler.executors.default", logging.WARNING))  # told by us
+        handler.handle(record("apscheduler.executors.default", logging.ERROR))
     finally:
         logger.removeHandler(handler)
-    first, second = (line.split(" ", 1)[1] for line in stream.getvalue().splitlines())
+    first, second, third = (line.split(" ", 1)[1] for line in stream.getvalue().splitlines())
+    assert third == "error   library name=apscheduler.executors.default text=said"
     assert first == r'warning library name=library.of.others text="2 things\\u{a}happened"'
     assert second == 'error   library name=library.of.others text="it broke: why"'

@@ -54,10 +54,9 @@ def test_a_scan_that_is_recorded_is_not_made_again_and_gives_account(tmp_path: P
         code, said, skipped = scan(before)
         assert skipped == Account(fate=Fate.SKIPPED, organization="sandbox-7")
         assert made is not None
-        assert (code, said) == (
-            0,
-            f"Not scanned: {made.scan_id} is recorded, and began since {before}.\n",
-        )
+        since = f"{before:%Y-%m-%d %H:%M} UTC"
+        told = f"Not scanned: {made.scan_id} is recorded, and began after {since}.\n"
+        assert (code, said) == (0, told)
         scan(datetime.now(UTC))
     listed = json.loads(keyvigil("history", "--json", env={"KEYVIGIL_STORE": str(store)}).out)
     assert len(listed) == 2
