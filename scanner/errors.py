@@ -11,6 +11,7 @@ KeyVigilError
 ├── StoreError              the history could not be read or written
 │   ├── StoreAway           the database cannot be reached; it may be in a moment
 │   └── StoreLocked         another scan of the organization is running
+│       └── LockLost        it took over from this one, which was asleep or cut off
 ├── AlertError              an alert was not delivered; the next scan tries again
 │   └── AlertUncertain      it may have arrived: the answer did not
 ├── RevocationError         a key that was due was not revoked
@@ -66,6 +67,10 @@ class StoreAway(StoreError):  # noqa: N818 - likewise
 
 class StoreLocked(StoreError):  # noqa: N818 - the tree above reads as outcomes
     """Another scan of the same organization is running."""
+
+
+class LockLost(StoreLocked):
+    """Another scan took the lock over: this one slept, or the database was away from it."""
 
 
 class AlertError(KeyVigilError):

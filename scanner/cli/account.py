@@ -12,7 +12,7 @@ import typer
 from scanner.cli.console import ExitCode, say
 from scanner.cli.memory import Memory
 from scanner.daemon.account import Account, Fate, is_done, write_account
-from scanner.errors import KeyVigilError, StoreError, StoreLocked, UsageError
+from scanner.errors import KeyVigilError, LockLost, StoreError, StoreLocked, UsageError
 from scanner.result import ScanResult
 
 _NIGHTS: Final = 50
@@ -68,6 +68,9 @@ class Accounting:
     ) -> tuple[ScanResult, Sequence[KeyVigilError]]:
         """Note a scan that came to its end, and return what was given."""
         is_lost = any(isinstance(failure, StoreError) for failure in failures)
+        if any(isinstance(failure, LockLost) for failure in failures):
+            self.account = Account(fate=Fate.LOCKED)
+            return result, failures
         nights = result.history.nights if result.history else ()
         self.account = Account(
             fate=Fate.UNRECORDED if is_lost else Fate.RECORDED,

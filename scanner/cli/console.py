@@ -21,6 +21,7 @@ from scanner.errors import (
     KeyVigilError,
     PolicyError,
     RevocationError,
+    StoreLocked,
     UsageError,
 )
 from scanner.secret import redact
@@ -124,7 +125,8 @@ def show_error(error: KeyVigilError) -> ExitCode:
         mistakes = counted(len(error.problems), "mistake")
         message = f"{mistakes} in the {error.what}; nothing was done."
     if err.is_log:
-        log(message, Level.ERROR, **fields_of_error(error))
+        level = Level.WARNING if isinstance(error, StoreLocked) else Level.ERROR
+        log(message, level, **fields_of_error(error))
     else:
         _print_error(error, message)
     return code_of(error)

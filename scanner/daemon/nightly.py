@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -200,11 +200,19 @@ class Daemon:
             ended = self._children.scan(arguments, loaded.environment, loaded.timeout)
         except Exception as error:  # noqa: BLE001 - a fault of ours is a failed run, not the last
             ended = Ended(outcome=Outcome.FAILED, code=-1, error=f"{type(error).__name__}: {error}")
+        if ended.outcome is Outcome.LOCKED and self._is_recorded(loaded, due):
+            ended = replace(ended, outcome=Outcome.SKIPPED)
         with self._lock:
             self._running_since = None
             self._metrics.ran(ended.outcome)
-            self._log_end(ended, self._clock() - now)
+            level = _LEVELS.get(ended.outcome, Level.ERROR)
+            self._log(level, "run_ended", **ended.fields(self._clock() - now))
             self._conclude(ended, due, attempt)
+
+    def _is_recorded(self, loaded: Loaded, due: datetime) -> bool:
+        """Whether others scanned, meanwhile, all that was due."""
+        nights = self._children.recorded(loaded.environment, loaded.organizations)
+        return bool(nights) and all(is_done(one, due) for one in by_organization(nights or ()))
 
     def _take(self, now: datetime) -> tuple[datetime, int]:
         """Return which run is due, and how many before it were never begun."""
@@ -275,21 +283,6 @@ class Daemon:
         if count:
             self._metrics.missed(count)
             self._log(Level.WARNING, "runs_missed", count=count, last_due=due)
-
-    def _log_end(self, ended: Ended, took: timedelta) -> None:
-        account = ended.account
-        self._log(
-            _LEVELS.get(ended.outcome, Level.ERROR),
-            "run_ended",
-            outcome=ended.outcome,
-            exit_code=ended.code,
-            seconds=round(took.total_seconds(), 1),
-            scan=account.scan_id if account else None,
-            organization=account.organization if account else None,
-            keys=account.keys if account and account.scan_id else None,
-            violations=account.violations if account and account.scan_id else None,
-            error=ended.error,
-        )
 
 
 def _lines(error: KeyVigilError) -> Sequence[str]:

@@ -1,6 +1,7 @@
 """How a run ended, as the daemon logs and counts it."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import Final, Self, assert_never
 
@@ -58,6 +59,21 @@ class Ended:
                 return False
             case _:
                 return True
+
+    def fields(self, took: timedelta) -> dict[str, object]:
+        """Return what the log says of it."""
+        account = self.account
+        is_seen = account is not None and bool(account.scan_id)
+        return {
+            "outcome": self.outcome,
+            "exit_code": self.code,
+            "seconds": round(took.total_seconds(), 1),
+            "scan": account.scan_id if account else None,
+            "organization": account.organization if account else None,
+            "keys": account.keys if account and is_seen else None,
+            "violations": account.violations if account and is_seen else None,
+            "error": self.error,
+        }
 
     @classmethod
     def of(cls, code: int, account: Account | None, error: str) -> Self:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Table, delete, insert, select
 
 from scanner.announcement import Draft
 from scanner.compare import as_of
-from scanner.errors import StoreError, UsageError
+from scanner.errors import LockLost, UsageError
 from scanner.lifecycle import Case, Event, History, Night, State
 from scanner.ports import Lease, Past
 from scanner.receipt import Act, Entry
@@ -116,7 +116,7 @@ class SqlStore:
     ) -> None:
         """Record tonight and what it has to tell, whole or not at all.
 
-        Raise StoreError if another scan has taken over.
+        Raise LockLost if another scan has taken over.
         """
         night = history.nights[-1]
         standings = history.standings
@@ -124,10 +124,10 @@ class SqlStore:
         happened = [s for s in standings if s.state not in _NO_EVENT]
         with self._database.writing() as connection:
             if not extend(connection, lease, self._lease):
-                raise StoreError(
-                    f"Another scan of {lease.organization} took over while this one slept, so"
-                    " that this one was not recorded.",
-                    help="Nothing is wrong with the history; the other scan is in it.",
+                raise LockLost(
+                    f"Another scan of {lease.organization} took over, as this machine slept or the"
+                    " database was away, so that this one was not recorded.",
+                    help="Nothing is wrong with the history; the other scan speaks for tonight.",
                 )
             connection.execute(insert(scans), row_of_night(night))
             connection.execute(insert(snapshots), {"scan_id": night.scan_id, "content": snapshot})

@@ -87,8 +87,8 @@ class SqlJournal:
     def _hold(self, connection: Connection) -> None:
         if not extend(connection, self._lease, self._seconds):
             raise StoreError(
-                f"Another run took over {self._lease.organization} while this one slept, so that"
-                " this one revokes no more.",
+                f"Another run took over {self._lease.organization}, as this machine slept or the"
+                " database was away, so that this one revokes no more.",
                 help="What it had begun is in the journal: the other run looks at it.",
             )
 

@@ -118,8 +118,8 @@ class SqlOutbox:
     def _hold(self, connection: Connection, lease: Lease) -> None:
         if not extend(connection, lease, self._lease):
             raise StoreError(
-                f"Another scan of {lease.organization} took over while this one slept, so that"
-                " this one tells no more.",
+                f"Another scan of {lease.organization} took over, as this machine slept or the"
+                " database was away, so that this one tells no more.",
                 help="Nothing is lost: the other scan tells what is left.",
             )
 

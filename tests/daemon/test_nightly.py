@@ -23,6 +23,7 @@ from tests.daemon.running import samples, until
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 DONE = Ended(outcome=Outcome.DONE, code=0, account=Account(fate=Fate.RECORDED, scan_id="s"))
+LOCKED = Ended(outcome=Outcome.LOCKED, code=3, account=Account(fate=Fate.LOCKED))
 FAILED = Ended(outcome=Outcome.FAILED, code=3, error="no answer")
 SHORT = timedelta(seconds=0.3)
 
@@ -244,6 +245,22 @@ def test_a_run_that_fails_as_often_as_it_may_is_given_up_and_the_next_is_planned
         )
         assert it.daemon.next_run() == due + DAY
         assert it.told.of("run_ended")[0]["error"] == "no answer"
+
+
+def test_a_run_that_another_made_meanwhile_is_done() -> None:
+    def another_records(it: House) -> None:
+        at = Every(DAY).last(now())
+        it.scans.nights = (Recorded(organization="Acme", started_at=at, complete=True),)
+
+    with house(LOCKED, retries=(), takes=0.2) as it:
+        until(lambda: len(it.scans.asked) == 1)
+        another_records(it)
+        until(lambda: it.told.of("run_ended") != [])
+        assert it.told.of("run_ended")[0]["outcome"] is Outcome.SKIPPED
+        assert (it.told.of("run_given_up"), it.complaint()) == ([], None)
+    with house(LOCKED, retries=()) as it:
+        until(lambda: it.told.of("run_given_up") != [])
+        assert it.told.of("run_ended")[0]["outcome"] is Outcome.LOCKED
 
 
 def test_a_run_is_not_tried_again_after_the_next_is_due() -> None:

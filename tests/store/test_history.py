@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from scanner.errors import StoreError, UsageError
+from scanner.errors import LockLost, StoreError, UsageError
 from scanner.lifecycle import Event, History, Resolution, Standing, State
 from scanner.severity import Severity
 from scanner.store.history import Pruned
@@ -135,7 +135,7 @@ def test_a_scan_is_recorded_whole_or_not_at_all(place: str) -> None:
 def test_whoever_lost_the_lock_cannot_write(place: str) -> None:
     store = a_store(place)
     record(store, NOW, [Standing(State.NEW, a_case())])
-    with store.hold(ACME) as lease, pytest.raises(StoreError, match="took over"):
+    with store.hold(ACME) as lease, pytest.raises(LockLost, match="took over"):
         store.record(stale(lease), a_history(TOMORROW, resolved(a_case(), TOMORROW)), b"")
     assert store.cases(ACME, []) == (a_case(),)
     assert store.nights(ACME, 10) == (night(NOW),)
