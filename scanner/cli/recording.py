@@ -19,7 +19,7 @@ from scanner.revocation import Mode
 from scanner.scan import Scanned, compared, remember
 
 Result = TypeVar("Result")
-PAUSES: Final = (5, 20, 60)
+PAUSES: Final = (5, 10, 15, 25, 30)
 """Seconds between tries: a database that is started anew is away for about a minute."""
 _LOOK: Final = 0.5
 
