@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import typer
 from rich.table import Table
@@ -24,6 +24,10 @@ from scanner.wiring import now, open_store
 
 if TYPE_CHECKING:
     from scanner.store.history import SqlStore
+
+_SHORT: Final = {Severity.CRITICAL: "Crit", Severity.MEDIUM: "Med"}
+_ROOMY: Final = 96
+"""Columns that whole ids take; their beginnings, which serve as well, leave 80."""
 
 
 def history(settings: Chosen, limit: int, *, as_json: bool) -> None:
@@ -140,33 +144,39 @@ def _print_turns(changed: Sequence[tuple[Case, Turn]]) -> None:
         out.print(inert("  ".join(cells).rstrip()), soft_wrap=True)
 
 
+def _counts(nights: Sequence[Night]) -> dict[str, Sequence[int]]:
+    """Return what is counted of each scan, by heading; what hardly ever is, only if it is."""
+    counts: dict[str, Sequence[int]] = {
+        "Keys": [night.keys for night in nights],
+        "Found": [night.violations for night in nights],
+    }
+    for severity in Severity:
+        counts[_SHORT.get(severity, severity.title())] = [n.by_severity[severity] for n in nights]
+    counts["Opened"] = [night.opened for night in nights]
+    counts["Resolved"] = [night.resolved for night in nights]
+    counts["Unverified"] = [night.unverified for night in nights]
+    seldom = ("Info", "Unverified")
+    return {name: each for name, each in counts.items() if name not in seldom or any(each)}
+
+
 def _print_nights(nights: Sequence[Night]) -> None:
     """Print a row for each scan, and what they tell together."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    is_roomy = out.width >= _ROOMY
+    gap = 2 if is_roomy else 1
+    table = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False, header_style="dim")
     several = len({night.organization for night in nights}) > 1
-    headings = ("Scan", *(("Organization",) if several else ()), "Coverage")
-    counted = (
-        "Keys",
-        "Violations",
-        *(s.value.title() for s in Severity),
-        "Opened",
-        "Resolved",
-        "Unverified",
-    )
-    for heading in headings:
-        table.add_column(heading, no_wrap=heading == "Scan")
-    for heading in counted:
-        table.add_column(heading, justify="right")
-    for night in nights:
-        figures = (night.keys, night.violations, *night.by_severity.values())
+    counts = _counts(nights)
+    table.add_column("Scan", no_wrap=True)
+    for heading in (*(("Organization",) if several else ()), "Coverage"):
+        table.add_column(heading)
+    for heading in counts:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for night, *figures in zip(nights, *counts.values(), strict=True):
         table.add_row(
-            night.scan_id,
+            night.scan_id if is_roomy else night.scan_id.partition("-")[0],
             *((inert(night.organization),) if several else ()),
             "complete" if night.complete else Text("incomplete", style="bold red"),
-            *(
-                f"{figure:,}"
-                for figure in (*figures, night.opened, night.resolved, night.unverified)
-            ),
+            *(f"{figure:,}" for figure in figures),
         )
     out.print(table)
     remedied = sum(night.remedied for night in nights)
