@@ -246,14 +246,15 @@ def _visit(job: Job, once: Once, run: Run, *, is_dry: bool, is_verbose: bool) ->
     """Scan one organization; raise AlreadyScanned, or what keeps it from being scanned."""
     ready = prepared(job)
     ending = Ending()
-    source = live(
-        ready.settings,
-        ready.plan,
-        is_verbose=is_verbose,
-        retried=run.asked_again,
-        ending=ending,
-    )
     with accounting(once, ready.remembering(run, is_dry=is_dry)) as night:
+        source = live(
+            ready.settings,
+            ready.plan,
+            is_verbose=is_verbose,
+            retried=run.asked_again,
+            ending=ending,
+            memory=night.memory,
+        )
         reported = ready.report(source, night.memory)
         done = ready.told(reported, night.memory, ending)
         result, failures = night.take(*run.saw(done, night.memory))

@@ -17,7 +17,7 @@ from scanner.cli.account import Accounting, AlreadyScanned, Once, account_of_all
 from scanner.cli.combining import Combined, not_seen, visited
 from scanner.cli.console import ExitCode, err, inert, log, out, say, show_error, worst
 from scanner.cli.job import Job, Ready, already_scanned, metrics_of, places_of, prepared
-from scanner.cli.run import Reported, Source, conclude
+from scanner.cli.run import Reported, Source, conclude, walked
 from scanner.cli.sign_of_life import Run, sign_of_life
 from scanner.cli.stopping import Ending, run_until_told
 from scanner.cli.watching import Watcher, watching_each
@@ -28,7 +28,7 @@ from scanner.formats.visit import OrganizationState, Visit
 from scanner.inventory import Inventory
 from scanner.settings_table import AT_ONCE, FAIL_ON
 from scanner.severity import Severity
-from scanner.wiring import collect_inventory, now
+from scanner.wiring import now
 
 _TOLD: Final = "The scan was told to end before it came to this organization."
 _AGAIN: Final = "Scan again."
@@ -163,17 +163,17 @@ async def _walk_all(
     begun: Sequence[_Begun], watchers: Sequence[Watcher], ending: Ending
 ) -> list[_Walked | Exception]:
     pairs = zip(begun, watchers, strict=True)
-    walks = await asyncio.gather(*(_walk(one.ready, watcher, ending) for one, watcher in pairs))
+    walks = await asyncio.gather(*(_walk(one, watcher, ending) for one, watcher in pairs))
     unseen = [walk for walk in walks if isinstance(walk, ApiError)]
     if unseen and len(unseen) == len(walks) and ending.is_told:
         raise unseen[0]  # stopped, and nothing to record
     return walks
 
 
-async def _walk(ready: Ready, watcher: Watcher, ending: Ending) -> _Walked | Exception:
-    began = now()
+async def _walk(one: _Begun, watcher: Watcher, ending: Ending) -> _Walked | Exception:
+    began, ready = now(), one.ready
     try:
-        inventory = await collect_inventory(ready.settings, ready.plan, watcher, ending.begun)
+        inventory = await walked(ready.settings, ready.plan, watcher, ending, one.night.memory)
     except Exception as error:  # noqa: BLE001 - likewise
         return error
     return _Walked(inventory=inventory, began=began, ended=now())

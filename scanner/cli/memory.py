@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from scanner.announcement import Route
 from scanner.cli.console import say
-from scanner.cli.stopping import run_until_told
+from scanner.cli.stopping import Loss, run_until_told
 from scanner.cli.telling import Alerts, read_alerts
 from scanner.cli.watching import watching
 from scanner.errors import UsageError
@@ -32,6 +32,7 @@ class Memory:
     `lease` is None if tonight is not to be recorded: then nobody is told, and nothing is revoked.
     `settings` lead to the keys, and `own_key` is the one that is used for that, if it is known.
     `is_told_to_end` tells whether somebody wants the scan to end: nothing is revoked from then on.
+    `loss` tells a walk that another scan took the lock over.
     """
 
     store: "SqlStore"
@@ -42,6 +43,7 @@ class Memory:
     settings: Settings | None = None
     own_key: Secret = field(default_factory=lambda: Secret(""))
     is_told_to_end: Callable[[], bool] = lambda: False
+    loss: Loss = field(default_factory=Loss)
 
 
 @contextmanager
@@ -80,7 +82,7 @@ def remembering(
     if is_dry:
         yield memory
         return
-    with history.hold(organization) as lease:
+    with history.hold(organization, memory.loss.tell) as lease:
         yield replace(memory, lease=lease)
 
 

@@ -87,7 +87,7 @@ def _seen_now(memory: Memory, policies: tuple[Policy, ...]) -> Scene:
     """Walk the organization and judge it as it is now; nothing is recorded."""
     if memory.settings is None:
         raise UsageError("There is no way to the keys.")
-    source = live(memory.settings, make_plan(policies))
+    source = live(memory.settings, make_plan(policies), memory=memory)
     scanned = scan(source.collect, policies, source.clock(), source.clock)
     result = compared(scanned, memory.store, memory.organization)
     scene = scene_of(result, scanned, memory)

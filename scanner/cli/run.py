@@ -11,12 +11,12 @@ from scanner.cli.console import ExitCode, err, log, out, say, show_error, worst,
 from scanner.cli.log_lines import fields_of_result
 from scanner.cli.memory import Memory
 from scanner.cli.recording import remembered
-from scanner.cli.stopping import Ending, run_until_told
+from scanner.cli.stopping import Ending, Loss, run_until_told
 from scanner.cli.summary import print_summary
 from scanner.cli.telling import tell, untold
 from scanner.cli.watching import watching
 from scanner.daemon.events import Level
-from scanner.errors import KeyVigilError, OutputError
+from scanner.errors import ApiError, KeyVigilError, OutputError
 from scanner.finding import Judgement
 from scanner.formats.files import write_whole
 from scanner.formats.registry import format_of
@@ -26,7 +26,7 @@ from scanner.judge import judge
 from scanner.path_template import fill
 from scanner.plan import Plan, make_plan, with_gaps
 from scanner.policy.model import Policy
-from scanner.ports import Clock, Collector
+from scanner.ports import Clock, Collector, Progress
 from scanner.redaction import without_addresses
 from scanner.result import ScanResult
 from scanner.scan import scan
@@ -54,14 +54,16 @@ def live(
     is_verbose: bool = False,
     retried: Callable[[], None] = lambda: None,
     ending: Ending | None = None,
+    memory: Memory | None = None,
 ) -> Source:
     """Walk the organization now; SIGTERM stops it, or ends it if it has an `ending`.
 
-    `retried` is told of each request that is asked again.
+    `retried` is told of each request that is asked again. The walk raises LockLost if another
+    scan takes over the lock of `memory`.
     """
 
     def collect() -> Inventory:
-        return _collect(settings, plan, retried, ending, is_verbose=is_verbose)
+        return _collect(settings, plan, retried, ending, memory, is_verbose=is_verbose)
 
     return Source(collect=collect, clock=now, ending=ending)
 
@@ -203,6 +205,7 @@ def _collect(
     plan: Plan,
     retried: Callable[[], None],
     ending: Ending | None,
+    memory: Memory | None,
     *,
     is_verbose: bool,
 ) -> Inventory:
@@ -212,14 +215,37 @@ def _collect(
             say(f"{verb:<10}  {step.collection:<16}  {step.reason}")
     started = monotonic()
     with watching(is_verbose=is_verbose, retried=retried) as progress:
-        walk = collect_inventory(settings, plan, progress, ending.begun if ending else None)
-        inventory = run_until_told(walk, ending)
+        inventory = run_until_told(walked(settings, plan, progress, ending, memory), ending)
     if is_verbose:
         pages = sum(row.pages for row in inventory.coverage)
         say(
             f"Read {pages:,} pages in {monotonic() - started:.1f} s;"
             f" asked again {progress.retries:,} times."
         )
+    return inventory
+
+
+async def walked(
+    settings: Settings,
+    plan: Plan,
+    progress: Progress,
+    ending: Ending | None,
+    memory: Memory | None,
+) -> Inventory:
+    """Walk to the end, or until SIGTERM comes or the lock is lost; raise LockLost, ApiError."""
+    loss = memory.loss if memory else Loss()
+
+    def begun(end: Callable[[], None]) -> None:
+        loss.begun(end)
+        if ending is not None:
+            ending.begun(end)
+
+    try:
+        inventory = await collect_inventory(settings, plan, progress, begun)
+    except ApiError:
+        loss.check()
+        raise
+    loss.check()
     return inventory
 
 

@@ -1,4 +1,4 @@
-"""Told to stop: Ctrl-C cancels a running walk, SIGTERM ends a scan's; neither is ever lost."""
+"""What ends a walk: Ctrl-C cancels it; SIGTERM ends a scan's, a lost lock its own; none is lost."""
 
 import asyncio
 import signal
@@ -11,7 +11,7 @@ import typer
 
 from scanner.cli.console import say
 from scanner.daemon.events import Level
-from scanner.errors import ApiError
+from scanner.errors import ApiError, LockLost
 
 Result = TypeVar("Result")
 _Handler = Callable[[int, FrameType | None], Any] | int | None
@@ -56,6 +56,36 @@ class Ending:
         if not self.is_told and signal.getsignal(signal.SIGTERM) == self.note:
             signal.signal(signal.SIGTERM, self._before)
         return self.is_told
+
+
+class Loss:
+    """Another scan's taking over the lock: the walk ends, and what it saw is nobody's."""
+
+    def __init__(self) -> None:
+        self._error: LockLost | None = None
+        self._end: Callable[[], None] = lambda: None
+
+    def tell(self, error: LockLost) -> None:
+        """End the walk; from any thread."""
+        self._error = error
+        self._end()
+
+    def begun(self, end: Callable[[], None]) -> None:
+        """Take what ends the walk of the loop that runs; end it at once if that was told before."""
+        loop = asyncio.get_running_loop()
+
+        def end_soon() -> None:
+            with suppress(RuntimeError):  # the loop is closed: the walk has ended
+                loop.call_soon_threadsafe(end)
+
+        self._end = end_soon
+        if self._error is not None:
+            end()
+
+    def check(self) -> None:
+        """Raise LockLost if it was told."""
+        if self._error is not None:
+            raise self._error
 
 
 def run_until_told(work: Coroutine[Any, Any, Result], ending: Ending | None = None) -> Result:

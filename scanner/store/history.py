@@ -1,6 +1,6 @@
 """The port Store on a database: what is remembered of each night, and read again."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ from scanner.ports import Lease, Past
 from scanner.receipt import Act, Entry
 from scanner.store.database import Database, upserting
 from scanner.store.journal import SqlJournal, acts_of, journals
-from scanner.store.locks import extend, holding
+from scanner.store.locks import extend, holding, taken_over
 from scanner.store.outbox import SqlOutbox, enqueue
 from scanner.store.rows import (
     CASE,
@@ -67,9 +67,14 @@ class SqlStore:
         """Where it is, for people."""
         return self._database.place
 
-    def hold(self, organization: str) -> AbstractContextManager[Lease]:
-        """Keep others from scanning the organization while the context lasts."""
-        return holding(self._database, organization, self._lease)
+    def hold(
+        self, organization: str, lost: Callable[[LockLost], None] = lambda _error: None
+    ) -> AbstractContextManager[Lease]:
+        """Keep others from scanning the organization while the context lasts.
+
+        `lost` is told, in a thread of its own, that another scan took over.
+        """
+        return holding(self._database, organization, self._lease, lost)
 
     def cases(self, organization: str, fingerprints: Iterable[str]) -> tuple[Case, ...]:
         """Return the open cases, and of the closed ones those named."""
@@ -124,11 +129,7 @@ class SqlStore:
         happened = [s for s in standings if s.state not in _NO_EVENT]
         with self._database.writing() as connection:
             if not extend(connection, lease, self._lease):
-                raise LockLost(
-                    f"Another scan of {lease.organization} took over, as this machine slept or the"
-                    " database was away, so that this one was not recorded.",
-                    help="Nothing is wrong with the history; the other scan speaks for tonight.",
-                )
+                raise taken_over(lease.organization)
             connection.execute(insert(scans), row_of_night(night))
             connection.execute(insert(snapshots), {"scan_id": night.scan_id, "content": snapshot})
             for some in _in_parts(changed):

@@ -8,7 +8,7 @@ import os
 import secrets
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Float, select, update
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-from scanner.errors import StoreError, StoreLocked
+from scanner.errors import LockLost, StoreError, StoreLocked
 from scanner.ports import Lease
 from scanner.store.database import Database, upserting
 from scanner.store.schema import locks
@@ -44,19 +44,28 @@ def _on_postgresql(_element: Any, _compiler: Any, **_options: Any) -> str:  # no
 
 
 @contextmanager
-def holding(database: Database, organization: str, seconds: float) -> Iterator[Lease]:
+def holding(
+    database: Database,
+    organization: str,
+    seconds: float,
+    lost: Callable[[LockLost], None] = lambda _error: None,
+) -> Iterator[Lease]:
     """Hold the organization's lock while the context lasts, renewing a lease of `seconds`.
 
-    Raise StoreLocked, saying who holds it, if somebody does.
+    Raise StoreLocked, saying who holds it, if somebody does. `lost` is told, in a thread of its
+    own, that another took it over.
     """
     lease = acquire(database, organization, seconds)
     done = threading.Event()
 
     def renew() -> None:
         while not done.wait(seconds / _BEATS):
+            is_ours = True  # as far as one can know while the database is away
             with suppress(StoreError), database.writing() as connection:
-                if not extend(connection, lease, seconds):
-                    return
+                is_ours = extend(connection, lease, seconds)
+            if not is_ours:
+                lost(taken_over(organization))
+                return
 
     beating = threading.Thread(target=renew, name="keyvigil-lease", daemon=True)
     beating.start()
@@ -104,6 +113,15 @@ def acquire(database: Database, organization: str, seconds: float) -> Lease:
         if token is None:
             raise _locked(connection, organization)
     return Lease(organization=organization, holder=holder, token=token)
+
+
+def taken_over(organization: str) -> LockLost:
+    """Return what to raise where the lease is not the latest any more."""
+    return LockLost(
+        f"Another scan of {organization} took over, as this machine slept or the database was away,"
+        " so that this one was not recorded.",
+        help="Nothing is wrong with the history; the other scan speaks for tonight.",
+    )
 
 
 def _locked(connection: Connection, organization: str) -> StoreLocked:

@@ -1,4 +1,4 @@
-"""Ctrl-C leaves nothing behind; SIGTERM leaves an honest partial scan, soon."""
+"""Ctrl-C and a lost lock leave nothing behind; SIGTERM leaves an honest partial scan, soon."""
 
 import asyncio
 import base64
@@ -13,12 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from scanner.daemon.account import Account, Fate, read_account
 from scanner.sandbox.app import ALL_SCOPES, SANDBOX_KEY, AsgiApp, Receive, SandboxApp, Scope, Send
 from scanner.sandbox.faults import Faults, FaultyApp
 from scanner.sandbox.server import serving
 from scanner.wiring import sandbox_organization
 from tests.cli.running import COMMAND, Ran, environment, keyvigil
 from tests.openai_api.scripted import KEY, Asked, Reply, Script
+from tests.store.making import ACME, a_store, take_over
 
 SECONDS = 10
 """Within which a scan ends."""
@@ -150,3 +152,32 @@ def test_sigterm_in_the_middle_of_a_walk_is_a_partial_scan_that_is_recorded_and_
     listed = keyvigil("history", "--json", env={"KEYVIGIL_STORE": str(store)})
     (night,) = json.loads(listed.out)
     assert (night["scan"], night["complete"]) == (seen["scan"]["id"], False)
+
+
+@pytest.mark.parametrize("listing", ["projects", "api_keys"])
+def test_a_scan_whose_lock_another_took_over_ends_soon_and_leaves_the_night_to_it(
+    tmp_path: Path, listing: str
+) -> None:
+    """Before anything was seen, and in the middle of a walk."""
+    report, account, store = (tmp_path / name for name in ("r.json", "a.json", "history.db"))
+    more = {
+        "KEYVIGIL_STORE": str(store),
+        "KEYVIGIL_ORGANIZATION": ACME,
+        "KEYVIGIL_LEASE": "1",
+        "KEYVIGIL_LOG_FORMAT": "json",
+    }
+    options = ("--output", f"json={report}", "--account", account)
+    with (
+        organization_with({listing: Faults(latency=60)}, listing) as (settings, noticed),
+        scanning(*options, env={**settings, **more}) as process,
+    ):
+        assert noticed.wait(60)
+        take_over(str(store))
+        ran = ended(process, SECONDS)
+    assert ran.code == 3
+    (said,) = map(json.loads, ran.err.splitlines())
+    assert (said["level"], said["error"]) == ("warning", "LockLost")
+    assert "Another scan of Acme took over" in said["event"]
+    assert read_account(account) == Account(fate=Fate.LOCKED)
+    assert a_store(str(store)).nights(ACME, 9) == ()
+    assert not report.exists()

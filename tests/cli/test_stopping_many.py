@@ -16,6 +16,7 @@ from scanner.sandbox.server import serving
 from tests.cli.running import COMMAND, environment, keyvigil
 from tests.cli.test_many import ENV, Watched, app
 from tests.daemon.running import until
+from tests.store.making import take_over
 
 pytestmark = pytest.mark.slow
 SIGNED = {"KEYVIGIL_WEBHOOK_SECRET": "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"}
@@ -50,6 +51,37 @@ def test_sigterm_ends_the_walks_and_leaves_the_others_for_the_next_scan(tmp_path
     assert read_account(tmp_path / "account.json") is None
     (night,) = json.loads(keyvigil("history", "--json", cwd=tmp_path, env=ENV).out)
     assert (night["organization"], night["complete"]) == ("a", False)
+
+
+def test_a_lock_that_is_lost_ends_its_own_walk_and_no_other(tmp_path: Path) -> None:
+    slow = FaultyApp(app(1), {"api_keys": Faults(latency=60)})
+    asked = threading.Event()
+    watched = Watched(app=slow, name="a", asked=[], first=asked.set)
+    other = Watched(app=app(2), name="b", asked=[], first=lambda: asked.wait(30))
+    with serving(watched) as url_a, serving(other) as url_b:
+        (tmp_path / "keyvigil.yaml").write_text(
+            "at_once: 2\nstore: { place: history.db, lease: 1 }\norganizations:\n"
+            f"  - {{ name: a, key_env: A_KEY, base_url: '{url_a}' }}\n"
+            f"  - {{ name: b, key_env: B_KEY, base_url: '{url_b}' }}\n"
+        )
+        process = subprocess.Popen(  # noqa: S603 - our own command
+            [*COMMAND, "scan", "--account", "account.json"],
+            cwd=tmp_path,
+            env=environment(ENV),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        until(lambda: len(watched.asked) > 2)
+        take_over(str(tmp_path / "history.db"), "a")
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 3, err
+    assert "error: Another scan of a took over" in err
+    account = read_account(tmp_path / "account.json")
+    assert account is not None
+    assert (account.fate, account.organization) == ("locked", "a, b")
+    (night,) = json.loads(keyvigil("history", "--json", cwd=tmp_path, env=ENV).out)
+    assert (night["organization"], night["complete"]) == ("b", True)
 
 
 def test_each_decides_by_itself_whether_it_is_scanned_again(tmp_path: Path) -> None:

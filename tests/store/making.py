@@ -5,11 +5,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import update
+
 from scanner.lifecycle import Case, History, Night, Resolution, Standing, State
 from scanner.ports import Lease
 from scanner.severity import Severity
 from scanner.store.database import open_database
 from scanner.store.history import Keeping, SqlStore
+from scanner.store.schema import locks
 from tests.factories import NOW
 
 ACME = "Acme"
@@ -78,6 +81,16 @@ def record(
 
 def resolved(case: Case, at: datetime, how: Resolution = Resolution.KEY_DELETED) -> Standing:
     return Standing(State.RESOLVED, case._replace(resolved_at=at, resolution=how))
+
+
+def take_over(place: str, organization: str = ACME) -> None:
+    """Let another scan have the lock, as if the lease had run out."""
+    with open_database(place).writing() as connection:
+        connection.execute(
+            update(locks)
+            .where(locks.c.organization == organization)
+            .values(token=locks.c.token + 1, holder="another machine")
+        )
 
 
 def stale(lease: Lease) -> Lease:

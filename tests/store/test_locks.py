@@ -1,15 +1,16 @@
 """One scan of an organization at a time: the lock's contract, on SQLite and on PostgreSQL."""
 
+import queue
 import threading
 import time
 
 import pytest
 
-from scanner.errors import StoreLocked
+from scanner.errors import LockLost, StoreLocked
 from scanner.ports import Lease
 from scanner.store.database import open_database
 from scanner.store.locks import acquire
-from tests.store.making import ACME, a_store
+from tests.store.making import ACME, a_store, take_over
 
 SHORT = 0.6
 
@@ -43,6 +44,16 @@ def test_a_dead_holder_frees_the_lock_after_the_lease(place: str) -> None:
     time.sleep(1.5 * SHORT)
     with store.hold(ACME) as lease:
         assert lease.token == dead.token + 1
+
+
+def test_whoever_loses_the_lock_is_told_at_the_next_renewal(place: str) -> None:
+    told: queue.Queue[LockLost] = queue.Queue()
+    with a_store(place, lease=SHORT).hold(ACME, told.put):
+        time.sleep(SHORT)
+        assert told.empty()
+        take_over(place)
+        assert "Another scan of Acme took over" in str(told.get(timeout=10))
+    assert told.empty()
 
 
 def test_of_many_at_once_one_gets_the_lock(place: str) -> None:
