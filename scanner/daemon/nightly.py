@@ -198,10 +198,10 @@ class Daemon:
             self._loading.tidy()
             arguments = (*loaded.arguments, "--unless-since", due.isoformat())
             ended = self._children.scan(arguments, loaded.environment, loaded.timeout)
+            if ended.outcome is Outcome.LOCKED and self._is_recorded(loaded, due):
+                ended = replace(ended, outcome=Outcome.SKIPPED)
         except Exception as error:  # noqa: BLE001 - a fault of ours is a failed run, not the last
             ended = Ended(outcome=Outcome.FAILED, code=-1, error=f"{type(error).__name__}: {error}")
-        if ended.outcome is Outcome.LOCKED and self._is_recorded(loaded, due):
-            ended = replace(ended, outcome=Outcome.SKIPPED)
         with self._lock:
             self._running_since = None
             self._metrics.ran(ended.outcome)
@@ -210,9 +210,10 @@ class Daemon:
             self._conclude(ended, due, attempt)
 
     def _is_recorded(self, loaded: Loaded, due: datetime) -> bool:
-        """Whether others scanned, meanwhile, all that was due."""
+        """Whether others scanned, meanwhile, all that was due; one without a night was not."""
         nights = self._children.recorded(loaded.environment, loaded.organizations)
-        return bool(nights) and all(is_done(one, due) for one in by_organization(nights or ()))
+        done = [one for one in by_organization(nights or ()) if is_done(one, due)]
+        return len(done) >= max(1, len(loaded.organizations))
 
     def _take(self, now: datetime) -> tuple[datetime, int]:
         """Return which run is due, and how many before it were never begun."""

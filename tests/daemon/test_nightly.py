@@ -120,6 +120,7 @@ def house(
     last: timedelta | None = DAY,
     retries: Sequence[timedelta] = (SHORT, SHORT),
     grace: timedelta = DAY,
+    organizations: tuple[str, ...] = (),
     **scans: Any,
 ) -> Iterator[House]:
     """Run a daemon whose last recorded scan was a `last` before the one that is due."""
@@ -129,7 +130,13 @@ def house(
     for name, value in scans.items():
         setattr(made, name, value)
     settings = Settings(
-        Loaded(times=times, timeout=HOUR, words="every so often", arguments=("--verbose",))
+        Loaded(
+            times=times,
+            timeout=HOUR,
+            words="every so often",
+            arguments=("--verbose",),
+            organizations=organizations,
+        )
     )
     told, metrics = Told(), Metrics()
     keeping = Timekeeping(clock=now, grace=grace, retries=retries)
@@ -261,6 +268,34 @@ def test_a_run_that_another_made_meanwhile_is_done() -> None:
     with house(LOCKED, retries=()) as it:
         until(lambda: it.told.of("run_given_up") != [])
         assert it.told.of("run_ended")[0]["outcome"] is Outcome.LOCKED
+
+
+@pytest.mark.parametrize(
+    ("organizations", "outcome"),
+    [(("Acme",), Outcome.SKIPPED), (("Acme", "Never seen"), Outcome.LOCKED)],
+)
+def test_a_run_of_several_is_done_once_each_of_them_is_recorded(
+    organizations: tuple[str, ...], outcome: Outcome
+) -> None:
+    with house(LOCKED, retries=(), takes=0.2, organizations=organizations) as it:
+        until(lambda: len(it.scans.asked) == 1)
+        at = Every(DAY).last(now())
+        it.scans.nights = (Recorded(organization="Acme", started_at=at, complete=True),)
+        until(lambda: it.told.of("run_ended") != [])
+        assert it.told.of("run_ended")[0]["outcome"] is outcome
+
+
+def test_a_history_at_which_nobody_can_look_after_a_lock_out_is_a_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_given: Any) -> None:
+        raise OSError("no process can be started")
+
+    with house(LOCKED, retries=(), takes=0.2) as it:
+        until(lambda: len(it.scans.asked) == 1)
+        monkeypatch.setattr(it.scans, "recorded", broken)
+        until(lambda: it.told.of("run_given_up") != [])
+        assert it.told.of("run_ended")[0]["outcome"] is Outcome.FAILED
 
 
 def test_a_run_is_not_tried_again_after_the_next_is_due() -> None:
