@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from scanner.cli.console import ExitCode, err, say, show_error
 from scanner.cli.log_lines import fields_of_error, fields_of_result, log_line
 from scanner.daemon.events import Level
-from scanner.errors import ApiFailed, PolicyError, Problem, UsageError
+from scanner.errors import (
+    ApiFailed,
+    KeyVigilError,
+    LockLost,
+    PolicyError,
+    Problem,
+    StoreError,
+    StoreLocked,
+    UsageError,
+)
 from scanner.formats.visit import unseen
 from scanner.sandbox.app import SandboxApp
 from scanner.sandbox.builder import Builder
@@ -82,6 +91,21 @@ def test_messages_for_machines_have_the_same_exit_codes(
         {"level": "error", "event": r"No.\u{1b}[1m", "error": "UsageError", "help": "Yes."},
         {"level": "warning", "event": "Hm."},
     ]
+
+
+@pytest.mark.parametrize(
+    ("error", "level"),
+    [(StoreError("x"), "error"), (StoreLocked("x"), "warning"), (LockLost("x"), "warning")],
+)
+def test_whoever_loses_a_race_for_the_lock_warns_and_ends_as_before(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: KeyVigilError,
+    level: str,
+) -> None:
+    monkeypatch.setattr(err, "is_log", True)
+    assert show_error(error) is ExitCode.INCOMPLETE
+    assert read(capsys.readouterr().err)[0]["level"] == level
 
 
 def run(*arguments: str | Path, **env: str) -> Ran:

@@ -152,6 +152,16 @@ def test_sigterm_in_the_middle_of_a_walk_ends_it_as_an_incomplete_scan(tmp_path:
     assert [night.complete for night in nights(store)] == [True, False]
 
 
+def test_a_daemon_that_loses_a_race_reports_no_error(tmp_path: Path) -> None:
+    store = tmp_path / "history.db"
+    a_night_ago(store)
+    with organization() as env, a_store(str(store)).hold(NAME), daemon(env, store) as run:
+        assert run.until("run_ended")["outcome"] == "locked"
+        said = run.until("scan_said", error="StoreLocked")
+        assert said["text"].startswith(f"Another scan of {NAME} is running")
+        assert [one for one in run.events if one["level"] == "error"] == []
+
+
 def test_what_sigterm_cut_short_is_made_up_for_at_the_next_start(tmp_path: Path) -> None:
     store = tmp_path / "history.db"
     a_night_ago(store)
