@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterable
 from enum import IntEnum
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from rich.console import Console
 from rich.text import Text
@@ -54,18 +54,27 @@ _LARGEST_LAST: Final = (
 
 class _Console(Console):
     is_log = False
+    outlives_reader = False
+    """Whether the work goes on when nobody reads what is printed of it."""
+    is_unread = False
 
     def on_broken_pipe(self) -> None:
-        """End as other programs do when their reader has gone away, and not with a code of ours."""
+        """Write no more; end as other programs do, unless the work goes on."""
         self.quiet = True
-        close_quietly()
-        raise SystemExit(ExitCode.PIPE_CLOSED)
+        self.reader_left()
+
+    def reader_left(self) -> None:
+        """Send what is still to be written nowhere; raise SystemExit unless the work goes on."""
+        self.is_unread = True
+        close_quietly(sys.stderr if self.stderr else sys.stdout)
+        if not self.outlives_reader:
+            raise SystemExit(ExitCode.PIPE_CLOSED)
 
 
-def close_quietly() -> None:
-    """Send what is still to be written on stdout nowhere: nobody reads it any more."""
-    if sys.stdout is not None:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def close_quietly(stream: IO[str] | None) -> None:
+    """Send what is still to be written on a stream nowhere: nobody reads it any more."""
+    if stream is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def write_document(document: bytes) -> None:
@@ -74,8 +83,7 @@ def write_document(document: bytes) -> None:
         sys.stdout.buffer.write(document)
         sys.stdout.buffer.flush()
     except BrokenPipeError:
-        close_quietly()
-        raise SystemExit(ExitCode.PIPE_CLOSED) from None
+        out.reader_left()
 
 
 def _console(*, stderr: bool) -> _Console:

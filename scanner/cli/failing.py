@@ -28,7 +28,9 @@ def tell_failure(error: Exception) -> int:
             return _tell_mistake(error)
         case OSError():
             show_error(OutputError(f"The system refused: {error.strerror or error}."))
-            close_quietly()  # else Python tries once more on its way out, and ends with 120
+            close_quietly(
+                sys.stdout
+            )  # else Python tries once more on its way out, and ends with 120
             return ExitCode.INCOMPLETE
         case _:
             return _tell_bug(error)

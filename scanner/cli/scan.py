@@ -13,7 +13,7 @@ import typer
 from scanner.cli.account import Once
 from scanner.cli.choosing import chosen, file_settings
 from scanner.cli.combining import Combined
-from scanner.cli.console import ExitCode
+from scanner.cli.console import ExitCode, err, out
 from scanner.cli.job import jobs_of, places_of, scan_one
 from scanner.cli.many import scan_each
 from scanner.cli.outputs import combined_places, named, read_outputs, refuse_overwriting
@@ -57,7 +57,22 @@ class Wanted:
 
 
 def scan(context: typer.Context, wanted: Wanted) -> None:
-    """Scan, or judge again what was seen; raise typer.Exit with what it came to."""
+    """Scan, or judge again what was seen; raise typer.Exit with what it came to.
+
+    Where whoever reads the terminal's output goes away, all is done all the same.
+    """
+    out.outlives_reader = err.outlives_reader = True
+    try:
+        _scan(context, wanted)
+    except typer.Exit as ended:
+        if ended.exit_code == ExitCode.DONE and out.is_unread:
+            raise typer.Exit(ExitCode.PIPE_CLOSED) from None
+        raise
+    finally:
+        out.outlives_reader = err.outlives_reader = False
+
+
+def _scan(context: typer.Context, wanted: Wanted) -> None:
     if wanted.from_ is not None:
         settings = chosen(context)
         _refuse_options_of_a_walk(settings, wanted)

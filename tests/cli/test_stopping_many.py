@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import threading
@@ -142,3 +143,42 @@ def test_told_to_stop_while_one_is_told_of_the_others_are_recorded_already(tmp_p
         ("a", True),
         ("b", True),
     ]
+
+
+@pytest.mark.parametrize("organizations", [("a",), ("a", "b")])
+@pytest.mark.parametrize("output", [(), ("--combined", "json=-")])
+def test_a_reader_that_goes_away_holds_up_no_scan_no_report_and_no_alert(
+    tmp_path: Path, organizations: tuple[str, ...], output: tuple[str, ...]
+) -> None:
+    listener = Watched(app=taken, name="webhook", asked=[])
+    with serving(app(1)) as url, serving(listener) as hook:
+        listed = [f"{{ name: {o}, key_env: A_KEY, base_url: '{url}' }}" for o in organizations]
+        (tmp_path / "keyvigil.yaml").write_text(
+            "store: { place: history.db }\noutputs: { html: '{organization}.html' }\n"
+            f"organizations: [{', '.join(listed)}]\n"
+        )
+        ours, theirs = os.pipe()
+        os.close(ours)
+        ran = subprocess.run(  # noqa: S603 - our own command
+            [*COMMAND, "scan", *output],
+            cwd=tmp_path,
+            env=environment({**ENV, "KEYVIGIL_WEBHOOK_URL": f"{hook}/hook", **SIGNED}),
+            stdout=theirs,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        os.close(theirs)
+    assert (ran.returncode, "Traceback" in ran.stderr) == (141, False), ran.stderr
+    nights = json.loads(keyvigil("history", "--json", cwd=tmp_path, env=ENV).out)
+    assert tuple(night["organization"] for night in nights) == organizations
+    assert len(listener.asked) == len(organizations)
+    assert len(list(tmp_path.glob("*.html"))) == len(organizations)
+
+
+async def taken(_scope: Any, receive: Any, send: Any) -> None:
+    """Take what is sent, whole."""
+    while (await receive()).get("more_body"):
+        pass
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
