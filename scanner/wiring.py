@@ -119,7 +119,8 @@ def open_store(settings: StoreSettings, *, must_exist: bool = False) -> "SqlStor
     Raise StoreError or UsageError.
     """
     from scanner.store.database import open_database  # noqa: PLC0415 - SQLAlchemy takes its time
-    from scanner.store.history import Keeping, SqlStore  # noqa: PLC0415
+    from scanner.store.history import SqlStore  # noqa: PLC0415
+    from scanner.store.keeping import Keeping  # noqa: PLC0415
 
     keeping = Keeping(scans=settings.keep, snapshots=settings.keep_snapshots)
     database = open_database(settings.place.reveal(), must_exist=must_exist)

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scanner.cli.console import counted, inert, out, say
+from scanner.cli.report import WITHOUT_ID, tell_whose
 from scanner.compare import between
 from scanner.durations import format_duration
 from scanner.errors import NoHistory, UsageError
@@ -74,6 +75,8 @@ def diff(
     """Print what changed between two scans; raise UsageError if they cannot be compared."""
     history = _opened(read_store_settings(os.environ, store))
     first, second = history.find(before, organization), history.find(after, organization)
+    if organization is None and {before, after} & set(WITHOUT_ID):
+        tell_whose(history, second)
     if first.organization != second.organization:
         raise UsageError(
             f"{first.scan_id} is a scan of {first.organization}, and {second.scan_id} one of"

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import typer
 
@@ -29,6 +29,10 @@ from scanner.wiring import open_store
 
 if TYPE_CHECKING:
     from scanner.store.history import SqlStore
+
+
+WITHOUT_ID: Final = ("latest", "previous")
+"""How a scan is named by its place among those of its organization."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +77,8 @@ def recorded(wanted: Wanted) -> Recorded:
         raise UsageError("There is no history to take a scan from.", help="Leave out --store none.")
     history = open_store(settings, must_exist=True)
     night = history.find(wanted.name, wanted.organization)
+    if wanted.organization is None and wanted.name in WITHOUT_ID:
+        tell_whose(history, night)
     policies = load_policies(wanted.policies or _of_that_night(night, wanted.config))
     saw = parse_snapshot(BytesIO(history.snapshot(night.scan_id)), f"the scan {night.scan_id}")
     source = stored(saw, make_plan(policies))
@@ -81,6 +87,12 @@ def recorded(wanted: Wanted) -> Recorded:
     result = compared(scanned, history.before(night), night.organization)
     _tell_differences(result, night)
     return Recorded(result=result, scanned=scanned, store=history, organization=night.organization)
+
+
+def tell_whose(history: "SqlStore", night: Night) -> None:
+    """Say whose scan was taken, where several organizations have some and none was named."""
+    if len(history.organizations()) > 1:
+        say(f"Taken: {night.organization}, scanned last. --organization NAME takes another.")
 
 
 def seen_again(wanted: Wanted) -> ScanResult | None:

@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, Table, delete, insert, select
+from sqlalchemy import Connection, Select, insert, select, true
 
 from scanner.announcement import Draft
 from scanner.compare import as_of
@@ -16,6 +15,7 @@ from scanner.ports import Lease, Past
 from scanner.receipt import Act, Entry
 from scanner.store.database import Database, upserting
 from scanner.store.journal import SqlJournal, acts_of, journals
+from scanner.store.keeping import Keeping, Pruned, forget
 from scanner.store.locks import extend, holding, taken_over
 from scanner.store.outbox import SqlOutbox, enqueue
 from scanner.store.rows import (
@@ -27,30 +27,13 @@ from scanner.store.rows import (
     row_of_event,
     row_of_night,
 )
-from scanner.store.schema import cases, deliveries, events, scans, snapshots
+from scanner.store.schema import cases, events, scans, snapshots
 
 _IN_ONE_QUERY: Final = 500
 _NO_EVENT: Final = (State.PERSISTING, State.UNVERIFIED)
 
 
 Item = TypeVar("Item")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Keeping:
-    """How long scans are kept, and how many snapshots of each organization."""
-
-    scans: timedelta = timedelta(days=400)
-    snapshots: int = 30
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pruned:
-    """How much was forgotten."""
-
-    scans: int
-    snapshots: int
-    cases: int
 
 
 class SqlStore:
@@ -103,9 +86,7 @@ class SqlStore:
         self, organization: str | None, limit: int, *, before: datetime | None = None
     ) -> tuple[Night, ...]:
         """Return the latest recorded scans, of one organization or of all, oldest first."""
-        query = select(scans).order_by(scans.c.started_at.desc(), scans.c.scan_id).limit(limit)
-        if organization is not None:
-            query = query.where(scans.c.organization == organization)
+        query = _of(organization).order_by(scans.c.started_at.desc(), scans.c.scan_id).limit(limit)
         if before is not None:
             query = query.where(scans.c.started_at < before)
         with self._database.reading() as connection:
@@ -138,7 +119,7 @@ class SqlStore:
             for part in _in_parts(happened):
                 connection.execute(insert(events), [row_of_event(one, night) for one in part])
             enqueue(connection, lease.organization, night.started_at, drafts)
-            _forget(connection, lease.organization, self._keeping, night.started_at)
+            forget(connection, lease.organization, self._keeping, night.started_at)
 
     def acts(self, organization: str) -> tuple[Act, ...]:
         """Return all that was ever done to the organization's keys, oldest first."""
@@ -168,10 +149,9 @@ class SqlStore:
             nights = self.nights(latest[0].organization, 2) if latest else ()
             if len(nights) >= -places[name]:
                 return nights[places[name]]
-            raise self._no_scan(f"There is no {name} scan")
-        query = select(scans).where(scans.c.scan_id.startswith(name, autoescape=True))
-        if organization is not None:
-            query = query.where(scans.c.organization == organization)
+            of = f" of {latest[0].organization}" if latest else ""
+            raise self._no_scan(f"There is no {name} scan{of}")
+        query = _of(organization).where(scans.c.scan_id.startswith(name, autoescape=True))
         with self._database.reading() as connection:
             found = [night_of(row) for row in connection.execute(query.limit(2))]
         if len(found) == 1:
@@ -208,7 +188,7 @@ class SqlStore:
     def prune(self, organization: str, now: datetime) -> Pruned:
         """Forget what is not to be kept."""
         with self._database.writing() as connection:
-            return _forget(connection, organization, self._keeping, now)
+            return forget(connection, organization, self._keeping, now)
 
     def organizations(self) -> tuple[str, ...]:
         """Return those whose scans are recorded."""
@@ -251,6 +231,13 @@ class _Before:
         return self._store.nights(organization, limit, before=self._night.started_at)
 
 
+def _of(organization: str | None) -> Select[Any]:
+    """Ask for scans, of one organization or of all."""
+    return select(scans).where(
+        true() if organization is None else scans.c.organization == organization
+    )
+
+
 def _in_parts(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
     """Yield them a few at a time: what a query, and the memory, can hold."""
     for start in range(0, len(items), _IN_ONE_QUERY):
@@ -262,38 +249,3 @@ def _upsert_cases(connection: Connection) -> Any:  # noqa: ANN401 - one class fo
     keys = ("organization", "fingerprint")
     rest = {column.name: new.excluded[column.name] for column in cases.c if column.name not in keys}
     return new.on_conflict_do_update(index_elements=keys, set_=rest)
-
-
-def _forget(connection: Connection, organization: str, keeping: Keeping, now: datetime) -> Pruned:
-    """Forget old scans, closed cases as old with all their events, and all but some snapshots.
-
-    An open case keeps its events, however old: when it was first seen is not forgotten.
-    """
-    before = now - keeping.scans
-    ours = select(scans.c.scan_id).where(scans.c.organization == organization)
-    kept = ours.order_by(scans.c.started_at.desc(), scans.c.scan_id).limit(keeping.snapshots)
-    old = ours.where(scans.c.started_at < before)
-    closed = select(cases.c.fingerprint).where(
-        cases.c.organization == organization, cases.c.resolved_at < before
-    )
-
-    def drop(table: Table, *which: Any) -> int:  # noqa: ANN401 - SQLAlchemy's conditions
-        return connection.execute(delete(table).where(*which)).rowcount
-
-    forgotten = drop(
-        snapshots,
-        snapshots.c.scan_id.in_(ours),
-        snapshots.c.scan_id.not_in(kept) | snapshots.c.scan_id.in_(old),
-    )
-    drop(events, events.c.organization == organization, events.c.fingerprint.in_(closed))
-    drop(
-        deliveries,
-        deliveries.c.organization == organization,
-        deliveries.c.made_at < before,
-        deliveries.c.state != "pending",  # what waits to be told is not forgotten
-    )
-    return Pruned(
-        snapshots=forgotten,
-        cases=drop(cases, cases.c.organization == organization, cases.c.resolved_at < before),
-        scans=drop(scans, scans.c.organization == organization, scans.c.started_at < before),
-    )

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from scanner.store.database import open_database
-from scanner.store.history import Keeping, SqlStore
+from scanner.store.history import SqlStore
+from scanner.store.keeping import Keeping
 from tests.alerts.fake_slack.driving import stage
 from tests.alerts.fake_slack.workspace import Pace
 from tests.alerts.nights import Nights, Play

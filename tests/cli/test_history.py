@@ -3,11 +3,14 @@
 import json
 import sqlite3
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.cli.running import Ran, keyvigil, sandbox
+from tests.factories import NOW
+from tests.store.making import a_history, a_store
 
 pytestmark = pytest.mark.slow
 
@@ -182,3 +185,25 @@ def test_a_history_that_fails_costs_no_report(tmp_path: Path) -> None:
     assert ran.code == 3
     assert "no such table: events" in ran.err
     assert json.loads(report.read_text())["totals"]["keys"] > 0
+
+
+def test_whose_scan_was_taken_is_said_where_several_organizations_have_some(
+    tmp_path: Path,
+) -> None:
+    place = tmp_path / "history.db"
+    store = a_store(str(place))
+    for number, name in enumerate(("Acme", "Labs")):
+        with store.hold(name) as lease:
+            at = NOW + timedelta(days=number)
+            store.record(lease, a_history(at, organization=name), b"")
+    with store.hold("Labs") as lease:
+        again = a_history(NOW + timedelta(days=2), organization="Labs")
+        store.record(lease, again, b"")
+    told = "Taken: Labs, scanned last. --organization NAME takes another.\n"
+    ran = keyvigil("diff", "previous", "latest", "--store", place)
+    assert (ran.code, ran.err) == (0, told)
+    named = keyvigil("diff", "previous", "latest", "--organization", "Acme", "--store", place)
+    assert (named.code, named.err.splitlines()[0]) == (
+        2,
+        f"error: There is no previous scan of Acme in the history in {place}.",
+    )

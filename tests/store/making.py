@@ -11,7 +11,8 @@ from scanner.lifecycle import Case, History, Night, Resolution, Standing, State
 from scanner.ports import Lease
 from scanner.severity import Severity
 from scanner.store.database import open_database
-from scanner.store.history import Keeping, SqlStore
+from scanner.store.history import SqlStore
+from scanner.store.keeping import Keeping
 from scanner.store.schema import locks
 from tests.factories import NOW
 

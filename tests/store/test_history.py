@@ -7,7 +7,7 @@ import pytest
 from scanner.errors import LockLost, StoreError, UsageError
 from scanner.lifecycle import Event, History, Resolution, Standing, State
 from scanner.severity import Severity
-from scanner.store.history import Pruned
+from scanner.store.keeping import Pruned
 from tests.factories import NOW, ago
 from tests.store.making import ACME, a_case, a_history, a_store, night, record, resolved, stale
 
