@@ -37,7 +37,7 @@ _ORGANIZATION: Final = "Acme Robotics"
 _CHANNEL: Final = Route(name="In Slack", sink=Sink.SLACK, to="#security")
 _HISTORY: Final = "demo-history.db"
 """Made anew by each run: a name that nobody's own history has."""
-_FILES: Final = ("report.html", "report.json", _HISTORY, "demo-policy.yaml")
+_FILES: Final = ("report.html", "report.json", _HISTORY, "demo-policy.yaml", "demo.yaml")
 _POLICY: Final = """\
 policy: demo
 description: The baseline, with a few keys to be revoked thirteen days after people were told.
@@ -53,14 +53,21 @@ rules:
     respond: { revoke: expire, after: 13d }
 """
 _BOUNDS: Final = Bounds(max_percent=10)
+_SETTINGS: Final = f"""\
+# What the demo was scanned by: for keyvigil history, report, revoke plan --config ...
+policies: [./demo-policy.yaml]
+store: {{ place: {_HISTORY} }}
+revocation: {{ mode: plan, max_percent: {_BOUNDS.max_percent} }}
+"""
 
 
 def demo(folder: Path, *, enforces: bool) -> None:
     """Write the report of a made-up organization's last night; raise typer.Exit."""
-    html, json, history, policy = (folder / name for name in _FILES)
-    for path in (html, json, history, policy):
+    html, json, history, policy, settings_file = (folder / name for name in _FILES)
+    for path in (html, json, history, policy, settings_file):
         check_writable(path)
     write_whole(policy, _POLICY.encode())
+    write_whole(settings_file, _SETTINGS.encode())
     policies = load_policies([str(policy)])
     for name in (_HISTORY, f"{_HISTORY}-wal", f"{_HISTORY}-shm"):
         (folder / name).unlink(missing_ok=True)
@@ -91,8 +98,7 @@ def demo(folder: Path, *, enforces: bool) -> None:
                 reported = scan_and_report(source, policies, outputs, memory=memory)
                 code = conclude(reported.result, reported.failures, None)
                 _print_alerts(reported.result)
-    revoke = "journal" if enforces else f"plan --policy {policy}"
-    _print_next(html, json, history, revoke)
+    _print_next(html, json, settings_file, "journal" if enforces else "plan")
     raise typer.Exit(code)
 
 
@@ -106,14 +112,14 @@ def _print_alerts(result: ScanResult) -> None:
         print_alert(_CHANNEL, told)
 
 
-def _print_next(html: Path, json: Path, history: Path, revoke: str) -> None:
+def _print_next(html: Path, json: Path, config: Path, revoke: str) -> None:
     command = "keyvigil" if shutil.which("keyvigil") else sys.argv[0]
     for line in (
         "",
         f"Report:    {html}",
         f"As JSON:   {json}",
-        f"Next:      {command} history --store {history}",
-        f"           {command} revoke {revoke} --store {history}",
+        f"Next:      {command} history --config {config}",
+        f"           {command} revoke {revoke} --config {config}",
         f"           {command} policies show baseline",
         f"           {command} scan     with OPENAI_ADMIN_KEY set",
     ):

@@ -45,6 +45,7 @@ def test_a_second_run_replaces_the_report(tmp_path: Path) -> None:
     assert sorted(entry.name for entry in (tmp_path / "there").iterdir()) == [
         "demo-history.db",
         "demo-policy.yaml",
+        "demo.yaml",
         "report.html",
         "report.json",
     ]
@@ -78,9 +79,12 @@ def test_the_demo_shows_a_plan_and_revokes_only_where_it_is_asked_to(tmp_path: P
     report = json.loads((tmp_path / "a" / "report.json").read_text())
     assert [act["key_id"] for act in report["revocation"]["acts"]] == []
     (due,) = report["revocation"]["due"]
-    history = ("--store", tmp_path / "a" / "demo-history.db")
-    policy = ("--policy", tmp_path / "a" / "demo-policy.yaml")
-    again = keyvigil("revoke", "plan", *history, *policy, cwd=tmp_path)
+    settings = tmp_path / "a" / "demo.yaml"
+    assert f"revoke plan --config {settings}" in planned.out
+    again = keyvigil("revoke", "plan", "--config", settings, env={"KEYVIGIL_STORE": ""})
+    assert (again.code, again.err) == (0, "")
+    told = [line for line in again.out.splitlines() if not line.startswith(" ")]
+    assert told == ["Due: 1 key", "Waiting: 1 key", "Let be: 3 keys"]
     assert f"  {due['key_id']}  try-out in research" in again.out
 
 
