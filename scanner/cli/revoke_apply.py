@@ -104,7 +104,7 @@ def _approved_of(scene: Scene, approved: ApprovedPlan) -> Plan:
         raise UsageError(
             f"The plan is for {approved.organization}, and this is {plan.organization}: nothing was"
             " done.",
-            help="Check OPENAI_ADMIN_KEY, or --organization where the settings list several.",
+            help="Check the admin key, or --organization where the settings list several.",
         )
     due = tuple(a for a in plan.due if (a.key_id, a.method, a.rule) in approved.due)
     return replace(plan, due=due)

@@ -25,6 +25,10 @@ from scanner.secret import Secret, redact
 NO_ANSWER: Final = (httpx2.RequestError, httpx2.InvalidURL, OverflowError, UnicodeError)
 """What a request can raise; the last three for an address that cannot be one."""
 
+_CHECK_KEY: Final = (
+    "Check the admin key, in OPENAI_ADMIN_KEY or where the settings say: it may be mistyped or"
+    " deleted."
+)
 _MESSAGE_LENGTH: Final = 300
 _PART_OF_KEY: Final = re.compile(r"\bsk-[\w-]*\*+[\w-]*")
 """The API repeats a key that it does not know, but for its middle."""
@@ -67,7 +71,7 @@ def refused(response: httpx2.Response, endpoint: str, key: Secret) -> ApiError:
         case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN if "scope" in said.lower():
             kind, hint = ApiForbidden, f"Give the admin key the scope {_scope(endpoint)}."
         case HTTPStatus.UNAUTHORIZED:
-            kind, hint = ApiRejected, "Check OPENAI_ADMIN_KEY: it may be mistyped or deleted."
+            kind, hint = ApiRejected, _CHECK_KEY
         case HTTPStatus.FORBIDDEN if said:
             kind, hint = ApiForbidden, "Ask an organization owner for an admin key that may read."
         case HTTPStatus.NOT_FOUND if said:

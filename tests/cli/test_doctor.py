@@ -98,7 +98,10 @@ def test_a_key_that_the_api_does_not_know(own: dict[str, str], tmp_path: Path) -
     code, lines = examined(env, tmp_path)
     assert (code, problems(lines)) == (3, {"projects"})
     assert "answered 401" in lines["projects"][1]
-    assert lines["projects"][2] == "Check OPENAI_ADMIN_KEY: it may be mistyped or deleted."
+    assert lines["projects"][2] == (
+        "Check the admin key, in OPENAI_ADMIN_KEY or where the settings say: it may be mistyped or"
+        " deleted."
+    )
     assert lines["users"][:2] == ("not checked", "the API does not take the key")
 
 
