@@ -134,7 +134,7 @@ function detail(number) {
 // Of a key that is gone nothing is known but that it was: then nothing is said.
 function datesInWords(key) {
   const [created, used, expires] = [keys.created[key], keys.used[key], keys.expires[key]];
-  if (created === UNKNOWN) return "";
+  if (created === UNKNOWN && used === UNKNOWN && expires === UNKNOWN) return "";
   const expiry = expires === NEVER ? "never expires" : `expires ${day(expires)}`;
   return `created ${day(created)}, ${used === NEVER ? "never used" : `last used ${day(used)}`}, ${expiry}`;
 }

@@ -167,7 +167,7 @@ class _Eyes:
         self._states = {(row.collection, row.project_id): row.state for row in inventory.coverage}
         self._newest: dict[tuple[str | None, str], datetime] = {}
         for key in inventory.keys:
-            if isinstance(key.owner.id, str):
+            if isinstance(key.owner.id, str) and isinstance(key.created_at, datetime):
                 place = key.project_id, key.owner.id
                 newest = self._newest.get(place, key.created_at)
                 self._newest[place] = max(newest, key.created_at)

@@ -191,7 +191,10 @@ def _allows_no_more(candidate: Candidate) -> str:
     given = [event.scopes for event in events if event.scopes is not None]
     if not given:
         return "what it is allowed is unknown: the audit log does not tell"
-    may_read_all = not given[-1] or set(READ_ONLY) <= set(given[-1])
+    newest = given[-1]
+    if isinstance(newest, Unknown):
+        return f"what it is allowed is unknown: {newest.reason}"
+    may_read_all = not newest or set(READ_ONLY) <= set(newest)
     return "" if may_read_all else "it is allowed less than reading everything already"
 
 

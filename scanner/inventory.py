@@ -3,8 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
+from operator import itemgetter
 from typing import Final
 
 from scanner.collection import Collection
@@ -26,6 +27,14 @@ class KeyKind(StrEnum):
 
     PROJECT = "project"
     ADMIN = "admin"
+
+
+class KeyState(StrEnum):
+    """Whether a key can be used: DISABLED can be enabled again, EXPIRED cannot."""
+
+    LIVE = "live"
+    DISABLED = "disabled"
+    EXPIRED = "expired"
 
 
 class ProjectState(StrEnum):
@@ -58,6 +67,19 @@ class CoverageState(StrEnum):
     UNAVAILABLE = "unavailable"
 
 
+Invalid = tuple[tuple[str, str], ...]
+"""Text fields that are None because the API gave no valid text: each field's name and why."""
+
+
+def text_of(record: "Key | Owner | Project | User", field: str) -> str | Unknown | None:
+    """Return a text field of a record: Unknown if it was not valid, None if there is none."""
+    for name, reason in record.invalid:
+        if name == field:
+            return Unknown(reason=reason)
+    value: str | None = getattr(record, field)
+    return value
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
     """A project; `state` is unknown where the API gives none that we know."""
@@ -65,7 +87,8 @@ class Project:
     id: str
     name: str | None
     state: ProjectState | Unknown
-    created_at: datetime
+    created_at: datetime | Unknown
+    invalid: Invalid = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,11 +100,12 @@ class Owner:
     name: str | None
     email: str | None
     role: str | None
+    invalid: Invalid = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """One API key. None in a date means it never happened or never will; Unknown, not told.
+    """One API key. None in a date means it never happened or never will; Unknown, not known.
 
     `kind` is unknown if it could be either. `project_id` and `project_access` are None where the
     key was not listed in a project.
@@ -91,23 +115,37 @@ class Key:
     kind: KeyKind | Unknown
     name: str | None
     redacted_value: str
-    created_at: datetime
+    created_at: datetime | Unknown
     last_used_at: datetime | Unknown | None
     expires_at: datetime | Unknown | None
     owner: Owner
     project_id: str | None
     project_access: ProjectAccess | Unknown | None
+    invalid: Invalid = ()
+
+    def state(self, now: datetime) -> KeyState | Unknown:
+        """Return whether the key can be used at `now`; no provider reports disabled keys yet."""
+        if isinstance(self.expires_at, Unknown):
+            possible = frozenset({KeyState.LIVE.value, KeyState.EXPIRED.value})
+            return Unknown(reason=self.expires_at.reason, possible=possible)
+        is_expired = self.expires_at is not None and self.expires_at <= now
+        return KeyState.EXPIRED if is_expired else KeyState.LIVE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """A member of the organization; `enabled` is False for a disabled or banned one."""
+    """A member of the organization; `enabled` is False for a disabled or banned one.
+
+    `key_last_used_at` is the last use of any of the user's keys, listed or not; None: never.
+    """
 
     id: str
     name: str | None
     email: str | None
     role: str | None
     enabled: bool | Unknown
+    key_last_used_at: datetime | Unknown | None = None
+    invalid: Invalid = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,42 +157,46 @@ class ServiceAccount:
 
 
 class AuditKind(StrEnum):
-    """The events of the audit log that tell something about a key."""
+    """The events of the audit log that concern a key or its owner."""
 
     KEY_CREATED = "api_key.created"
     KEY_UPDATED = "api_key.updated"
     ACCOUNT_CREATED = "service_account.created"
+    USER_DELETED = "user.deleted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEvent:
-    """One event; `subject_id` is the key's or the account's, `actor` an address or an id.
+    """One event; `subject_id` is the key's, account's or user's, `actor` an address or an id.
 
-    `scopes` are those the event gave the key; none of them: all. None: it gave none.
+    `scopes` are those the event gave the key; an empty tuple: all. None: the event names no scopes.
     """
 
     kind: AuditKind
     subject_id: str
-    at: datetime
+    at: datetime | Unknown
     actor: str | None
-    scopes: tuple[str, ...] | None
+    scopes: tuple[str, ...] | Unknown | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyUse:
-    """What one key did within 30 days; `last_day` is the start of the newest day with any of it."""
+    """What one key did within 30 days; `last_day` is the start of the newest day with any of it.
+
+    `requests` is Unknown if the count of one of its days was not valid.
+    """
 
     key_id: str
-    requests: int
+    requests: int | Unknown
     last_day: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyCost:
-    """What one key cost within 30 days."""
+    """What one key cost within 30 days; Unknown if one of its sums was not valid."""
 
     key_id: str
-    usd: float
+    usd: float | Unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,9 +230,10 @@ class CollectionCoverage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
-    """One organization as one walk saw it. Every key stands in it once.
+    """One organization as one scan collected it. Every key is in it once.
 
-    `organization` is the name the API gives in its answers, or None.
+    `organization` is the name the API gives in its responses, or None. `events` are newest
+    first, as the log lists them.
     """
 
     organization: str | None
@@ -202,6 +245,19 @@ class Inventory:
     uses: tuple[KeyUse, ...] = ()
     costs: tuple[KeyCost, ...] = ()
     events: tuple[AuditEvent, ...] = ()
+
+
+def oldest_first(events: Iterable[AuditEvent]) -> list[AuditEvent]:
+    """Return events, given newest first, in the order in which they happened.
+
+    Those of one second keep the order of the log, and so does one whose date is Unknown.
+    """
+    last = datetime.min.replace(tzinfo=UTC)
+    placed: list[tuple[datetime, AuditEvent]] = []
+    for event in reversed(tuple(events)):
+        last = last if isinstance(event.at, Unknown) else event.at
+        placed.append((last, event))
+    return [event for _, event in sorted(placed, key=itemgetter(0))]
 
 
 _SEEN: Final = (CoverageState.COMPLETE, CoverageState.GONE)

@@ -4,7 +4,7 @@ import secrets
 from dataclasses import replace
 from datetime import datetime
 
-from scanner.inventory import Inventory, Key, OwnerKind, ServiceAccount, Unknown, User
+from scanner.inventory import Inventory, Key, OwnerKind, ServiceAccount, Unknown, User, oldest_first
 from scanner.judge import judge
 from scanner.ports import Look
 from scanner.receipt import Intent
@@ -37,8 +37,9 @@ def judged_again(scene: Scene, action: Action, look: Look, now: datetime) -> Act
 
 def intent_of(scene: Scene, action: Action, key: Key, now: datetime, by: str) -> Intent:
     """Return the change that an action asks for of a key as it is now."""
-    events = sorted(scene.inventory.events, key=lambda event: event.at)
+    events = oldest_first(scene.inventory.events)
     given = [e.scopes for e in events if e.subject_id == key.id and e.scopes is not None]
+    newest = given[-1] if given else None
     method = action.method
     seconds = int(action.expire_in.total_seconds())
     return Intent(
@@ -57,7 +58,7 @@ def intent_of(scene: Scene, action: Action, key: Key, now: datetime, by: str) ->
         owners=action.owners,
         expires_at=_told(key.expires_at),
         last_used_at=_told(key.last_used_at),
-        scopes_before=given[-1] if given else None,
+        scopes_before=None if isinstance(newest, Unknown) else newest,
         expires_in=seconds if method is Method.EXPIRE else 0,
         scopes=READ_ONLY if method is Method.RESTRICT else (),
         rule=action.rule,

@@ -78,7 +78,7 @@ def an_admin_key(**changes: Any) -> Key:
 
 def a_project(**changes: Any) -> Project:
     project = Project(
-        id="proj_1", name="search", state=ProjectState.ACTIVE, created_at=ago(days=300)
+        id="proj_1", name="search", state=ProjectState.ACTIVE, created_at=ago(days=2000)
     )
     return replace(project, **changes)
 

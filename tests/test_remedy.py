@@ -229,6 +229,7 @@ def test_nothing_is_due_that_any_promise_forbids(
     for action in (*plan.due, *plan.waiting):
         key = by_id[action.key_id]
         assert key.kind is KeyKind.PROJECT
+        assert isinstance(key.created_at, datetime)
         assert key.created_at < ago(days=90)
         assert isinstance(key.last_used_at, datetime)
         assert key.last_used_at <= ago(days=1)

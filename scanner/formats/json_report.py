@@ -177,14 +177,18 @@ def _exempt(finding: Finding) -> ExemptRow | None:
 
 
 def _key(key: Key) -> KeyRow:
-    dates = {"last_used_at": key.last_used_at, "expires_at": key.expires_at}
+    dates = {
+        "created_at": key.created_at,
+        "last_used_at": key.last_used_at,
+        "expires_at": key.expires_at,
+    }
+    unknown = [name for name, value in dates.items() if isinstance(value, Unknown)]
     return KeyRow(
         id=key.id,
         kind=_known(key.kind) or "unknown",
         name=key.name,
         redacted_value=key.redacted_value,
-        created_at=key.created_at,
-        unknown=[name for name, value in dates.items() if isinstance(value, Unknown)],
+        unknown=[*unknown, *(name for name, _ in key.invalid)],
         **{name: None if isinstance(at, Unknown) else at for name, at in dates.items()},
     )
 

@@ -98,10 +98,14 @@ def _finding(finding: Finding, standing: Standing | None, result: ScanResult) ->
         unmapped={
             "controls": list(rule.controls),
             "redacted_value": finding.key.redacted_value,
-            "key_created_at": finding.key.created_at.isoformat(),
+            "key_created_at": _iso(finding.key.created_at),
             "owner_state": describe(finding.owner_state),
         },
     )
+
+
+def _iso(moment: datetime | Unknown) -> str | None:
+    return None if isinstance(moment, Unknown) else moment.isoformat()
 
 
 def _resource(finding: Finding, organization: str | None) -> Event:

@@ -100,7 +100,7 @@ class DisabledRow(_Row):
 
 
 class KeyRow(_Row):
-    """The key; `unknown` names the fields that are null because the API did not tell.
+    """The key; `unknown` names the fields that are null because no valid value was collected.
 
     `kind` can be `unknown`.
     """
@@ -109,7 +109,7 @@ class KeyRow(_Row):
     kind: str
     name: str | None
     redacted_value: str
-    created_at: datetime
+    created_at: datetime | None
     last_used_at: datetime | None
     expires_at: datetime | None
     unknown: list[str]

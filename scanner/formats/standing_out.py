@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
+from operator import itemgetter
 from typing import NamedTuple
 
 from scanner.finding import Finding
@@ -46,7 +47,12 @@ def by_project(violations: Iterable[Finding]) -> list[Share]:
 
 def oldest(violations: Iterable[Finding]) -> Finding | None:
     """Return the worst finding of the oldest key in violation."""
-    return min(violations, key=_created, default=None)
+    dated = [
+        (finding.key.created_at, finding)
+        for finding in violations
+        if isinstance(finding.key.created_at, datetime)
+    ]
+    return min(dated, key=itemgetter(0), default=(None, None))[1]
 
 
 def most_exposed(violations: Iterable[Finding]) -> Exposed | None:
@@ -56,10 +62,6 @@ def most_exposed(violations: Iterable[Finding]) -> Exposed | None:
         of_key[finding.key.id].append(finding)
     most = max(of_key.values(), key=len, default=[])
     return Exposed(finding=most[0], rules=len(most)) if len(most) > 1 else None
-
-
-def _created(finding: Finding) -> datetime:
-    return finding.key.created_at
 
 
 def _owner(finding: Finding) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from typing import Any, Final, Self, TypeVar
 from urllib.parse import quote
 
 from scanner.errors import ApiError, ApiNotFound
-from scanner.inventory import Key, KeyKind, OwnerKind, ServiceAccount, Unknown, User
+from scanner.inventory import Key, KeyKind, OwnerKind, ServiceAccount, Unknown, User, oldest_first
 from scanner.openai_api import translate
 from scanner.openai_api.client import AdminClient, Params
 from scanner.openai_api.wire import (
@@ -86,9 +86,10 @@ class ApiRevoker(AbstractContextManager["ApiRevoker"]):
             "effective_at[gte]": int((since - _SKEW).timestamp()),
         }
         answer = self._run(self._client.get(f"{_ROOT}/audit_logs", params, _events))
-        events = [e for wire in answer.value.data if (e := translate.to_event(wire))]
-        given = [e for e in events if e.subject_id == key_id and e.scopes is not None]
-        return max(given, key=lambda event: event.at).scopes if given else None
+        events = oldest_first(e for wire in answer.value.data if (e := translate.to_event(wire)))
+        given = [e.scopes for e in events if e.subject_id == key_id and e.scopes is not None]
+        newest = given[-1] if given else None
+        return None if isinstance(newest, Unknown) else newest
 
     async def _look(self, key_id: str, project_id: str | None, *, whole: bool) -> Look:
         try:

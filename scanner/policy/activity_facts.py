@@ -70,7 +70,8 @@ def _usage_cost(subject: Subject) -> Value:
     reason = subject.directory.why_activity_unseen(Collection.COSTS)
     if reason is not None:
         return Unknown(reason=reason)
-    return round(subject.directory.costs.get(subject.key.id, 0.0))
+    usd = subject.directory.costs.get(subject.key.id, 0.0)
+    return usd if isinstance(usd, Unknown) else round(usd)
 
 
 @fact(
@@ -100,7 +101,10 @@ def _scopes(subject: Subject) -> Value:
     told = [e.scopes for e in subject.directory.events[subject.key.id] if e.scopes is not None]
     if not told:
         return Unknown(reason="the audit log does not tell the key's scopes")
-    return " ".join(sorted(told[-1])) or _ALL_SCOPES
+    newest = told[-1]
+    if isinstance(newest, Unknown):
+        return newest
+    return " ".join(sorted(newest)) or _ALL_SCOPES
 
 
 @fact(

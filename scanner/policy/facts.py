@@ -5,7 +5,7 @@ from typing import Final
 import scanner.policy.activity_facts  # noqa: F401 - enters its facts
 from scanner.collection import Collection
 from scanner.finding import OwnerState
-from scanner.inventory import KeyKind, OwnerKind, ProjectState, Unknown
+from scanner.inventory import KeyKind, OwnerKind, ProjectState, Unknown, text_of
 from scanner.policy.registry import FACTS, FactType, Value, fact
 from scanner.policy.subject import Subject
 
@@ -14,7 +14,7 @@ __all__ = ["FACTS"]
 _PROJECT_KEYS: Final = Collection.PROJECT_KEYS  # looked up for every key: an enum is slow to do so
 
 
-def _told(value: str | None, what: str) -> str | Unknown:
+def _told(value: str | Unknown | None, what: str) -> str | Unknown:
     return value or Unknown(reason=f"the API did not give {what}")
 
 
@@ -47,7 +47,7 @@ def _key_kind(subject: Subject) -> Value:
     words="key is called {}",
 )
 def _key_name(subject: Subject) -> Value:
-    return subject.key.name
+    return text_of(subject.key, "name")
 
 
 @fact(
@@ -95,10 +95,10 @@ def _expires_in(subject: Subject) -> Value:
     words="made to last {}",
 )
 def _lifetime(subject: Subject) -> Value:
-    expires_at = subject.key.expires_at
+    created_at, expires_at = subject.key.created_at, subject.key.expires_at
     if expires_at is None or isinstance(expires_at, Unknown):
         return expires_at
-    return expires_at - subject.key.created_at
+    return created_at if isinstance(created_at, Unknown) else expires_at - created_at
 
 
 @fact(
@@ -146,7 +146,9 @@ def _owner_id(subject: Subject) -> Value:
 def _owner_email(subject: Subject) -> Value:
     if subject.key.owner.kind is OwnerKind.SERVICE_ACCOUNT:
         return None
-    return _told(subject.owner_email, "the owner's address")
+    if subject.owner_email is not None:
+        return subject.owner_email
+    return _told(text_of(subject.key.owner, "email"), "the owner's address")
 
 
 @fact(
@@ -157,7 +159,7 @@ def _owner_email(subject: Subject) -> Value:
     words="owner is called {}",
 )
 def _owner_name(subject: Subject) -> Value:
-    return _told(subject.key.owner.name, "the owner's name")
+    return _told(text_of(subject.key.owner, "name"), "the owner's name")
 
 
 @fact(
@@ -170,7 +172,7 @@ def _owner_name(subject: Subject) -> Value:
 def _owner_project_role(subject: Subject) -> Value:
     if subject.project is None:
         return _no_project(subject)
-    return _told(subject.key.owner.role, "the owner's role in the project")
+    return _told(text_of(subject.key.owner, "role"), "the owner's role in the project")
 
 
 @fact(
@@ -183,7 +185,7 @@ def _owner_project_role(subject: Subject) -> Value:
 )
 def _owner_org_role(subject: Subject) -> Value:
     if subject.user is not None:
-        return _told(subject.user.role, "the owner's role in the organization")
+        return _told(text_of(subject.user, "role"), "the owner's role in the organization")
     if subject.key.owner.kind is OwnerKind.SERVICE_ACCOUNT:
         return None
     state = subject.owner_state
@@ -244,7 +246,7 @@ def _project_id(subject: Subject) -> Value:
 def _project_name(subject: Subject) -> Value:
     if subject.project is None:
         return _no_project(subject)
-    return _told(subject.project.name, "the project's name")
+    return _told(text_of(subject.project, "name"), "the project's name")
 
 
 @fact(

@@ -21,11 +21,11 @@ from scanner.inventory import (
     ProjectState,
     Unknown,
     User,
+    oldest_first,
 )
+from scanner.plausible import past, plausible_key
 
 _DAY: Final = timedelta(days=1)
-_SKEWED: Final = -timedelta(hours=1)
-"""How long ago something may seem to have been before neither clock is believed."""
 _ACCESS: Final = ProjectAccess.ACTIVE  # looked up for every key: an enum is slow to give them
 _ACTIVE: Final = OwnerState.ACTIVE
 _USER: Final = OwnerKind.USER
@@ -60,7 +60,7 @@ class Directory:
         self.uses = {use.key_id: use for use in inventory.uses}
         self.costs = {cost.key_id: cost.usd for cost in inventory.costs}
         self.events: defaultdict[str, list[AuditEvent]] = defaultdict(list)
-        for event in sorted(inventory.events, key=lambda event: event.at):
+        for event in oldest_first(inventory.events):
             self.events[event.subject_id].append(event)
         self._listed: defaultdict[Collection, dict[str | None, str | None]] = defaultdict(dict)
         for listing in inventory.coverage:
@@ -149,25 +149,24 @@ class Subject(NamedTuple):
         is_sure = told is None and self.directory.knows_usage
         return "last_used_at and usage" if is_sure else "last_used_at"
 
-    def since(self, moment: datetime) -> timedelta | Unknown:
+    def since(self, moment: datetime | Unknown) -> timedelta | Unknown:
         """Return the time that has passed, unless the clocks cannot both be right."""
-        passed = self.now - moment
-        if passed < _SKEWED:
-            reason = "it lies in the future: this machine's clock or the API's is wrong"
-            return Unknown(reason=reason)
-        return passed
+        moment = past(moment, "it", self.now)
+        return moment if isinstance(moment, Unknown) else self.now - moment
 
 
 def subjects(inventory: Inventory, now: datetime) -> Iterator[Subject]:
     """Yield one subject for each key, in the inventory's order."""
     directory = Directory(inventory)
-    for key in inventory.keys:
+    for listed in inventory.keys:
+        project = directory.projects.get(listed.project_id)
+        key = plausible_key(listed, project, now)
         user = directory.users.get(key.owner.id)
         yield Subject(
             key,
             now,
             directory,
-            directory.projects.get(key.project_id),
+            project,
             user,
             _owner_state(key, user, directory),
             key.owner.email or (user.email if user else None),
@@ -181,7 +180,12 @@ def _last_use(key: Key, now: datetime, directory: Directory) -> datetime | Unkno
     use = directory.uses.get(key.id) if directory.uses else None
     if use is None or (isinstance(told, datetime) and told >= use.last_day):
         return told
-    return min(use.last_day + _DAY, now)
+    if isinstance(use.requests, Unknown):
+        return use.requests
+    used_at = min(use.last_day + _DAY, now)
+    if isinstance(key.created_at, datetime) and used_at < key.created_at:
+        return Unknown(reason="usage reports a use before the key's creation")
+    return used_at
 
 
 def _owner_state(key: Key, user: User | None, directory: Directory) -> OwnerState | Unknown:

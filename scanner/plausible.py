@@ -1,0 +1,65 @@
+"""Impossible dates become Unknown before anything is concluded from them. Pure.
+
+The provider's module rejects what cannot be a date at all; this one compares dates with each
+other and with the time of the scan, so that it holds for stored and re-read keys as well.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from scanner.inventory import Key, Project, Unknown
+
+SKEW: Final = timedelta(hours=1)
+"""How far in the future a date may be before the clocks cannot both be right."""
+
+Moment = datetime | Unknown | None
+
+
+def past(moment: datetime | Unknown, what: str, now: datetime) -> datetime | Unknown:
+    """Return a moment that must have passed: Unknown if it is in the future, at most `now`."""
+    if isinstance(moment, Unknown) or moment <= now:
+        return moment
+    if moment - now <= SKEW:
+        return now
+    reason = f"{what} is in the future: this machine's clock or the API's is wrong"
+    return Unknown(reason=reason)
+
+
+def plausible_key(key: Key, project: Project | None, now: datetime) -> Key:
+    """Return the key with each date that cannot be true replaced by Unknown, with the reason."""
+    parent = project.created_at if project else None
+    created_at = _created(key.created_at, parent, now)
+    used_at = _used(key.last_used_at, created_at, now)
+    expires_at = _expires(key.expires_at, created_at)
+    if (created_at, used_at, expires_at) == (key.created_at, key.last_used_at, key.expires_at):
+        return key
+    return replace(key, created_at=created_at, last_used_at=used_at, expires_at=expires_at)
+
+
+def _created(created_at: datetime | Unknown, parent: Moment, now: datetime) -> datetime | Unknown:
+    created_at = past(created_at, "created_at", now)
+    if isinstance(created_at, datetime) and isinstance(parent, datetime) and created_at < parent:
+        if parent > now:  # the project's date is the one that is wrong
+            return created_at
+        return Unknown(reason="created_at is before the creation of the key's project")
+    return created_at
+
+
+def _used(used_at: Moment, created_at: datetime | Unknown, now: datetime) -> Moment:
+    if used_at is None:
+        return None
+    used_at = past(used_at, "last_used_at", now)
+    if isinstance(used_at, datetime) and isinstance(created_at, datetime) and used_at < created_at:
+        return Unknown(reason="last_used_at is before the key's creation")
+    return used_at
+
+
+def _expires(expires_at: Moment, created_at: datetime | Unknown) -> Moment:
+    if (
+        isinstance(expires_at, datetime)
+        and isinstance(created_at, datetime)
+        and expires_at < created_at
+    ):
+        return Unknown(reason="expires_at is before the key's creation")
+    return expires_at

@@ -1,0 +1,96 @@
+"""Dates that cannot be true are Unknown, whichever record and field they are in."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scanner.inventory import AuditEvent, AuditKind, Inventory, KeyUse, Unknown, oldest_first
+from scanner.policy.registry import FACTS
+from scanner.policy.subject import subjects
+from tests.factories import NOW, a_key, a_project, ago, an_inventory
+
+DAY = timedelta(days=1)
+MOMENTS = st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1)).map(  # noqa: DTZ001 - zone below
+    lambda moment: moment.replace(tzinfo=NOW.tzinfo)
+)
+UNKNOWN = Unknown(reason="created_at is 0")
+
+
+def fact(name: str, inventory: Inventory) -> object:
+    (subject,) = subjects(inventory, NOW)
+    return FACTS[name].read(subject)
+
+
+@given(
+    created=MOMENTS | st.just(UNKNOWN),
+    used=MOMENTS | st.none() | st.just(UNKNOWN),
+    expires=MOMENTS | st.none() | st.just(UNKNOWN),
+    parent=MOMENTS | st.just(UNKNOWN),
+    last_day=MOMENTS | st.none(),
+    clock=st.timedeltas(timedelta(days=-200), timedelta(days=200)),
+)
+def test_no_age_is_negative_and_no_idle_time_exceeds_the_age(  # noqa: PLR0913, PLR0917 - every date
+    created: datetime | Unknown,
+    used: datetime | Unknown | None,
+    expires: datetime | Unknown | None,
+    parent: datetime | Unknown,
+    last_day: datetime | None,
+    clock: timedelta,
+) -> None:
+    uses = (KeyUse(key_id="key_1", requests=1, last_day=last_day),) if last_day else ()
+    key = a_key(created_at=created, last_used_at=used, expires_at=expires)
+    inventory = an_inventory(keys=(key,), projects=(a_project(created_at=parent),), uses=uses)
+    (subject,) = subjects(inventory, NOW + clock)
+    facts = {name: FACTS[name].read(subject) for name in ("age", "idle", "lifetime", "project.age")}
+    durations = {n: value for n, value in facts.items() if isinstance(value, timedelta)}
+    assert all(value >= timedelta() for value in durations.values())
+    if "age" in durations and "idle" in durations:
+        assert durations["idle"] <= durations["age"]
+
+
+@pytest.mark.parametrize(
+    ("dates", "name"),
+    [
+        ({"created_at": ago(days=-2)}, "age"),
+        ({"created_at": ago(days=10), "last_used_at": ago(days=11)}, "used"),
+        ({"created_at": ago(days=10), "last_used_at": ago(days=11)}, "idle"),
+        ({"last_used_at": ago(days=-2)}, "idle"),
+        ({"created_at": ago(days=10), "expires_at": ago(days=11)}, "expires"),
+        ({"created_at": ago(days=10), "expires_at": ago(days=11)}, "expires_in"),
+        ({"created_at": UNKNOWN}, "age"),
+        ({"created_at": UNKNOWN}, "lifetime"),
+        ({"created_at": UNKNOWN, "last_used_at": None}, "idle"),
+        ({"created_at": ago(days=3000)}, "age"),
+    ],
+)
+def test_what_depends_on_an_impossible_date_is_unknown(dates: dict[str, object], name: str) -> None:
+    assert isinstance(fact(name, an_inventory(keys=(a_key(**dates),))), Unknown)
+
+
+def test_what_does_not_depend_on_it_is_known() -> None:
+    key = a_key(created_at=UNKNOWN, last_used_at=ago(days=4))
+    assert fact("idle", an_inventory(keys=(key,))) == 4 * DAY
+    assert fact("expires", an_inventory(keys=(key,))) is True
+
+
+def test_a_projects_impossible_date_does_not_hide_the_age_of_its_keys() -> None:
+    projects = (a_project(created_at=ago(days=-40)),)
+    assert fact("age", an_inventory(projects=projects)) == 10 * DAY
+
+
+def test_usage_before_the_creation_is_no_use() -> None:
+    uses = (KeyUse(key_id="key_1", requests=3, last_day=ago(days=20)),)
+    key = a_key(last_used_at=None)
+    assert isinstance(fact("used", an_inventory(keys=(key,), uses=uses)), Unknown)
+
+
+def test_events_of_one_second_keep_the_order_of_the_log() -> None:
+    def event(subject: str, at: datetime | Unknown) -> AuditEvent:
+        kind = AuditKind.KEY_UPDATED
+        return AuditEvent(kind=kind, subject_id=subject, at=at, actor=None, scopes=())
+
+    log = [event("4", ago(days=1)), event("3", UNKNOWN), event("2", ago(days=1))]
+    log += [event("1", ago(days=1)), event("0", ago(days=2))]
+    assert [e.subject_id for e in oldest_first(log)] == ["0", "1", "2", "3", "4"]
