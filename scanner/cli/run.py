@@ -19,7 +19,7 @@ from scanner.daemon.events import Level
 from scanner.errors import ApiError, KeyVigilError, OutputError
 from scanner.finding import Judgement
 from scanner.formats.files import write_whole
-from scanner.formats.registry import format_of
+from scanner.formats.registry import document_of
 from scanner.formats.snapshot import Snapshot, read_snapshot, render_snapshot
 from scanner.inventory import Inventory
 from scanner.judge import judge
@@ -165,7 +165,9 @@ def told(
 
 def write_reports(result: ScanResult, outputs: Sequence[Output]) -> list[OutputError | None]:
     """Render all, then write each; return what went wrong with each, None: nothing."""
-    documents = [(format_of(name)(result).encode(), path) for name, path in outputs]
+    documents = [
+        (document_of(name, result, to_file=path is not None), path) for name, path in outputs
+    ]
     return [
         write_document_to(path and _named(path, result), document) for document, path in documents
     ]

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from scanner.formats.overview_rows import Overview
     from scanner.ports import Format
+    from scanner.result import ScanResult
 
 FORMATS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -32,6 +33,15 @@ OVERVIEW_FORMATS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """Likewise those of the report of many organizations, by the name that `--combined` takes."""
+
+_SPREADSHEETS: Final = frozenset({"csv"})
+"""Excel reads a file as UTF-8 only if it begins with a byte-order mark; other programs do not."""
+
+
+def document_of(name: str, result: "ScanResult", *, to_file: bool) -> bytes:
+    """Render in the format of that name; a file for spreadsheets begins with a byte-order mark."""
+    is_marked = to_file and name in _SPREADSHEETS
+    return format_of(name)(result).encode("utf-8-sig" if is_marked else "utf-8")
 
 
 def format_of(name: str) -> "Format":

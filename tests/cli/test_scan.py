@@ -3,10 +3,12 @@
 import gzip
 import json
 import re
+from codecs import BOM_UTF8
 from pathlib import Path
 
 import pytest
 
+from scanner.formats.registry import FORMATS
 from scanner.sandbox.app import SANDBOX_KEY, SandboxApp
 from scanner.sandbox.builder import Builder
 from scanner.sandbox.seeded import seeded_organization
@@ -168,6 +170,17 @@ def test_json_on_stdout_is_nothing_but_json_and_the_summary_goes_to_stderr(
     )
     assert json.loads(ran.out)["schema"] == "keyvigil.report/1"
     assert "Coverage: complete." in ran.err
+
+
+def test_only_a_csv_file_begins_with_a_byte_order_mark(sandbox_url: str, tmp_path: Path) -> None:
+    written = {name: tmp_path / name for name in FORMATS}
+    outputs = [part for name in FORMATS for part in ("--output", f"{name}={written[name]}")]
+    env = {"OPENAI_ADMIN_KEY": SANDBOX_KEY, "OPENAI_BASE_URL": sandbox_url}
+    assert keyvigil("scan", *outputs, env=env).code == 0
+    marked = {name for name in FORMATS if written[name].read_bytes().startswith(BOM_UTF8)}
+    assert marked == {"csv"}
+    shown = keyvigil("scan", "--output", "csv=-", env=env).out
+    assert shown.startswith("outcome,")
 
 
 @pytest.mark.parametrize(

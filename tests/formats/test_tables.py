@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -122,6 +122,7 @@ def test_a_name_is_shown_and_never_obeyed(name: str) -> None:
     assert without.count("<h1>") == 1
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30))
 def test_any_name_keeps_every_table_in_shape(name: str) -> None:
     result = named(name)
