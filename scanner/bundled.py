@@ -3,6 +3,10 @@
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import Final
+
+POLICIES: Final = "policies"
+"""The folder of the shipped policies, in the repository and in the package."""
 
 
 def bundled(folder: str) -> Traversable:

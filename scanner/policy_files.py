@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from scanner.bundled import POLICIES as BUNDLED
 from scanner.bundled import bundled
 from scanner.copied import to_read
 from scanner.errors import PolicyError, Problem, UsageError
@@ -19,7 +20,7 @@ _POLICY_BYTES: Final = 4_000_000
 
 def shipped_policies() -> tuple[str, ...]:
     """Return the names of the policies that ship with KeyVigil."""
-    files = (entry.name for entry in bundled("policies").iterdir())
+    files = (entry.name for entry in bundled(BUNDLED).iterdir())
     return tuple(sorted(name.removesuffix(_SUFFIX) for name in files if name.endswith(_SUFFIX)))
 
 
@@ -43,8 +44,8 @@ def policy_text(name_or_file: str) -> tuple[str, str]:
             help="Name a shipped policy (keyvigil policies list) or a .yaml file.",
         )
     shipped = f"{name_or_file}{_SUFFIX}"
-    source = to_read(Path(name_or_file)) if names_file else bundled("policies") / shipped
-    shown = name_or_file if names_file else shipped
+    source = to_read(Path(name_or_file)) if names_file else bundled(BUNDLED) / shipped
+    shown = name_or_file if names_file else f"{BUNDLED}/{shipped}"
     try:
         with source.open("rb") as file:
             content = file.read(_POLICY_BYTES + 1)

@@ -47,7 +47,8 @@ class Totals:
 class ScanResult:
     """One scan from start to end; findings stand worst first.
 
-    `history` is None if none is kept, `revocation` if nothing is to be revoked.
+    `history` is None if none is kept, `revocation` if nothing is to be revoked. `history_name` is
+    what the settings or the history call the organization; two may have one name in the API.
     """
 
     id: str
@@ -64,6 +65,7 @@ class ScanResult:
     disabled: tuple[DisabledRule, ...] = ()
     history: History | None = None
     revocation: Revocation | None = None
+    history_name: str | None = None
 
     @property
     def complete(self) -> bool:

@@ -83,7 +83,12 @@ def compared(scanned: Scanned, past: Past, organization: str) -> ScanResult:
         nights=(*nights, tonight),
         closed=_closed(past, organization, standings, nights),
     )
-    return replace(result, organization=result.organization or organization, history=history)
+    return replace(
+        result,
+        organization=result.organization or organization,
+        history=history,
+        history_name=organization,
+    )
 
 
 def remember(

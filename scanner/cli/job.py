@@ -86,6 +86,7 @@ class Ready:
             self.outputs,
             self.snapshot,
             memory,
+            name=self.job.name,
             masks=self.job.chosen[REDACT],
             uses_stdout=self.uses_stdout,
         )

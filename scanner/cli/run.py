@@ -104,13 +104,14 @@ def scan_and_report(
     snapshot: Path | None = None,
     memory: Memory | None = None,
     *,
+    name: str | None = None,
     masks: bool = False,
     uses_stdout: bool = False,
 ) -> Reported:
     """Scan, remember, write every output, print the summary; `masks` the addresses in reports.
 
-    `uses_stdout` says that something else than the outputs goes there. Exit 130 or 143 if told to
-    stop.
+    `name` is what the settings call the organization. `uses_stdout` says that something else than
+    the outputs goes there. Exit 130 or 143 if told to stop.
     """
     failures: list[KeyVigilError] = []
     if memory is not None and (ending := source.ending) is not None:
@@ -118,6 +119,7 @@ def scan_and_report(
     started_at = source.clock()
     try:
         scanned = scan(source.collect, policies, started_at, source.clock)
+        scanned = replace(scanned, result=replace(scanned.result, history_name=name))
         result, left = remembered(scanned, memory, masks=masks)
         failures.extend(left)
         if snapshot is not None:

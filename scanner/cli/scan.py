@@ -107,7 +107,9 @@ def _judge_again(name: str, chosen: Chosen) -> ExitCode:
     outputs = read_outputs(chosen[OUTPUTS], snapshot, organization)
     saw = _what_was_seen(name, store_settings(chosen, os.environ), organization)
     source = stored(saw, make_plan(policies, skip=chosen[SKIP]))
-    reported = scan_and_report(source, policies, outputs, snapshot, masks=chosen[REDACT])
+    reported = scan_and_report(
+        source, policies, outputs, snapshot, name=organization, masks=chosen[REDACT]
+    )
     return conclude(reported.result, reported.failures, chosen[FAIL_ON])
 
 

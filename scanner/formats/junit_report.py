@@ -21,7 +21,7 @@ def render_junit(result: ScanResult) -> str:
     of_rule: defaultdict[str, list[Finding]] = defaultdict(list)
     for finding in result.findings:
         of_rule[finding.rule.id].append(finding)
-    organization = result.organization
+    organization = result.history_name or result.organization
     root = Element("testsuites", name=visible(f"KeyVigil: {organization or 'organization'}"))
     seconds = max((result.finished_at - result.started_at).total_seconds(), 0)
     root.set("time", f"{seconds:.3f}")

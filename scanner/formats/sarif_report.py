@@ -1,23 +1,37 @@
-"""A scan result as SARIF 2.1.0, for code scanning: a finding stands where its rule is written.
+"""A scan result as SARIF 2.1.0, for code scanning: each result is at the line of its rule.
 
-Source: https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
+GitHub opens an alert for every result and ignores `kind` and `suppressions`. So results are
+violations only; what could not be determined is a notification of the run.
+Sources: https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
+https://docs.github.com/en/code-security/code-scanning/integrating-with-code-scanning/sarif-support-for-code-scanning
 """
 
+import hashlib
 import json
+import os
+import re
+import unicodedata
+from collections.abc import Iterator
 from datetime import datetime
-from pathlib import PurePath
+from pathlib import Path, PureWindowsPath
 from typing import Any, Final
 from urllib.parse import quote
 
+from scanner.bundled import POLICIES, bundled
 from scanner.display import visible
+from scanner.finding import Finding
 from scanner.formats.json_report import report_of
 from scanner.formats.report_rows import FindingRow, Report, RuleRow
 from scanner.inventory import CoverageState
-from scanner.result import ScanResult
+from scanner.result import ScanResult, undecided
 from scanner.words import in_words
 
+PAGES: Final[str] = ""
+"""The base address of the project's pages, with a slash at its end. A release sets it."""
 LIMIT: Final = 5000
-"""Results: GitHub keeps no more of a run."""
+"""Results: GitHub shows no more of a run."""
+NOTIFICATIONS: Final = 200
+"""Gaps listed one by one, and likewise groups of undetermined findings; the rest is counted."""
 _SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS: Final = {
     "critical": "error",
@@ -28,37 +42,131 @@ _LEVELS: Final = {
 }
 _SCORES: Final = {"critical": "9.5", "high": "8.0", "medium": "5.5", "low": "3.0", "info": "0.0"}
 _BASELINE: Final = {"new": "new", "reopened": "new", "persisting": "unchanged"}
+_GAP, _UNDETERMINED, _CUT = "coverage-gap", "undetermined", "cut"
+_KINDS: Final = {
+    _GAP: "A listing was not collected to its end.",
+    _UNDETERMINED: "A rule could not be evaluated for some keys: neither a pass nor a violation.",
+    _CUT: "Some results or notifications are omitted.",
+}
+"""The kinds of notifications."""
+_ELSEWHERE: Final = "POLICIES"
+"""Stands for the folder of a policy outside the working folder: its path names people and hosts."""
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
+_LONGEST: Final = 60
+_DIGEST: Final = 8
 
 Object = dict[str, Any]
 
 
 def render_sarif(result: ScanResult) -> str:
-    """Render one run; past the limit the least severe are left out, and that is told."""
+    """Render one run; past the limit the least severe results are omitted, and counted."""
     report = report_of(result)
-    said = ["; ".join(map(in_words, finding.evidence)) for finding in result.findings[:LIMIT]]
     numbers = {rule.id: number for number, rule in enumerate(report.rules)}
-    kept = list(zip(report.findings[:LIMIT], said, strict=True))
-    run = {
-        "tool": {
-            "driver": {
-                "name": "KeyVigil",
-                "version": report.tool.version,
-                "rules": [_rule(rule) for rule in report.rules],
-            }
-        },
-        "automationDetails": {"id": f"keyvigil/{report.scan.id}"},
+    places = [_artifact(rule.file) for rule in report.rules]
+    violated = [
+        (row, finding)
+        for row, finding in zip(report.findings, result.findings, strict=True)
+        if row.outcome == "violated"
+    ]
+    results = [
+        _result(row, finding, number, _location(places[number], report.rules[number].line))
+        for row, finding in violated[:LIMIT]
+        for number in (numbers[row.rule],)
+    ]
+    notifications = [
+        *_cut(len(violated)),
+        *_capped(list(_gaps(report)), "gaps"),
+        *_capped(list(_undetermined(result, numbers)), "groups of undetermined findings"),
+    ]
+    run: Object = {
+        "tool": {"driver": _driver(report)},
+        "automationDetails": {"id": f"{_category(result)}/"},
         "columnKind": "unicodeCodePoints",
-        "invocations": [_invocation(report)],
-        "results": [
-            _result(finding, words, report.rules[numbers[finding.rule]], numbers[finding.rule])
-            for finding, words in kept
+        "invocations": [
+            {
+                "executionSuccessful": report.scan.complete,
+                "startTimeUtc": _moment(report.scan.started_at),
+                "endTimeUtc": _moment(report.scan.finished_at),
+                "toolExecutionNotifications": notifications,
+            }
         ],
+        "results": results,
+        "properties": {
+            "scan": report.scan.id,
+            "organization": visible(report.scan.organization or ""),
+        },
     }
+    if any("uriBaseId" in place for place in places):
+        text = "The folder of a policy outside the folder in which KeyVigil ran."
+        run["originalUriBaseIds"] = {_ELSEWHERE: {"description": {"text": text}}}
     return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=1) + "\n"
 
 
+def _category(result: ScanResult) -> str:
+    """Name the analysis: an upload closes the alerts of the last one with the same category.
+
+    GitHub takes what is before the last slash of `automationDetails.id`.
+    """
+    organization = result.history_name or result.organization or "organization"
+    policies = ":".join(map(_segment, sorted(result.policies)))
+    return f"keyvigil/{_segment(organization)}/{policies}"
+
+
+def _segment(name: str) -> str:
+    """Write a name in characters that a category may hold; a digest keeps what is lost apart."""
+    plain = unicodedata.normalize("NFC", name)
+    safe = _UNSAFE.sub("-", plain)[:_LONGEST]
+    if safe == plain:
+        return safe
+    digest = hashlib.sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST]
+    return f"{safe.strip('-')}-{digest}"
+
+
+def _artifact(file: str) -> Object:
+    """Return where a policy's file is, relative to the working folder; never an absolute path."""
+    path, foreign = Path(file), PureWindowsPath(file)
+    if not path.is_absolute() and not foreign.is_absolute():
+        return {"uri": _uri(Path(os.path.normpath(file)))}
+    inside = _inside_working_folder(path) if path.is_absolute() else None
+    if inside is not None:
+        return {"uri": _uri(inside)}
+    name = path.name if path.is_absolute() else foreign.name
+    return {"uri": _uri(Path(name)), "uriBaseId": _ELSEWHERE}
+
+
+def _inside_working_folder(path: Path) -> Path | None:
+    try:
+        folder = Path.cwd()
+    except OSError:  # it was deleted
+        return None
+    for one, base in ((path, folder), (path.resolve(), folder.resolve())):
+        if one.is_relative_to(base):
+            return one.relative_to(base)
+    return None
+
+
+def _uri(path: Path) -> str:
+    return quote(os.fsencode(path.as_posix()))
+
+
+def _location(artifact: Object, line: int) -> Object:
+    return {"artifactLocation": artifact, "region": {"startLine": line}}
+
+
+def _driver(report: Report) -> Object:
+    driver: Object = {
+        "name": "KeyVigil",
+        "version": report.tool.version,
+        "rules": [_rule(rule) for rule in report.rules],
+        "notifications": [
+            {"id": kind, "shortDescription": {"text": text}} for kind, text in _KINDS.items()
+        ],
+    }
+    return {**driver, "informationUri": PAGES} if PAGES else driver
+
+
 def _rule(rule: RuleRow) -> Object:
-    return {
+    described: Object = {
         "id": rule.id,
         "shortDescription": {"text": visible(rule.title)},
         "fullDescription": {"text": visible(rule.why)},
@@ -69,71 +177,83 @@ def _rule(rule: RuleRow) -> Object:
             "security-severity": _SCORES[rule.severity],
         },
     }
+    if PAGES and _is_shipped(rule):
+        described["helpUri"] = f"{PAGES}rules/{rule.id}"
+    return described
 
 
-def _invocation(report: Report) -> Object:
-    told = [
-        {
-            "level": "note" if gap.state == CoverageState.GONE else "error",
-            "message": {"text": visible(gap.reason or gap.endpoint)},
-        }
-        for row in report.scan.coverage
-        for gap in row.gaps
-    ]
-    if len(report.findings) > LIMIT:
+def _is_shipped(rule: RuleRow) -> bool:
+    folder, _, name = rule.file.rpartition("/")
+    return folder == POLICIES and (bundled(POLICIES) / name).is_file()
+
+
+def _cut(violations: int) -> Iterator[Object]:
+    if violations > LIMIT:
         text = (
-            f"Of {len(report.findings):,} findings these are the {LIMIT:,} most severe."
+            f"Of {violations:,} violations these are the {LIMIT:,} most severe."
             " The JSON and the CSV report have all."
         )
-        told.insert(0, {"level": "warning", "message": {"text": text}})
-    return {
-        "executionSuccessful": report.scan.complete,
-        "startTimeUtc": _moment(report.scan.started_at),
-        "endTimeUtc": _moment(report.scan.finished_at),
-        "toolExecutionNotifications": told,
-    }
+        yield _notification(_CUT, "warning", text)
 
 
-def _result(finding: FindingRow, words: str, rule: RuleRow, number: int) -> Object:
-    is_open = finding.outcome == "undetermined"
-    where = finding.project.name or finding.project.id if finding.project else "organization"
-    name = finding.key.name or "unnamed"
-    text = f"{name} ({finding.key.id}, {where}): {words}."
+def _gaps(report: Report) -> Iterator[Object]:
+    for row in report.scan.coverage:
+        for gap in row.gaps:
+            level = "note" if gap.state == CoverageState.GONE else "error"
+            yield _notification(_GAP, level, f"{row.collection}: {gap.reason or gap.endpoint}")
+
+
+def _undetermined(result: ScanResult, numbers: dict[str, int]) -> Iterator[Object]:
+    for group in undecided(result.undetermined):
+        count = len(group.findings)
+        keys = "1 key" if count == 1 else f"{count:,} keys"
+        why = f": {group.reason}" if group.reason else ""
+        text = f"{group.rule.title}: undetermined for {keys}{why}"
+        yield _notification(_UNDETERMINED, "warning", text) | {
+            "associatedRule": {"id": group.rule.id, "index": numbers[group.rule.id]},
+            "properties": {"keys": count, "severity": group.severity.value},
+        }
+
+
+def _capped(notifications: list[Object], what: str) -> Iterator[Object]:
+    yield from notifications[:NOTIFICATIONS]
+    if (more := len(notifications) - NOTIFICATIONS) > 0:
+        text = f"{more:,} more {what} are omitted. The JSON and the CSV report have all."
+        yield _notification(_CUT, "warning", text)
+
+
+def _notification(kind: str, level: str, text: str) -> Object:
+    return {"descriptor": {"id": kind}, "level": level, "message": {"text": visible(text)}}
+
+
+def _result(row: FindingRow, finding: Finding, number: int, location: Object) -> Object:
+    where = row.project.name or row.project.id if row.project else "organization"
+    name = row.key.name or "unnamed"
+    evidence = "; ".join(map(in_words, finding.evidence))
     result: Object = {
-        "ruleId": finding.rule,
+        "ruleId": row.rule,
         "ruleIndex": number,
-        "kind": "open" if is_open else "fail",
-        "level": "none" if is_open else _LEVELS[finding.severity],
-        "message": {"text": visible(text)},
+        "kind": "fail",
+        "level": _LEVELS[row.severity],
+        "message": {"text": visible(f"{name} ({row.key.id}, {where}): {evidence}.")},
         "locations": [
             {
-                "physicalLocation": {
-                    "artifactLocation": {"uri": _uri(rule.file)},
-                    "region": {"startLine": rule.line},
-                },
+                "physicalLocation": location,
                 "logicalLocations": [
                     {
                         "name": visible(name),
-                        "fullyQualifiedName": visible(f"{where}/{finding.key.id}"),
+                        "fullyQualifiedName": visible(f"{where}/{row.key.id}"),
                         "kind": "resource",
                     }
                 ],
             }
         ],
-        "partialFingerprints": {"keyvigil/v1": finding.fingerprint},
-        "properties": {"severity": finding.severity},
+        "partialFingerprints": {"keyvigil/v1": row.fingerprint},
+        "properties": {"severity": row.severity},
     }
-    if finding.state:
-        result["baselineState"] = _BASELINE.get(finding.state, "updated")
-    if finding.exception:
-        reason = visible(f"{finding.exception.reason} (until {finding.exception.expires})")
-        result["suppressions"] = [{"kind": "external", "justification": reason}]
+    if row.state:
+        result["baselineState"] = _BASELINE.get(row.state, "updated")
     return result
-
-
-def _uri(file: str) -> str:
-    path = PurePath(file)
-    return path.as_uri() if path.is_absolute() else quote(path.as_posix(), errors="replace")
 
 
 def _moment(moment: datetime) -> str:

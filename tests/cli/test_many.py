@@ -115,6 +115,21 @@ def test_two_are_walked_side_by_side_each_with_its_own_history_policies_and_repo
     assert "policy strict" in again.out
 
 
+@pytest.mark.parametrize("store", ["none", "history.db"])
+def test_each_organization_has_its_own_sarif_category(tmp_path: Path, store: str) -> None:
+    """Also where the API gives both the same name."""
+    with serving(app(1)) as url:
+        text = settings(url, url, 2).replace("json:", "sarif:").replace(".json", ".sarif")
+        ran = scan(tmp_path, text, "--store", store)
+    assert ran.code == 0, ran.err
+    ids = [
+        json.loads((tmp_path / "out" / f"{name}.sarif").read_text())["runs"][0]["automationDetails"]
+        for name in ("Acme-EU", "b")
+    ]
+    assert [one["id"].split("/")[2:] for one in ids] == [["baseline", ""], ["strict", ""]]
+    assert [one["id"].split("/")[1][:7] for one in ids] == ["Acme-EU", "b"]
+
+
 def test_keys_come_from_a_file_and_a_program_and_stand_nowhere_else(tmp_path: Path) -> None:
     (tmp_path / "a.key").write_text(f"{SANDBOX_KEY}\n")
     (tmp_path / "vault").write_text(f"#!/bin/sh\necho asked for $1 >&2\necho {SANDBOX_KEY}\n")

@@ -47,7 +47,7 @@ def test_mistakes_in_several_files_are_all_told(tmp_path: Path) -> None:
         ("over", "The value is larger; equal is not enough."),
         ("any", "At least one condition of the list holds."),
         ("key-unused", "used is yes and idle over 45d"),
-        ("owner-left-org", "written in     offboarding.yaml:5"),
+        ("owner-left-org", "written in     policies/offboarding.yaml:5"),
     ],
 )
 def test_facts_operators_and_rules_explain_themselves(word: str, told: str) -> None:

@@ -100,6 +100,13 @@ def test_the_report_is_kept_as_an_artifact_only_where_that_was_said() -> None:
     assert yaml.safe_load(ACTION.read_text())["inputs"]["redact-emails"]["default"] == "1"
 
 
+def test_the_sarif_file_names_its_category_itself() -> None:
+    """One category for every organization: each upload closes the alerts of the others."""
+    steps = yaml.safe_load(WORKFLOW.read_text())["jobs"]["scan"]["steps"]
+    (upload,) = (step["with"] for step in steps if "upload-sarif" in step["uses"])
+    assert upload == {"sarif_file": "${{ steps.keyvigil.outputs.sarif }}"}
+
+
 def test_no_expression_stands_in_a_script() -> None:
     for step in yaml.safe_load(ACTION.read_text())["runs"]["steps"]:
         assert "${{" not in step.get("run", "")

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft4Validator
+from jsonschema import Draft4Validator, Draft202012Validator
 from junitparser import Error, Failure, JUnitXml
-from py_ocsf_models.events.findings.detection_finding import DetectionFinding
+from py_ocsf_models.events.findings.compliance_finding import ComplianceFinding
 from xmlschema import XMLSchema
 
 from scanner.formats import sarif_report
@@ -19,6 +19,7 @@ from scanner.formats.sarif_report import render_sarif
 from scanner.formats.text_report import render_text
 from scanner.lifecycle import State
 from scanner.result import ScanResult
+from tests.conftest import ROOT
 from tests.factories import (
     a_key,
     a_mixed_inventory,
@@ -31,6 +32,9 @@ from tests.factories import (
 
 OFFICIAL = Path(__file__).parent / "official"
 SARIF = Draft4Validator(json.loads((OFFICIAL / "sarif-schema-2.1.0.json").read_text()))
+OCSF = Draft202012Validator(
+    json.loads((OFFICIAL / "ocsf-1.6.0-compliance-finding.json").read_text())
+)
 JUNIT = XMLSchema(OFFICIAL / "junit-10.xsd")
 
 
@@ -51,8 +55,11 @@ def junit(result: ScanResult) -> list[tuple[Any, dict[str, str]]]:
     ]
 
 
-def ocsf(result: ScanResult) -> list[DetectionFinding]:
-    return [DetectionFinding(**event) for event in json.loads(render_ocsf(result))]
+def ocsf(result: ScanResult) -> list[ComplianceFinding]:
+    events = json.loads(render_ocsf(result))
+    for event in events:
+        OCSF.validate(event)
+    return [ComplianceFinding(**event) for event in events]
 
 
 def test_every_format_says_that_a_scan_is_incomplete() -> None:
@@ -77,7 +84,7 @@ def test_sarif_leads_to_the_rule_and_says_how_bad_it_is() -> None:
         rule = rules[row["ruleIndex"]]
         assert rule["id"] == row["ruleId"]
         place = row["locations"][0]["physicalLocation"]
-        assert place["artifactLocation"]["uri"].endswith(".yaml")
+        assert (ROOT / place["artifactLocation"]["uri"]).is_file()
         assert place["region"]["startLine"] > 1
         assert float(rule["properties"]["security-severity"]) <= 10
     states = {row.get("baselineState") for row in run["results"]}
@@ -90,7 +97,7 @@ def test_sarif_keeps_the_worst_and_tells_the_cut(monkeypatch: pytest.MonkeyPatch
     run = sarif(a_result(an_inventory(keys=keys)))
     assert [row["properties"]["severity"] for row in run["results"]] == ["high"] * 5
     (told,) = run["invocations"][0]["toolExecutionNotifications"]
-    assert told["message"]["text"].startswith("Of 18 findings these are the 5 most severe.")
+    assert told["message"]["text"].startswith("Of 18 violations these are the 5 most severe.")
 
 
 def passed(result: ScanResult) -> set[str]:

@@ -9,8 +9,9 @@ from datetime import datetime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from junitparser import Skipped
-from py_ocsf_models.events.findings.detection_finding import DetectionFinding
+from junitparser import Failure, Skipped
+from py_ocsf_models.events.findings.compliance_finding import ComplianceFinding
+from py_ocsf_models.objects.compliance_status import StatusID as Verdict
 
 from scanner.announce import announcement
 from scanner.announcement import Route, Sink
@@ -51,12 +52,7 @@ OUTCOMES = {outcome.value for outcome in Outcome}
 
 
 def every_format(result: ScanResult) -> dict[str, Told]:
-    """Return the outcome of each finding, as each format tells it."""
-    of_sarif: Told = set()
-    for row in sarif(result)["results"]:
-        outcome = "excepted" if "suppressions" in row else "violated"
-        outcome = "undetermined" if row["kind"] == "open" else outcome
-        of_sarif.add((row["partialFingerprints"]["keyvigil/v1"], outcome))
+    """Return the outcome of each finding, as each format with all outcomes has it."""
     of_junit: Told = set()
     for case, properties in junit(result):
         if "fingerprint" in properties:
@@ -75,7 +71,6 @@ def every_format(result: ScanResult) -> dict[str, Told]:
             (f["fingerprint"], f["outcome"]) for f in lines(result) if f["type"] == "finding"
         },
         "csv": {(r["fingerprint"], r["outcome"]) for r in table(result) if r["fingerprint"]},
-        "sarif": of_sarif,
         "junit": of_junit,
         "ocsf": {(e.finding_info.uid, outcome_of(e)) for e in ocsf(result) if outcome_of(e)},
         "text": text_of(result),
@@ -93,19 +88,33 @@ def severities(result: ScanResult) -> dict[str, Told]:
             (f["fingerprint"], f["severity"]) for f in lines(result) if f["type"] == "finding"
         },
         "csv": {(r["fingerprint"], r["severity"]) for r in table(result) if r["fingerprint"]},
-        "sarif": {
-            (row["partialFingerprints"]["keyvigil/v1"], row["properties"]["severity"])
-            for row in sarif(result)["results"]
-        },
         "junit": {
             (told["fingerprint"], told["severity"])
             for _, told in junit(result)
             if "fingerprint" in told
         },
         "ocsf": {
+            (e.finding_info.uid, e.unmapped["rule_severity"]) for e in ocsf(result) if outcome_of(e)
+        },
+    }
+
+
+def alerts(result: ScanResult) -> dict[str, Told]:
+    """Return the severity of each alert that a consumer raises, for the formats that raise any."""
+    return {
+        "sarif": {
+            (row["partialFingerprints"]["keyvigil/v1"], row["properties"]["severity"])
+            for row in sarif(result)["results"]
+        },
+        "ocsf": {
             (e.finding_info.uid, e.severity.lower().replace("informational", "info"))
             for e in ocsf(result)
-            if outcome_of(e)
+            if e.compliance.status_id is Verdict.Fail
+        },
+        "junit": {
+            (properties["fingerprint"], properties["severity"])
+            for case, properties in junit(result)
+            if any(isinstance(what, Failure) for what in case.result)
         },
     }
 
@@ -125,7 +134,7 @@ def page(result: ScanResult) -> list[dict[str, str]]:
     return [row for row in rows if row["status"] not in {State.UNVERIFIED, State.RESOLVED}]
 
 
-def outcome_of(event: DetectionFinding) -> str:
+def outcome_of(event: ComplianceFinding) -> str:
     (told,) = event.finding_info.types or [""]
     return told if told in OUTCOMES else ""
 
@@ -212,6 +221,9 @@ def agree(result: ScanResult) -> None:
     expected = {(f.fingerprint, f.severity.value) for f in result.findings}
     for name, told in severities(result).items():
         assert told == expected, name
+    violated = {(f.fingerprint, f.severity.value) for f in result.violations}
+    for name, raised in alerts(result).items():
+        assert raised == violated, name
     assert without_script(result) == sorted(f.fingerprint for f in result.violations)
     slack = announcement(result, Route(name="all", sink=Sink.SLACK))
     counts = Counter(finding.severity for finding in result.violations)
@@ -234,6 +246,6 @@ def test_the_same_with_a_history_and_with_gaps(result: ScanResult) -> None:
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_names_break_no_reader(name: str) -> None:
-    for told in every_format(named(name)).values():
+    for told in (*every_format(named(name)).values(), *alerts(named(name)).values()):
         assert told
     assert not re.search("[\x00-\x09\x0b-\x1f\u202e\u2028]", render_text(named(name)))
