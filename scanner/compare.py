@@ -210,7 +210,7 @@ class _Eyes:
 
     def _why_partial(self, collection: Collection, project_id: str | None = None) -> str:
         state = self._states.get((collection, project_id))
-        if state in (CoverageState.COMPLETE, CoverageState.GONE):
+        if state is CoverageState.COMPLETE:
             return ""
         whose = "" if project_id is None else "the project's "
         return f"{whose}{collection.value} could not be listed"

@@ -60,8 +60,8 @@ def describe(value: Value) -> str:
     match value:
         case None:
             return "none"
-        case Unknown(reason=reason):
-            return f"unknown: {reason}"
+        case Unknown():
+            return f"unknown: {value}"
         case bool():
             return "yes" if value else "no"
         case timedelta():

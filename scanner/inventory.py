@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from operator import itemgetter
-from typing import Final
 
 from scanner.collection import Collection
 
@@ -15,11 +14,17 @@ from scanner.collection import Collection
 class Unknown:
     """A value that could not be established, and why.
 
-    `possible` narrows it to the values it can still have; empty means any.
+    `where` is the endpoint and record of an invalid field, so that equal reasons of many records
+    can be grouped. `possible` narrows it to the values it can still have; empty means any.
     """
 
     reason: str
     possible: frozenset[str] = frozenset()
+    where: str = ""
+
+    def __str__(self) -> str:
+        """Return the reason with its place: `created_at is null (GET /..., key_1)`."""
+        return f"{self.reason} ({self.where})" if self.where else self.reason
 
 
 class KeyKind(StrEnum):
@@ -59,23 +64,27 @@ class ProjectAccess(StrEnum):
 
 
 class CoverageState(StrEnum):
-    """How much of a listing was seen; GONE: its project was deleted while the walk went on."""
+    """How much of a listing was collected."""
 
     COMPLETE = "complete"
-    GONE = "gone"
     PARTIAL = "partial"
     UNAVAILABLE = "unavailable"
 
+    @classmethod
+    def _missing_(cls, value: object) -> "CoverageState | None":
+        """Read `gone`, which older snapshots have for a project that answered 404: a gap."""
+        return cls.UNAVAILABLE if value == "gone" else None
 
-Invalid = tuple[tuple[str, str], ...]
-"""Text fields that are None because the API gave no valid text: each field's name and why."""
+
+Invalid = tuple[tuple[str, Unknown], ...]
+"""Text fields that are None because the API gave no valid text, each with the reason."""
 
 
 def text_of(record: "Key | Owner | Project | User", field: str) -> str | Unknown | None:
     """Return a text field of a record: Unknown if it was not valid, None if there is none."""
-    for name, reason in record.invalid:
+    for name, unknown in record.invalid:
         if name == field:
-            return Unknown(reason=reason)
+            return unknown
     value: str | None = getattr(record, field)
     return value
 
@@ -215,10 +224,7 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionCoverage:
-    """How all listings of one collection went together.
-
-    `gaps` are those not complete; one that is gone does not make the collection incomplete.
-    """
+    """How all listings of one collection went together; `gaps` are those not complete."""
 
     collection: Collection
     state: CoverageState
@@ -260,12 +266,9 @@ def oldest_first(events: Iterable[AuditEvent]) -> list[AuditEvent]:
     return [event for _, event in sorted(placed, key=itemgetter(0))]
 
 
-_SEEN: Final = (CoverageState.COMPLETE, CoverageState.GONE)
-
-
 def is_complete(coverage: Iterable[Coverage]) -> bool:
     """Tell whether every listing that was asked for was seen to its end."""
-    return all(listing.state in _SEEN for listing in coverage)
+    return all(listing.state is CoverageState.COMPLETE for listing in coverage)
 
 
 def by_collection(coverage: Iterable[Coverage]) -> tuple[CollectionCoverage, ...]:

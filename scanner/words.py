@@ -30,7 +30,7 @@ def in_words(evidence: Evidence) -> str:
     """Say what was observed and what it was held against."""
     value = evidence.value
     if isinstance(value, Unknown):
-        return f"{evidence.fact} is unknown: {value.reason}"
+        return f"{evidence.fact} is unknown: {value}"
     spelled = spell(value) if isinstance(value, timedelta) else describe(value)
     said = f"{evidence.fact} is absent" if value is None else _said(evidence.fact, spelled)
     source = f" (by {evidence.source})" if evidence.source else ""

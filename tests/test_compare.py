@@ -152,16 +152,6 @@ def test_a_key_that_was_not_looked_for_is_carried_over(
     assert f"{missing.value} could not be listed" in standing.reason
 
 
-def test_a_project_that_is_gone_took_its_keys_with_it() -> None:
-    gone = a_listing(
-        Collection.PROJECT_KEYS, project_id="proj_1", state=CoverageState.GONE, reason="404"
-    )
-    coverage = [r for r in full_coverage("proj_1") if r.collection is not Collection.PROJECT_KEYS]
-    second = without_keys(coverage=(*coverage, gone))
-    standing = after(an_inventory(keys=(OLD,)), second, policy(AGE), policy(AGE))
-    assert standing.case.resolution is Resolution.KEY_DELETED
-
-
 def test_an_admin_key_is_looked_for_among_the_admin_keys() -> None:
     before = an_inventory(keys=(an_admin_key(created_at=ago(days=100)),))
     gap = a_gap(Collection.ADMIN_KEYS)

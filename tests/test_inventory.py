@@ -31,11 +31,8 @@ def test_a_collection_none_of_which_was_seen_is_unavailable() -> None:
     assert row.state is CoverageState.UNAVAILABLE
 
 
-def test_a_project_that_is_gone_leaves_no_hole_but_is_told() -> None:
-    gone = a_gap(Collection.PROJECT_KEYS, project_id="proj_2", state=CoverageState.GONE)
-    (row,) = by_collection((a_listing(Collection.PROJECT_KEYS, project_id="proj_1"), gone))
-    assert (row.state, row.gaps) == (CoverageState.COMPLETE, (gone,))
-    assert is_complete((gone,))
+def test_a_project_that_was_gone_in_an_older_snapshot_is_a_gap() -> None:
+    assert CoverageState("gone") is CoverageState.UNAVAILABLE
 
 
 def test_a_listing_that_broke_off_is_partial() -> None:

@@ -22,7 +22,6 @@ from scanner.display import visible
 from scanner.finding import Finding
 from scanner.formats.json_report import report_of
 from scanner.formats.report_rows import FindingRow, Report, RuleRow
-from scanner.inventory import CoverageState
 from scanner.result import ScanResult, undecided
 from scanner.words import in_words
 
@@ -199,8 +198,8 @@ def _cut(violations: int) -> Iterator[Object]:
 def _gaps(report: Report) -> Iterator[Object]:
     for row in report.scan.coverage:
         for gap in row.gaps:
-            level = "note" if gap.state == CoverageState.GONE else "error"
-            yield _notification(_GAP, level, f"{row.collection}: {gap.reason or gap.endpoint}")
+            text = f"{row.collection}: {gap.reason or gap.endpoint}"
+            yield _notification(_GAP, "error", text)
 
 
 def _undetermined(result: ScanResult, numbers: dict[str, int]) -> Iterator[Object]:

@@ -1,22 +1,35 @@
-"""What keys did, cost and came from: usage, costs and the audit log. All of it is optional.
+"""The use, costs and origin of keys: usage, costs and the audit log. All of it is optional.
 
 Source: https://platform.openai.com/docs/api-reference/usage and .../audit-logs
 """
 
 import asyncio
-from collections import Counter, defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from decimal import Decimal
+from typing import Final, NamedTuple, TypeVar
 
 from scanner.collection import Collection
-from scanner.inventory import AuditEvent, AuditKind, Coverage, KeyCost, KeyUse
+from scanner.errors import ApiNotFound
+from scanner.inventory import (
+    AuditEvent,
+    AuditKind,
+    Coverage,
+    CoverageState,
+    KeyCost,
+    KeyUse,
+    Unknown,
+)
 from scanner.openai_api import translate
-from scanner.openai_api.client import AdminClient, Params
+from scanner.openai_api.client import AdminClient, Answer, Params
 from scanner.openai_api.listing import Listing, Query
-from scanner.openai_api.wire import BucketPage, Page, WireAuditEvent, WireBucket
+from scanner.openai_api.pages import BucketPage, Page
+from scanner.openai_api.translate import Flaws
+from scanner.openai_api.wire import WireAmount, WireAuditEvent, WireBucket
 from scanner.plan import Plan
+
+Number = TypeVar("Number", int, Decimal)
 
 _ROOT: Final = "/organization"
 _DAYS: Final = 30
@@ -34,11 +47,16 @@ USAGE_ENDPOINTS: Final = (
     "web_search_calls",
 )
 """All that group by key; the others (vector stores, code interpreter) know only projects."""
+_SDK_ONLY: Final = "decisions"
+"""In the SDK, not in OpenAI's document: where it answers 404, the API does not offer it."""
+_DAY: Final = timedelta(days=1)
+_CLOCKS_DIFFER: Final = timedelta(days=2)
+_CURRENCY: Final = "usd"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Activity:
-    """What the listings told, and how each of them went."""
+    """What the listings contain, and how each of them was collected."""
 
     uses: tuple[KeyUse, ...] = ()
     costs: tuple[KeyCost, ...] = ()
@@ -47,37 +65,47 @@ class Activity:
 
 
 async def collect_activity(client: AdminClient, plan: Plan, now: datetime) -> Activity:
-    """Ask for as much of it as the plan wants; a listing that fails is a gap, and no more."""
+    """Collect as much of it as the plan requests; a listing that fails is a gap, and no more."""
     walk = _Walk(client, now)
     usage, costs, events = await asyncio.gather(
-        walk.buckets(Collection.USAGE) if plan.asks_for(Collection.USAGE) else _nothing(),
-        walk.buckets(Collection.COSTS) if plan.asks_for(Collection.COSTS) else _nothing(),
+        walk.rows(Collection.USAGE) if plan.asks_for(Collection.USAGE) else _nothing(),
+        walk.rows(Collection.COSTS) if plan.asks_for(Collection.COSTS) else _nothing(),
         walk.events() if plan.asks_for(Collection.AUDIT_LOGS) else _nothing(),
     )
     return Activity(
         uses=_uses(usage),
         costs=_costs(costs),
-        events=tuple(event for wire in events if (event := translate.to_event(wire))),
+        events=events,
         coverage=tuple(walk.coverage),
     )
+
+
+class _Row(NamedTuple):
+    """One key's result of one day; an invalid count or sum is Unknown."""
+
+    key_id: str
+    day: int
+    requests: int | Unknown
+    usd: Decimal | Unknown
 
 
 class _Walk:
     def __init__(self, client: AdminClient, now: datetime) -> None:
         self.coverage: list[Coverage] = []
         self._client = client
+        self._now = now
         today = now.replace(hour=0, minute=0, second=0, microsecond=0)
         self._since = int((today - timedelta(days=_DAYS)).timestamp())
 
-    async def buckets(self, collection: Collection) -> tuple[WireBucket, ...]:
+    async def rows(self, collection: Collection) -> tuple[_Row, ...]:
         """List the days of costs, or of every usage endpoint."""
         paths = [f"{_ROOT}/costs"]
         if collection is Collection.USAGE:
             paths = [f"{_ROOT}/usage/{endpoint}" for endpoint in USAGE_ENDPOINTS]
         listed = await asyncio.gather(*(self._days(collection, path) for path in paths))
-        return tuple(bucket for buckets in listed for bucket in buckets)
+        return tuple(row for rows in listed for row in rows)
 
-    async def _days(self, collection: Collection, path: str) -> tuple[WireBucket, ...]:
+    async def _days(self, collection: Collection, path: str) -> list[_Row]:
         params: Params = {
             "start_time": self._since,
             "bucket_width": "1d",
@@ -85,49 +113,95 @@ class _Walk:
             "group_by[]": ("api_key_id",),
         }
         query = Query(collection=collection, path=path, params=params)
-        listing = Listing(self._client, query, BucketPage)
+        listing = Listing(self._client, query, BucketPage, self._reaches_now)
         buckets = await listing.items()
-        self.coverage.append(listing.coverage())
-        return buckets
+        coverage = listing.coverage()
+        if isinstance(listing.error, ApiNotFound) and path.endswith(_SDK_ONLY):
+            reason = "the API does not offer it"
+            coverage = replace(coverage, state=CoverageState.COMPLETE, reason=reason)
+        self.coverage.append(coverage)
+        latest = int((self._now + _CLOCKS_DIFFER).timestamp())
+        return [
+            row
+            for bucket in buckets
+            if self._since <= bucket.start_time <= latest
+            for row in _rows(bucket, listing.flaws(bucket))
+        ]
 
-    async def events(self) -> tuple[WireAuditEvent, ...]:
-        """List the events about keys, newest first."""
+    def _reaches_now(self, answer: Answer[Page[WireBucket]]) -> bool:
+        """Return whether a page holds the current day: some APIs offer a page beyond it."""
+        now = max(self._now, answer.at or self._now).timestamp()
+        return any(now - _DAY.total_seconds() < one.start_time <= now for one in answer.value.data)
+
+    async def events(self) -> tuple[AuditEvent, ...]:
+        """List the events about keys and their owners, newest first."""
         query = Query(
             collection=Collection.AUDIT_LOGS,
             path=f"{_ROOT}/audit_logs",
             params={"event_types[]": tuple(AuditKind)},
         )
         listing = Listing(self._client, query, Page[WireAuditEvent])
-        events = await listing.items()
+        wires = [(wire, listing.flaws(wire)) for wire in await listing.items()]
+        listing.lost += sum(translate.is_lost(wire, flaws) for wire, flaws in wires)
         self.coverage.append(listing.coverage())
-        return events
+        return tuple(event for wire, flaws in wires if (event := translate.to_event(wire, flaws)))
 
 
 async def _nothing() -> tuple[()]:
-    """Ask for nothing."""
+    """Collect nothing."""
     return ()
 
 
-def _uses(buckets: Iterable[WireBucket]) -> tuple[KeyUse, ...]:
-    requests: Counter[str] = Counter()
+def _rows(bucket: WireBucket, flaws: Flaws) -> Iterator[_Row]:
+    for number, result in enumerate(bucket.results):
+        if result.api_key_id is not None:
+            path = f"results.{number}"
+            invalid = [
+                flaws.of(f"{path}.{name}") for name in ("num_model_requests", "num_requests")
+            ]
+            requests = (result.num_model_requests or 0) + (result.num_requests or 0)
+            yield _Row(
+                result.api_key_id,
+                bucket.start_time,
+                next(filter(None, invalid), requests),
+                flaws.of(f"{path}.amount.value") or _usd(result.amount),
+            )
+
+
+def _usd(amount: WireAmount | None) -> Decimal | Unknown:
+    if amount is None or not amount.value:
+        return Decimal()
+    if amount.currency and amount.currency.lower() != _CURRENCY:
+        return Unknown(reason=f"costs are in {amount.currency!r}, not in US dollars")
+    return amount.value
+
+
+def _uses(rows: Iterable[_Row]) -> tuple[KeyUse, ...]:
+    requests: dict[str, int | Unknown] = {}
     newest: dict[str, int] = {}
-    for bucket in buckets:
-        for result in bucket.results:
-            count = (result.num_model_requests or 0) + (result.num_requests or 0)
-            if result.api_key_id is not None and count > 0:
-                requests[result.api_key_id] += count
-                last = newest.get(result.api_key_id, 0)
-                newest[result.api_key_id] = max(last, bucket.start_time)
+    for key_id, day, count, _ in rows:
+        if count != 0:
+            requests[key_id] = _plus(requests.get(key_id, 0), count)
+            newest[key_id] = max(newest.get(key_id, 0), day)
     return tuple(
         KeyUse(key_id=key, requests=requests[key], last_day=datetime.fromtimestamp(day, UTC))
         for key, day in newest.items()
     )
 
 
-def _costs(buckets: Iterable[WireBucket]) -> tuple[KeyCost, ...]:
-    totals: defaultdict[str, float] = defaultdict(float)
-    for bucket in buckets:
-        for result in bucket.results:
-            if result.api_key_id is not None and result.amount and result.amount.value:
-                totals[result.api_key_id] += result.amount.value
-    return tuple(KeyCost(key_id=key, usd=usd) for key, usd in totals.items())
+def _costs(rows: Iterable[_Row]) -> tuple[KeyCost, ...]:
+    totals: dict[str, Decimal | Unknown] = {}
+    for key_id, _, _, usd in rows:
+        if usd != 0:
+            totals[key_id] = _plus(totals.get(key_id, Decimal()), usd)
+    return tuple(
+        KeyCost(key_id=key, usd=usd if isinstance(usd, Unknown) else float(usd))
+        for key, usd in totals.items()
+    )
+
+
+def _plus(total: Number | Unknown, more: Number | Unknown) -> Number | Unknown:
+    """Add up; one Unknown makes the sum Unknown."""
+    if isinstance(total, Unknown):
+        return total
+    return more if isinstance(more, Unknown) else total + more

@@ -17,7 +17,7 @@ from scanner.openai_api.connections import Body, Connections, Network
 from scanner.openai_api.failures import NO_ANSWER, malformed, not_json, refused, unreachable
 from scanner.openai_api.pace import Pace
 from scanner.openai_api.retry import Backoff, asked_wait, should_retry, told_time
-from scanner.openai_api.wire import MalformedBodyError
+from scanner.openai_api.salvage import MalformedBodyError
 from scanner.secret import Secret
 
 Params = Mapping[str, str | int | tuple[str, ...]]
@@ -161,20 +161,21 @@ class AdminClient(AbstractAsyncContextManager["AdminClient"]):
     def _reading(
         self, response: httpx2.Response, endpoint: str, read: Callable[[bytes], Value]
     ) -> Answer[Value] | _Failure:
-        """Read the body; a broken one may have been torn on its way."""
+        """Read the body; only one that is not JSON, or cut off, may be another one next time."""
         error = not_json(response, endpoint)
+        if error is not None:
+            return _Failure(error=error, tries=self._backoff.tries)
         request_id = response.headers.get("x-request-id")
-        if error is None:
-            try:
-                return Answer(
-                    value=read(response.content),
-                    request_id=request_id,
-                    organization=response.headers.get("openai-organization"),
-                    at=told_time(response.headers),
-                )
-            except MalformedBodyError as problem:
-                error = malformed(str(problem), endpoint, request_id)
-        return _Failure(error=error, tries=self._backoff.tries)
+        try:
+            return Answer(
+                value=read(response.content),
+                request_id=request_id,
+                organization=response.headers.get("openai-organization"),
+                at=told_time(response.headers),
+            )
+        except MalformedBodyError as problem:
+            error = malformed(str(problem), endpoint, request_id)
+            return _Failure(error=error, tries=self._backoff.tries if problem.is_torn else 1)
 
     def _too_late(self, endpoint: str) -> ApiFailed:
         if self._pace.was_told_to_end:

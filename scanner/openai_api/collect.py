@@ -4,31 +4,30 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
 
 from scanner.collection import Collection
-from scanner.errors import ApiError, ApiFailed, ApiNotFound
+from scanner.errors import ApiFailed
 from scanner.inventory import (
     Coverage,
     CoverageState,
     Inventory,
     Key,
-    KeyKind,
     OwnerKind,
     Project,
     ProjectAccess,
     ProjectState,
     ServiceAccount,
-    Unknown,
-    is_complete,
+    User,
 )
 from scanner.openai_api import translate
 from scanner.openai_api.activity import collect_activity
 from scanner.openai_api.client import AdminClient
 from scanner.openai_api.listing import Listing, Query
+from scanner.openai_api.pages import Page
 from scanner.openai_api.wire import (
-    Page,
     WireAdminKey,
     WireProject,
     WireProjectKey,
@@ -47,9 +46,13 @@ _PROJECTS: Final = Query(
 )
 _USERS: Final = Query(collection=Collection.USERS, path=f"{_ROOT}/users", never_empty=True)
 _ADMIN_KEYS: Final = Query(collection=Collection.ADMIN_KEYS, path=f"{_ROOT}/admin_api_keys")
-_ADMIN_PREFIX: Final = "sk-admin-"
 # Without this the API leaves out the keys whose owner has lost access to the project.
-_EVERY_OWNER: Final = {"owner_project_access": "any"}
+_ACCESS: Final = "owner_project_access"
+_EVERY_OWNER: Final = {_ACCESS: "any"}
+_HIDDEN: Final = (
+    f"the API does not support {_ACCESS}=any: keys whose owner has lost access to the project may"
+    " be missing"
+)
 
 
 def _now() -> datetime:
@@ -90,6 +93,7 @@ class _Walk:
         self._projects: dict[str, Project] = {}
         self._project_keys: dict[str, tuple[Key, ...]] = {}
         self._service_accounts: dict[str, tuple[ServiceAccount, ...]] = {}
+        self._without_access: set[str] = set()
         self._projects_done = 0
         self._keys_seen = 0
 
@@ -100,7 +104,7 @@ class _Walk:
             activity = tasks.create_task(collect_activity(self._client, self._plan, now))
             async for page in listing.pages():
                 for wire in page:
-                    project = translate.to_project(wire)
+                    project = translate.to_project(wire, listing.flaws(wire))
                     self._projects[project.id] = project
                     tasks.create_task(self._walk_project(project))
             coverage = listing.coverage()
@@ -116,7 +120,7 @@ class _Walk:
             organization=listing.organization,
             projects=tuple(self._projects.values()),
             keys=self._all_keys(admin_keys),
-            users=tuple(translate.to_user(wire) for wire in users),
+            users=users,
             service_accounts=tuple(
                 account
                 for project_id in self._projects
@@ -128,24 +132,24 @@ class _Walk:
             events=activity.result().events,
         )
 
-    async def _organization(self) -> tuple[tuple[WireAdminKey, ...], tuple[WireUser, ...]]:
-        """List admin keys, then users: the owner of a key seen must stand in the later list."""
+    async def _organization(self) -> tuple[tuple[Key, ...], tuple[User, ...]]:
+        """List admin keys, then users: the owner of a listed key must be in the later list."""
         admin_keys = await self._admin_keys()
         return admin_keys, await self._users()
 
-    async def _users(self) -> tuple[WireUser, ...]:
+    async def _users(self) -> tuple[User, ...]:
         if not self._plan.asks_for(Collection.USERS):
             return ()
         listing = Listing(self._client, _USERS, Page[WireUser])
         items = await listing.items()
         self._coverage.append(listing.coverage())
-        return items
+        return tuple(translate.to_user(wire, listing.flaws(wire)) for wire in items)
 
-    async def _admin_keys(self) -> tuple[WireAdminKey, ...]:
+    async def _admin_keys(self) -> tuple[Key, ...]:
         listing = Listing(self._client, _ADMIN_KEYS, Page[WireAdminKey])
         items = await listing.items()
         self._coverage.append(listing.coverage())
-        return items
+        return tuple(translate.to_admin_key(wire, listing.flaws(wire)) for wire in items)
 
     async def _walk_project(self, project: Project) -> None:
         """List one project's keys, and its service accounts where that can tell something."""
@@ -161,6 +165,7 @@ class _Walk:
             )
 
     async def _list_keys(self, project: Project) -> None:
+        """List one project's keys; an API older than the parameter is asked without it."""
         query = Query(
             collection=Collection.PROJECT_KEYS,
             path=f"{_project_path(project)}/api_keys",
@@ -169,11 +174,19 @@ class _Walk:
         )
         listing = Listing(self._client, query, Page[WireProjectKey])
         wires = await listing.items()
+        if _is_rejected(listing):
+            older = Listing(self._client, replace(query, params={}), Page[WireProjectKey])
+            rest = await older.items()
+            if older.error is None:
+                listing, wires = older, rest
+                self._without_access.add(project.id)
+        if wires and not any(_ACCESS in wire.model_fields_set for wire in wires):
+            self._without_access.add(project.id)
         self._project_keys[project.id] = tuple(
-            translate.to_project_key(wire, project.id) for wire in wires
+            translate.to_project_key(wire, project.id, listing.flaws(wire)) for wire in wires
         )
         self._keys_seen += len(wires)
-        await self._account(listing, project)
+        self._coverage.append(listing.coverage())
 
     def _needs_accounts(self, project: Project) -> bool:
         """Tell whether a key leaves it open if the service account that owns it still exists.
@@ -201,48 +214,36 @@ class _Walk:
         self._service_accounts[project.id] = tuple(
             translate.to_service_account(wire, project.id) for wire in wires
         )
-        await self._account(listing, project)
+        self._coverage.append(listing.coverage())
 
-    async def _account(
-        self, listing: Listing[WireProjectKey] | Listing[WireServiceAccount], project: Project
-    ) -> None:
-        """Enter a project's listing into the ledger; 404 is believed only if the project is gone.
-
-        The API may answer 404 for what the key may not see, and that must not pass for nothing.
-        """
-        account = listing.coverage()
-        if isinstance(listing.error, ApiNotFound):
-            try:
-                await self._client.get(_project_path(project), {}, lambda _body: None)
-            except ApiNotFound:
-                account = replace(account, state=CoverageState.GONE)
-            except ApiError as error:
-                account = replace(account, reason=f"{account.reason}; then {error}")
-        self._coverage.append(account)
-
-    def _all_keys(self, admin_keys: Iterable[WireAdminKey]) -> tuple[Key, ...]:
-        """Return every key once: admin listings have been seen to hold project keys.
-
-        One that does not look like an admin key is one only if no project's keys are missing.
-        """
-        doubt = Unknown(reason="an admin listing holds it, and not all projects' keys were seen")
-        is_certain = is_complete(
-            row
-            for row in self._coverage
-            if row.collection in (Collection.PROJECTS, Collection.PROJECT_KEYS)
-        )
+    def _all_keys(self, admin_keys: Iterable[Key]) -> tuple[Key, ...]:
+        """Return every key once: admin listings have been seen to hold project keys."""
         keys: dict[str, Key] = {}
         for project_id in self._projects:
             for key in self._project_keys.get(project_id, ()):
                 keys.setdefault(key.id, key)
-        for wire in admin_keys:
-            looks_so = wire.redacted_value.startswith(_ADMIN_PREFIX)
-            kind = KeyKind.ADMIN if looks_so or is_certain else doubt
-            keys.setdefault(wire.id, translate.to_admin_key(wire, kind))
+        for key in admin_keys:
+            keys.setdefault(key.id, key)
         return tuple(keys.values())
 
+    def _why_keys_may_be_hidden(self, row: Coverage) -> Coverage:
+        """Return a listing of keys as partial if the API leaves out owners without access.
+
+        An empty listing cannot show whether it does: then the others decide.
+        """
+        if row.collection is not Collection.PROJECT_KEYS:
+            return row
+        is_known = row.project_id in self._without_access
+        others = sum(map(bool, self._project_keys.values()))
+        is_likely = not row.items and 0 < others <= len(self._without_access)
+        if row.state is not CoverageState.COMPLETE or not (is_known or is_likely):
+            return row
+        return replace(row, state=CoverageState.PARTIAL, reason=f"{row.endpoint}: {_HIDDEN}")
+
     def _ledger(self) -> tuple[Coverage, ...]:
-        """Return the account by collection, then in the order of the projects' own listing."""
+        """Return the coverage by collection, then in the order of the projects' own listing."""
+        hides = self._why_keys_may_be_hidden
+        self._coverage = [hides(row) for row in self._coverage]
         places = {project_id: place for place, project_id in enumerate(self._projects)}
         collections = {collection: place for place, collection in enumerate(Collection)}
         return tuple(
@@ -259,3 +260,9 @@ class _Walk:
 
 def _project_path(project: Project) -> str:
     return f"{_ROOT}/projects/{quote(project.id, safe='')}"
+
+
+def _is_rejected(listing: Listing[WireProjectKey]) -> bool:
+    """Return whether the API may not know the parameter."""
+    status = listing.error.status if listing.error else None
+    return status in {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}

@@ -1,11 +1,11 @@
 """What went wrong with a request -> the error that says so, and what to do about it."""
 
-import json
+import codecs
 import os
 import re
 import ssl
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 import httpx2
 
@@ -20,6 +20,8 @@ from scanner.errors import (
     ApiRejected,
     ApiUnreachable,
 )
+from scanner.openai_api.pages import message_of
+from scanner.openai_api.salvage import MalformedBodyError, read_json
 from scanner.secret import Secret, redact
 
 NO_ANSWER: Final = (httpx2.RequestError, httpx2.InvalidURL, OverflowError, UnicodeError)
@@ -30,15 +32,17 @@ _CHECK_KEY: Final = (
     " deleted."
 )
 _MESSAGE_LENGTH: Final = 300
+_TEXT_READ: Final = 4_000
+"""Bytes of an error in plain text."""
 _PART_OF_KEY: Final = re.compile(r"\bsk-[\w-]*\*+[\w-]*")
 """The API repeats a key that it does not know, but for its middle."""
 _TLS: Final = "TLS: "
 
 
 def malformed(what: str, endpoint: str, request_id: str | None) -> ApiMalformed:
-    """Say what the API promised otherwise."""
+    """Return the error for a response that differs from the API's document."""
     return ApiMalformed(
-        f"{endpoint} gave what the API does not promise: {what}",
+        f"{endpoint} gave an unexpected response: {_shown(what)}",
         endpoint=endpoint,
         request_id=request_id,
         help="Update KeyVigil; if that does not help, report it with the request id.",
@@ -46,8 +50,9 @@ def malformed(what: str, endpoint: str, request_id: str | None) -> ApiMalformed:
 
 
 def not_json(response: httpx2.Response, endpoint: str) -> ApiMalformed | None:
-    """Return the error for an answer that is no JSON object, such as a login page's HTML."""
-    if response.content.lstrip()[:1] == b"{":
+    """Return the error for a response that is not JSON at all, such as a login page's HTML."""
+    start = response.content.removeprefix(codecs.BOM_UTF8).lstrip()[:1]
+    if start and start in b'{["':
         return None
     kind = response.headers.get("content-type", "something unnamed").partition(";")[0]
     return ApiMalformed(
@@ -62,24 +67,24 @@ def not_json(response: httpx2.Response, endpoint: str) -> ApiMalformed | None:
 def refused(response: httpx2.Response, endpoint: str, key: Secret) -> ApiError:
     """Turn an error status into the error that says what to do about it."""
     status = response.status_code
-    said = _PART_OF_KEY.sub("sk-***", key.mask(_message(response)))
-    said = visible(redact(said))[:_MESSAGE_LENGTH]
+    message, is_json = _message(response)
+    text = _shown(_PART_OF_KEY.sub("sk-***", key.mask(message)))
     request_id = response.headers.get("x-request-id")
-    what = f"{endpoint} was answered {status}{f': {said}' if said else ''}"
+    what = f"{endpoint} was answered {status}{f': {text}' if text else ''}"
     kind: type[ApiError] = ApiFailed
     match status:
-        case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN if "scope" in said.lower():
+        case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN if "scope" in message.lower():
             kind, hint = ApiForbidden, f"Give the admin key the scope {_scope(endpoint)}."
         case HTTPStatus.UNAUTHORIZED:
             kind, hint = ApiRejected, _CHECK_KEY
-        case HTTPStatus.FORBIDDEN if said:
+        case HTTPStatus.FORBIDDEN if text:
             kind, hint = ApiForbidden, "Ask an organization owner for an admin key that may read."
-        case HTTPStatus.NOT_FOUND if said:
+        case HTTPStatus.NOT_FOUND if text and is_json:
             kind, hint = ApiNotFound, "Check http.base_url, OPENAI_BASE_URL: it ends in /v1."
         case HTTPStatus.TOO_MANY_REQUESTS:
             hint = "Scan at a quieter time or lower --concurrency."
-        case _ if not said:
-            hint = "The answer is not the API's own: a proxy may stand in between."
+        case _ if not text or not is_json:
+            hint = "The response is not the API's own: a proxy may stand in between."
         case _:
             hint = "Try again later; see https://status.openai.com."
     return kind(what, endpoint=endpoint, request_id=request_id, status=status, help=hint)
@@ -93,15 +98,21 @@ def _scope(endpoint: str) -> str:
     return next((SCOPES[one] for one in OPTIONAL if f"/{one}" in path), READ_SCOPE)
 
 
-def _message(response: httpx2.Response) -> str:
-    """Return the API's own error message as it is, or "" if the body is not one."""
+def _shown(message: str) -> str:
+    return visible(redact(message))[:_MESSAGE_LENGTH]
+
+
+def _message(response: httpx2.Response) -> tuple[str, bool]:
+    """Return the message of an error's body, or "", and whether the body is JSON.
+
+    Plain text is a message as well; a page of HTML is not.
+    """
     try:
-        body: Any = json.loads(response.content)
-    except (RecursionError, ValueError):
-        return ""
-    error = body.get("error") if isinstance(body, dict) else None
-    message = error.get("message") if isinstance(error, dict) else None
-    return message if isinstance(message, str) else ""
+        body = read_json(response.content)
+    except MalformedBodyError:
+        text = response.content[:_TEXT_READ].decode("utf-8", errors="replace").strip()
+        return ("" if text.startswith("<") else text), False
+    return message_of(body), True
 
 
 def unreachable(error: Exception, endpoint: str, base_url: str) -> ApiUnreachable:

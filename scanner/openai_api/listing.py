@@ -1,15 +1,17 @@
 """One listing of the API from its first page to its last, and the account of how it went."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Generic
 
 from scanner.collection import Collection
 from scanner.errors import ApiError, ApiMalformed
 from scanner.inventory import Coverage, CoverageState
-from scanner.openai_api.client import AdminClient, Params
+from scanner.openai_api.client import AdminClient, Answer, Params
 from scanner.openai_api.failures import malformed
-from scanner.openai_api.wire import Item, MalformedBodyError, Page, parse_page
+from scanner.openai_api.pages import Item, Page, parse_page
+from scanner.openai_api.salvage import MalformedBodyError
+from scanner.openai_api.translate import VALID, Flaws
 
 PAGE_SIZE: Final = 100
 
@@ -29,11 +31,23 @@ class Query:
 
 
 class Listing(Generic[Item]):
-    """Walks one listing. What goes wrong ends the walk and stands in `error` and `coverage`."""
+    """Reads one listing. An error ends it, and is in `error` and `coverage`.
 
-    def __init__(self, client: AdminClient, query: Query, page: type[Page[Item]]) -> None:
+    `is_end` ends it after a page: what the API offers beyond is not needed.
+    """
+
+    def __init__(
+        self,
+        client: AdminClient,
+        query: Query,
+        page: type[Page[Item]],
+        is_end: Callable[[Answer[Page[Item]]], bool] | None = None,
+    ) -> None:
         self.error: ApiError | None = None
         self.organization: str | None = None
+        self.lost = 0
+        self._is_end: Callable[[Answer[Page[Item]]], bool] | None = is_end
+        self._invalid: dict[str, Mapping[str, str]] = {}
         self._client = client
         self._query = query
         self._page: type[Page[Item]] = page
@@ -47,17 +61,20 @@ class Listing(Generic[Item]):
         cursors: set[str] = set()
         while True:
             try:
-                page = await self._read(cursor)
+                answer = await self._read(cursor)
             except ApiError as error:
                 self.error = error
                 return
+            page = answer.value
             self._pages += 1
+            self.lost += page.lost
             yield self._first_seen(page)
             cursor = page.cursor()
-            if cursor is None and self._query.never_empty and not self._ids:
+            is_end = cursor is None or (self._is_end is not None and self._is_end(answer))
+            if is_end and self._query.never_empty and not self._ids:
                 self.error = self._impossible("no organization is without any")
                 return
-            if cursor is None:
+            if cursor is None or is_end:
                 self._finished = True
                 return
             if cursor in cursors:
@@ -69,9 +86,20 @@ class Listing(Generic[Item]):
         """Return the items of all pages together."""
         return tuple([item async for page in self.pages() for item in page])
 
+    def flaws(self, item: Item) -> Flaws:
+        """Return what is not valid in a record of the listing."""
+        fields = self._invalid.get(item.id)
+        if not fields:
+            return VALID
+        return Flaws(fields, f"GET {self._query.path}, {item.id}")
+
     def coverage(self) -> Coverage:
-        """Return the account of the walk so far."""
-        if self._finished:
+        """Return what was collected so far; a record without a usable id was not."""
+        reason = str(self.error) if self.error else None
+        if self.lost:
+            lost = f"{_counted(self.lost)} without a usable id"
+            reason = f"{reason}; {lost}" if reason else f"GET {self._query.path} gave {lost}"
+        if self._finished and not self.lost:
             state = CoverageState.COMPLETE
         else:
             state = CoverageState.PARTIAL if self._pages else CoverageState.UNAVAILABLE
@@ -82,11 +110,11 @@ class Listing(Generic[Item]):
             pages=self._pages,
             items=len(self._ids),
             state=state,
-            reason=str(self.error) if self.error else None,
+            reason=reason,
             request_id=self.error.request_id if self.error else None,
         )
 
-    async def _read(self, cursor: str | None) -> Page[Item]:
+    async def _read(self, cursor: str | None) -> Answer[Page[Item]]:
         params: dict[str, str | int | tuple[str, ...]] = {"limit": PAGE_SIZE, **self._query.params}
         if cursor is not None:
             params[self._page.cursor_parameter] = cursor
@@ -94,11 +122,11 @@ class Listing(Generic[Item]):
         first = cursor is not None or self._query.project_id is None
         answer = await self._client.get(self._query.path, params, self._parse, first=first)
         self.organization = answer.organization
-        return answer.value
+        return answer
 
     def _parse(self, body: bytes) -> Page[Item]:
         page = parse_page(body, self._page)
-        if page.has_more and not page.data:
+        if page.has_more and page.is_empty:
             raise MalformedBodyError("has_more is true on an empty page")
         if page.has_more and page.cursor() is None:
             raise MalformedBodyError("has_more is true without a cursor to go on from")
@@ -110,8 +138,14 @@ class Listing(Generic[Item]):
         for item in page.data:
             if item.id not in self._ids:
                 fresh.setdefault(item.id, item)
+                if page.invalid.get(item.id):
+                    self._invalid.setdefault(item.id, page.invalid[item.id])
         self._ids.update(fresh)
         return tuple(fresh.values())
 
     def _impossible(self, what: str) -> ApiMalformed:
         return malformed(what, f"GET {self._query.path}", None)
+
+
+def _counted(records: int) -> str:
+    return "1 record" if records == 1 else f"{records:,} records"

@@ -18,17 +18,15 @@ from scanner.openai_api.activity import USAGE_ENDPOINTS
 from scanner.openai_api.client import Params
 from scanner.openai_api.connections import Connections, Network
 from scanner.openai_api.failures import NO_ANSWER, malformed, not_json, refused, unreachable
+from scanner.openai_api.pages import BucketPage, Page, parse_page
+from scanner.openai_api.salvage import MalformedBodyError
 from scanner.openai_api.wire import (
-    BucketPage,
-    MalformedBodyError,
-    Page,
     WireAdminKey,
     WireAuditEvent,
     WireProject,
     WireProjectKey,
     WireServiceAccount,
     WireUser,
-    parse_page,
 )
 from scanner.ports import Clock
 from scanner.secret import Secret
@@ -127,10 +125,14 @@ def _read(
     error = not_json(response, endpoint)
     if error is not None:
         return None, error
+    request_id = response.headers.get("x-request-id")
     try:
-        return parse_page(response.content, kind), None
+        page = parse_page(response.content, kind)
     except MalformedBodyError as problem:
-        return None, malformed(str(problem), endpoint, response.headers.get("x-request-id"))
+        return None, malformed(str(problem), endpoint, request_id)
+    if page.lost:
+        return page, malformed("a record has no usable id", endpoint, request_id)
+    return page, None
 
 
 def _of_the_organization(now: datetime) -> tuple[_Question, ...]:

@@ -15,15 +15,14 @@ from scanner.errors import ApiError, ApiNotFound
 from scanner.inventory import Key, KeyKind, OwnerKind, ServiceAccount, Unknown, User, oldest_first
 from scanner.openai_api import translate
 from scanner.openai_api.client import AdminClient, Params
+from scanner.openai_api.pages import Page, Record, parse_one, parse_page
+from scanner.openai_api.translate import Flaws
 from scanner.openai_api.wire import (
-    Page,
     WireAdminKey,
     WireAuditEvent,
     WireProjectKey,
     WireServiceAccount,
     WireUser,
-    parse_one,
-    parse_page,
 )
 from scanner.ports import Look
 from scanner.receipt import Intent
@@ -86,7 +85,12 @@ class ApiRevoker(AbstractContextManager["ApiRevoker"]):
             "effective_at[gte]": int((since - _SKEW).timestamp()),
         }
         answer = self._run(self._client.get(f"{_ROOT}/audit_logs", params, _events))
-        events = oldest_first(e for wire in answer.value.data if (e := translate.to_event(wire)))
+        page = answer.value
+        events = oldest_first(
+            event
+            for wire in page.data
+            if (event := translate.to_event(wire, Flaws(page.invalid.get(wire.id, {}))))
+        )
         given = [e.scopes for e in events if e.subject_id == key_id and e.scopes is not None]
         newest = given[-1] if given else None
         return None if isinstance(newest, Unknown) else newest
@@ -110,9 +114,10 @@ class ApiRevoker(AbstractContextManager["ApiRevoker"]):
         path = _path(key_id, project_id)
         if project_id is None:
             admin = await self._client.get(path, {}, lambda body: parse_one(body, WireAdminKey))
-            return translate.to_admin_key(admin.value), admin.at
+            return translate.to_admin_key(admin.value.item, _flaws(path, admin.value)), admin.at
         project = await self._client.get(path, {}, lambda body: parse_one(body, WireProjectKey))
-        return translate.to_project_key(project.value, project_id), project.at
+        flaws = _flaws(path, project.value)
+        return translate.to_project_key(project.value.item, project_id, flaws), project.at
 
     async def _owner(self, key: Key) -> User | ServiceAccount | None:
         """Read who owns the key; None if they exist no more, or nobody knows who they are."""
@@ -123,20 +128,24 @@ class ApiRevoker(AbstractContextManager["ApiRevoker"]):
             if owner.kind is OwnerKind.USER:
                 path = f"{_ROOT}/users/{quote(owner.id, safe='')}"
                 user = await self._client.get(path, {}, lambda body: parse_one(body, WireUser))
-                return translate.to_user(user.value)
+                return translate.to_user(user.value.item, _flaws(path, user.value))
             if owner.kind is OwnerKind.SERVICE_ACCOUNT and key.kind is KeyKind.PROJECT:
                 of_project = _project(str(key.project_id))
                 path = f"{of_project}/service_accounts/{quote(owner.id, safe='')}"
                 account = await self._client.get(
                     path, {}, lambda body: parse_one(body, WireServiceAccount)
                 )
-                return translate.to_service_account(account.value, str(key.project_id))
+                return translate.to_service_account(account.value.item, str(key.project_id))
         except ApiNotFound:
             return None
         return None
 
     def _run(self, work: Coroutine[Any, Any, Value]) -> Value:
         return self._runner.run(work)
+
+
+def _flaws(path: str, record: Record[Any]) -> Flaws:
+    return Flaws(record.invalid, f"GET {path}")
 
 
 def _events(body: bytes) -> Page[WireAuditEvent]:

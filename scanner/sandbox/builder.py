@@ -85,7 +85,10 @@ class Builder:
         used: float | None,
         expires: float | None,
     ) -> ProjectKey:
-        """Add a key: its age, days since its last use (None: never), days until its expiry."""
+        """Add a key: its age, days since its last use (None: never), days until its expiry.
+
+        The project is at least as old as the key.
+        """
         prefix = "sk-svcacct-" if isinstance(owner, Account) else "sk-proj-"
         key = ProjectKey(
             id=self._id("key_", 16),
@@ -96,6 +99,7 @@ class Builder:
             last_used_at=None if used is None else self._before(used),
             expires_at=None if expires is None else self._before(-expires),
         )
+        project.created_at = min(project.created_at, key.created_at)
         project.keys[key.id] = key
         self._remember(key)
         return key

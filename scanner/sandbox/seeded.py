@@ -84,7 +84,7 @@ class _Maker:
             name,
             age=age,
             used=None if chance() < 0.15 else min(age, self.random.expovariate(1 / 20)),  # noqa: PLR2004
-            expires=None if chance() < 0.5 else self.random.uniform(-10, 90),  # noqa: PLR2004
+            expires=None if chance() < 0.5 else self.random.uniform(-min(age, 10), 90),  # noqa: PLR2004
         )
 
     def admin_keys(self, people: list[Member]) -> None:

@@ -27,9 +27,10 @@ SEEDS = range(20)
 TIMEOUT = 0.5
 NIGHTS = {
     "429 storm": Faults(rate=150),
-    "20 % mixed": Faults(fail=0.2),
+    "20 % mixed": Faults(fail=0.2, kinds=tuple(set(Fault) - {Fault.MALFORMED})),
     "resets": Faults(fail=0.2, kinds=(Fault.RESET, Fault.CUT)),
-    "truncated": Faults(fail=0.2, kinds=(Fault.TRUNCATED, Fault.MALFORMED)),
+    "truncated": Faults(fail=0.2, kinds=(Fault.TRUNCATED,)),
+    "without ids": Faults(fail=0.2, kinds=(Fault.MALFORMED,)),
     "drift": Faults(drift=0.5),
     "stalls": Faults(stall=0.05),
     "half broken": Faults(fail=0.6),
@@ -96,8 +97,8 @@ def test_no_walk_is_wrongly_called_complete(
             complete += check(walk(organization, replace(NIGHTS[night], seed=seed)), truth)
         except ApiError:  # the projects themselves could not be listed: no report at all
             failed += 1
-    if night == "half broken":
-        assert complete + failed < len(SEEDS), "this night is for walks that stay incomplete"
+    if night in {"half broken", "without ids"}:
+        assert complete + failed < len(SEEDS), "these faults are for scans that stay incomplete"
     else:
         assert failed == 0
         assert complete >= len(SEEDS) - 2

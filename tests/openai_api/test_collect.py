@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from scanner.collection import OPTIONAL, Collection
-from scanner.errors import ApiForbidden, ApiMalformed, ApiRejected
+from scanner.errors import ApiForbidden, ApiRejected
 from scanner.inventory import CoverageState, Inventory, KeyKind, Unknown, is_complete
 from scanner.judge import judge
 from scanner.openai_api.client import AdminClient
@@ -134,7 +134,8 @@ def test_a_wrong_key_is_an_error_and_no_empty_inventory(sandbox_url: str) -> Non
 PROJECT = {"id": "proj_1", "created_at": 1, "status": "active"}
 ARCHIVED = {"id": "proj_2", "created_at": 1, "status": "archived"}
 OWNER = {"type": "user", "user": {"id": "user-1"}}
-KEY = {"id": "key_1", "name": "k", "redacted_value": "sk-...", "created_at": 1, "owner": OWNER}
+KEY = {"id": "key_1", "name": "k", "redacted_value": "sk-...", "owner": OWNER}
+KEY["owner_project_access"] = "active"
 DENIED = Reply(status=403, body={"error": {"message": "Missing scopes: api.management.read"}})
 
 
@@ -157,7 +158,7 @@ def test_a_refused_listing_is_a_gap_with_its_reason_and_the_rest_goes_on() -> No
 
 def test_a_project_key_among_the_admin_keys_stays_a_project_key() -> None:
     def reply(asked: Asked) -> Reply:
-        admin = {"id": "key_2", "redacted_value": "sk-...", "created_at": 1, "owner": {}}
+        admin = {"id": "key_2", "redacted_value": "sk-admin...", "created_at": 1, "owner": {}}
         by_name = {
             "projects": page(PROJECT),
             "api_keys": page(KEY),
@@ -190,11 +191,12 @@ def test_every_owner_and_every_archived_project_is_asked_for() -> None:
     }
 
 
-@pytest.mark.parametrize("project_id", [".", ".."])
-def test_a_project_id_that_is_a_step_in_a_path_is_malformed(project_id: str) -> None:
+@pytest.mark.parametrize("project_id", [".", "..", "", "proj\ud83d", "p" * 1000])
+def test_a_project_id_that_cannot_be_part_of_a_path_is_not_requested(project_id: str) -> None:
     hostile = page({**PROJECT, "id": project_id})
-    with scripted(lambda _asked: hostile) as (script, client, _), pytest.raises(ApiMalformed):
-        asyncio.run(_collect(client()))
+    with scripted(lambda _asked: hostile) as (script, client, _):
+        inventory = asyncio.run(_collect(client()))
+    assert (inventory.projects, is_complete(inventory.coverage)) == ((), False)
     assert {asked.path.rpartition("/")[2] for asked in script.asked} <= {
         "projects",
         "admin_api_keys",
@@ -212,39 +214,34 @@ def test_an_organization_without_projects_or_users_is_not_believed(collection: C
     assert [gap.collection for gap in gaps] == [collection]
 
 
-def test_what_may_be_a_project_key_is_no_admin_key_while_projects_are_unseen() -> None:
+def test_a_key_of_the_admin_listing_is_an_admin_key_by_its_value_alone() -> None:
     def admin(key_id: str, value: str) -> dict[str, object]:
         return {"id": key_id, "redacted_value": value, "created_at": 1, "owner": {}}
 
-    keys = page(admin("key_1", "sk-proj-ab...cd"), admin("key_2", "sk-admin-ab...cd"))
+    values = [
+        "sk-admin-ab...cd",
+        "sk-admin...def",
+        "sk-admin****wxyz",
+        "sk-proj-ab...cd",
+        "sk-ab...cd",
+    ]
+    keys = page(*(admin(value, value) for value in values))
     listed = {"projects": page(PROJECT), "api_keys": DENIED, "admin_api_keys": keys}
     with scripted(lambda asked: listed.get(_last(asked), Reply())) as (_, client, _waits):
         inventory = asyncio.run(_collect(client()))
-    kinds = {key.id: key.kind for key in inventory.keys}
-    assert isinstance(kinds["key_1"], Unknown)
-    assert kinds["key_2"] is KeyKind.ADMIN
+    admins = [key.id for key in inventory.keys if key.kind is KeyKind.ADMIN]
+    unknown = [key.id for key in inventory.keys if isinstance(key.kind, Unknown)]
+    assert (admins, unknown) == (values[:3], values[3:])
 
 
-@pytest.mark.parametrize(
-    ("project", "state", "complete"),
-    [
-        (Reply(status=404, body={"error": {"message": "No such project"}}), "gone", True),
-        (Reply(body=PROJECT), "unavailable", False),
-        (Reply(status=404, body=b"<html>Not found</html>"), "unavailable", False),
-    ],
-)
-def test_a_project_that_disappears_is_gone_only_if_it_says_so_itself(
-    project: Reply,
-    state: str,
-    complete: bool,  # noqa: FBT001
-) -> None:
+def test_a_listed_project_that_answers_404_is_a_gap() -> None:
     missing = Reply(status=404, body={"error": {"message": "No such project"}})
     listed = {"projects": page(PROJECT), "users": page({"id": "user-1"})}
-    listed |= {"api_keys": missing, "service_accounts": missing, "proj_1": project}
+    listed |= {"api_keys": missing, "service_accounts": missing, "proj_1": missing}
     with scripted(lambda asked: listed.get(_last(asked), Reply())) as (_, client, _waits):
         inventory = asyncio.run(_collect(client()))
-    assert {row.state.value for row in inventory.coverage if row.project_id} == {state}
-    assert is_complete(inventory.coverage) is complete
+    states = {row.state for row in inventory.coverage if row.project_id}
+    assert states == {CoverageState.UNAVAILABLE}
 
 
 def test_one_bad_answer_costs_one_listing() -> None:
@@ -281,3 +278,34 @@ def _told(asked: Asked) -> tuple[str, ...]:
 async def _collect(client: AdminClient) -> Inventory:
     async with client:
         return await ApiCollector(client, make_plan(everything=True, skip=OPTIONAL)).collect()
+
+
+def test_an_api_that_rejects_the_parameter_is_asked_without_it_and_incomplete() -> None:
+    def reply(asked: Asked) -> Reply:
+        if "owner_project_access" in asked.query:
+            return Reply(status=400, body={"error": {"message": "Unrecognized argument"}})
+        listed = {"projects": page(PROJECT), "api_keys": page(KEY), "users": page({"id": "user-1"})}
+        return listed.get(_last(asked), Reply())
+
+    with scripted(reply) as (_, client, _waits):
+        inventory = asyncio.run(_collect(client()))
+    gaps = [row for row in inventory.coverage if row.state is not CoverageState.COMPLETE]
+    assert [key.id for key in inventory.keys] == ["key_1"]
+    assert [(gap.collection, gap.state) for gap in gaps] == [
+        (Collection.PROJECT_KEYS, CoverageState.PARTIAL)
+    ]
+
+
+def test_an_api_that_ignores_the_parameter_may_hide_keys_of_empty_projects_too() -> None:
+    plain = {"id": "key_1", "name": "k", "redacted_value": "sk-...", "owner": OWNER}
+
+    def reply(asked: Asked) -> Reply:
+        if asked.path.endswith("proj_1/api_keys"):
+            return page(plain)
+        listed = {"projects": page(PROJECT, {**PROJECT, "id": "proj_9"})}
+        return (listed | {"users": page({"id": "user-1"})}).get(_last(asked), Reply())
+
+    with scripted(reply) as (_, client, _waits):
+        inventory = asyncio.run(_collect(client()))
+    gaps = {row.project_id for row in inventory.coverage if row.state is not CoverageState.COMPLETE}
+    assert gaps == {"proj_1", "proj_9"}

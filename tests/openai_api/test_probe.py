@@ -71,7 +71,7 @@ def test_what_failed_once_is_not_asked_again() -> None:
     assert {one.skipped for one in of(told, Collection.PROJECT_KEYS)} == {"no project was seen"}
 
 
-@pytest.mark.parametrize("body", [b"<html>", {"data": [{"id": 5}], "has_more": False}, [1]])
+@pytest.mark.parametrize("body", [b"<html>", {"data": [{"id": 5}], "has_more": False}, [1], "x"])
 def test_an_answer_that_is_none_of_the_apis_is_an_error(body: object) -> None:
     with serving(Script(lambda _asked: Reply(body=body))) as url:
         told = probed(url)

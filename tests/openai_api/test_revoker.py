@@ -176,7 +176,7 @@ def test_the_latest_event_tells_what_a_key_was_given() -> None:
         return {
             "id": f"audit-{at}",
             "type": "api_key.updated",
-            "effective_at": at,
+            "effective_at": 1_700_000_000 + at,
             "api_key.updated": {"id": key_id, "changes_requested": changes},
         }
 

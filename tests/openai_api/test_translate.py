@@ -107,7 +107,12 @@ def test_a_key_that_the_api_forgot_to_redact_is_redacted() -> None:
 def test_an_admin_keys_owner_is_told_by_type_or_object(
     owner: dict[str, str], kind: OwnerKind
 ) -> None:
-    body = {"id": "key_a", "redacted_value": "sk-admin-a...z", "created_at": 1, "owner": owner}
+    body = {
+        "id": "key_a",
+        "redacted_value": "sk-admin-a...z",
+        "created_at": 1_700_000_000,
+        "owner": owner,
+    }
     key = to_admin_key(WireAdminKey.model_validate(body))
     assert (key.kind, key.owner.kind, key.project_id) == (KeyKind.ADMIN, kind, None)
     assert isinstance(key.expires_at, Unknown)
@@ -118,14 +123,14 @@ def test_an_admin_keys_owner_is_told_by_type_or_object(
     [
         ({"status": "active"}, ProjectState.ACTIVE),
         ({"status": "archived"}, ProjectState.ARCHIVED),
-        ({"archived_at": 5}, ProjectState.ARCHIVED),
+        ({"archived_at": 1_700_000_000}, ProjectState.ARCHIVED),
         ({}, Unknown(reason="the API gave the project the status None")),
         ({"status": "frozen"}, Unknown(reason="the API gave the project the status 'frozen'")),
     ],
 )
 def test_where_a_project_stands(body: dict[str, Any], state: ProjectState | Unknown) -> None:
-    wire = WireProject.model_validate({"id": "proj_1", "created_at": 0, **body})
-    created_at = datetime(1970, 1, 1, tzinfo=UTC)
+    wire = WireProject.model_validate({"id": "proj_1", "created_at": 1_700_000_000, **body})
+    created_at = datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
     assert to_project(wire) == Project(id="proj_1", name=None, state=state, created_at=created_at)
 
 
@@ -140,7 +145,7 @@ UNTOLD = Unknown(reason="the API did not say whether the user is enabled")
         ({"enabled": False}, False),
         ({"enabled": True, "banned": True}, False),
         ({"banned": True}, False),
-        ({"enabled": True, "banned_at": 5}, False),
+        ({"enabled": True, "banned_at": 1_700_000_000}, False),
         ({"banned": False}, UNTOLD),
         ({}, UNTOLD),
         (None, UNTOLD),
@@ -152,5 +157,10 @@ def test_a_user_is_enabled_only_if_the_api_says_so(
 ) -> None:
     wire = WireUser.model_validate({"id": "user-1", "email": "a@example.com", "user": details})
     assert to_user(wire) == User(
-        id="user-1", name=None, email="a@example.com", role=None, enabled=enabled
+        id="user-1",
+        name=None,
+        email="a@example.com",
+        role=None,
+        enabled=enabled,
+        key_last_used_at=Unknown(reason="the API did not give api_key_last_used_at"),
     )

@@ -1,0 +1,139 @@
+"""Pages of listings, and single objects, read from the bodies of responses.
+
+What the models accept is read at once; the rest is salvaged record by record.
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar, Final, Generic, NamedTuple, TypeVar
+
+from pydantic import PrivateAttr, ValidationError
+
+from scanner.openai_api.salvage import MalformedBodyError, read_json, salvage
+from scanner.openai_api.wire import (
+    Wire,
+    WireAdminKey,
+    WireAuditEvent,
+    WireBucket,
+    WireProject,
+    WireProjectKey,
+    WireServiceAccount,
+    WireUser,
+)
+
+Item = TypeVar(
+    "Item",
+    WireProject,
+    WireUser,
+    WireServiceAccount,
+    WireProjectKey,
+    WireAdminKey,
+    WireBucket,
+    WireAuditEvent,
+)
+
+
+class Page(Wire, Generic[Item]):
+    """One page of a listing; `has_more` None: not given, so the next page must be requested."""
+
+    data: tuple[Item, ...]
+    has_more: bool | None = None
+    last_id: str | None = None
+
+    cursor_parameter: ClassVar[str] = "after"
+    _invalid: dict[str, Mapping[str, str]] = PrivateAttr(default_factory=dict)
+    _lost: int = PrivateAttr(default=0)
+
+    @property
+    def invalid(self) -> Mapping[str, Mapping[str, str]]:
+        """What is wrong with fields: reasons by the record's id and the field's path."""
+        return self._invalid
+
+    @property
+    def lost(self) -> int:
+        """How many records have no usable id."""
+        return self._lost
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it has no records at all."""
+        return not self.data and not self._lost
+
+    def cursor(self) -> str | None:
+        """Return what to pass as `after` for the next page, or None if this was the last."""
+        if self.has_more is False or self.is_empty:
+            return None
+        return self.last_id or (self.data[-1].id if self.data else None)
+
+
+class BucketPage(Page[WireBucket]):
+    """One page of usage or costs, which are paged by a cursor of their own."""
+
+    next_page: str | None = None
+
+    cursor_parameter: ClassVar[str] = "page"
+
+    def cursor(self) -> str | None:
+        """Return what to pass as `page` for the next page, or None if this was the last."""
+        return self.next_page if self.has_more is not False else None
+
+
+_MESSAGES: Final = ("error", "errors", "message", "msg", "detail", "error_description")
+
+
+class Record(NamedTuple, Generic[Item]):
+    """One object that is no page, and what is wrong with its fields."""
+
+    item: Item
+    invalid: Mapping[str, str]
+
+
+def parse_page(body: bytes, page: type[Page[Item]]) -> Page[Item]:
+    """Read one page: its valid records, without their invalid fields.
+
+    Raise MalformedBodyError if it is not a page at all.
+    """
+    try:
+        return page.model_validate_json(body)
+    except ValidationError:
+        return _salvaged_page(read_json(body), page)
+
+
+def parse_one(body: bytes, kind: type[Item]) -> Record[Item]:
+    """Read one object without its invalid fields; raise MalformedBodyError if it has no id."""
+    try:
+        return Record(kind.model_validate_json(body), {})
+    except ValidationError:
+        raw = read_json(body)
+    found = salvage(raw, kind)
+    if found is None:
+        raise MalformedBodyError(message_of(raw) or "it is not an object with an id")
+    return Record(found.item, found.invalid)
+
+
+def message_of(body: object) -> str:
+    """Return the message in a body that reports an error, whatever its form, or ""."""
+    if isinstance(body, str):
+        return body
+    if isinstance(body, list):
+        return "; ".join(filter(None, map(message_of, body)))
+    if isinstance(body, dict):
+        texts = (message_of(body.get(field)) for field in _MESSAGES)
+        return ": ".join(dict.fromkeys(filter(None, texts)))
+    return ""
+
+
+def _salvaged_page(raw: object, page: type[Page[Item]]) -> Page[Item]:
+    if not isinstance(raw, dict) or not isinstance(raw.get("data"), list):
+        raise MalformedBodyError(message_of(raw) or "data: it is not a list of records")
+    kind: type[Item] = page.model_fields["data"].annotation.__args__[0]  # type: ignore[union-attr]
+    envelope = {name: value for name, value in raw.items() if name != "data"}
+    found = [salvage(record, kind) for record in raw["data"]]
+    kept = [one for one in found if one is not None]
+    whole = salvage({"data": [], **envelope}, page)
+    if whole is None:
+        raise MalformedBodyError("it is not a page of records")
+    read: Page[Item] = whole.item.model_copy(update={"data": tuple(one.item for one in kept)})
+    for one in kept:
+        read._invalid.setdefault(one.item.id, one.invalid)  # noqa: SLF001 - a page made here
+    read._lost = len(found) - len(kept) + sum(one.lost for one in kept)  # noqa: SLF001
+    return read
