@@ -95,7 +95,8 @@ class RuleText:
 class ExceptionText:
     """What a reader needs to know of an exception: for which rules, why, until when, who answers.
 
-    It holds through the whole of the day `expires`, in UTC.
+    It holds through the whole of the day `expires`, in UTC. `file`, `line` and `column` are its
+    place, by which two exceptions with the same words differ.
     """
 
     rules: tuple[str, ...]
@@ -103,6 +104,9 @@ class ExceptionText:
     owner: str
     ticket: str
     expires: date
+    file: str = ""
+    line: int = 1
+    column: int = 1
 
     def holds(self, now: datetime) -> bool:
         """Whether it has not expired."""
@@ -111,7 +115,10 @@ class ExceptionText:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExceptionTally:
-    """How many findings an exception lets be; one that is not `active` has expired: none."""
+    """How many findings an exception covers, whether or not another covers them as well.
+
+    One that is not `active` has expired, and covers none.
+    """
 
     exception: ExceptionText
     active: bool

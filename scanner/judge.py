@@ -27,7 +27,7 @@ def judge(inventory: Inventory, policies: Sequence[Policy], now: datetime) -> Ju
     by rule, project and key; every rule's tally; and every exception's.
     """
     exemptions = [exemption for policy in policies for exemption in policy.exemptions]
-    holding = [exemption for exemption in exemptions if exemption.text.holds(now)]
+    holding = [(number, one) for number, one in enumerate(exemptions) if one.text.holds(now)]
     rules = sorted((rule for policy in policies for rule in policy.rules), key=_rule_order)
     dockets = [_Docket(rule, holding) for rule in rules]
     keys = _in_reading_order(subjects(inventory, now))
@@ -45,11 +45,15 @@ def judge(inventory: Inventory, policies: Sequence[Policy], now: datetime) -> Ju
 class _Docket:
     """One rule, the exceptions from it, and what became of the keys it was held against."""
 
-    def __init__(self, rule: Rule, exemptions: Sequence[Exemption]) -> None:
+    def __init__(self, rule: Rule, exemptions: Sequence[tuple[int, Exemption]]) -> None:
         self.rule = rule
         self.outside = 0
         self.found: defaultdict[tuple[Outcome, Severity], list[Finding]] = defaultdict(list)
-        self._exemptions = [e for e in exemptions if rule.text.id in e.text.rules]
+        self.covered = Counter[int]()
+        """How many findings each exception covers, by its number among all."""
+        self._exemptions = [
+            (number, e) for number, e in exemptions if rule.text.id in e.text.rules
+        ]
 
     def enter(self, facts: Facts) -> None:
         """Enter the keys that violate the rule, or may violate it."""
@@ -60,7 +64,7 @@ class _Docket:
         if not suspect:
             return
         nobody = Answers(NO_ROWS, facts.every)
-        excepted = some([nobody, *(e.when.decide(facts) for e in self._exemptions)])
+        excepted = some([nobody, *(e.when.decide(facts) for _, e in self._exemptions)])
         violated = answers.true & excepted.false
         outcomes = {
             Outcome.VIOLATED: violated,
@@ -121,7 +125,7 @@ class _Docket:
         """Return what decided, and whatever left it open that the rule applies or is violated."""
         if outcome is Outcome.VIOLATED and not self._exemptions:
             return self.rule.violated_when.evidence(facts, numbers)
-        conditions = [self.rule.violated_when, *(exemption.when for exemption in self._exemptions)]
+        conditions = [self.rule.violated_when, *(exemption.when for _, exemption in self._exemptions)]
         if self.rule.applies_to:
             conditions.insert(0, self.rule.applies_to)
         left_open = [(part, part.decide(facts).unknown(facts.every)) for part in conditions]
@@ -131,13 +135,14 @@ class _Docket:
     def _exceptions(
         self, facts: Facts, numbers: Sequence[int], outcome: Outcome
     ) -> Iterable[ExceptionText | None]:
-        """Return why each is let be, if it is: of several exceptions, the last."""
+        """Return why each is excepted, if it is: of several exceptions, the last. Count for all."""
         if outcome is not Outcome.EXCEPTED:
             return repeat(None)
         why: dict[int, ExceptionText | None] = dict.fromkeys(numbers)
-        for exemption in self._exemptions:
-            held = exemption.when.decide(facts).true
-            why.update(dict.fromkeys(among(numbers, held, len(facts)), exemption.text))
+        for number, exemption in self._exemptions:
+            held = among(numbers, exemption.when.decide(facts).true, len(facts))
+            self.covered[number] += len(held)
+            why.update(dict.fromkeys(held, exemption.text))
         return why.values()
 
 
@@ -155,16 +160,10 @@ def _in_order(dockets: Sequence[_Docket]) -> list[Finding]:
 def _exception_tallies(
     exemptions: Sequence[Exemption], dockets: Sequence[_Docket], now: datetime
 ) -> tuple[ExceptionTally, ...]:
-    used = Counter(
-        finding.exception
-        for docket in dockets
-        for (outcome, _), findings in docket.found.items()
-        if outcome is Outcome.EXCEPTED
-        for finding in findings
-    )
+    covered = sum((docket.covered for docket in dockets), Counter[int]())
     return tuple(
-        ExceptionTally(exception=e.text, active=e.text.holds(now), excepted=used[e.text])
-        for e in exemptions
+        ExceptionTally(exception=e.text, active=e.text.holds(now), excepted=covered[number])
+        for number, e in enumerate(exemptions)
     )
 
 

@@ -79,6 +79,30 @@ def test_where_it_is_open_whether_an_exception_holds_the_finding_is_open() -> No
     assert finding.reason == "not told"
 
 
+def test_exceptions_are_counted_each_by_itself_by_place_and_not_by_words() -> None:
+    rest = "reason: r, owner: o, expires: 2026-07-01 }"
+    whens = ("{ key.id: key_1 }", "{ key.id: key_gone }", "{ key.id: [key_1, key_2] }")
+    rows = ", ".join(f"{{ rule: old, when: {when}, {rest}" for when in (*whens, whens[0]))
+    policy = parse_policy(f"{RULE}exceptions: [{rows}]\n", "p.yaml")
+    judgement = judge(an_inventory(keys=KEYS), [policy], NOW)
+    assert [tally.excepted for tally in judgement.exceptions] == [1, 0, 2, 1]
+    excepted = [f for f in judgement.findings if f.outcome is Outcome.EXCEPTED]
+    assert [f.key.id for f in excepted] == ["key_2", "key_1"]
+    assert sum(rule.excepted for rule in judgement.rules) == 2
+    assert excepted[0].exception is judgement.exceptions[2].exception
+
+
+def test_an_exception_from_several_rules_counts_the_findings_of_all() -> None:
+    other = RULE.partition("rules:\n")[2].replace("id: old", "id: older")
+    exception = (
+        "exceptions:\n  - { rule: [old, older], when: { key.id: key_1 }, reason: r, owner: o,"
+        " expires: 2026-07-01 }\n"
+    )
+    policy = parse_policy(RULE + other + exception, "p.yaml")
+    (tally,) = judge(an_inventory(keys=KEYS), [policy], NOW).exceptions
+    assert tally.excepted == 2
+
+
 @given(
     st.sampled_from(["key.id: key_1", "used: true", "expires: false", "expires_in: { over: 1d }"]),
     st.booleans(),

@@ -156,6 +156,9 @@ def _exemption(node: Node, rules: Collection[str], problems: Problems) -> Exempt
         owner=problems.prose(fields.get("owner"), "'owner'"),
         ticket=problems.prose(fields.get("ticket"), "'ticket'"),
         expires=_date(fields.get("expires"), problems),
+        file=problems.file,
+        line=node.line,
+        column=node.column,
     )
     return None if when is None else Exemption(text=text, when=when)
 

@@ -71,6 +71,9 @@ def test_a_response_an_example_and_an_exception_are_read() -> None:
         owner="platform@example.com",
         ticket="",
         expires=date(2027, 1, 31),
+        file="p.yaml",
+        line=14,
+        column=5,
     )
 
 
