@@ -88,6 +88,7 @@ class RuleText:
     controls: tuple[str, ...]
     file: str = field(default="", compare=False)
     line: int = field(default=1, compare=False)
+    column: int = field(default=1, compare=False)
     reads: str = field(default="", compare=False)
 
 

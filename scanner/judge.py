@@ -51,9 +51,7 @@ class _Docket:
         self.found: defaultdict[tuple[Outcome, Severity], list[Finding]] = defaultdict(list)
         self.covered = Counter[int]()
         """How many findings each exception covers, by its number among all."""
-        self._exemptions = [
-            (number, e) for number, e in exemptions if rule.text.id in e.text.rules
-        ]
+        self._exemptions = [(number, e) for number, e in exemptions if rule.text.id in e.text.rules]
 
     def enter(self, facts: Facts) -> None:
         """Enter the keys that violate the rule, or may violate it."""
@@ -125,7 +123,10 @@ class _Docket:
         """Return what decided, and whatever left it open that the rule applies or is violated."""
         if outcome is Outcome.VIOLATED and not self._exemptions:
             return self.rule.violated_when.evidence(facts, numbers)
-        conditions = [self.rule.violated_when, *(exemption.when for _, exemption in self._exemptions)]
+        conditions = [
+            self.rule.violated_when,
+            *(exemption.when for _, exemption in self._exemptions),
+        ]
         if self.rule.applies_to:
             conditions.insert(0, self.rule.applies_to)
         left_open = [(part, part.decide(facts).unknown(facts.every)) for part in conditions]

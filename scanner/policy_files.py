@@ -1,7 +1,11 @@
 """Policies by name or file: those that ship, and those of people."""
 
+import os
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Final
 
@@ -9,13 +13,19 @@ from scanner.bundled import POLICIES as BUNDLED
 from scanner.bundled import bundled
 from scanner.copied import to_read
 from scanner.errors import PolicyError, Problem, UsageError
+from scanner.finding import ExceptionText
+from scanner.policy.document import Mapping, Scalar, read_document
+from scanner.policy.doubts import expired_exceptions, impossible_rules
+from scanner.policy.merge import conflict, differing, merge_rules
 from scanner.policy.model import Policy, Rule
-from scanner.policy.parse import parse_policy
+from scanner.policy.parse import read_policy
 from scanner.policy.trial import failed_examples
 from scanner.spelling import did_you_mean
 
 _SUFFIX: Final = ".yaml"
 _POLICY_BYTES: Final = 4_000_000
+_MOST_STEPS: Final = 32
+_POLICY_KEY: Final = re.compile(r"^policy[ \t]*:", re.MULTILINE)
 
 
 def shipped_policies() -> tuple[str, ...]:
@@ -63,50 +73,134 @@ def policy_text(name_or_file: str) -> tuple[str, str]:
         raise PolicyError((problem,)) from None
 
 
+def may_be_policy(name_or_file: str) -> bool:
+    """Whether that is a shipped policy, or a file that has a text as `policy` at its top level.
+
+    So are a file that is not YAML with a line that begins so, and one that cannot be read: their
+    mistakes are reported.
+    """
+    if not is_file(name_or_file):
+        return True
+    try:
+        with to_read(Path(name_or_file)).open("rb") as file:
+            text = file.read(_POLICY_BYTES).decode("utf-8-sig", "replace")
+    except OSError:
+        return True
+    try:
+        root, _ = read_document(text, name_or_file)
+    except PolicyError:
+        return bool(_POLICY_KEY.search(text))
+    entries = root.entries if isinstance(root, Mapping) else ()
+    return any(key.text == "policy" and isinstance(value, Scalar) for key, value in entries)
+
+
 def is_file(name_or_file: str) -> bool:
     """Whether that is a policy's file, and not the name of one that ships."""
     path = Path(name_or_file)
     return path.suffix in (".yaml", ".yml") or path.name != name_or_file
 
 
-def _load_policy(name_or_file: str, through: tuple[str, ...] = ()) -> Policy:
-    """Read a policy and those it extends; a file among them is looked for beside it.
+class _Reader:
+    """Reads policies with those that they extend; each file and each shipped policy once."""
 
-    `through` are those that led here. Raise UsageError or PolicyError.
-    """
-    if name_or_file in through:
-        raise UsageError(f"{name_or_file} extends itself, by way of {' and '.join(through)}.")
-    text, shown = policy_text(name_or_file)
-    folder = Path(name_or_file).parent
+    def __init__(self) -> None:
+        self._read: dict[str, tuple[Policy, tuple[Problem, ...]]] = {}
 
-    def extend(name: str) -> Policy:
-        place = str(folder / name) if is_file(name) else name
-        return _load_policy(place, (*through, name_or_file))
+    def read(
+        self, name_or_file: str, through: tuple[str, ...] = ()
+    ) -> tuple[Policy, tuple[Problem, ...]]:
+        """Return a policy's sound part and its mistakes; a file is found beside what extends it.
 
-    return parse_policy(text, shown, extend)
+        `through` are those that led here. Raise UsageError, or PolicyError for what is not YAML.
+        """
+        identity = _identity(name_or_file)
+        if identity in map(_identity, through):
+            raise UsageError(f"{name_or_file} extends itself, by way of {' and '.join(through)}.")
+        if len(through) > _MOST_STEPS:
+            raise UsageError(f"{name_or_file} is extended over more than {_MOST_STEPS} steps.")
+        if identity not in self._read:
+            text, shown = policy_text(name_or_file)
+            folder = Path(name_or_file).parent
+
+            def extend(name: str) -> Policy:
+                place = str(folder / name) if is_file(name) else name
+                policy, problems = self.read(place, (*through, name_or_file))
+                if problems:
+                    raise PolicyError(problems)
+                return policy
+
+            self._read[identity] = read_policy(text, shown, extend)
+        return self._read[identity]
+
+
+def _identity(name_or_file: str) -> str:
+    """Return what is the same for each way to write the path of one file."""
+    return os.path.realpath(name_or_file) if is_file(name_or_file) else name_or_file
 
 
 def read_policies(names_or_files: Iterable[str]) -> tuple[Policy, ...]:
     """Read policies, each by itself; raise PolicyError with every mistake of every file.
 
-    Raise UsageError for what is no policy's name or file.
+    Raise UsageError where the only mistake is that one is not a policy's name or file.
     """
-    policies: list[Policy] = []
-    problems: list[Problem] = []
+    return _without_mistakes(_read_all(names_or_files))
+
+
+def check_policies(
+    names_or_files: Iterable[str], today: date, *, tries_examples: bool = False
+) -> tuple[Policy, ...]:
+    """Read policies as `read_policies` does, and raise PolicyError for what else is wrong, too.
+
+    That is exceptions that have expired, rules that no key can violate and, if they are tried,
+    examples that do not come out as listed.
+    """
+    readings = []
+    for policy, problems, error in _read_all(names_or_files):
+        more = [*expired_exceptions(policy, today), *impossible_rules(policy)] if policy else []
+        if policy and tries_examples:
+            more += failed_examples(policy)
+        readings.append((policy, (*problems, *more), error))
+    return _without_mistakes(readings)
+
+
+_Reading = tuple[Policy | None, tuple[Problem, ...], UsageError | None]
+
+
+def _read_all(names_or_files: Iterable[str]) -> list[_Reading]:
+    """Return of each policy its sound part, its mistakes, and why it could not be read at all."""
+    reader = _Reader()
+    readings: list[_Reading] = []
     for name in names_or_files:
         try:
-            policies.append(_load_policy(name))
+            readings.append((*reader.read(name), None))
         except PolicyError as error:
-            problems.extend(error.problems)
-    if problems:
-        raise PolicyError(tuple(problems))
-    return tuple(policies)
+            readings.append((None, error.problems, None))
+        except UsageError as error:
+            problem = Problem(file=name, line=1, column=1, message=str(error))
+            readings.append((None, (problem,), error))
+    return readings
+
+
+def _without_mistakes(readings: Iterable[_Reading]) -> tuple[Policy, ...]:
+    """Return the policies; raise PolicyError with all mistakes, by file and line, each once."""
+    policies, problems, errors = zip(*readings, strict=True) if readings else ((), (), ())
+    found = sorted({problem for of_one in problems for problem in of_one})
+    unreadable = [error for error in errors if error is not None]
+    if len(found) == len(unreadable) == 1:
+        raise unreadable[0]
+    if found:
+        raise PolicyError(tuple(found))
+    return tuple(policy for policy in policies if policy is not None)
 
 
 def load_policies(names_or_files: Sequence[str]) -> tuple[Policy, ...]:
     """Read the policies to scan by; raise as `read_policies` does, and for those that clash."""
-    policies = read_policies(names_or_files)
-    for name, policy in zip(names_or_files, policies, strict=True):
+    different: dict[str, str] = {}
+    for name in names_or_files:
+        different.setdefault(_identity(name), name)
+    names = tuple(different.values())
+    policies = read_policies(names)
+    for name, policy in zip(names, policies, strict=True):
         if is_file(name) and policy.name in shipped_policies():
             raise UsageError(
                 f"{name} calls itself '{policy.name}', as a shipped policy does.",
@@ -115,36 +209,34 @@ def load_policies(names_or_files: Sequence[str]) -> tuple[Policy, ...]:
     return tuple(_each_rule_once(policies))
 
 
-def try_examples(name_or_file: str) -> Policy:
-    """Read a policy and try its examples; raise PolicyError with each that fails."""
-    (policy,) = read_policies([name_or_file])
-    _, shown = policy_text(name_or_file)
-    failed = tuple(failed_examples(policy, shown))
-    if failed:
-        raise PolicyError(failed)
-    return policy
+def _each_rule_once(policies: Sequence[Policy]) -> Iterator[Policy]:
+    """One rule id, one rule: a finding is known by it from scan to scan.
 
-
-def _each_rule_once(policies: Iterable[Policy]) -> Iterator[Policy]:
-    """One rule id, one rule: a finding is known by it from night to night.
-
-    What several policies have alike stays with the first. Raise UsageError for what they do not.
+    A rule that several policies define alike stays with the first, with the controls of all, and so
+    does an exception that several take over. Raise UsageError for a rule that they define
+    differently.
     """
-    seen: dict[str, Rule] = {}
-    names: set[str] = set()
+    _refuse_equal_names(policies)
+    rules: dict[str, Rule] = {}
+    for rule in (rule for policy in policies for rule in policy.rules):
+        merged, *others = merge_rules([*filter(None, [rules.get(rule.text.id)]), rule])
+        if others:
+            fields = " and ".join(f"'{field}'" for field in differing(merged, others[0]))
+            raise UsageError(
+                f"The {conflict(merged, others[0])}.",
+                help=f"Use only one of the two, or write a policy that extends both and sets"
+                f" {fields} of the rule.",
+            )
+        rules[rule.text.id] = merged
+    excepted: set[ExceptionText] = set()
     for policy in policies:
-        if policy.name in names:
-            raise UsageError(f"There are two policies '{policy.name}'.", help="Leave one out.")
-        names.add(policy.name)
-        own = []
-        for rule in policy.rules:
-            first = seen.setdefault(rule.text.id, rule)
-            if first is rule:
-                own.append(rule)
-            elif first != replace(rule, text=replace(rule.text, policy=first.text.policy)):
-                raise UsageError(
-                    f"The rule '{rule.text.id}' says one thing in policy '{first.text.policy}' and"
-                    f" another in policy '{policy.name}'.",
-                    help="Leave one of the two out, or give the rule another id.",
-                )
-        yield replace(policy, rules=tuple(own))
+        own = tuple(rule for rule in rules.values() if rule.text.policy == policy.name)
+        exemptions = tuple(e for e in policy.exemptions if e.text not in excepted)
+        excepted.update(e.text for e in exemptions)
+        yield replace(policy, rules=own, exemptions=exemptions)
+
+
+def _refuse_equal_names(policies: Iterable[Policy]) -> None:
+    for name, count in Counter(policy.name for policy in policies).items():
+        if count > 1:
+            raise UsageError(f"There are two policies '{name}'.", help="Leave one out.")

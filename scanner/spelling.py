@@ -4,6 +4,11 @@ import difflib
 from collections.abc import Iterable
 
 
+def is_near(word: str, choice: str) -> bool:
+    """Whether a word was probably meant as the choice."""
+    return bool(difflib.get_close_matches(word.lower(), [choice], n=1, cutoff=0.6))
+
+
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """Return `; did you mean 'x'?` for the nearest choice, else the choices themselves."""
     choices = tuple(choices)

@@ -17,13 +17,15 @@ from scanner.policy.facts import FACTS
 from scanner.policy.operators import Operator
 from scanner.policy.schema import policy_schema
 from scanner.policy_files import (
+    check_policies,
+    may_be_policy,
     policy_text,
     read_policies,
     shipped_policies,
     shipped_rules,
-    try_examples,
 )
 from scanner.spelling import did_you_mean
+from scanner.wiring import now
 
 
 def list_() -> None:
@@ -86,20 +88,20 @@ def schema() -> None:
     typer.echo(json.dumps(policy_schema(), indent=2))
 
 
-def test_(policies: Sequence[str]) -> None:
-    """Try the examples of each rule; raise PolicyError for those that come out otherwise."""
-    for name in policies:
-        policy = try_examples(name)
+def check(policies: Sequence[str], *, skips_others: bool) -> None:
+    """Check policies and try their examples; raise PolicyError with every mistake of all files."""
+    named = [name for name in policies if not skips_others or may_be_policy(name)]
+    for policy in check_policies(named, now().date(), tries_examples=True):
         count = counted(sum(len(rule.examples) for rule in policy.rules), "example")
         bare = [rule.text.id for rule in policy.rules if not rule.examples]
-        said = f"{policy.name}: {count} as expected"
+        line = f"{policy.name}: {count} as expected"
         without = f"; without any: {', '.join(bare)}" if bare else ""
-        out.print(inert(f"{said}{without}"), soft_wrap=True)
+        out.print(inert(f"{line}{without}"), soft_wrap=True)
 
 
 def validate(policies: Sequence[str], against: Path | None) -> None:
-    """Check policies, and tell what they find in a snapshot; raise PolicyError."""
-    for policy in read_policies(policies):
+    """Check policies, and print what they find in a snapshot; raise PolicyError with mistakes."""
+    for policy in check_policies(policies, now().date()):
         out.print(inert(f"{policy.name}: valid, {counted(len(policy.rules), 'rule')}"))
         for rule_id, reason in policy.disabled.items():
             out.print(inert(f"  without {rule_id}: {reason}"), soft_wrap=True)

@@ -45,10 +45,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """A made-up key by its facts, and whether it violates the rule; `line`, `column`: its place."""
+    """A made-up key by its facts, whether it violates the rule, and its place."""
 
     facts: Mapping[str, Value]
     is_violating: bool
+    file: str
     line: int
     column: int
 
@@ -76,9 +77,14 @@ class Rule:
     @property
     def reads(self) -> str:
         """Spell what it tests: `age over 90d, of keys with key.kind is project`."""
-        scope = f", of keys with {self.applies_to}" if self.applies_to else ""
         steps = "".join(f"; {step.severity.value} if {step.when}" for step in self.steps)
-        return f"{self.violated_when}{scope}{steps}"
+        return f"{self.tests}{steps}"
+
+    @property
+    def tests(self) -> str:
+        """Spell what violates it, and of which keys."""
+        scope = f", of keys with {self.applies_to}" if self.applies_to else ""
+        return f"{self.violated_when}{scope}"
 
     @property
     def definition(self) -> str:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from scanner.durations import parse_duration
 from scanner.finding import RuleText
+from scanner.policy.conditions import AllOf
 from scanner.policy.document import Items, Mapping, Node, Scalar
 from scanner.policy.model import Example, Response, Rule, Step
 from scanner.policy.parse_condition import parse_condition, parse_value
@@ -47,9 +48,22 @@ def parse_override(node: Node, base: Rule, problems: Problems) -> Rule | str:
     return _placed(changed, node, problems)
 
 
+def parse_change(node: Node, problems: Problems) -> None:
+    """Note the mistakes in what a policy changes of a rule that could not be read."""
+    text = RuleText(id="", policy="", title="", severity=Severity.INFO, why="", fix="", controls=())
+    parse_override(node, Rule(text=text, applies_to=None, violated_when=AllOf(parts=())), problems)
+
+
 def _placed(rule: Rule, node: Node, problems: Problems) -> Rule:
     return replace(
-        rule, text=replace(rule.text, file=problems.file, line=node.line, reads=rule.reads)
+        rule,
+        text=replace(
+            rule.text,
+            file=problems.file,
+            line=node.line,
+            column=node.column,
+            reads=rule.reads,
+        ),
     )
 
 
@@ -217,6 +231,7 @@ def _examples(node: Node | None, problems: Problems) -> tuple[Example, ...]:
                 Example(
                     facts=facts,
                     is_violating=kind == "violating",
+                    file=problems.file,
                     line=item.line,
                     column=item.column,
                 )

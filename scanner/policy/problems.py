@@ -16,6 +16,16 @@ class Problems:
         self.rule: str | None = None
         self._found: list[Problem] = []
 
+    @property
+    def count(self) -> int:
+        """How many there are so far."""
+        return len(self._found)
+
+    @property
+    def found(self) -> tuple[Problem, ...]:
+        """All mistakes in file order, each once."""
+        return tuple(sorted(set(self._found)))
+
     def add(self, node: Node, message: str) -> None:
         """Note one mistake at the place of `node`."""
         prefix = f"rule '{self.rule}': " if self.rule else ""
@@ -32,7 +42,7 @@ class Problems:
     def raise_if_any(self) -> None:
         """Raise PolicyError with all mistakes in file order, if there are any."""
         if self._found:
-            raise PolicyError(tuple(sorted(self._found)))
+            raise PolicyError(self.found)
 
     def fields(
         self,

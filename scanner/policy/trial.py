@@ -8,15 +8,17 @@ from scanner.policy.columns import Given
 from scanner.policy.model import Example, Policy, Rule
 
 
-def failed_examples(policy: Policy, file: str) -> Iterator[Problem]:
-    """Yield each example that does not come out as it says, at its place in `file`."""
+def failed_examples(policy: Policy) -> Iterator[Problem]:
+    """Yield each example that does not come out as it says, at its place."""
     for rule in policy.rules:
         for example in rule.examples:
             answers = rule.decide(Given(example.facts))
             truth = True if answers.true else False if answers.false else None
             if truth is not example.is_violating:
                 message = f"rule '{rule.text.id}': {_difference(rule, example, truth)}"
-                yield Problem(file=file, line=example.line, column=example.column, message=message)
+                yield Problem(
+                    file=example.file, line=example.line, column=example.column, message=message
+                )
 
 
 def _difference(rule: Rule, example: Example, truth: bool | None) -> str:  # noqa: FBT001 - an answer

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -82,11 +83,53 @@ def test_files_are_checked_each_by_itself(tmp_path: Path) -> None:
     assert (ran.code, ran.out) == (0, "a: valid, 10 rules\nb: valid, 10 rules\n")
 
 
-def test_the_hook_for_pre_commit_runs_a_command_that_there_is() -> None:
+def test_all_mistakes_of_all_files_are_reported_and_exit_2(tmp_path: Path) -> None:
+    rule = "{ id: a, title: t, severity: low, violated_when: { %s }, why: w, fix: f%s }"
+    texts = {
+        "a": rule % ("age: { over: 10d, under: 5d }", ""),
+        "b": rule
+        % ("used: true", ", examples: { violating: [{ used: false }] }")
+        + "\nexceptions:\n- { rule: a, when: { used: true }, reason: r, owner: o,"
+        " expires: 2026-01-31 }",
+        "c": rule % ("used: true", ""),
+    }
+    for name, text in texts.items():
+        (tmp_path / f"{name}.yaml").write_text(f"policy: {name}\nrules:\n- {text}\n")
+    files = [tmp_path / f"{name}.yaml" for name in texts]
+    for command, expected in (("test", 3), ("validate", 2)):
+        ran = keyvigil("policies", command, *files)
+        assert ran.code == 2
+        assert sum(line.startswith(str(tmp_path)) for line in ran.err.splitlines()) == expected
+        assert f"{expected} mistakes" in ran.err
+
+
+def test_the_hook_for_pre_commit_checks_policies_of_keyvigil_and_nothing_else(
+    tmp_path: Path,
+) -> None:
+    """By its pattern, which pre-commit searches for in each path, and by what the files hold."""
     (hook,) = yaml.safe_load((Path(__file__).parents[2] / ".pre-commit-hooks.yaml").read_text())
     program, *command = hook["entry"].split()
-    assert (program, hook["language"]) == ("keyvigil", "python")
-    assert keyvigil(*command, Path(__file__).parents[2] / "policies" / "strict.yaml").code == 0
+    assert (program, hook["language"], hook["types"]) == ("keyvigil", "python", ["yaml"])
+    for path in (
+        "keyvigil/policies/a.yaml",
+        "ops/.keyvigil/policies/b/c.yml",
+        "keyvigil-policies/a.yaml",
+    ):
+        assert re.search(hook["files"], path)
+    for path in (
+        *("policies/kyverno.yaml", "k8s/policies/network.yaml", "keyvigil.yaml", "policy.yaml"),
+        *("charts/keyvigil/values.yaml", "my-keyvigil-notes/policies/a.yaml", ".github/w.yml"),
+    ):
+        assert not re.search(hook["files"], path)
+    ours = Path(__file__).parents[2] / "policies" / "strict.yaml"
+    other = tmp_path / "kyverno.yaml"
+    other.write_text("apiVersion: kyverno.io/v1\nkind: ClusterPolicy\n")
+    settings = tmp_path / "keyvigil.yaml"
+    settings.write_text("policies: [baseline]\n")
+    assert keyvigil(*command, other, settings).code == 0
+    assert "strict: " in keyvigil(*command, other, settings, ours).out
+    other.write_text("policy: mine\n")
+    assert keyvigil(*command, other, ours).code == 2
 
 
 def test_a_policy_is_tried_on_a_snapshot_and_held_against_another(tmp_path: Path) -> None:

@@ -92,7 +92,6 @@ def test_mistakes_are_told_of_the_originals(tmp_path: Path) -> None:
         (None, ("none.yaml",), "none.yaml cannot be read: No such file or directory."),
         (None, ("basline",), "There is no policy 'basline'; did you mean 'baseline'?"),
         (None, ("/dev/zero",), "The policy /dev/zero is larger than 4,000,000 bytes."),
-        (None, ("baseline", "baseline"), "There are two policies 'baseline'."),
     ],
 )
 def test_what_cannot_be_read_is_one_clear_message(

@@ -146,7 +146,7 @@ def test_an_example_that_comes_out_otherwise_is_told_with_the_reason() -> None:
         "        - { age: 91d }\n"
         "        - { age: 91d, key.kind: admin }\n"
     )
-    assert [str(problem) for problem in failed_examples(policy, "p.yaml")] == [
+    assert [str(problem) for problem in failed_examples(policy)] == [
         (
             "p.yaml:11:19: rule 'old': the example { age: 90d, key.kind: project } is listed as"
             " violating, but does not violate the rule"

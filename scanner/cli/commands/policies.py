@@ -54,11 +54,17 @@ def schema() -> None:
 
 
 @app.command("test", cls=Command)
-def test_(policies: _NamesOrFiles) -> None:
-    """Try the examples of each rule: every one that comes out otherwise than it says."""
-    from scanner.cli.policies import test_
+def check(
+    policies: _NamesOrFiles,
+    skip_others: Annotated[
+        bool,
+        typer.Option("--skip-others", help="Skip files that are not policies of KeyVigil."),
+    ] = False,
+) -> None:
+    """Check policies and try the examples of each rule; report all mistakes of all files."""
+    from scanner.cli.policies import check
 
-    test_(policies)
+    check(policies, skips_others=skip_others)
 
 
 @app.command(cls=Command)

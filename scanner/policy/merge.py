@@ -1,0 +1,47 @@
+"""One rule out of what several policies define under its id. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from scanner.policy.model import Exemption, Rule
+
+
+def merge_rules(rules: Iterable[Rule]) -> list[Rule]:
+    """Return the different definitions of one rule, each as the first policy with it has it.
+
+    Definitions that differ in nothing but texts and controls are one, with the controls of all.
+    """
+    merged: list[Rule] = []
+    for rule in rules:
+        for number, first in enumerate(merged):
+            if not differing(first, rule):
+                controls = tuple(dict.fromkeys((*first.text.controls, *rule.text.controls)))
+                merged[number] = replace(first, text=replace(first.text, controls=controls))
+                break
+        else:
+            merged.append(rule)
+    return merged
+
+
+def differing(one: Rule, other: Rule) -> tuple[str, ...]:
+    """Return the fields, beside texts and controls, that two definitions do not have alike."""
+    pairs = {
+        "severity": (one.text.severity, other.text.severity),
+        "severity_when": (one.steps, other.steps),
+        "applies_to": (one.applies_to, other.applies_to),
+        "violated_when": (one.violated_when, other.violated_when),
+        "respond": (one.respond, other.respond),
+    }
+    return tuple(name for name, (first, second) in pairs.items() if first != second)
+
+
+def conflict(one: Rule, other: Rule) -> str:
+    """Return which policies define a rule differently, where and in what, as a clause."""
+    fields = ", ".join(differing(one, other))
+    first, second = (f"'{t.policy}' ({t.file}:{t.line})" for t in (one.text, other.text))
+    return f"policies {first} and {second} define the rule '{one.text.id}' differently: {fields}"
+
+
+def each_once(exemptions: Iterable[Exemption]) -> tuple[Exemption, ...]:
+    """Return exceptions without those that were read from the same place before."""
+    return tuple({exemption.text: exemption for exemption in exemptions}.values())
