@@ -1,24 +1,21 @@
 """The section `alerts` of keyvigil.yaml: the routes, and a link to the report's page."""
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from scanner.announcement import Route, Sink
 from scanner.durations import parse_duration
 from scanner.policy import document
-from scanner.policy.document import Items, Node, Scalar
+from scanner.policy.document import Items, Node, Scalar, truth
 from scanner.policy.problems import Problems
+from scanner.schemas import MAIL_ADDRESS, PAGE_ADDRESS, is_whole
 from scanner.severity import Severity
 from scanner.spelling import did_you_mean
 
-_VARIABLE: Final = re.compile(r"[A-Z_][A-Z0-9_]*")
-_GROUP: Final = re.compile(r"S[A-Z0-9]{6,}")
-_CHANNEL: Final = re.compile(r"#[^\s#@<>]+|[CG][A-Z0-9]{6,}")
-_ADDRESS: Final = re.compile(r"[^\s@,;:<>()\[\]\"\\]+@[^\s@,;:<>()\[\]\"\\]+")
-_PLACEHOLDER: Final = re.compile(r"\{(?:scan_id|date)\}")
+VARIABLE: Final = r"[A-Z_][A-Z0-9_]*"
+GROUP: Final = r"S[A-Z0-9]{6,}"
+CHANNEL: Final = r"#[^\s#@<>]+|[CG][A-Z0-9]{6,}"
 _SINKS: Final = {
     "slack": Sink.SLACK,
     "slack_owners": Sink.SLACK_OWNERS,
@@ -45,7 +42,7 @@ def parse_alerts(node: Node, problems: Problems) -> tuple[tuple[Route, ...], str
 
 def _report(node: Node | None, problems: Problems) -> str:
     address = problems.text(node, "'report'")
-    if node is not None and address and not _is_page(_PLACEHOLDER.sub("x", address)):
+    if node is not None and address and not is_whole(PAGE_ADDRESS, address):
         problems.add(
             node,
             "'report' is the address of the page, for a link to it: https://..., with {scan_id} or"
@@ -54,24 +51,14 @@ def _report(node: Node | None, problems: Problems) -> str:
     return address
 
 
-def _is_page(address: str) -> bool:
-    try:
-        url = urlsplit(address)
-        _ = url.port  # read here: a port that is no number raises only now
-    except ValueError:
-        return False
-    is_plain = address.isascii() and address.isprintable() and not set(' "<>\\^`{|}') & set(address)
-    return url.scheme == "https" and bool(url.hostname) and is_plain
-
-
 def is_channel(text: str) -> bool:
     """Whether a text names one channel of Slack's: #name, or an id."""
-    return bool(_CHANNEL.fullmatch(text))
+    return is_whole(CHANNEL, text)
 
 
 def is_address(text: str) -> bool:
     """Whether a text is one e-mail address and nothing else."""
-    return bool(_ADDRESS.fullmatch(text)) and text.isprintable()
+    return is_whole(MAIL_ADDRESS, text)
 
 
 def _routes(node: Node | None, problems: Problems) -> list[Route]:
@@ -129,7 +116,7 @@ def _destination(node: Node, word: str, problems: Problems) -> str:
     if is_for_channel:
         if text and not is_channel(text):
             problems.add(node, f"'{word}' names a channel, such as \"#security\" or C0123456789")
-    elif text and not _VARIABLE.fullmatch(text):
+    elif text and not is_whole(VARIABLE, text):
         problems.add(
             node,
             f"'{word}' names the environment variable that holds the address, which is a secret;"
@@ -161,12 +148,15 @@ def _quiet(node: Node, problems: Problems) -> bool:
 
 
 def _attach(node: Node, problems: Problems) -> bool:
-    return _one_of(node, "'attach'", ("true", "false"), problems) == "true"
+    wanted = truth(node)
+    if wanted is None:
+        problems.add(node, "'attach' is true or false, without quotes")
+    return bool(wanted)
 
 
 def _mention(node: Node, problems: Problems) -> str:
     group = problems.text(node, "'mention'")
-    if group and not _GROUP.fullmatch(group):
+    if group and not is_whole(GROUP, group):
         problems.add(node, "'mention' is a user group's id, such as S0123456789")
     return group
 

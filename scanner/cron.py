@@ -8,7 +8,7 @@ from datetime import date
 from typing import Final
 
 _SUNDAY: Final = 7
-_NAMED: Final = {
+NAMED: Final = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
     "@monthly": "0 0 1 * *",
@@ -145,9 +145,9 @@ def _expanded(text: str) -> str:
     at = text.find(word) + 1
     if word.startswith("@"):
         name = word.lower()
-        if name not in _NAMED:
-            raise CronError(at, f"'{word}' is no schedule{_hint(name, _NAMED)}")
-        return _NAMED[name]
+        if name not in NAMED:
+            raise CronError(at, f"'{word}' is no schedule{_hint(name, NAMED)}")
+        return NAMED[name]
     if re.match(r"(?i)(CRON_)?TZ=", word):
         raise CronError(at, "the time zone has a place of its own: time_zone, or --time-zone")
     return text

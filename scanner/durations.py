@@ -16,6 +16,11 @@ _WHOLE: Final = re.compile(rf"{_PART.pattern}(?: ?{_PART.pattern}){{0,4}}", re.A
 _SHORT: Final = re.compile(r"(?:([0-9]{1,7})h)? ?(?:([0-9]{1,7})m)? ?(?:([0-9]{1,7})s)?", re.ASCII)
 
 
+PATTERN: Final = _WHOLE.pattern
+SHORT_PATTERN: Final = rf"(?=.*[0-9]){_SHORT.pattern}"
+"""What `parse_duration` and `parse_short_duration` read."""
+
+
 def parse_duration(text: str) -> timedelta | None:
     """Return the duration that `text` spells, or None if it spells none."""
     if not _WHOLE.fullmatch(text):

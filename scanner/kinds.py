@@ -1,25 +1,40 @@
 """What a setting can be: how its text is read, and what an editor is told of it."""
 
 import math
+import re
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
 from scanner.addresses import holds_password, is_loopback, split_address
-from scanner.durations import format_duration, parse_duration
+from scanner.durations import PATTERN, format_duration, parse_duration
 from scanner.formats.registry import FORMATS
 from scanner.path_template import PLACEHOLDERS, check_template
+from scanner.schemas import (
+    API_ADDRESS,
+    LINE,
+    NOT_ZERO,
+    PROXY_ADDRESS,
+    Schema,
+    is_whole,
+    one_or_more,
+    text_of,
+)
+from scanner.schemas import template as template_of
 from scanner.secret import Secret
 from scanner.spelling import did_you_mean
 
 Value_co = TypeVar("Value_co", covariant=True)
-Schema = dict[str, Any]
-
-_TEXT: Final[Schema] = {"type": "string", "pattern": "\\S"}
 _USE_HTTPS: Final = "Use https, as in https://api.openai.com/v1; plain http is for loopback only."
 _ELSEWHERE: Final = ("env:", "file:")
+_ON_ONE_LINE: Final[dict[str, Any]] = {"schema": text_of(LINE), "pattern": LINE}
+_PLACE: Final = (
+    r"(?!(?:env|file):$)(?![\s\S]*?://[\s\S]*:[\s\S]*@)"
+    rf"(?!(?=[\s\S]*://)[\s\S]*[pP][aA][sS][sS][wW][oO][rR][dD]=){LINE}"
+)
+"""In the file: no password in it, as `holds_password` finds one."""
 
 
 class UnfitError(ValueError):
@@ -39,12 +54,14 @@ class Kind(Generic[Value_co]):
     """Reads one text, or each of several where it `is_many`; `types` are YAML's names for them.
 
     `read` raises ValueError, a sentence without its subject (UnfitError adds advice). `beside`
-    turns a path in the file into one from here. `leaks` says why a text must not stand in it.
+    turns a path in the file into one from here. `leaks` says why a text must not stand in it; there
+    all of it fits the `pattern`, if the kind has one, as the schema demands.
     """
 
     read: Callable[[str], Any]
     word: str
     schema: Schema
+    pattern: str = ""
     types: tuple[str, ...] = ("str",)
     is_many: bool = False
     is_by_format: bool = False
@@ -61,7 +78,7 @@ class Kind(Generic[Value_co]):
 
 def prose() -> Kind[str | None]:
     """Take any text."""
-    return Kind(read=_filled, word="NAME", schema=_TEXT)
+    return Kind(read=_filled, word="NAME", **_ON_ONE_LINE)
 
 
 def choice(words: Iterable[str], of: Callable[[str], Any] = str, word: str = "WORD") -> Kind[Any]:
@@ -73,13 +90,13 @@ def choice(words: Iterable[str], of: Callable[[str], Any] = str, word: str = "WO
             raise ValueError(f"is never '{text}'{did_you_mean(text, known)}")
         return of(text.lower())
 
-    return Kind(read=read, word=word, schema={"enum": list(known)})
+    pattern = "|".join(map(re.escape, known))
+    return Kind(read=read, word=word, schema={"enum": list(known)}, pattern=pattern)
 
 
 def many(one: Kind[Any]) -> Kind[tuple[Any, ...]]:
     """Take several of a kind; one alone is a list of one."""
-    schema = {"anyOf": [one.schema, {"type": "array", "items": one.schema, "minItems": 1}]}
-    return Kind(read=one.read, word=one.word, schema=schema, beside=one.beside, is_many=True)
+    return replace(one, schema=one_or_more(one.schema), is_many=True)
 
 
 def policies() -> Kind[tuple[str, ...]]:
@@ -89,7 +106,8 @@ def policies() -> Kind[tuple[str, ...]]:
         is_file = text.endswith((".yaml", ".yml")) or "/" in text
         return beside_file(text, folder) if is_file else text
 
-    return many(Kind(read=_filled, word="NAME|FILE", schema=_TEXT, beside=beside))
+    one: Kind[str] = Kind(read=_filled, word="NAME|FILE", **_ON_ONE_LINE, beside=beside)
+    return many(one)
 
 
 def outputs(
@@ -115,7 +133,7 @@ def outputs(
         word="FORMAT=PATH",
         schema={
             "type": "object",
-            "properties": dict.fromkeys(formats, _TEXT),
+            "properties": dict.fromkeys(formats, text_of(template_of(placeholders))),
             "additionalProperties": False,
             "minProperties": 1,
         },
@@ -163,8 +181,8 @@ def duration(least: timedelta, most: timedelta) -> Kind[timedelta]:
             raise ValueError(f"takes a duration {bounds}, such as 400d or 52w")
         return value
 
-    pattern = "^[0-9]{1,7}[wdh]( ?[0-9]{1,7}[wdh]){0,4}$"
-    return Kind(read=read, word="DURATION", schema={"type": "string", "pattern": pattern})
+    pattern = f"{NOT_ZERO}{PATTERN}"
+    return Kind(read=read, word="DURATION", schema=text_of(pattern), pattern=pattern)
 
 
 def switch() -> Kind[bool]:
@@ -196,7 +214,7 @@ def api_address() -> Kind[str]:
             raise UnfitError(problem, _USE_HTTPS)
         return text.strip().rstrip("/")
 
-    return Kind(read=read, word="URL", schema={"type": "string", "pattern": "^https?://[^?#@ ]+$"})
+    return Kind(read=read, word="URL", schema=text_of(API_ADDRESS), pattern=API_ADDRESS)
 
 
 def proxy() -> Kind[Secret | None]:
@@ -217,14 +235,14 @@ def proxy() -> Kind[Secret | None]:
             else ""
         )
 
-    schema = {"type": "string", "pattern": "^https?://[^@/?#]+/?$"}
-    return Kind(read=read, word="URL", schema=schema, leaks=leaks)
+    schema = text_of(PROXY_ADDRESS)
+    return Kind(read=read, word="URL", schema=schema, pattern=PROXY_ADDRESS, leaks=leaks)
 
 
 def path() -> Kind[Path | None]:
     """Take a file that is read."""
     return Kind(
-        read=lambda text: Path(_filled(text)), word="FILE", schema=_TEXT, beside=beside_file
+        read=lambda text: Path(_filled(text)), word="FILE", beside=beside_file, **_ON_ONE_LINE
     )
 
 
@@ -235,7 +253,9 @@ def template(placeholders: Collection[str] = PLACEHOLDERS) -> Kind[Path | None]:
         check_template(_filled(text), placeholders)
         return Path(text)
 
-    return Kind(read=read, word="PATH", schema=_TEXT, beside=beside_file)
+    pattern = template_of(placeholders)
+    schema = text_of(pattern)
+    return Kind(read=read, word="PATH", schema=schema, pattern=pattern, beside=beside_file)
 
 
 def place() -> Kind[Secret | None]:
@@ -261,7 +281,8 @@ def place() -> Kind[Secret | None]:
     return Kind(
         read=read,
         word="FILE|URL|none",
-        schema={"type": "string", "pattern": "^(?!.*://[^@]*:[^@]*@)\\S"},
+        schema=text_of(_PLACE),
+        pattern=_PLACE,
         beside=beside,
         leaks=leaks,
     )
@@ -270,7 +291,7 @@ def place() -> Kind[Secret | None]:
 def _filled(text: str) -> str:
     if not text.strip():
         raise ValueError("must not be empty")
-    if not text.isprintable():
+    if not is_whole(LINE, text):
         raise ValueError("has a character in it that cannot be seen")
     return text
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from scanner.durations import parse_duration
-from scanner.policy.document import Items, Node, Scalar
+from scanner.policy.document import Items, Node, Scalar, truth, whole_number
 from scanner.policy.problems import Problems
 from scanner.revocation import Bounds, Mode
 from scanner.spelling import did_you_mean
@@ -49,19 +49,19 @@ def _mode(node: Node, problems: Problems) -> Mode:
     word = node.text if isinstance(node, Scalar) else ""
     if word in tuple(Mode):
         return Mode(word)
-    if isinstance(node, Scalar) and node.type == "bool":
-        problems.add(node, f"'mode': YAML reads {word} as bool; write \"off\", plan or enforce")
-    else:
+    if truth(node) is None:
         problems.add(node, f"'mode' is never '{word}'{did_you_mean(word, tuple(Mode))}")
-    return Mode.OFF
+    elif truth(node):
+        problems.add(node, f"'mode': YAML reads {word} as bool; write \"off\", plan or enforce")
+    return Mode.OFF  # which YAML reads as false
 
 
 def _max_keys(node: Node, problems: Problems) -> int:
-    text = node.text if isinstance(node, Scalar) and node.type == "int" else ""
-    if not text.isascii() or not text.isdecimal() or int(text) > _MOST_KEYS:
+    number = whole_number(node)
+    if number is None or not 0 <= number <= _MOST_KEYS:
         problems.add(node, "'max_keys' is a whole number of keys a day; 0 revokes none")
         return 0
-    return int(text)
+    return number
 
 
 def _max_percent(node: Node, problems: Problems) -> float:

@@ -1,33 +1,47 @@
 """keyvigil.yaml as a JSON Schema, for editors: made from the declaration of the settings. Pure.
 
-It completes and refuses what an editor can see; `config validate` sees more.
+It accepts what the reader accepts, but for what no schema can express: docs/settings.md lists it.
 """
 
 from collections.abc import Iterable
+from itertools import combinations
 from typing import Any, Final
 
-from scanner.kinds import Schema
+from scanner.alerts_file import CHANNEL, GROUP
+from scanner.alerts_file import VARIABLE as ADDRESS_VARIABLE
+from scanner.cron import NAMED
+from scanner.durations import PATTERN, SHORT_PATTERN
 from scanner.organizations_file import KEYS, OWN, VARIABLE
 from scanner.revocation import Mode
 from scanner.schedule_file import DEFAULT_CRON, DEFAULT_ZONE
+from scanner.schemas import (
+    MAIL_ADDRESS,
+    NOT_ZERO,
+    PAGE_ADDRESS,
+    TEXT,
+    Schema,
+    any_case,
+    mapping,
+    never_together,
+    one_or_more,
+    some,
+    text_of,
+)
 from scanner.setting import Setting
 from scanner.settings_table import SECTIONS, SETTINGS
 from scanner.severity import Severity
 from scanner.values_file import ELSEWHERE, TOP
 
-_TEXT: Final[Schema] = {"type": "string", "pattern": "\\S"}
-_TEXTS: Final[Schema] = {"type": "array", "items": _TEXT, "minItems": 1}
-_ONE_OR_MORE: Final[Schema] = {"anyOf": [_TEXT, _TEXTS]}
-_VARIABLE: Final[Schema] = {"type": "string", "pattern": f"^{VARIABLE.pattern}$"}
-_DURATION: Final[Schema] = {
-    "type": "string",
-    "pattern": "^[0-9]{1,7}[wdh]( ?[0-9]{1,7}[wdh]){0,4}$",
-}
-
-_SHORT: Final[Schema] = {
-    "type": "string",
-    "pattern": "^(?=[0-9])([0-9]{1,7}h)? ?([0-9]{1,7}m)? ?([0-9]{1,7}s)?$",
-}
+_CRON_NAMES: Final = "|".join(any_case(name.removeprefix("@")) for name in NAMED)
+_CRON_FIELD: Final = "[0-9A-Za-z*?,/-]+"
+_CRON: Final = text_of(rf"\s*(?:@(?:{_CRON_NAMES})|{_CRON_FIELD}(?:\s+{_CRON_FIELD}){{4}})\s*")
+_TEXTS: Final = some(TEXT)
+_ONE_OR_MORE: Final = one_or_more(TEXT)
+_VARIABLE: Final = text_of(VARIABLE.pattern)
+_CHANNEL: Final = text_of(CHANNEL)
+_DURATION: Final = text_of(PATTERN)
+_NOT_ZERO: Final = text_of(f"{NOT_ZERO}{PATTERN}")
+_SHORT: Final = text_of(SHORT_PATTERN)
 
 
 def settings_schema() -> Schema:
@@ -37,7 +51,7 @@ def settings_schema() -> Schema:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "KeyVigil settings",
-        **_object(
+        **mapping(
             {name: _value(by_name[name]) for name in TOP}
             | sections
             | {
@@ -61,22 +75,20 @@ def _value(setting: Setting[Any]) -> Schema:
 def _section(name: str, settings: Iterable[Setting[Any]]) -> Schema:
     values = {one.name.partition(".")[2]: _value(one) for one in settings}
     if name != "store":
-        return _object(values)
+        return mapping(values)
     places = ["place", *ELSEWHERE]
     elsewhere = {
-        "place_env": {**_TEXT, "description": "The variable that holds the place."},
-        "place_file": {**_TEXT, "description": "The file that holds the place."},
+        "place_env": {**TEXT, "description": "The variable that holds the place."},
+        "place_file": {**TEXT, "description": "The file that holds the place."},
     }
-    pairs = [[a, b] for i, a in enumerate(places) for b in places[i + 1 :]]
-    at_most_one = {"not": {"anyOf": [{"required": pair} for pair in pairs]}}
-    return {**_object(values | elsewhere), **at_most_one}
+    return {**mapping(values | elsewhere), **never_together(*combinations(places, 2))}
 
 
 def _organization() -> Schema:
     described = {
-        "name": {**_TEXT, "description": "What its history is kept under."},
+        "name": {**TEXT, "description": "What its history is kept under."},
         "key_env": {**_VARIABLE, "description": "The variable that holds its admin key."},
-        "key_file": {**_TEXT, "description": "The file that holds its admin key."},
+        "key_file": {**TEXT, "description": "The file that holds its admin key."},
         "key_command": {
             **_TEXTS,
             "description": "A program and its arguments, run without a shell; its one line of"
@@ -85,36 +97,41 @@ def _organization() -> Schema:
     }
     own = {word: _value(setting) for word, setting in OWN.items()}
     return {
-        **_object(described | own, required=("name",)),
+        **mapping(described | own, required=("name",)),
         "oneOf": [{"required": [key]} for key in KEYS],
     }
 
 
 def _alerts() -> Schema:
+    address = {**text_of(ADDRESS_VARIABLE), "description": "The variable that holds the address."}
     sinks: Schema = {
-        "slack": {**_TEXT, "description": 'A channel: "#security", or its id.'},
-        "slack_owners": {**_TEXT, "description": "Each owner; the channel for the others."},
-        "slack_webhook": {**_TEXT, "description": "The variable that holds the address."},
-        "webhook": {**_TEXT, "description": "The variable that holds the address."},
-        "email": {**_ONE_OR_MORE, "description": "Addresses."},
+        "slack": {**_CHANNEL, "description": 'A channel: "#security", or its id.'},
+        "slack_owners": {**_CHANNEL, "description": "Each owner; the channel for the others."},
+        "slack_webhook": address,
+        "webhook": address,
+        "email": {**one_or_more(text_of(MAIL_ADDRESS)), "description": "Addresses."},
     }
     options: Schema = {
         "severity": {"enum": list(Severity), "description": "This or worse. Default: all."},
         "projects": {**_ONE_OR_MORE, "description": "Globs of names or ids."},
         "rules": {**_ONE_OR_MORE, "description": "Globs of ids."},
         "owners": {**_ONE_OR_MORE, "description": "Globs of addresses, names or ids."},
-        "mention": {"type": "string", "pattern": "^S[A-Z0-9]{6,}$"},
+        "mention": {**text_of(GROUP), "description": "A user group of Slack's, by id."},
         "attach": {"type": "boolean", "description": "The report, in HTML."},
         "quiet": {"enum": ["silent", "summary"], "description": "Nights without news."},
-        "reminder": {"anyOf": [_DURATION, {"const": "never"}]},
+        "reminder": {"anyOf": [_NOT_ZERO, {"const": "never"}]},
     }
     route = {
-        **_object({"name": _TEXT} | sinks | options, required=("name",)),
+        **mapping({"name": TEXT} | sinks | options, required=("name",)),
         "oneOf": [{"required": [sink]} for sink in sinks],
+        **never_together(
+            *(("attach", sink) for sink in ("slack_webhook", "webhook")),
+            *(("mention", sink) for sink in ("webhook", "email")),
+        ),
     }
-    return _object(
+    return mapping(
         {
-            "report": {"type": "string", "pattern": "^https://"},
+            "report": text_of(PAGE_ADDRESS),
             "routes": {"type": "array", "items": route, "minItems": 1},
         },
         required=("routes",),
@@ -123,16 +140,16 @@ def _alerts() -> Schema:
 
 def _revocation() -> Schema:
     protected = dict.fromkeys(("keys", "projects", "owners"), _TEXTS)
-    return _object(
+    return mapping(
         {
-            "mode": {"enum": [mode.value for mode in Mode]},
+            "mode": {"enum": [*(mode.value for mode in Mode), False]},  # which YAML reads off as
             "max_keys": {"type": "integer", "minimum": 0, "maximum": 100_000},
             "max_percent": {"type": "number", "minimum": 0, "maximum": 100},
             "min_age": _DURATION,
             "recent_use": _DURATION,
-            "expire_in": _DURATION,
-            "stop_file": {**_TEXT, "description": "While it is there, nothing is revoked."},
-            "protect": {**_object(protected), "description": "Globs of ids and names."},
+            "expire_in": _NOT_ZERO,
+            "stop_file": {**TEXT, "description": "While it is there, nothing is revoked."},
+            "protect": {**mapping(protected), "description": "Globs of ids and names."},
             "admin_keys": {**_TEXTS, "description": "Ids of admin keys that may be revoked."},
         },
         required=("mode",),
@@ -140,20 +157,14 @@ def _revocation() -> Schema:
 
 
 def _schedule() -> Schema:
-    return _object(
+    return mapping(
         {
-            "cron": {**_TEXT, "description": f"When scans are due. Default: {DEFAULT_CRON}."},
-            "time_zone": {**_TEXT, "description": f"Its name. Default: {DEFAULT_ZONE}."},
+            "cron": {
+                **_CRON,
+                "description": f"When scans are due. Default: {DEFAULT_CRON}.",
+            },
+            "time_zone": {**TEXT, "description": f"Its name. Default: {DEFAULT_ZONE}."},
             "jitter": {**_SHORT, "description": "Start up to so much later. Default: at once."},
             "timeout": {**_SHORT, "description": "End a scan that takes longer. Default: 6h."},
         }
     )
-
-
-def _object(properties: Schema, required: Iterable[str] = ()) -> Schema:
-    schema: Schema = {
-        "type": "object",
-        "properties": properties,
-        "additionalProperties": False,
-    }
-    return {**schema, "required": list(required)} if required else schema

@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from scanner.kinds import Kind
 from scanner.policy import document
-from scanner.policy.document import Items, Node, Scalar
+from scanner.policy.document import Items, Node, Scalar, whole_number
 from scanner.policy.problems import Problems
+from scanner.schemas import is_whole
 from scanner.setting import Setting
 from scanner.settings_table import SECTIONS, SETTINGS, STORE
 
@@ -112,22 +113,29 @@ def _text(setting: Setting[Any], node: Node, prefix: str, problems: Problems) ->
         text = problems.text(node, what)
         if not text:
             return None
+    elif kind.types == ("int",):
+        number = whole_number(node)
+        text = "" if number is None else str(number)  # "" is what no such kind can read
     else:
-        text = node.text if node.type in kind.types else ""  # which no such kind can read
-    wrong = _wrong(kind, f"{prefix}{text}")
+        text = node.text if node.type in kind.types else ""
+    wrong = _wrong(kind, prefix, text)
     if wrong:
         problems.add(node, f"{what} {wrong}")
         return None
     return f"{prefix}{text}"
 
 
-def _wrong(kind: Kind[Any], text: str) -> str:
+def _wrong(kind: Kind[Any], prefix: str, text: str) -> str:
     """Return why a text cannot be, or cannot stand in the file; "" if it can."""
     try:
-        kind.read(text)
+        kind.read(f"{prefix}{text}")
     except ValueError as error:
         return str(error)
-    return kind.leaks(text)
+    if leak := kind.leaks(text):
+        return leak
+    if kind.pattern and not is_whole(kind.pattern, text):
+        return "takes no blanks around it, and its words in lower case"
+    return ""
 
 
 def _name(setting: Setting[Any]) -> str:

@@ -3,11 +3,15 @@
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from scanner import kinds
 from scanner.kinds import Kind
+from scanner.schemas import PAGE_ADDRESS, is_whole
 from scanner.secret import Secret
 
 ADDRESS = kinds.api_address()
@@ -140,3 +144,25 @@ def test_a_password_must_not_stand_in_the_file(kind: Kind[Any], text: str) -> No
 @pytest.mark.parametrize("text", ["postgresql://user@db/k", "history.db", "a:b@c.db", "none"])
 def test_a_place_without_a_password_may(text: str) -> None:
     assert kinds.place().leaks(text) == ""
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [ADDRESS, kinds.proxy(), kinds.place(), kinds.template(), kinds.prose(), kinds.choice("ab")],
+)
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_whatever_fits_the_pattern_of_a_kind_is_read(kind: Kind[Any], data: st.DataObject) -> None:
+    text = data.draw(st.from_regex(kind.pattern, fullmatch=True))
+    kind.value([text])
+    assert not kind.leaks(text)
+
+
+@settings(max_examples=100)
+@given(st.from_regex(PAGE_ADDRESS.replace("{(?:scan_id|date)", "{date"), fullmatch=True))
+def test_whatever_fits_the_pattern_of_a_page_is_an_address(text: str) -> None:
+    url = urlsplit(text)
+    assert url.scheme == "https"
+    assert url.hostname
+    assert url.port is None or url.port < 65_536
+    assert is_whole(PAGE_ADDRESS, text)

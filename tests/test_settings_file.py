@@ -161,7 +161,7 @@ alerts:
         "k.yaml:10:7: there are two routes 'one'",
         "k.yaml:11:14: 'slack' names a channel, such as \"#security\" or C0123456789",
         "k.yaml:12:16: 'mention' is a user group's id, such as S0123456789",
-        "k.yaml:13:15: 'attach' is never 'maybe'; known: true, false",
+        "k.yaml:13:15: 'attach' is true or false, without quotes",
         "k.yaml:14:7: a route lacks 'name'",
         "k.yaml:14:15: an entry of 'email' is no address, such as team@example.com",
         "k.yaml:14:20: an entry of 'email' must not be empty",

@@ -1,5 +1,6 @@
 """YAML text -> a tree that knows where everything stands, within bounds."""
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
@@ -41,6 +42,27 @@ class Mapping(NamedTuple):
 
 Node = Scalar | Items | Mapping
 """Anything in the document; `line` and `column` count from 1."""
+
+_WHOLE: Final = re.compile(r"(-?(?:0|[1-9][0-9]{0,17}))(?:\.0*)?")
+_YES: Final = ("true", "yes", "on")
+
+
+def whole_number(node: Node) -> int | None:
+    """Return the whole number that a node is, as 5 or 5.0; None for anything else.
+
+    So is a spelling that the versions of YAML read differently: 010, 0x10, 1_000, 1:30.
+    """
+    if not isinstance(node, Scalar) or node.type not in ("int", "float"):
+        return None
+    match = _WHOLE.fullmatch(node.text)
+    return int(match[1]) if match else None
+
+
+def truth(node: Node) -> bool | None:
+    """Return what a node is that YAML reads as true or false; None for anything else."""
+    if not isinstance(node, Scalar) or node.type != "bool":
+        return None
+    return node.text.lower() in _YES
 
 
 def read_document(text: str, file: str) -> tuple[Node, tuple[Problem, ...]]:

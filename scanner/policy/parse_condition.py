@@ -1,12 +1,11 @@
 """The grammar of conditions: a tree of the document -> a typed Condition."""
 
-import re
 from typing import Final
 
 from scanner.durations import parse_duration
 from scanner.policy import document
 from scanner.policy.conditions import AllOf, AnyOf, Condition, Leaf, Not
-from scanner.policy.document import Items, Mapping, Node
+from scanner.policy.document import Items, Mapping, Node, whole_number
 from scanner.policy.expression import compile_expression
 from scanner.policy.facts import FACTS
 from scanner.policy.operators import (
@@ -24,7 +23,8 @@ from scanner.policy.registry import Fact, FactType, Value
 from scanner.spelling import did_you_mean
 
 _GROUPS: Final = ("all", "any", "not")
-_WHOLE_NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,8}")  # YAML 1.1 would read 010 as eight
+MOST: Final = 999_999_999
+"""The largest whole number that can be written."""
 
 
 def parse_condition(node: Node, problems: Problems) -> Condition | None:
@@ -205,7 +205,8 @@ def _duration(fact: Fact, op: Operator, node: document.Scalar, problems: Problem
 
 
 def _number(fact: Fact, node: document.Scalar, problems: Problems) -> int | None:
-    if node.type == "int" and _WHOLE_NUMBER.fullmatch(node.text):
-        return int(node.text)
+    number = whole_number(node)
+    if number is not None and 0 <= number <= MOST:
+        return number
     problems.add(node, f"'{fact.name}' is a whole number, which '{node.text}' is not")
     return None

@@ -1,6 +1,5 @@
 """The grammar of one rule: its texts, its conditions, its steps, its response and its examples."""
 
-import re
 from collections.abc import Mapping as Map
 from dataclasses import replace
 from typing import Any, Final
@@ -14,6 +13,7 @@ from scanner.policy.parse_condition import parse_condition, parse_value
 from scanner.policy.problems import Problems
 from scanner.policy.registry import FACTS, Value
 from scanner.revocation import Method
+from scanner.schemas import is_whole
 from scanner.severity import Severity
 from scanner.spelling import did_you_mean
 
@@ -22,8 +22,8 @@ OPTIONAL: Final = ("applies_to", "severity_when", "controls", "respond", "exampl
 
 Fields = Map[str, Node]
 
-_NAME: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_CONTROL: Final = re.compile(r"[a-z0-9.-]+:[A-Za-z0-9.()-]+")
+NAME: Final = r"[a-z0-9]+(?:-[a-z0-9]+)*"
+CONTROL: Final = r"[a-z0-9.-]+:[A-Za-z0-9.()-]+"
 _SEVERITIES: Final = tuple(severity.value for severity in Severity)
 
 
@@ -141,7 +141,7 @@ def _rule(fields: Fields, policy: str, problems: Problems) -> Rule | None:
 def parse_name(node: Node | None, what: str, problems: Problems) -> str:
     """Read a name: lower-case words joined by hyphens; "" after noting what is wrong."""
     text = problems.text(node, what)
-    if node is not None and text and not _NAME.fullmatch(text):
+    if node is not None and text and not is_whole(NAME, text):
         problems.add(node, f"{what} is lower-case words joined by hyphens, which '{text}' is not")
     return text
 
@@ -182,13 +182,13 @@ def _steps(node: Node | None, base: Severity, problems: Problems) -> tuple[Step,
 def _controls(node: Node | None, problems: Problems) -> tuple[str, ...]:
     if node is None:
         return ()
-    if not isinstance(node, Items):
-        problems.add(node, "'controls' takes a list, such as [owasp-nhi:NHI7]")
+    if not isinstance(node, Items) or not node.items:
+        problems.add(node, "'controls' takes a list with something in it, such as [owasp-nhi:NHI7]")
         return ()
     controls = []
     for item in node.items:
         control = problems.text(item, "a control")
-        if control and not _CONTROL.fullmatch(control):
+        if control and not is_whole(CONTROL, control):
             problems.add(
                 item, f"'{control}' is not of the form framework:id, such as owasp-nhi:NHI7"
             )

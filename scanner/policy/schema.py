@@ -1,27 +1,32 @@
 """The language as a JSON Schema, for editors: made from the registry that parsing uses. Pure.
 
-It completes and refuses what an editor can see; `policies validate` sees more.
+It accepts what the parser accepts, but for what no schema can express: docs/policies.md lists it.
 """
 
-from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
+from scanner.durations import PATTERN
 from scanner.policy.explain import GROUPS
 from scanner.policy.facts import FACTS
-from scanner.policy.operators import MANY, MEANINGS, Operator, operators_of
-from scanner.policy.parse_rule import OPTIONAL, REQUIRED
+from scanner.policy.operators import MANY, MEANINGS, ORDER, Operator, operators_of
+from scanner.policy.operators import PATTERN as PATTERNS
+from scanner.policy.parse_condition import MOST
+from scanner.policy.parse_rule import CONTROL, NAME, OPTIONAL, REQUIRED
 from scanner.policy.registry import Fact, FactType
 from scanner.revocation import Method
+from scanner.schemas import NOT_ZERO, TEXT, Schema, mapping, one_or_more, some, text_of
 from scanner.severity import Severity
 
-Schema = dict[str, Any]
-
-_NAME: Final[Schema] = {"type": "string", "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$"}
-_TEXT: Final[Schema] = {"type": "string", "pattern": "\\S"}
-_DURATION: Final[Schema] = {
-    "type": "string",
-    "pattern": "^[0-9]{1,7}[wdh]( ?[0-9]{1,7}[wdh]){0,4}$",
-}
+_NAME: Final = text_of(NAME)
+_DURATION: Final = text_of(PATTERN)
+_NOT_ZERO: Final = text_of(f"{NOT_ZERO}{PATTERN}")
+_EXACT: Final = text_of(r"(?=[\s\S]*\S)[^*]+")
+"""What is compared as it is written: a * would look like a pattern."""
+_DAY: Final = text_of(
+    "(?!0000)(?:[0-9]{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])"
+    "|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))"
+    "|(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)-02-29)"
+)
 _CONDITION: Final[Schema] = {"$ref": "#/$defs/condition"}
 
 
@@ -30,13 +35,13 @@ def policy_schema() -> Schema:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "KeyVigil policy",
-        **_object(
+        **mapping(
             {
                 "policy": {**_NAME, "description": "The policy's name."},
-                "description": _TEXT,
-                "extends": {"anyOf": [_TEXT, _some(_TEXT)]},
+                "description": TEXT,
+                "extends": one_or_more(TEXT),
                 "rules": {"type": "array"},
-                "exceptions": _some({"$ref": "#/$defs/exception"}),
+                "exceptions": some({"$ref": "#/$defs/exception"}),
             },
             required=("policy",),
         ),
@@ -50,51 +55,77 @@ def policy_schema() -> Schema:
         },
         "else": {
             "required": ["rules"],
-            "properties": {"rules": _some({"$ref": "#/$defs/rule"})},
+            "properties": {"rules": some({"$ref": "#/$defs/rule"})},
         },
         "$defs": {
-            "rule": _object(_rule_fields(), required=REQUIRED),
-            "override": _object(
-                {**_rule_fields(), "disabled": {"const": True}, "reason": _TEXT}, required=("id",)
-            ),
+            "rule": {**mapping(_rule_fields(), required=REQUIRED), "allOf": _steps_only_raise()},
+            "override": _override(),
             "exception": _exception(),
             "condition": _condition(),
-            "example": _object({name: _given(fact) for name, fact in sorted(FACTS.items())}),
+            "example": {
+                **mapping({name: _given(fact) for name, fact in sorted(FACTS.items())}),
+                "minProperties": 1,
+            },
         },
     }
+
+
+def _override() -> Schema:
+    """Return what changes a rule that is taken over, or disables it and does nothing else."""
+    fields = {**_rule_fields(), "disabled": {"const": True}, "reason": TEXT}
+    is_disabled = {"anyOf": [{"required": [name]} for name in ("disabled", "reason")]}
+    only = {"propertyNames": {"enum": ["id", "disabled", "reason"]}}
+    return {
+        **mapping(fields, required=("id",)),
+        "if": is_disabled,
+        "then": {"required": ["disabled", "reason"], **only},
+        "allOf": _steps_only_raise(),
+    }
+
+
+def _steps_only_raise() -> list[Schema]:
+    """Return what keeps the steps of each severity to the worse ones."""
+    worse = {severity: list(Severity)[: severity.rank] for severity in Severity}
+    return [
+        {
+            "if": {"properties": {"severity": {"const": severity}}, "required": ["severity"]},
+            "then": {"properties": {"severity_when": {"propertyNames": {"enum": steps}}}},
+        }
+        for severity, steps in worse.items()
+    ]
 
 
 def _rule_fields() -> Schema:
     fields: Schema = {
         "id": {**_NAME, "description": "A finding is known by it from night to night."},
-        "title": _TEXT,
+        "title": TEXT,
         "severity": {"enum": list(Severity)},
-        "severity_when": _object(dict.fromkeys(Severity, _CONDITION)),
+        "severity_when": {**mapping(dict.fromkeys(Severity, _CONDITION)), "minProperties": 1},
         "applies_to": {**_CONDITION, "description": "Every key without it."},
         "violated_when": _CONDITION,
-        "why": {**_TEXT, "description": "What goes wrong otherwise."},
-        "fix": {**_TEXT, "description": "What the reader of the report should do."},
-        "controls": _some({"type": "string", "pattern": "^[a-z0-9.-]+:[A-Za-z0-9.()-]+$"}),
-        "respond": _object(
-            {"revoke": {"enum": list(Method)}, "after": _DURATION}, required=("revoke", "after")
+        "why": {**TEXT, "description": "What goes wrong otherwise."},
+        "fix": {**TEXT, "description": "What the reader of the report should do."},
+        "controls": some(text_of(CONTROL)),
+        "respond": mapping(
+            {"revoke": {"enum": list(Method)}, "after": _NOT_ZERO}, required=("revoke", "after")
         ),
-        "examples": _object(
-            {kind: _some({"$ref": "#/$defs/example"}) for kind in ("violating", "compliant")}
+        "examples": mapping(
+            {kind: some({"$ref": "#/$defs/example"}) for kind in ("violating", "compliant")}
         ),
     }
     return {name: fields[name] for name in (*REQUIRED, *OPTIONAL)}
 
 
 def _exception() -> Schema:
-    return _object(
+    return mapping(
         {
-            "rule": {"anyOf": [_NAME, _some(_NAME)]},
+            "rule": one_or_more(_NAME),
             "when": _CONDITION,
-            "reason": _TEXT,
-            "owner": {**_TEXT, "description": "Who answers for it."},
-            "ticket": _TEXT,
+            "reason": TEXT,
+            "owner": {**TEXT, "description": "Who answers for it."},
+            "ticket": TEXT,
             "expires": {
-                "type": "string",
+                **_DAY,
                 "format": "date",
                 "description": "The last day on which it holds, in UTC.",
             },
@@ -105,29 +136,34 @@ def _exception() -> Schema:
 
 def _condition() -> Schema:
     groups: Schema = {
-        word: {**(_CONDITION if word == "not" else _some(_CONDITION)), "description": meaning}
+        word: {**(_CONDITION if word == "not" else some(_CONDITION)), "description": meaning}
         for word, meaning in GROUPS.items()
     }
     facts = {name: _fact(fact) for name, fact in sorted(FACTS.items())}
-    return {**_object({**facts, **groups}), "minProperties": 1}
+    return {**mapping({**facts, **groups}), "minProperties": 1}
 
 
 def _fact(fact: Fact) -> Schema:
     """Return what a fact may be held against: a value, a list of them, or operators."""
     operators = operators_of(fact.type)
     tests = {op.value: {**_limit(fact, op), "description": MEANINGS[op]} for op in operators}
-    forms: list[Schema] = [{**_object(tests), "minProperties": 1}]
+    forms: list[Schema] = [{**mapping(tests), "minProperties": 1}]
     if Operator.IS in operators:
-        forms.append(_value(fact))
+        forms.append(_limit(fact, Operator.IS))
     if Operator.ONE_OF in operators:
-        forms.append(_some(_value(fact)))
+        forms.append(_limit(fact, Operator.ONE_OF))
     return {"description": fact.meaning, "anyOf": forms}
 
 
 def _limit(fact: Fact, op: Operator) -> Schema:
     if op is Operator.KNOWN:
         return {"type": "boolean"}
-    return _some(_value(fact)) if op in MANY else _value(fact)
+    value = _value(fact)
+    if op in ORDER and fact.type is FactType.DURATION and fact.name != "expires_in":
+        value = _NOT_ZERO
+    if fact.type is FactType.TEXT and op not in PATTERNS:
+        value = _EXACT
+    return some(value) if op in MANY else value
 
 
 def _value(fact: Fact) -> Schema:
@@ -139,23 +175,10 @@ def _value(fact: Fact) -> Schema:
         case FactType.DURATION:
             return _DURATION
         case FactType.NUMBER:
-            return {"type": "integer", "minimum": 0}
+            return {"type": "integer", "minimum": 0, "maximum": MOST}
         case FactType.TEXT:
-            return _TEXT
+            return TEXT
 
 
 def _given(fact: Fact) -> Schema:
     return {"description": fact.meaning, "anyOf": [_value(fact), {"type": "null"}]}
-
-
-def _some(items: Schema) -> Schema:
-    return {"type": "array", "items": items, "minItems": 1}
-
-
-def _object(properties: Schema, required: Iterable[str] = ()) -> Schema:
-    schema: Schema = {
-        "type": "object",
-        "properties": properties,
-        "additionalProperties": False,
-    }
-    return {**schema, "required": list(required)} if required else schema

@@ -1,0 +1,84 @@
+"""Parts of JSON Schemas, and the patterns of texts that schemas and readers share. Pure."""
+
+import re
+from collections.abc import Collection, Iterable
+from typing import Any, Final
+
+Schema = dict[str, Any]
+
+TEXT: Final[Schema] = {"type": "string", "pattern": "\\S"}
+
+_HIDDEN: Final = (
+    "\\u0000-\\u001f\\u007f-\\u00a0\\u00ad\\u0600-\\u0605\\u061c\\u06dd\\u070f\\u1680\\u180e"
+    "\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u3000\\ud800-\\uf8ff\\ufeff\\ufff9-\\uffff"
+)
+LINE: Final = rf"(?=[\s\S]*\S)[^{_HIDDEN}]+"
+"""A text that is not blank, on one line, of characters that can be seen."""
+NOT_ZERO: Final = "(?=.*[1-9])"
+"""Before the pattern of a duration: it is longer than nothing."""
+
+_GROUP: Final = "[0-9A-Fa-f]{1,4}"
+_IPV6: Final = "|".join(
+    (
+        f"(?:{_GROUP}:){{7}}{_GROUP}",
+        f"(?:{_GROUP}:){{1,7}}:",
+        *(f"(?:{_GROUP}:){{1,{7 - n}}}(?::{_GROUP}){{1,{n}}}" for n in range(1, 7)),
+        f":(?::{_GROUP}){{1,7}}",
+        "::",
+    )
+)
+_HOST: Final = rf"(?:[A-Za-z0-9_][A-Za-z0-9._-]*|\[(?:{_IPV6})\])"
+_PORT: Final = (
+    "(?::(?:[0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?"
+)
+_OCTET: Final = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_LOOPBACK: Final = rf"(?:localhost|127(?:\.{_OCTET}){{3}}|\[::1\])"
+API_ADDRESS: Final = rf'(?:https://{_HOST}|http://{_LOOPBACK}){_PORT}(?:/[!"$->A-~]*)?'
+"""https, or http on loopback, with a path; without user, query or fragment."""
+PROXY_ADDRESS: Final = f"https?://{_HOST}{_PORT}/?"
+PAGE_ADDRESS: Final = (
+    rf"https://{_HOST}{_PORT}(?:[/?#](?:[!#-;=?-\[\]_a-z~]|\{{(?:scan_id|date)\}})*)?"
+)
+"""https, of characters that need no escaping anywhere; {scan_id} and {date} in it vary."""
+MAIL_ADDRESS: Final = "@".join([rf"[^\s@,;:<>()\[\]\"\\{_HIDDEN}]+"] * 2)
+
+
+def template(placeholders: Collection[str]) -> str:
+    """Return the pattern of a path with no other placeholders than these."""
+    return rf"(?![\s\S]*\{{(?!(?:{'|'.join(placeholders)})\}})[^{{}}]*\}}){LINE}"
+
+
+def is_whole(pattern: str, text: str) -> bool:
+    """Whether all of a text fits a pattern."""
+    return re.fullmatch(pattern, text) is not None
+
+
+def text_of(pattern: str) -> Schema:
+    """Return the schema of a text of which all fits a pattern, in Python as in JavaScript."""
+    return {"type": "string", "pattern": rf"^(?:{pattern})$(?!\n)"}
+
+
+def any_case(word: str) -> str:
+    """Return the pattern of a word in upper or lower case."""
+    return "".join(f"[{letter.upper()}{letter.lower()}]" for letter in word)
+
+
+def some(items: Schema) -> Schema:
+    """Return the schema of a list with at least one item."""
+    return {"type": "array", "items": items, "minItems": 1}
+
+
+def one_or_more(items: Schema) -> Schema:
+    """Return the schema of an item, or a list with at least one."""
+    return {"anyOf": [items, some(items)]}
+
+
+def mapping(properties: Schema, required: Iterable[str] = ()) -> Schema:
+    """Return the schema of a mapping without other keys."""
+    schema: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
+    return {**schema, "required": list(required)} if required else schema
+
+
+def never_together(*groups: Iterable[str]) -> Schema:
+    """Return what keeps the keys of each group from standing in one mapping."""
+    return {"not": {"anyOf": [{"required": list(group)} for group in groups]}}
