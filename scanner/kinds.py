@@ -29,7 +29,6 @@ from scanner.spelling import did_you_mean
 Value_co = TypeVar("Value_co", covariant=True)
 _USE_HTTPS: Final = "Use https, as in https://api.openai.com/v1; plain http is for loopback only."
 _ELSEWHERE: Final = ("env:", "file:")
-_ON_ONE_LINE: Final[dict[str, Any]] = {"schema": text_of(LINE), "pattern": LINE}
 _PLACE: Final = (
     r"(?!(?:env|file):$)(?![\s\S]*?://[\s\S]*:[\s\S]*@)"
     rf"(?!(?=[\s\S]*://)[\s\S]*[pP][aA][sS][sS][wW][oO][rR][dD]=){LINE}"
@@ -78,7 +77,7 @@ class Kind(Generic[Value_co]):
 
 def prose() -> Kind[str | None]:
     """Take any text."""
-    return Kind(read=_filled, word="NAME", **_ON_ONE_LINE)
+    return Kind(read=_filled, word="NAME", **_shaped(LINE))
 
 
 def choice(words: Iterable[str], of: Callable[[str], Any] = str, word: str = "WORD") -> Kind[Any]:
@@ -106,7 +105,7 @@ def policies() -> Kind[tuple[str, ...]]:
         is_file = text.endswith((".yaml", ".yml")) or "/" in text
         return beside_file(text, folder) if is_file else text
 
-    one: Kind[str] = Kind(read=_filled, word="NAME|FILE", **_ON_ONE_LINE, beside=beside)
+    one: Kind[str] = Kind(read=_filled, word="NAME|FILE", **_shaped(LINE), beside=beside)
     return many(one)
 
 
@@ -182,7 +181,7 @@ def duration(least: timedelta, most: timedelta) -> Kind[timedelta]:
         return value
 
     pattern = f"{NOT_ZERO}{PATTERN}"
-    return Kind(read=read, word="DURATION", schema=text_of(pattern), pattern=pattern)
+    return Kind(read=read, word="DURATION", **_shaped(pattern))
 
 
 def switch() -> Kind[bool]:
@@ -214,7 +213,7 @@ def api_address() -> Kind[str]:
             raise UnfitError(problem, _USE_HTTPS)
         return text.strip().rstrip("/")
 
-    return Kind(read=read, word="URL", schema=text_of(API_ADDRESS), pattern=API_ADDRESS)
+    return Kind(read=read, word="URL", **_shaped(API_ADDRESS))
 
 
 def proxy() -> Kind[Secret | None]:
@@ -235,14 +234,13 @@ def proxy() -> Kind[Secret | None]:
             else ""
         )
 
-    schema = text_of(PROXY_ADDRESS)
-    return Kind(read=read, word="URL", schema=schema, pattern=PROXY_ADDRESS, leaks=leaks)
+    return Kind(read=read, word="URL", leaks=leaks, **_shaped(PROXY_ADDRESS))
 
 
 def path() -> Kind[Path | None]:
     """Take a file that is read."""
     return Kind(
-        read=lambda text: Path(_filled(text)), word="FILE", beside=beside_file, **_ON_ONE_LINE
+        read=lambda text: Path(_filled(text)), word="FILE", beside=beside_file, **_shaped(LINE)
     )
 
 
@@ -254,8 +252,7 @@ def template(placeholders: Collection[str] = PLACEHOLDERS) -> Kind[Path | None]:
         return Path(text)
 
     pattern = template_of(placeholders)
-    schema = text_of(pattern)
-    return Kind(read=read, word="PATH", schema=schema, pattern=pattern, beside=beside_file)
+    return Kind(read=read, word="PATH", beside=beside_file, **_shaped(pattern))
 
 
 def place() -> Kind[Secret | None]:
@@ -281,11 +278,14 @@ def place() -> Kind[Secret | None]:
     return Kind(
         read=read,
         word="FILE|URL|none",
-        schema=text_of(_PLACE),
-        pattern=_PLACE,
+        **_shaped(_PLACE),
         beside=beside,
         leaks=leaks,
     )
+
+
+def _shaped(pattern: str) -> dict[str, Any]:
+    return {"pattern": pattern, "schema": text_of(pattern)}
 
 
 def _filled(text: str) -> str:

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from scanner.errors import SettingsError
 from scanner.settings_file import parse_settings
 from scanner.settings_schema import settings_schema
-from tests.documents import SCALARS, near, spelled, words
+from tests.documents import near, spelled, words
 from tests.test_organizations_file import GOOD as ORGANIZATIONS
 from tests.test_settings_file import GOOD as ALERTS
 from tests.test_values_file import GOOD as VALUES
