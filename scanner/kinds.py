@@ -239,9 +239,8 @@ def proxy() -> Kind[Secret | None]:
 
 def path() -> Kind[Path | None]:
     """Take a file that is read."""
-    return Kind(
-        read=lambda text: Path(_filled(text)), word="FILE", beside=beside_file, **_shaped(LINE)
-    )
+    one: Kind[Any] = prose()
+    return replace(one, read=lambda text: Path(_filled(text)), word="FILE", beside=beside_file)
 
 
 def template(placeholders: Collection[str] = PLACEHOLDERS) -> Kind[Path | None]:
