@@ -3,14 +3,16 @@
 import hashlib
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
 from scanner.durations import format_duration
+from scanner.figures import format_amount, limit_in
 from scanner.inventory import Key, Project, Unknown
 from scanner.severity import Severity
 
-Value = bool | int | str | timedelta | Unknown | None
+Value = bool | int | Decimal | str | timedelta | Unknown | None
 """What a fact can be. None: the key has no such thing. Unknown: it could not be seen."""
 
 
@@ -45,8 +47,8 @@ class Evidence(NamedTuple):
 
     @property
     def observed(self) -> str:
-        """The value in words."""
-        spelled = describe(self.value)
+        """The value in words; next to the limit it shows on which side of it it is."""
+        spelled = describe(self.value, limit_in(self.limit))
         return f"{spelled} (by {self.source})" if self.source else spelled
 
     @property
@@ -55,17 +57,23 @@ class Evidence(NamedTuple):
         return self.value.reason if isinstance(self.value, Unknown) else ""
 
 
-def describe(value: Value) -> str:
-    """Spell a fact's value for people: `412d 5h`, `yes`, `left_org`, `none`, `unknown: ...`."""
+def describe(value: Value, limit: timedelta | Decimal | None = None) -> str:
+    """Spell a fact's value for people: `412d 5h`, `yes`, `left_org`, `none`, `unknown: ...`.
+
+    A duration or an amount differs from the limit that it was held against.
+    """
     match value:
         case None:
             return "none"
-        case Unknown():
-            return f"unknown: {value}"
+        case Unknown(at_least=part):
+            known = "" if part is None else f"at least {describe(part, limit)}; the rest is "
+            return f"{known}unknown: {value}"
         case bool():
             return "yes" if value else "no"
         case timedelta():
-            return format_duration(value)
+            return format_duration(value, limit if isinstance(limit, timedelta) else None)
+        case Decimal():
+            return format_amount(value, limit if isinstance(limit, Decimal) else None)
         case _:
             return str(value)
 

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from scanner.collection import Collection
-from scanner.durations import format_duration
+from scanner.durations import format_duration, format_exactly
 from scanner.finding import Finding
 from scanner.inventory import KeyKind, OwnerKind, Unknown
 from scanner.policy.model import Response, Rule
@@ -137,12 +137,19 @@ def _fits(name: str, glob: str) -> bool:
     return name == glob or fnmatchcase(name, glob)
 
 
+def _has_known_state(candidate: Candidate) -> str:
+    state = candidate.subject.key.state(candidate.subject.now)
+    return f"whether it is live is unknown: {state}" if isinstance(state, Unknown) else ""
+
+
 def _is_old_enough(candidate: Candidate) -> str:
     age = candidate.subject.since(candidate.finding.key.created_at)
     if isinstance(age, Unknown):
         return f"its age is unknown: {age.reason}"
     least = candidate.bounds.min_age
-    return f"it is younger than {format_duration(least)}" if age < least else ""
+    if age >= least:
+        return ""
+    return f"it is {format_duration(age, least)} old, younger than {format_exactly(least)}"
 
 
 def _is_not_in_use(candidate: Candidate) -> str:
@@ -155,7 +162,9 @@ def _is_not_in_use(candidate: Candidate) -> str:
     if isinstance(idle, Unknown):
         return f"its last use is unknown: {idle.reason}"
     recent = candidate.bounds.recent_use
-    return f"it was used within {format_duration(recent)}" if idle < recent else ""
+    if idle >= recent:
+        return ""
+    return f"it was used {format_duration(idle, recent)} ago, within {format_exactly(recent)}"
 
 
 def _has_two_witnesses_for_deletion(candidate: Candidate) -> str:
@@ -171,10 +180,8 @@ def _has_two_witnesses_for_deletion(candidate: Candidate) -> str:
 def _gains_no_time(candidate: Candidate) -> str:
     """Ask that an expiry does not come later than the key's own: that would help it to live on."""
     expires_at = candidate.finding.key.expires_at
-    if candidate.response.revoke is Method.DELETE or expires_at is None:
-        return ""
-    if isinstance(expires_at, Unknown):
-        return f"when it expires is unknown: {expires_at.reason}"
+    if candidate.response.revoke is Method.DELETE or not isinstance(expires_at, datetime):
+        return ""  # when it expires, if that is unknown, another guard objects
     left = expires_at - candidate.subject.now
     if left <= timedelta():
         return "it has expired already"
@@ -224,6 +231,7 @@ GUARDS: Final[tuple[Guard, ...]] = (
     _is_no_admin_key,
     _is_not_protected,
     _was_seen_whole,
+    _has_known_state,
     _is_old_enough,
     _is_not_in_use,
     _has_two_witnesses_for_deletion,

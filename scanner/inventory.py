@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from enum import StrEnum
 from operator import itemgetter
 
@@ -15,12 +16,14 @@ class Unknown:
     """A value that could not be established, and why.
 
     `where` is the endpoint and record of an invalid field, so that equal reasons of many records
-    can be grouped. `possible` narrows it to the values it can still have; empty means any.
+    can be grouped. `possible` narrows it to the values it can still have; empty means any. A number
+    is `at_least` its collected part.
     """
 
     reason: str
     possible: frozenset[str] = frozenset()
     where: str = ""
+    at_least: int | Decimal | None = None
 
     def __str__(self) -> str:
         """Return the reason with its place: `created_at is null (GET /..., key_1)`."""
@@ -190,10 +193,7 @@ class AuditEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyUse:
-    """What one key did within 30 days; `last_day` is the start of the newest day with any of it.
-
-    `requests` is Unknown if the count of one of its days was not valid.
-    """
+    """What one key did within 30 days; `last_day` is the start of the newest day with any of it."""
 
     key_id: str
     requests: int | Unknown
@@ -205,7 +205,7 @@ class KeyCost:
     """What one key cost within 30 days; Unknown if one of its sums was not valid."""
 
     key_id: str
-    usd: float | Unknown
+    usd: Decimal | Unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,7 +239,7 @@ class Inventory:
     """One organization as one scan collected it. Every key is in it once.
 
     `organization` is the name the API gives in its responses, or None. `events` are newest
-    first, as the log lists them.
+    first, as the log lists them. `absent_since`: the first full listing of users without an owner.
     """
 
     organization: str | None
@@ -251,6 +251,7 @@ class Inventory:
     uses: tuple[KeyUse, ...] = ()
     costs: tuple[KeyCost, ...] = ()
     events: tuple[AuditEvent, ...] = ()
+    absent_since: tuple[tuple[str, datetime], ...] = ()
 
 
 def oldest_first(events: Iterable[AuditEvent]) -> list[AuditEvent]:

@@ -11,7 +11,7 @@ from scanner.finding import ExceptionTally, ExceptionText, Finding, Judgement, O
 from scanner.inventory import Inventory
 from scanner.policy.answers import NO_ROWS, Answers, Rows, among, numbers_of, some
 from scanner.policy.columns import Facts
-from scanner.policy.conditions import Trail, gathered
+from scanner.policy.conditions import Condition, Trail, gathered
 from scanner.policy.model import Exemption, Policy, Rule
 from scanner.policy.subject import Subject, subjects
 from scanner.severity import Severity
@@ -56,8 +56,7 @@ class _Docket:
     def enter(self, facts: Facts) -> None:
         """Enter the keys that violate the rule, or may violate it."""
         answers = self.rule.decide(facts)
-        if self.rule.applies_to:
-            self.outside += self.rule.applies_to.decide(facts).false.bit_count()
+        self.outside += self.rule.applies(facts).false.bit_count()
         suspect = facts.every & ~answers.false
         if not suspect:
             return
@@ -70,10 +69,10 @@ class _Docket:
             Outcome.UNDETERMINED: suspect & ~(violated | excepted.true),
         }
         for outcome, rows in outcomes.items():
-            for severity, these in self._by_severity(facts, rows):
+            for severity, these, raises in self._by_severity(facts, rows):
                 if these:
                     found = self.found[outcome, severity]
-                    found += self._findings(facts, these, severity, outcome)
+                    found += self._findings(facts, these, severity, outcome, raises)
 
     def tally(self, keys: int) -> RuleTally:
         """Count the findings; `keys` is how many were held against the rule."""
@@ -88,21 +87,32 @@ class _Docket:
             undetermined=counts[Outcome.UNDETERMINED],
         )
 
-    def _by_severity(self, facts: Facts, rows: Rows) -> Iterator[tuple[Severity, Rows]]:
-        """Yield each severity with those it is for: the first step that holds, or the rule's own.
+    def _by_severity(
+        self, facts: Facts, rows: Rows
+    ) -> Iterator[tuple[Severity, Rows, Condition | None]]:
+        """Yield each severity with those it is for, and what raises it if it is not the rule's.
 
-        An unknown raises nothing.
+        The first step that holds counts. An unknown raises nothing.
         """
         for step in self.rule.steps:
             raised = rows & step.when.decide(facts).true
-            yield step.severity, raised
+            yield step.severity, raised, step.when
             rows &= ~raised
-        yield self.rule.text.severity, rows
+        yield self.rule.text.severity, rows, None
 
     def _findings(
-        self, facts: Facts, rows: Rows, severity: Severity, outcome: Outcome
+        self,
+        facts: Facts,
+        rows: Rows,
+        severity: Severity,
+        outcome: Outcome,
+        raises: Condition | None,
     ) -> list[Finding]:
         numbers = numbers_of(rows, len(facts))
+        evidence = self._evidence(facts, numbers, outcome)
+        if raises is not None:
+            pairs = zip(evidence, raises.evidence(facts, numbers), strict=True)
+            evidence = [tuple(dict.fromkeys((*decided, *why))) for decided, why in pairs]
         chosen = [facts.subjects[number] for number in numbers]
         return list(
             map(
@@ -114,7 +124,7 @@ class _Docket:
                 map(attrgetter("project"), chosen),
                 map(attrgetter("owner_state"), chosen),
                 map(attrgetter("owner_email"), chosen),
-                self._evidence(facts, numbers, outcome),
+                evidence,
                 self._exceptions(facts, numbers, outcome),
             )
         )

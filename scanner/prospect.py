@@ -4,9 +4,9 @@ from collections.abc import Container
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from scanner.durations import spell_exactly
 from scanner.result import ScanResult
 from scanner.revocation import Action, Method, Mode, Promise
-from scanner.words import spell
 
 _BEFORE: Final = (timedelta(days=3), timedelta(days=1))
 
@@ -55,9 +55,9 @@ def prospects(result: ScanResult, on_their_way: Container[str]) -> dict[str, Pro
 def _start(promise: Promise) -> str:
     """Say what is to become of a key, counted from this message."""
     will = "will" if promise.mode is Mode.ENFORCE else "may"
-    after = spell(promise.after)
+    after = spell_exactly(promise.after)
     if promise.method is Method.EXPIRE:
-        whole = spell(promise.after + promise.expire_in)
+        whole = spell_exactly(promise.after + promise.expire_in)
         return f"{will} stop working {whole} after this message unless it is mended within {after}"
     return f"{will} be {promise.method.words} {after} after this message"
 

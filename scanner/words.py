@@ -2,15 +2,17 @@
 
 import re
 from datetime import timedelta
+from decimal import Decimal
 from functools import lru_cache
 from typing import Final
 
-from scanner.durations import parse_duration
-from scanner.finding import Evidence, describe
+from scanner.durations import spell, spell_exactly
+from scanner.figures import format_amount, limit_in
+from scanner.finding import Evidence, Value, describe
 from scanner.inventory import Unknown
 from scanner.policy.registry import FACTS
 
-_BOUND: Final = re.compile(r"(over|under|at.least|at.most) (.+)")
+_BOUND: Final = re.compile(r"(over|under|at least|at most) (.+)")
 _WHICH: Final = {
     "is": ("is", "is not"),
     "not": ("is not", "is"),
@@ -23,19 +25,36 @@ _WHICH: Final = {
 """What an operator says of what was observed, and what its denial says."""
 _DENIED: Final = "not: "
 _OPERATION: Final = re.compile(f"({'|'.join(_WHICH)}) (.+)", re.DOTALL)
-_DAY: Final = timedelta(days=1)
 
 
 def in_words(evidence: Evidence) -> str:
     """Say what was observed and what it was held against."""
-    value = evidence.value
+    value, limit = evidence.value, limit_in(evidence.limit)
     if isinstance(value, Unknown):
-        return f"{evidence.fact} is unknown: {value}"
-    spelled = spell(value) if isinstance(value, timedelta) else describe(value)
-    said = f"{evidence.fact} is absent" if value is None else _said(evidence.fact, spelled)
+        if value.at_least is None:
+            return f"{evidence.fact} is unknown: {value}"
+        part = _said(evidence.fact, f"at least {_spelled(value.at_least, limit)}")
+        return f"{part}, {_limit(evidence.limit)} (the rest is unknown: {value})"
     source = f" (by {evidence.source})" if evidence.source else ""
-    is_told = evidence.limit in {"", f"is {spelled}", "known yes", "known no"}
-    return f"{said}{source}" if is_told else f"{said}{source}, {_limit(evidence.limit)}"
+    said = f"{_observed(evidence.fact, value, limit)}{source}"
+    is_told = evidence.limit in {"", f"is {describe(value, limit)}", "known yes", "known no"}
+    return said if is_told else f"{said}, {_limit(evidence.limit)}"
+
+
+def _observed(fact: str, value: Value, limit: timedelta | Decimal | None) -> str:
+    return f"{fact} is absent" if value is None else _said(fact, _spelled(value, limit))
+
+
+def _spelled(value: Value, limit: timedelta | Decimal | None) -> str:
+    match value:
+        case timedelta():
+            return spell(value, limit if isinstance(limit, timedelta) else None)
+        case Decimal():
+            return format_amount(value, limit if isinstance(limit, Decimal) else value, ",")
+        case int() if not isinstance(value, bool):
+            return f"{value:,}"
+        case _:
+            return describe(value)
 
 
 @lru_cache(maxsize=4096)
@@ -52,19 +71,16 @@ def _limit(limit: str) -> str:
     is_denied = limit.startswith(_DENIED)
     tested = limit.removeprefix(_DENIED)
     if bound := _BOUND.fullmatch(tested):
-        how = "limit" if bound[1] == "over" and not is_denied else bound[1].replace("_", " ")
-        duration = parse_duration(bound[2])
-        said = f"{how} {spell(duration) if duration is not None else bound[2]}"
+        how = "limit" if bound[1] == "over" and not is_denied else bound[1]
+        figure = limit_in(tested)
+        said = f"{how} {bound[2] if figure is None else _exactly(figure)}"
         return f"not {said}" if is_denied else said
     if operation := _OPERATION.fullmatch(tested):
         return f"which {_WHICH[operation[1]][is_denied]} {operation[2]}"
     return f"rule: {limit}"
 
 
-def spell(duration: timedelta) -> str:
-    """Spell in whole days, from two on; less in hours: `14 days`."""
-    if abs(duration) >= 2 * _DAY or not duration % _DAY:
-        amount, unit = int(duration / _DAY), "day"
-    else:
-        amount, unit = int(duration / timedelta(hours=1)), "hour"
-    return f"{amount:,} {unit}" if abs(amount) == 1 else f"{amount:,} {unit}s"
+def _exactly(figure: timedelta | Decimal) -> str:
+    if isinstance(figure, timedelta):
+        return spell_exactly(figure)
+    return format_amount(figure, separator=",")

@@ -37,7 +37,7 @@ from tests.planning import (
 @pytest.mark.parametrize(
     ("key", "reason"),
     [
-        (old(last_used_at=ago(hours=23)), "it was used within 1d"),
+        (old(last_used_at=ago(hours=23)), "it was used 23h ago, within 1d"),
         (old(last_used_at=UNTOLD), "its last use is unknown: the API did not say"),
         (old(last_used_at=NOW + timedelta(hours=2)), "its last use is unknown: "),
         (old(kind=UNTOLD), "it is, or may be, an admin key, and is not named in admin_keys"),
@@ -58,8 +58,8 @@ def test_each_doubt_about_the_key_lets_it_be(key: Key, reason: str) -> None:
 @pytest.mark.parametrize(
     ("bounds", "reason"),
     [
-        ({"min_age": timedelta(days=201)}, "it is younger than 201d"),
-        ({"recent_use": timedelta(days=41)}, "it was used within 41d"),
+        ({"min_age": timedelta(days=201)}, "it is 200d old, younger than 201d"),
+        ({"recent_use": timedelta(days=41)}, "it was used 40d ago, within 41d"),
         ({"protected_keys": ("key_*",)}, "it is protected"),
         ({"protected_keys": ("a k*",)}, "it is protected"),
         ({"protected_projects": ("sear*",)}, "its project is protected"),
@@ -118,11 +118,10 @@ def test_what_had_no_effect_or_was_done_to_another_key_stops_nothing(acts: tuple
         (None, "expire", ""),
         (NOW + timedelta(days=7, hours=1), "expire", ""),
         (NOW + timedelta(days=7), "expire", "it expires by itself on 2026-07-08"),
-        (NOW, "expire", "it has expired already"),
-        (NOW, "restrict", "it has expired already"),
         (NOW + timedelta(days=1), "restrict", ""),
-        (NOW, "delete", ""),
-        (UNTOLD, "expire", "when it expires is unknown: the API did not say"),
+        (UNTOLD, "expire", "whether it is live is unknown: the API did not say"),
+        (UNTOLD, "restrict", "whether it is live is unknown: the API did not say"),
+        (UNTOLD, "delete", "whether it is live is unknown: the API did not say"),
     ],
 )
 def test_no_key_is_helped_to_live_longer(
@@ -131,6 +130,23 @@ def test_no_key_is_helped_to_live_longer(
     seen_by_audit = seen(old(expires_at=expires_at), events=(allowed("key_1"),))
     plan = planned(seen_by_audit, a_policy(method=method))
     assert reasons(plan) == ([(reason,)] if reason else [])
+
+
+@pytest.mark.parametrize(
+    ("method", "reason"),
+    [
+        ("expire", "it has expired already"),
+        ("restrict", "it has expired already"),
+        ("delete", ""),
+    ],
+)
+def test_an_expired_key_can_only_be_deleted_and_only_by_a_rule_for_expired_keys(
+    method: str, reason: str
+) -> None:
+    inventory = seen(old(expires_at=ago(days=30)), events=(allowed("key_1"),))
+    plan = planned(inventory, a_policy("{ key.state: expired, age: { over: 90d } }", method=method))
+    assert reasons(plan) == ([(reason,)] if reason else [])
+    assert due(plan) == ([] if reason else [("key_1", Method.DELETE)])
 
 
 @pytest.mark.parametrize(

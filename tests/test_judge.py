@@ -107,6 +107,7 @@ def test_the_worst_stands_first_and_what_is_undecided_last() -> None:
         ("key_high", Outcome.VIOLATED),
         ("key_low", Outcome.VIOLATED),
         ("key_unknown", Outcome.UNDETERMINED),
+        ("key_unknown", Outcome.UNDETERMINED),
     ]
 
 
@@ -184,7 +185,7 @@ def test_every_rule_tells_how_many_keys_it_applied_to() -> None:
     keys = (a_key(), a_key(id="key_old", created_at=ago(days=100)), an_admin_key())
     judgement = judge(an_inventory(keys=keys), load_policies(["baseline"]), NOW)
     tallies = {t.rule.id: (t.applied, t.violated, t.undetermined) for t in judgement.rules}
-    assert len(tallies) == 10
+    assert len(tallies) == 11
     assert tallies["key-too-old"] == (2, 1, 0)
     assert tallies["admin-key-too-old"] == (1, 0, 0)
     assert tallies["owner-left-org"] == (3, 0, 0)

@@ -32,6 +32,7 @@ BASELINE = {
     "key-unused": {"unused", "admin unused", "admin old"},
     "key-never-used": {"never used", "admin never used"},
     "key-without-expiry": {"endless", "admin endless", "prod endless"},
+    "key-expired-not-deleted": {"expired"},
 }
 EXPECTED = {
     "offboarding": STALE,
@@ -111,9 +112,14 @@ def _lives(build: Builder) -> None:
     add("hardly used", age=8, used=None)
     add("endless", expires=None)
     add("far", age=1, expires=90)
+    add("expired", age=200, used=100, expires=-15)
+    add("just expired", age=200, used=100, expires=-13)
     twin = build.account(project, "twin")
     for name in ("one of two", "two of two"):
         build.key(project, twin, name, age=30, used=1, expires=30)
+    single = build.account(project, "single")
+    for name, expires in (("replacement", 30), ("replaced", -1)):
+        build.key(project, single, name, age=30, used=1, expires=expires)
 
 
 def _production(build: Builder) -> None:

@@ -45,7 +45,7 @@ def test_what_is_as_it_was_is_done() -> None:
     ("look", "says"),
     [
         (Look(key=None), "it exists no more"),
-        (Look(key=old(last_used_at=NOW)), "it was used within 1d"),
+        (Look(key=old(last_used_at=NOW)), "ago, within 1d"),
         (Look(key=old(last_used_at=Unknown(reason="no"))), "its last use is unknown: no"),
         (Look(key=old(created_at=ago(days=80))), "violates no rule any more"),
     ],

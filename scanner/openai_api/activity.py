@@ -194,14 +194,14 @@ def _costs(rows: Iterable[_Row]) -> tuple[KeyCost, ...]:
     for key_id, _, _, usd in rows:
         if usd != 0:
             totals[key_id] = _plus(totals.get(key_id, Decimal()), usd)
-    return tuple(
-        KeyCost(key_id=key, usd=usd if isinstance(usd, Unknown) else float(usd))
-        for key, usd in totals.items()
-    )
+    return tuple(KeyCost(key_id=key, usd=usd) for key, usd in totals.items())
 
 
 def _plus(total: Number | Unknown, more: Number | Unknown) -> Number | Unknown:
-    """Add up; one Unknown makes the sum Unknown."""
-    if isinstance(total, Unknown):
-        return total
-    return more if isinstance(more, Unknown) else total + more
+    """Add up; one Unknown makes the sum Unknown, and the valid parts its lower bound."""
+    if not isinstance(total, Unknown) and not isinstance(more, Unknown):
+        return total + more
+    unknown = total if isinstance(total, Unknown) else more
+    parts = [part.at_least if isinstance(part, Unknown) else part for part in (total, more)]
+    known = sum(part for part in parts if part is not None)
+    return replace(unknown, at_least=known or None) if isinstance(unknown, Unknown) else unknown

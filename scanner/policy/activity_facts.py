@@ -1,6 +1,10 @@
 """The facts about what happened with a key: its use, its cost, what the audit log tells of it."""
 
+from datetime import datetime
+from decimal import Decimal
+
 from scanner.collection import Collection
+from scanner.finding import OwnerState
 from scanner.inventory import AuditEvent, AuditKind, OwnerKind, Unknown
 from scanner.policy.registry import FactType, Value, fact
 from scanner.policy.subject import Subject
@@ -43,6 +47,31 @@ def _used(subject: Subject) -> Value:
 
 
 @fact(
+    "used_since_owner_left",
+    FactType.BOOLEAN,
+    meaning="Whether a use is recorded after the owner left the organization; absent if not left.",
+    source="key.last_used_at, usage; user.deleted of the audit log, scans since the owner left",
+    needs=(Collection.USERS, Collection.SERVICE_ACCOUNTS),
+    words={"yes": "used after its owner left", "no": "no use recorded after its owner left"},
+)
+def _used_since_owner_left(subject: Subject) -> Value:
+    if subject.owner_state is not OwnerState.LEFT_ORG:
+        state = subject.owner_state
+        return Unknown(reason=state.reason) if isinstance(state, Unknown) else None
+    left_at = subject.directory.left_at(subject.key.owner.id)
+    if left_at is None:
+        return Unknown(reason="when the owner left is not known")
+    told, use = subject.key.last_used_at, subject.directory.uses.get(subject.key.id)
+    if (isinstance(told, datetime) and told > left_at) or (use and use.last_day >= left_at):
+        return True
+    if isinstance(subject.last_use, Unknown):
+        return subject.last_use
+    if subject.last_use and subject.last_use > left_at:
+        return Unknown(reason="usage is reported by the day, and the owner left on that day")
+    return False
+
+
+@fact(
     "usage.requests",
     FactType.NUMBER,
     meaning="Requests and tool calls of the last 30 days.",
@@ -51,27 +80,31 @@ def _used(subject: Subject) -> Value:
     words="{} requests in 30 days",
 )
 def _usage_requests(subject: Subject) -> Value:
-    reason = subject.directory.why_activity_unseen(Collection.USAGE)
-    if reason is not None:
-        return Unknown(reason=reason)
     use = subject.directory.uses.get(subject.key.id)
-    return use.requests if use else 0
+    return _sum_of(subject, Collection.USAGE, use.requests if use else 0)
 
 
 @fact(
     "usage.cost_usd",
     FactType.NUMBER,
-    meaning="Cost of the last 30 days in whole US dollars.",
+    meaning="Cost of the last 30 days in US dollars.",
     source="costs by api_key_id",
     needs=(Collection.COSTS,),
+    decimals=True,
     words="{} US dollars in 30 days",
 )
 def _usage_cost(subject: Subject) -> Value:
-    reason = subject.directory.why_activity_unseen(Collection.COSTS)
-    if reason is not None:
-        return Unknown(reason=reason)
-    usd = subject.directory.costs.get(subject.key.id, 0.0)
-    return usd if isinstance(usd, Unknown) else round(usd)
+    usd = subject.directory.costs.get(subject.key.id, Decimal(0))
+    return _sum_of(subject, Collection.COSTS, usd)
+
+
+def _sum_of(subject: Subject, collection: Collection, collected: Value) -> Value:
+    """Return a sum, or the part of it that was collected if there may be more."""
+    reason = subject.directory.why_activity_unseen(collection)
+    if reason is None or isinstance(collected, Unknown):
+        return collected
+    part = collected if isinstance(collected, int | Decimal) and collected > 0 else None
+    return Unknown(reason=reason, at_least=part)
 
 
 @fact(

@@ -1,16 +1,18 @@
 """The facts of many keys, a column each: what conditions are decided on."""
 
 from collections.abc import Hashable, Mapping, Sequence
+from decimal import Decimal
 from functools import cached_property
 from itertools import compress
 from typing import Final
 
 from scanner.finding import Value
-from scanner.inventory import Unknown
-from scanner.policy.answers import NO_ROWS, Answers, all_rows, rows_of
+from scanner.inventory import KeyState, Unknown
+from scanner.policy.answers import NO_ROWS, Answers, Rows, all_rows, row_set, rows_of
 from scanner.policy.registry import FACTS
 from scanner.policy.subject import Subject
 
+KEY_STATE: Final = "key.state"
 _NOT_VALUES: Final = frozenset({type(None), Unknown})
 
 
@@ -19,10 +21,11 @@ class Column:
 
     `known` are the rows with a value, `absent` those whose key has no such thing; the others could
     not be seen. `filled` has a known value in every row, another row's where there is none; it is
-    empty if there are none at all. `narrowed` has the values that unknown ones can still have.
+    empty if there are none at all. `narrowed` has the values that unknown ones can still have,
+    `bounded` the known part of unknown numbers.
     """
 
-    __slots__ = ("absent", "every", "filled", "known", "narrowed", "values")
+    __slots__ = ("absent", "bounded", "every", "filled", "known", "narrowed", "values")
 
     def __init__(self, values: Sequence[Value]) -> None:
         self.values = values
@@ -30,6 +33,7 @@ class Column:
         self.absent = NO_ROWS
         self.filled = values
         self.narrowed: tuple[tuple[int, frozenset[str]], ...] = ()
+        self.bounded: tuple[tuple[int, int | Decimal], ...] = ()
         if not _NOT_VALUES.isdisjoint(map(type, values)):
             self._tell_apart()
 
@@ -47,6 +51,11 @@ class Column:
             (row, value.possible)
             for row, value in enumerate(self.values)
             if isinstance(value, Unknown) and value.possible
+        )
+        self.bounded = tuple(
+            (row, value.at_least)
+            for row, value in enumerate(self.values)
+            if isinstance(value, Unknown) and value.at_least is not None
         )
 
 
@@ -76,6 +85,14 @@ class Facts:
             column = self._columns[name] = Column(self._read(name))
         return column
 
+    @cached_property
+    def dead(self) -> Rows:
+        """The keys that certainly cannot be used."""
+        column = self[KEY_STATE]
+        known = column.known & rows_of(value != KeyState.LIVE for value in column.filled)
+        narrowed = (row for row, possible in column.narrowed if KeyState.LIVE not in possible)
+        return known | row_set(narrowed, len(self))
+
     def sources(self, name: str, rows: Sequence[int]) -> list[str]:
         """Say who told the values of a fact in these rows, where several could have."""
         note = FACTS[name].note
@@ -86,7 +103,7 @@ class Facts:
 
 
 class Given(Facts):
-    """The facts of one made-up key: what is not given is unknown."""
+    """The facts of one made-up key: what is not given is unknown, except that the key is live."""
 
     def __init__(self, facts: Mapping[str, Value]) -> None:
         super().__init__(())
@@ -100,5 +117,5 @@ class Given(Facts):
         return [""] * len(rows)
 
     def _read(self, name: str) -> Sequence[Value]:
-        unknown = Unknown(reason=f"the example does not give '{name}'")
-        return (self._given.get(name, unknown),)
+        other = Unknown(reason=f"the example does not give '{name}'")
+        return (self._given.get(name, KeyState.LIVE if name == KEY_STATE else other),)

@@ -28,8 +28,11 @@ Trail = tuple[Evidence, ...]
 class Condition(Protocol):
     """Something that holds for a key, does not, or cannot be told.
 
-    `needs` are the collections its facts come from beyond projects and keys.
+    `names` are the facts in it, `needs` the collections they come from beyond projects and keys.
     """
+
+    @property
+    def names(self) -> frozenset[str]: ...  # noqa: D102 - described above
 
     @property
     def needs(self) -> frozenset[Collection]: ...  # noqa: D102 - described above
@@ -61,6 +64,11 @@ class Leaf:
     def __str__(self) -> str:
         """Spell it: `age over 90d`."""
         return f"{self.fact.name} {self._limit}"
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The one fact."""
+        return frozenset({self.fact.name})
 
     @property
     def needs(self) -> frozenset[Collection]:
@@ -96,6 +104,11 @@ class _Group:
     def __str__(self) -> str:
         """Spell it: `used is yes and idle over 45d`."""
         return f" {self.word} ".join(_inner(part) for part in self.parts)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The facts of all parts."""
+        return frozenset[str]().union(*(part.names for part in self.parts))
 
     @property
     def needs(self) -> frozenset[Collection]:
@@ -145,6 +158,11 @@ class Not:
     def __str__(self) -> str:
         """Spell it: `not age over 90d`."""
         return f"not {_inner(self.part)}"
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The facts of the part."""
+        return self.part.names
 
     @property
     def needs(self) -> frozenset[Collection]:

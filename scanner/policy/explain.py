@@ -37,7 +37,7 @@ _LIMITS: Final = {
 
 def explain_fact(fact: Fact) -> Iterator[tuple[str, str]]:
     """Yield what there is to say of a fact: a heading and a text each."""
-    kind = _TYPES[fact.type]
+    kind = "a number, also with decimals" if fact.decimals else _TYPES[fact.type]
     yield "meaning", fact.meaning
     yield "type", f"{kind} {', '.join(fact.choices)}" if fact.choices else kind
     yield "source", fact.source
@@ -63,8 +63,7 @@ def explain_rule(rule: Rule) -> Iterator[tuple[str, str]]:
     yield "written in", f"{text.file}:{text.line}"
     steps = "; ".join(f"{step.severity} if {step.when}" for step in rule.steps)
     yield "severity", f"{text.severity}; {steps}" if steps else text.severity
-    if rule.applies_to:
-        yield "applies to", str(rule.applies_to)
+    yield "applies to", rule.scope
     yield "violated when", str(rule.violated_when)
     yield "why", text.why
     yield "fix", text.fix

@@ -2,10 +2,11 @@
 
 from typing import Final
 
-import scanner.policy.activity_facts  # noqa: F401 - enters its facts
+import scanner.policy.activity_facts
+import scanner.policy.key_facts  # noqa: F401 - enters its facts
 from scanner.collection import Collection
 from scanner.finding import OwnerState
-from scanner.inventory import KeyKind, OwnerKind, ProjectState, Unknown, text_of
+from scanner.inventory import OwnerKind, ProjectState, Unknown, text_of
 from scanner.policy.registry import FACTS, FactType, Value, fact
 from scanner.policy.subject import Subject
 
@@ -23,82 +24,9 @@ def _no_project(subject: Subject) -> Value:
     return subject.key.kind if isinstance(subject.key.kind, Unknown) else None
 
 
-@fact("key.id", FactType.TEXT, meaning="The key's id.", source="key.id")
-def _key_id(subject: Subject) -> Value:
-    return subject.key.id
-
-
-@fact(
-    "key.kind",
-    KeyKind,
-    meaning="A project's key or an admin key.",
-    source="the listing",
-    words={"project": "key of a project", "admin": "admin key"},
-)
-def _key_kind(subject: Subject) -> Value:
-    return subject.key.kind
-
-
-@fact(
-    "key.name",
-    FactType.TEXT,
-    meaning="What the key is called.",
-    source="key.name",
-    words="key is called {}",
-)
-def _key_name(subject: Subject) -> Value:
-    return text_of(subject.key, "name")
-
-
-@fact(
-    "age",
-    FactType.DURATION,
-    meaning="Time since creation.",
-    source="key.created_at",
-    words="{} old",
-)
-def _age(subject: Subject) -> Value:
-    return subject.since(subject.key.created_at)
-
-
-@fact(
-    "expires",
-    FactType.BOOLEAN,
-    meaning="Whether the key has an expiry.",
-    source="key.expires_at",
-    words={"yes": "expires", "no": "never expires"},
-)
-def _expires(subject: Subject) -> Value:
-    expires_at = subject.key.expires_at
-    return expires_at if isinstance(expires_at, Unknown) else expires_at is not None
-
-
-@fact(
-    "expires_in",
-    FactType.DURATION,
-    meaning="Time until the key expires; negative once it has; absent if it never will.",
-    source="key.expires_at",
-    words="expires in {}",
-)
-def _expires_in(subject: Subject) -> Value:
-    expires_at = subject.key.expires_at
-    if expires_at is None or isinstance(expires_at, Unknown):
-        return expires_at
-    return expires_at - subject.now
-
-
-@fact(
-    "lifetime",
-    FactType.DURATION,
-    meaning="Time from creation to expiry; absent if the key never expires.",
-    source="key.created_at, key.expires_at",
-    words="made to last {}",
-)
-def _lifetime(subject: Subject) -> Value:
-    created_at, expires_at = subject.key.created_at, subject.key.expires_at
-    if expires_at is None or isinstance(expires_at, Unknown):
-        return expires_at
-    return created_at if isinstance(created_at, Unknown) else expires_at - created_at
+def _count(collected: int, why_unseen: str | None) -> Value:
+    """Return a count, or what was collected of it if there may be more."""
+    return Unknown(reason=why_unseen, at_least=collected or None) if why_unseen else collected
 
 
 @fact(
@@ -195,23 +123,21 @@ def _owner_org_role(subject: Subject) -> Value:
 @fact(
     "owner.keys",
     FactType.NUMBER,
-    meaning="How many keys this owner has in the whole organization.",
+    meaning="How many live keys this owner has in the whole organization.",
     source="all keys",
     words="owner has {} keys",
 )
 def _owner_keys(subject: Subject) -> Value:
     if isinstance(subject.key.owner.id, Unknown):
         return subject.key.owner.id
-    reason = subject.directory.why_keys_unseen
-    if reason is not None:
-        return Unknown(reason=reason)
-    return subject.directory.keys_of_owner[subject.key.owner.id]
+    collected = subject.directory.keys_of_owner[subject.key.owner.id]
+    return _count(collected, subject.directory.why_keys_unseen)
 
 
 @fact(
     "owner.project_keys",
     FactType.NUMBER,
-    meaning="How many keys this owner has in the key's project; absent for admin keys.",
+    meaning="How many live keys this owner has in the key's project; absent for admin keys.",
     source="the project's keys",
     words="owner has {} keys in the project",
 )
@@ -222,8 +148,8 @@ def _owner_project_keys(subject: Subject) -> Value:
     if isinstance(owner_id, Unknown):
         return owner_id
     directory, project_id = subject.directory, subject.project.id
-    reason = directory.why_unseen(_PROJECT_KEYS, project_id)
-    return Unknown(reason=reason) if reason else directory.keys_of_member[project_id, owner_id]
+    collected = directory.keys_of_member[project_id, owner_id]
+    return _count(collected, directory.why_unseen(_PROJECT_KEYS, project_id))
 
 
 @fact(
@@ -276,7 +202,7 @@ def _project_age(subject: Subject) -> Value:
 @fact(
     "project.keys",
     FactType.NUMBER,
-    meaning="How many keys the project has; absent for admin keys.",
+    meaning="How many live keys the project has; absent for admin keys.",
     source="the project's keys",
     words="project has {} keys",
 )
@@ -284,5 +210,5 @@ def _project_keys(subject: Subject) -> Value:
     if subject.project is None:
         return _no_project(subject)
     directory, project_id = subject.directory, subject.project.id
-    reason = directory.why_unseen(_PROJECT_KEYS, project_id)
-    return Unknown(reason=reason) if reason else directory.keys_of_project[project_id]
+    collected = directory.keys_of_project[project_id]
+    return _count(collected, directory.why_unseen(_PROJECT_KEYS, project_id))

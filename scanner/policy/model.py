@@ -8,8 +8,8 @@ from typing import Final
 
 from scanner.collection import Collection
 from scanner.finding import ExceptionText, RuleText
-from scanner.policy.answers import Answers, every
-from scanner.policy.columns import Facts
+from scanner.policy.answers import NO_ROWS, Answers, every
+from scanner.policy.columns import KEY_STATE, Facts
 from scanner.policy.conditions import Condition
 from scanner.policy.registry import Value
 from scanner.revocation import Method
@@ -58,7 +58,7 @@ class Example:
 class Rule:
     """One rule: whom it applies to (None: every key), what violates it, and what to tell people.
 
-    `steps` stand worst first.
+    It applies to live keys only, unless a condition names `key.state`. `steps` stand worst first.
     """
 
     text: RuleText
@@ -75,27 +75,43 @@ class Rule:
         return scope.union(self.violated_when.needs, *(step.when.needs for step in self.steps))
 
     @property
+    def is_for_live_keys(self) -> bool:
+        """Whether keys that cannot be used are left out: no condition of it names their state."""
+        conditions = (self.applies_to, self.violated_when)
+        return not any(part and KEY_STATE in part.names for part in conditions)
+
+    @property
+    def scope(self) -> str:
+        """Spell which keys it applies to: `live keys with key.kind is project`."""
+        keys = "live keys" if self.is_for_live_keys else "keys in any state"
+        return f"{keys} with {self.applies_to}" if self.applies_to else keys
+
+    @property
     def reads(self) -> str:
-        """Spell what it tests: `age over 90d, of keys with key.kind is project`."""
+        """Spell what it tests: `age over 90d, of live keys with key.kind is project`."""
         steps = "".join(f"; {step.severity.value} if {step.when}" for step in self.steps)
         return f"{self.tests}{steps}"
 
     @property
     def tests(self) -> str:
         """Spell what violates it, and of which keys."""
-        scope = f", of keys with {self.applies_to}" if self.applies_to else ""
-        return f"{self.violated_when}{scope}"
+        return f"{self.violated_when}, of {self.scope}"
 
     @property
     def definition(self) -> str:
-        """Return a digest of what it tests, whatever it says about it: 16 hexadecimal digits."""
+        """Return a digest of its conditions as they are written: 16 hexadecimal digits."""
         tested = f"{self.applies_to} | {self.violated_when}"
         return hashlib.sha256(tested.encode()).hexdigest()[:16]
 
+    def applies(self, facts: Facts) -> Answers:
+        """Decide which keys it applies to; a key that may be live counts as live."""
+        dead = facts.dead if self.is_for_live_keys else NO_ROWS
+        live = Answers(facts.every ^ dead, dead)
+        return every((live, self.applies_to.decide(facts))) if self.applies_to else live
+
     def decide(self, facts: Facts) -> Answers:
-        """Tell which keys violate it: Kleene's `applies_to and violated_when`."""
-        violated = self.violated_when.decide(facts)
-        return every((self.applies_to.decide(facts), violated)) if self.applies_to else violated
+        """Tell which keys violate it: those it applies to `and violated_when`, as Kleene has it."""
+        return every((self.applies(facts), self.violated_when.decide(facts)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

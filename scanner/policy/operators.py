@@ -3,6 +3,7 @@
 import operator
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from decimal import Decimal
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from itertools import repeat
@@ -10,12 +11,12 @@ from types import MappingProxyType
 from typing import Final
 
 from scanner.finding import describe
-from scanner.policy.answers import Answers, opposite, row_set, rows_of
+from scanner.policy.answers import NO_ROWS, Answers, opposite, row_set, rows_of
 from scanner.policy.columns import Column
 from scanner.policy.expression import compile_expression
 from scanner.policy.registry import FactType
 
-Scalar = bool | int | str | timedelta
+Scalar = bool | int | Decimal | str | timedelta
 Limit = Scalar | tuple[Scalar, ...]
 
 
@@ -80,6 +81,11 @@ def operators_of(type_: FactType) -> tuple[Operator, ...]:
 _ABSENT_HOLDS: Final = frozenset({Operator.NOT, Operator.NONE_OF, Operator.UNLIKE})
 """What holds for a value that is not there: only the denials do."""
 
+_HOLDS_BEYOND: Final = frozenset({Operator.OVER, Operator.AT_LEAST, Operator.NOT, Operator.NONE_OF})
+"""What holds for a number beyond the limit; of the others that compare numbers, none does."""
+_DECIDED_BY_EQUAL: Final = frozenset({Operator.AT_LEAST, Operator.UNDER})
+_NOTHING: Final = Answers(NO_ROWS, NO_ROWS)
+
 _COMPARISONS: Final[Mapping[Operator, Callable[..., bool]]] = MappingProxyType(
     {
         Operator.IS: operator.eq,
@@ -109,9 +115,12 @@ def column_test(op: Operator, limit: Limit) -> Callable[[Column], Answers]:
             holds |= column.absent
         else:
             fails |= column.absent
-        if column.narrowed:
-            answers = _of_narrowed(column, compare, limit)
-            return Answers(holds | answers.true, fails | answers.false)
+        for part in (
+            _of_narrowed(column, compare, limit) if column.narrowed else _NOTHING,
+            _of_bounded(column, op, limit) if column.bounded else _NOTHING,
+        ):
+            holds |= part.true
+            fails |= part.false
         return Answers(holds, fails)
 
     return test
@@ -133,6 +142,17 @@ def _of_narrowed(column: Column, compare: Callable[..., bool], limit: Limit) -> 
         row_set((row for row, answer in answers if answer == {True}), size),
         row_set((row for row, answer in answers if answer == {False}), size),
     )
+
+
+def _of_bounded(column: Column, op: Operator, limit: Limit) -> Answers:
+    """Decide what is so however much an unknown number exceeds its known part."""
+    limits = limit if isinstance(limit, tuple) else (limit,)
+    exceeds = operator.ge if op in _DECIDED_BY_EQUAL else operator.gt
+    beyond = row_set(
+        (row for row, known in column.bounded if all(exceeds(known, one) for one in limits)),
+        len(column.values),
+    )
+    return Answers(beyond, NO_ROWS) if op in _HOLDS_BEYOND else Answers(NO_ROWS, beyond)
 
 
 def _comparison(op: Operator, limit: Limit) -> Callable[..., bool]:

@@ -1,5 +1,7 @@
 """The grammar of conditions: a tree of the document -> a typed Condition."""
 
+import re
+from decimal import Decimal
 from typing import Final
 
 from scanner.durations import parse_duration
@@ -24,7 +26,8 @@ from scanner.spelling import did_you_mean
 
 _GROUPS: Final = ("all", "any", "not")
 MOST: Final = 999_999_999
-"""The largest whole number that can be written."""
+"""The largest number that can be written."""
+_DECIMAL_NUMBER: Final = re.compile(r"(?:0|[1-9][0-9]{0,8})\.[0-9]{1,9}", re.ASCII)
 
 
 def parse_condition(node: Node, problems: Problems) -> Condition | None:
@@ -204,9 +207,13 @@ def _duration(fact: Fact, op: Operator, node: document.Scalar, problems: Problem
     return duration
 
 
-def _number(fact: Fact, node: document.Scalar, problems: Problems) -> int | None:
-    number = whole_number(node)
+def _number(fact: Fact, node: document.Scalar, problems: Problems) -> int | Decimal | None:
+    number: int | Decimal | None = whole_number(node)
+    is_decimal = fact.decimals and node.type == "float"
+    if number is None and is_decimal and _DECIMAL_NUMBER.fullmatch(node.text):
+        number = Decimal(node.text)
     if number is not None and 0 <= number <= MOST:
-        return number
-    problems.add(node, f"'{fact.name}' is a whole number, which '{node.text}' is not")
+        return Decimal(number) if fact.decimals else number
+    what = "a number such as 100 or 0.50" if fact.decimals else "a whole number"
+    problems.add(node, f"'{fact.name}' is {what}, which '{node.text}' is not")
     return None

@@ -30,6 +30,7 @@ class Fact:
     `needs` are the collections to ask for beyond projects and keys, which every scan lists. `note`
     says where a value comes from that could come from several places. `words` say a value for
     people: a template, or a sentence for each value; "" if the name and the value will do.
+    `decimals`: a NUMBER that can be a fraction.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Fact:
     choices: tuple[str, ...] = ()
     note: Callable[[Subject], str] | None = None
     words: str | Mapping[str, str] = ""
+    decimals: bool = False
 
 
 _registry: dict[str, Fact] = {}
@@ -60,6 +62,7 @@ def fact(  # noqa: PLR0913 - all that a fact is made of
     needs: _Needs = (),
     note: Callable[[Subject], str] | None = None,
     words: str | Mapping[str, str] = "",
+    decimals: bool = False,
 ) -> Callable[[_Reader], _Reader]:
     """Enter the decorated function into the registry; an enum stands for a CHOICE of its values."""
 
@@ -73,6 +76,7 @@ def fact(  # noqa: PLR0913 - all that a fact is made of
             needs=frozenset(needs),
             note=note,
             words=words,
+            decimals=decimals,
             choices=() if isinstance(of, FactType) else tuple(choice.value for choice in of),
         )
         return read

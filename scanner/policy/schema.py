@@ -175,7 +175,8 @@ def _value(fact: Fact) -> Schema:
         case FactType.DURATION:
             return _DURATION
         case FactType.NUMBER:
-            return {"type": "integer", "minimum": 0, "maximum": MOST}
+            kind = "number" if fact.decimals else "integer"
+            return {"type": kind, "minimum": 0, "maximum": MOST}
         case FactType.TEXT:
             return TEXT
 

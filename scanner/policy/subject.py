@@ -1,17 +1,12 @@
 """One key with all that the inventory knows around it: what facts are read from."""
 
-from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from functools import cached_property
 from typing import Final, NamedTuple
 
 from scanner.collection import Collection
 from scanner.finding import OwnerState
 from scanner.inventory import (
-    AuditEvent,
-    Coverage,
-    CoverageState,
     Inventory,
     Key,
     KeyKind,
@@ -21,9 +16,9 @@ from scanner.inventory import (
     ProjectState,
     Unknown,
     User,
-    oldest_first,
 )
 from scanner.plausible import past, plausible_key
+from scanner.policy.directory import Directory
 
 _DAY: Final = timedelta(days=1)
 _ACCESS: Final = ProjectAccess.ACTIVE  # looked up for every key: an enum is slow to give them
@@ -41,88 +36,6 @@ _USER_STATES = frozenset(
 _SERVICE_ACCOUNT_STATES = frozenset(
     {OwnerState.ACTIVE, OwnerState.NO_PROJECT_ACCESS, OwnerState.SERVICE_ACCOUNT_MISSING}
 )
-
-
-class Directory:
-    """The inventory, indexed once for all keys.
-
-    `knows_usage`: the usage of all keys was seen. `why_keys_unseen`: why some keys of the
-    organization may not have been, or None.
-    """
-
-    def __init__(self, inventory: Inventory) -> None:
-        self.projects: dict[str | None, Project] = {p.id: p for p in inventory.projects}
-        self.users: dict[str | Unknown, User] = {user.id: user for user in inventory.users}
-        self._service_accounts = {
-            (account.project_id, account.id) for account in inventory.service_accounts
-        }
-        self._keys = inventory.keys
-        self.uses = {use.key_id: use for use in inventory.uses}
-        self.costs = {cost.key_id: cost.usd for cost in inventory.costs}
-        self.events: defaultdict[str, list[AuditEvent]] = defaultdict(list)
-        for event in oldest_first(inventory.events):
-            self.events[event.subject_id].append(event)
-        self._listed: defaultdict[Collection, dict[str | None, str | None]] = defaultdict(dict)
-        for listing in inventory.coverage:
-            listed = self._listed[listing.collection]
-            if listed.get(listing.project_id) is None:  # of several, a gap counts
-                listed[listing.project_id] = _gap(listing)
-        self.knows_usage = self.why_activity_unseen(Collection.USAGE) is None
-        self.why_keys_unseen = self._why_keys_unseen()
-
-    def has_account(self, key: Key) -> bool:
-        """Whether the service account that owns the key was listed in the key's project."""
-        return (key.project_id, key.owner.id) in self._service_accounts
-
-    @cached_property
-    def keys_of_owner(self) -> Counter[str | Unknown]:
-        """How many keys each owner has."""
-        return Counter(key.owner.id for key in self._keys)
-
-    @cached_property
-    def keys_of_member(self) -> Counter[tuple[str | None, str | Unknown]]:
-        """How many keys each owner has in each project."""
-        return Counter((key.project_id, key.owner.id) for key in self._keys)
-
-    @cached_property
-    def keys_of_project(self) -> Counter[str | None]:
-        """How many keys each project has."""
-        return Counter(key.project_id for key in self._keys)
-
-    def why_unseen(self, collection: Collection, project_id: str | None = None) -> str | None:
-        """Return why that listing was not seen to its end, or None if it was."""
-        try:
-            return self._listed[collection][project_id]
-        except KeyError:
-            return f"{collection} were not asked for"
-
-    def why_activity_unseen(self, collection: Collection) -> str | None:
-        """Return why usage, costs or the audit log cannot be relied on, or None if they can.
-
-        What names keys, and none of the organization's, speaks of them by other ids.
-        """
-        reason = self.why_unseen(collection)
-        if reason is not None or collection is Collection.AUDIT_LOGS:
-            return reason
-        named = self.uses if collection is Collection.USAGE else self.costs
-        if named and not any(key.id in named for key in self._keys):
-            return f"the ids that {collection} speak of are those of no key"
-        return None
-
-    def _why_keys_unseen(self) -> str | None:
-        for collection in (Collection.PROJECTS, Collection.PROJECT_KEYS, Collection.ADMIN_KEYS):
-            if any(self._listed[collection].values()):
-                return f"not all {collection} of the organization could be listed"
-        return None
-
-
-def _gap(listing: Coverage) -> str | None:
-    """Say what a listing leaves unknown; a project's says why where its coverage is shown."""
-    if listing.state is CoverageState.COMPLETE:
-        return None
-    if listing.project_id is not None:
-        return f"the project's {listing.collection} could not be listed"
-    return f"{listing.collection} could not be listed: {listing.reason}"
 
 
 class Subject(NamedTuple):
@@ -157,7 +70,7 @@ class Subject(NamedTuple):
 
 def subjects(inventory: Inventory, now: datetime) -> Iterator[Subject]:
     """Yield one subject for each key, in the inventory's order."""
-    directory = Directory(inventory)
+    directory = Directory(inventory, now)
     for listed in inventory.keys:
         project = directory.projects.get(listed.project_id)
         key = plausible_key(listed, project, now)

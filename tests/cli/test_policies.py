@@ -13,8 +13,8 @@ def test_what_ships_is_listed() -> None:
     ran = keyvigil("policies", "list")
     assert ran.code == 0
     rows = [line.split()[:2] for line in ran.out.splitlines()]
-    assert ["baseline", "10"] in rows
-    assert ["strict", "12"] in rows
+    assert ["baseline", "11"] in rows
+    assert ["strict", "13"] in rows
 
 
 def test_a_policy_is_shown_as_it_is_written() -> None:
@@ -26,7 +26,7 @@ def test_a_right_policy_is_valid_without_any_credentials(tmp_path: Path) -> None
     policy = tmp_path / "mine.yaml"
     policy.write_text(keyvigil("policies", "show", "baseline").out.replace("baseline", "mine"))
     ran = keyvigil("policies", "validate", policy)
-    assert (ran.code, ran.out, ran.err) == (0, "mine: valid, 10 rules\n", "")
+    assert (ran.code, ran.out, ran.err) == (0, "mine: valid, 11 rules\n", "")
 
 
 def test_mistakes_in_several_files_are_all_told(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_a_word_that_is_none_is_told_with_the_nearest() -> None:
 
 def test_what_ships_comes_out_as_its_examples_say() -> None:
     ran = keyvigil("policies", "test", "baseline")
-    assert (ran.code, ran.out, ran.err) == (0, "baseline: 27 examples as expected\n", "")
+    assert (ran.code, ran.out, ran.err) == (0, "baseline: 30 examples as expected\n", "")
 
 
 def test_the_schema_is_printed() -> None:
@@ -80,7 +80,7 @@ def test_files_are_checked_each_by_itself(tmp_path: Path) -> None:
             f"rules: [{{ id: key-unused, severity: {severity} }}]\n"
         )
     ran = keyvigil("policies", "validate", tmp_path / "a.yaml", tmp_path / "b.yaml")
-    assert (ran.code, ran.out) == (0, "a: valid, 10 rules\nb: valid, 10 rules\n")
+    assert (ran.code, ran.out) == (0, "a: valid, 11 rules\nb: valid, 11 rules\n")
 
 
 def test_all_mistakes_of_all_files_are_reported_and_exit_2(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_there_is_no_series_for_a_key_a_project_or_an_owner() -> None:
 
 def test_a_rule_that_nothing_breaks_is_told_as_0() -> None:
     text = render_metrics(a_result(an_inventory()), a_run(), Before())
-    assert read(text)["keyvigil_findings", "critical", "owner-left-org"] == 0
+    assert read(text)["keyvigil_findings", "high", "owner-left-org"] == 0
 
 
 def test_after_a_failure_the_last_success_stays_and_what_was_not_seen_is_not_told() -> None:

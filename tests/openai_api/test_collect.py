@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 
@@ -112,9 +113,9 @@ def test_usage_costs_and_the_audit_log_are_those_of_the_organization(
     rows = [row for day, rows in organization.days.items() if day >= month for row in rows]
     assert {use.key_id for use in inventory.uses} == {row.key_id for row in rows}
     requests = [use.requests for use in inventory.uses if isinstance(use.requests, int)]
-    costs = [cost.usd for cost in inventory.costs if isinstance(cost.usd, float)]
+    costs = [cost.usd for cost in inventory.costs if isinstance(cost.usd, Decimal)]
     assert sum(requests) == sum(row.requests for row in rows)
-    assert sum(costs) == pytest.approx(sum(r.usd for r in rows))
+    assert sum(costs) == sum(Decimal(str(row.usd)) for row in rows)
     assert len(inventory.events) == len(organization.audit_log)
     assert {event.subject_id for event in inventory.events} >= {
         key.id for _, key in organization.project_keys()

@@ -1,9 +1,12 @@
 """What a key did, and who made it: the newest evidence counts, and what was not seen is unknown."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scanner.collection import Collection
 from scanner.inventory import (
@@ -13,12 +16,17 @@ from scanner.inventory import (
     KeyCost,
     KeyUse,
     OwnerKind,
+    ProjectAccess,
     Unknown,
 )
 from scanner.judge import judge
+from scanner.plan import make_plan
+from scanner.policy.columns import Column
 from scanner.policy.facts import FACTS
+from scanner.policy.operators import MANY, OPERATORS, Operator, column_test
 from scanner.policy.parse import parse_policy
-from scanner.policy.registry import Value
+from scanner.policy.registry import FactType, Value
+from scanner.policy_files import load_policies
 from tests.factories import (
     NOW,
     a_gap,
@@ -58,7 +66,11 @@ USE = KeyUse(key_id="key_1", requests=7, last_day=TODAY - timedelta(days=5))
     [
         ("usage.requests", {}, 0),
         ("usage.requests", {"uses": (USE,)}, 7),
-        ("usage.cost_usd", {"costs": (KeyCost(key_id="key_1", usd=12.6),)}, 13),
+        (
+            "usage.cost_usd",
+            {"costs": (KeyCost(key_id="key_1", usd=Decimal("12.6")),)},
+            Decimal("12.6"),
+        ),
         ("created_by", {"events": (CREATED,)}, "ada@example.com"),
         ("scopes", {"events": (CREATED,)}, "all"),
         ("scopes", {"events": (PROLONGED, RESTRICTED, CREATED)}, "a.read b.read"),
@@ -168,3 +180,164 @@ def test_a_use_seen_in_part_of_the_usage_is_a_use_but_need_not_be_the_last() -> 
     }
     assert read("used", **changes) is True
     assert read("idle", **changes) == untold
+
+
+def decided(fact: str, test: str, **changes: Any) -> set[str]:
+    text = f"""
+policy: p
+rules:
+  - {{ id: r, title: t, severity: low, violated_when: {{ {fact}: {test} }}, why: w, fix: f }}
+"""
+    inventory = an_inventory(**{"coverage": SEEN, **changes})
+    findings = judge(inventory, [parse_policy(text, "p.yaml")], NOW).findings
+    return {finding.outcome.value for finding in findings}
+
+
+@pytest.mark.parametrize(
+    ("test", "outcomes"),
+    [
+        ("{ over: 6 }", {"violated"}),
+        ("{ over: 7 }", {"undetermined"}),
+        ("{ at_least: 7 }", {"violated"}),
+        ("{ at_least: 8 }", {"undetermined"}),
+        ("{ under: 7 }", set()),
+        ("{ under: 8 }", {"undetermined"}),
+        ("{ at_most: 6 }", set()),
+        ("{ at_most: 7 }", {"undetermined"}),
+        ("6", set()),
+        ("7", {"undetermined"}),
+        ("{ not: 6 }", {"violated"}),
+        ("[5, 6]", set()),
+        ("[5, 7]", {"undetermined"}),
+        ("{ none_of: [5, 6] }", {"violated"}),
+        ("{ known: true }", set()),
+    ],
+)
+def test_a_partial_sum_decides_what_no_further_part_can_change(
+    test: str, outcomes: set[str]
+) -> None:
+    """The same for usage, costs and counts of keys."""
+    gap = a_gap(Collection.USAGE)
+    assert decided("usage.requests", test, uses=(USE,), coverage=(*SEEN, gap)) == outcomes
+    gap, cost = a_gap(Collection.COSTS), KeyCost(key_id="key_1", usd=Decimal(7))
+    assert decided("usage.cost_usd", test, costs=(cost,), coverage=(*SEEN, gap)) == outcomes
+    gap = a_gap(Collection.PROJECT_KEYS, project_id="proj_1")
+    keys = tuple(a_key(id=f"key_{number}") for number in range(7))
+    assert decided("project.keys", test, keys=keys, coverage=(*SEEN, gap)) == outcomes
+
+
+def test_a_partial_sum_shows_what_was_collected_and_why_not_more() -> None:
+    gap = a_gap(Collection.USAGE)
+    value = read("usage.requests", uses=(USE,), coverage=(*SEEN, gap))
+    assert isinstance(value, Unknown)
+    assert value.at_least == 7
+    assert "could not be listed" in value.reason
+
+
+def test_a_part_of_nothing_decides_nothing() -> None:
+    gap = a_gap(Collection.USAGE)
+    assert decided("usage.requests", "{ over: 0 }", coverage=(*SEEN, gap)) == {"undetermined"}
+
+
+@given(st.lists(st.integers(0, 10_000), max_size=8), st.integers(0, 40_000), st.integers(0, 40_000))
+def test_what_a_partial_sum_decides_holds_for_every_whole(
+    parts: list[int], rest: int, limit: int
+) -> None:
+    part, whole = sum(parts), sum(parts) + rest
+    for op in sorted(OPERATORS[FactType.NUMBER] - {Operator.KNOWN}):
+        limits = (limit,) if op in MANY else limit
+        test = column_test(op, limits)
+        sure = test(Column([Unknown(reason="gap", at_least=part)]))
+        true = test(Column([whole]))
+        assert sure.true & true.false == sure.false & true.true == 0
+
+
+@pytest.mark.parametrize(
+    ("usd", "test", "outcomes"),
+    [
+        ("100.4", "{ over: 100 }", {"violated"}),
+        ("100.4", "{ over: 100.40 }", set()),
+        ("0.4", "{ over: 0 }", {"violated"}),
+        ("0.004", "{ over: 0 }", {"violated"}),
+        ("0.50", "{ over: 0.5 }", set()),
+        ("0.51", "{ over: 0.5 }", {"violated"}),
+        ("99.9", "{ under: 100 }", {"violated"}),
+        ("99.6", "100", set()),
+    ],
+)
+def test_costs_are_compared_with_their_cents(usd: str, test: str, outcomes: set[str]) -> None:
+    cost = KeyCost(key_id="key_1", usd=Decimal(usd))
+    assert decided("usage.cost_usd", test, costs=(cost,)) == outcomes
+
+
+GONE = {
+    "keys": (a_key(project_access=ProjectAccess.INACTIVE),),
+    "users": (),
+}
+"""The key was used a day ago, and its owner left."""
+
+
+def deleted(**ago_: float) -> AuditEvent:
+    return an_event(AuditKind.USER_DELETED, subject_id="user-1", at=ago(**ago_))
+
+
+@pytest.mark.parametrize(
+    ("changes", "value"),
+    [
+        ({"events": (deleted(days=2),)}, True),
+        ({"events": (deleted(hours=2),)}, False),
+        ({"events": (deleted(hours=2), deleted(days=5))}, False),
+        ({"absent_since": (("user-1", ago(days=2)),)}, True),
+        ({"absent_since": (("user-1", ago(hours=2)),)}, False),
+        ({"absent_since": (("user-2", ago(days=2)),)}, None),
+        ({"events": (deleted(hours=2),), "absent_since": (("user-1", ago(days=2)),)}, False),
+        ({}, None),
+    ],
+)
+def test_use_after_the_owner_left_is_proven_by_the_log_or_by_earlier_scans(
+    changes: dict[str, Any], *, value: bool | None
+) -> None:
+    found = read("used_since_owner_left", **GONE, **changes)
+    assert (None if isinstance(found, Unknown) else found) is value
+
+
+@pytest.mark.parametrize(
+    ("last_day", "value"),
+    [(TODAY, True), (TODAY - timedelta(days=1), None), (TODAY - timedelta(days=2), False)],
+)
+def test_a_day_of_usage_proves_a_use_only_if_all_of_it_was_after_the_departure(
+    last_day: datetime, *, value: bool | None
+) -> None:
+    key = a_key(project_access=ProjectAccess.INACTIVE, last_used_at=None)
+    uses = (KeyUse(key_id="key_1", requests=1, last_day=last_day),)
+    found = read(
+        "used_since_owner_left", keys=(key,), users=(), uses=uses, events=(deleted(hours=12),)
+    )
+    assert (None if isinstance(found, Unknown) else found) is value
+
+
+def test_of_an_owner_who_did_not_leave_it_is_absent() -> None:
+    assert read("used_since_owner_left", events=(deleted(days=2),)) is None
+
+
+@pytest.mark.parametrize(
+    ("events", "severity"),
+    [((), "high"), ((deleted(hours=2),), "high"), ((deleted(days=2),), "critical")],
+)
+def test_a_key_of_someone_who_left_is_critical_only_with_proof_of_use(
+    events: tuple[AuditEvent, ...], severity: str
+) -> None:
+    policies = load_policies(["offboarding"])
+    inventory = an_inventory(**GONE, events=events)
+    findings = judge(inventory, policies, NOW).findings
+    (finding,) = [one for one in findings if one.rule.id == "owner-left-org"]
+    assert finding.severity.value == severity
+    shown = {row.fact for row in finding.evidence}
+    assert ("used_since_owner_left" in shown) is (severity == "critical")
+
+
+@pytest.mark.parametrize("name", ["offboarding", "baseline", "strict"])
+def test_neither_usage_nor_the_audit_log_is_requested_for_it(name: str) -> None:
+    plan = make_plan(load_policies([name]))
+    assert not plan.asks_for(Collection.AUDIT_LOGS)
+    assert not plan.asks_for(Collection.USAGE)

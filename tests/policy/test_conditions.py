@@ -22,6 +22,7 @@ TRUTHS = (True, False, None)
 class Told:
     """A condition whose answer is given."""
 
+    names: frozenset[str] = frozenset()
     needs: frozenset[Collection] = frozenset()
 
     def __init__(self, truth: bool | None) -> None:  # noqa: FBT001 - the answer

@@ -34,12 +34,14 @@ def read(fact: str, **changes: Any) -> Value:
     [
         ("key.id", "key_1"),
         ("key.kind", "project"),
+        ("key.state", "live"),
         ("key.name", "a key"),
         ("age", timedelta(days=10)),
         ("idle", timedelta(days=1)),
         ("used", True),
         ("expires", True),
         ("expires_in", timedelta(days=20)),
+        ("expired_for", None),
         ("lifetime", timedelta(days=30)),
         ("owner.kind", "user"),
         ("owner.state", "active"),
@@ -62,7 +64,7 @@ def test_every_fact_of_an_ordinary_key(fact: str, value: Value) -> None:
 
 
 def test_the_list_above_is_every_fact_there_is() -> None:
-    assert len(FACTS) == 29
+    assert len(FACTS) == 32
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,7 @@ def test_each_guard_alone_stops_it(
 @pytest.mark.parametrize(
     ("how", "reason"),
     [
-        ("used", "it was used within 1d"),
+        ("used", "ago, within 1d"),
         ("gone", "it exists no more"),
         ("expires", "it expires by itself"),
     ],

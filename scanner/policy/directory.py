@@ -1,0 +1,124 @@
+"""The inventory, indexed once for all keys."""
+
+from collections import Counter, defaultdict
+from datetime import datetime
+from functools import cached_property
+from typing import Final
+
+from scanner.collection import Collection
+from scanner.inventory import (
+    AuditEvent,
+    AuditKind,
+    Coverage,
+    CoverageState,
+    Inventory,
+    Key,
+    KeyState,
+    Project,
+    Unknown,
+    User,
+    oldest_first,
+)
+from scanner.plausible import plausible_key
+
+_DEAD: Final = frozenset({KeyState.DISABLED, KeyState.EXPIRED})
+
+
+class Directory:
+    """The inventory, indexed once for all keys, as of `now`.
+
+    `knows_usage`: the usage of all keys was seen. `why_keys_unseen`: why some keys of the
+    organization may not have been, or None.
+    """
+
+    def __init__(self, inventory: Inventory, now: datetime) -> None:
+        self._now = now
+        self.projects: dict[str | None, Project] = {p.id: p for p in inventory.projects}
+        self.users: dict[str | Unknown, User] = {user.id: user for user in inventory.users}
+        self._service_accounts = {
+            (account.project_id, account.id) for account in inventory.service_accounts
+        }
+        self._keys = inventory.keys
+        self.uses = {use.key_id: use for use in inventory.uses}
+        self.costs = {cost.key_id: cost.usd for cost in inventory.costs}
+        self.events: defaultdict[str, list[AuditEvent]] = defaultdict(list)
+        for event in oldest_first(inventory.events):
+            self.events[event.subject_id].append(event)
+        self._listed: defaultdict[Collection, dict[str | None, str | None]] = defaultdict(dict)
+        for listing in inventory.coverage:
+            listed = self._listed[listing.collection]
+            if listed.get(listing.project_id) is None:  # of several, a gap counts
+                listed[listing.project_id] = _gap(listing)
+        self._absent_since = dict(inventory.absent_since)
+        self.knows_usage = self.why_activity_unseen(Collection.USAGE) is None
+        self.why_keys_unseen = self._why_keys_unseen()
+
+    def left_at(self, owner_id: str | Unknown) -> datetime | None:
+        """Return since when a member is certainly gone: by the audit log, or by a listing."""
+        deleted = [
+            event.at
+            for event in self.events.get(str(owner_id), ())
+            if event.kind is AuditKind.USER_DELETED and isinstance(event.at, datetime)
+        ]
+        return deleted[-1] if deleted else self._absent_since.get(str(owner_id))
+
+    def has_account(self, key: Key) -> bool:
+        """Whether the service account that owns the key was listed in the key's project."""
+        return (key.project_id, key.owner.id) in self._service_accounts
+
+    @cached_property
+    def keys_of_owner(self) -> Counter[str | Unknown]:
+        """How many live keys each owner has."""
+        return Counter(key.owner.id for key in self._live)
+
+    @cached_property
+    def keys_of_member(self) -> Counter[tuple[str | None, str | Unknown]]:
+        """How many live keys each owner has in each project."""
+        return Counter((key.project_id, key.owner.id) for key in self._live)
+
+    @cached_property
+    def keys_of_project(self) -> Counter[str | None]:
+        """How many live keys each project has."""
+        return Counter(key.project_id for key in self._live)
+
+    @cached_property
+    def _live(self) -> list[Key]:
+        """The keys that are, or may be, live."""
+        now, projects = self._now, self.projects
+        dated = (plausible_key(key, projects.get(key.project_id), now) for key in self._keys)
+        return [key for key in dated if key.state(now) not in _DEAD]
+
+    def why_unseen(self, collection: Collection, project_id: str | None = None) -> str | None:
+        """Return why that listing was not seen to its end, or None if it was."""
+        try:
+            return self._listed[collection][project_id]
+        except KeyError:
+            return f"{collection} were not asked for"
+
+    def why_activity_unseen(self, collection: Collection) -> str | None:
+        """Return why usage, costs or the audit log cannot be relied on, or None if they can.
+
+        What names keys, and none of the organization's, speaks of them by other ids.
+        """
+        reason = self.why_unseen(collection)
+        if reason is not None or collection is Collection.AUDIT_LOGS:
+            return reason
+        named = self.uses if collection is Collection.USAGE else self.costs
+        if named and not any(key.id in named for key in self._keys):
+            return f"the ids that {collection} speak of are those of no key"
+        return None
+
+    def _why_keys_unseen(self) -> str | None:
+        for collection in (Collection.PROJECTS, Collection.PROJECT_KEYS, Collection.ADMIN_KEYS):
+            if any(self._listed[collection].values()):
+                return f"not all {collection} of the organization could be listed"
+        return None
+
+
+def _gap(listing: Coverage) -> str | None:
+    """Say what a listing leaves unknown; a project's says why where its coverage is shown."""
+    if listing.state is CoverageState.COMPLETE:
+        return None
+    if listing.project_id is not None:
+        return f"the project's {listing.collection} could not be listed"
+    return f"{listing.collection} could not be listed: {listing.reason}"
