@@ -1,7 +1,7 @@
 """One scan from start to end: collect, judge, conclude, remember."""
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -16,6 +16,7 @@ from scanner.policy.model import Policy
 from scanner.ports import Clock, Collector, Lease, Past, Store
 from scanner.result import DisabledRule, ScanResult
 
+_OWNER_LEFT: Final = "owner.state is left_org"
 _NIGHTS_SHOWN: Final = 30
 _CLOSED_SHOWN: Final = 1000
 
@@ -60,6 +61,27 @@ def scan(
     return Scanned(
         result=result, inventory=inventory, judgement=judgement, policies=tuple(policies)
     )
+
+
+def gone_by_history(policies: Sequence[Policy]) -> dict[str, str]:
+    """Return the definitions of the rules whose open findings prove that an owner left, by id."""
+    return {
+        rule.text.id: rule.definition
+        for policy in policies
+        for rule in policy.rules
+        if str(rule.violated_when) == _OWNER_LEFT
+    }
+
+
+def with_departures(
+    inventory: Inventory, cases: Iterable[Case], definitions: Mapping[str, str]
+) -> Inventory:
+    """Return the inventory with the first scan that found each owner gone, by their open cases."""
+    since: dict[str, datetime] = {}
+    for case in cases:
+        if case.owner_id is not None and definitions.get(case.rule) == case.definition:
+            since[case.owner_id] = min(case.opened_at, since.get(case.owner_id, case.opened_at))
+    return replace(inventory, absent_since=tuple(sorted(since.items())))
 
 
 def compared(scanned: Scanned, past: Past, organization: str) -> ScanResult:

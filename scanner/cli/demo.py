@@ -15,7 +15,7 @@ from scanner.announcement import Delivery, Route, Sink
 from scanner.cli.alerts import print_alert
 from scanner.cli.console import ExitCode, out, say
 from scanner.cli.memory import Memory
-from scanner.cli.recording import remembered
+from scanner.cli.recording import remembered, with_history
 from scanner.cli.run import Source, conclude, live, scan_and_report
 from scanner.cli.summary import changes_of
 from scanner.cli.telling import Alerts
@@ -88,7 +88,8 @@ def demo(folder: Path, *, enforces: bool) -> None:
                 own_key=settings.admin_key,
             )
             if number < _NIGHTS:
-                result, _ = remembered(scan(source.collect, policies, moment, source.clock), memory)
+                collect = with_history(source.collect, policies, memory)
+                result, _ = remembered(scan(collect, policies, moment, source.clock), memory)
                 _hear(memory, lease, moment)
                 _print_night(result)
             else:

@@ -1,7 +1,7 @@
 """A scan compared with the nights before, recorded, and acted on."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
 from scanner.announce import drafts
@@ -12,16 +12,44 @@ from scanner.cli.revoking import revoke_tonight, scene_of, with_plan
 from scanner.daemon.events import Level
 from scanner.errors import KeyVigilError, StoreAway, StoreError
 from scanner.formats.snapshot import Snapshot, render_snapshot
-from scanner.ports import Lease
+from scanner.inventory import Inventory, Key, OwnerKind
+from scanner.policy.model import Policy
+from scanner.ports import Collector, Lease
 from scanner.redaction import without_addresses
 from scanner.result import ScanResult
 from scanner.revocation import Mode
-from scanner.scan import Scanned, compared, remember
+from scanner.scan import Scanned, compared, gone_by_history, remember, with_departures
 
 Result = TypeVar("Result")
 PAUSES: Final = (5, 10, 15, 25, 30)
 """Seconds between tries: a database that is started anew is away for about a minute."""
 _LOOK: Final = 0.5
+
+
+def with_history(
+    collect: Collector, policies: Sequence[Policy], memory: Memory | None
+) -> Collector:
+    """Collect, and add since when owners are gone by the history, if it can be read."""
+    rules = gone_by_history(policies)
+    if memory is None or not rules:
+        return collect
+
+    def collected() -> Inventory:
+        inventory = collect()
+        users = {user.id for user in inventory.users}
+        if users.issuperset(key.owner.id for key in inventory.keys if _is_of_person(key)):
+            return inventory
+        try:
+            cases = _patiently(lambda: memory.store.opened(memory.organization, rules), memory)
+        except StoreError:  # the comparison with the history reports it
+            return inventory
+        return with_departures(inventory, cases, rules)
+
+    return collected
+
+
+def _is_of_person(key: Key) -> bool:
+    return key.owner.kind is OwnerKind.USER
 
 
 def remembered(

@@ -13,6 +13,7 @@ from scanner.cli.choosing import chosen, file_settings
 from scanner.cli.console import ExitCode, counted, inert, out, say, show_error, tell, worst
 from scanner.cli.job import job_of, seen_again_for
 from scanner.cli.memory import Memory, remembering
+from scanner.cli.recording import with_history
 from scanner.cli.revocation_shown import print_act, print_plan, print_spared
 from scanner.cli.revoking import carried_out, failed, hands, scene_of, with_acts, with_plan
 from scanner.cli.run import live
@@ -88,7 +89,8 @@ def _seen_now(memory: Memory, policies: tuple[Policy, ...]) -> Scene:
     if memory.settings is None:
         raise UsageError("There is no way to the keys.")
     source = live(memory.settings, make_plan(policies), memory=memory)
-    scanned = scan(source.collect, policies, source.clock(), source.clock)
+    collect = with_history(source.collect, policies, memory)
+    scanned = scan(collect, policies, source.clock(), source.clock)
     result = compared(scanned, memory.store, memory.organization)
     scene = scene_of(result, scanned, memory)
     return replace(scene, result=with_plan(scene))

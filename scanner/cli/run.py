@@ -10,7 +10,7 @@ import typer
 from scanner.cli.console import ExitCode, err, log, out, say, show_error, worst, write_document
 from scanner.cli.log_lines import fields_of_result
 from scanner.cli.memory import Memory
-from scanner.cli.recording import remembered
+from scanner.cli.recording import remembered, with_history
 from scanner.cli.stopping import Ending, Loss, run_until_told
 from scanner.cli.summary import print_summary
 from scanner.cli.telling import tell, untold
@@ -118,7 +118,8 @@ def scan_and_report(
         memory = replace(memory, is_told_to_end=lambda: ending.is_told)
     started_at = source.clock()
     try:
-        scanned = scan(source.collect, policies, started_at, source.clock)
+        collect = with_history(source.collect, policies, memory)
+        scanned = scan(collect, policies, started_at, source.clock)
         scanned = replace(scanned, result=replace(scanned.result, history_name=name))
         result, left = remembered(scanned, memory, masks=masks)
         failures.extend(left)

@@ -71,6 +71,16 @@ class SqlStore:
                 found += [case_of(row) for row in rows]
         return tuple(found)
 
+    def opened(self, organization: str, rules: Iterable[str]) -> tuple[Case, ...]:
+        """Return the open cases of these rules."""
+        query = select(*CASE).where(
+            cases.c.organization == organization,
+            cases.c.resolved_at.is_(None),
+            cases.c.rule.in_(sorted(rules)),
+        )
+        with self._database.reading() as connection:
+            return tuple(case_of(row) for row in connection.execute(query))
+
     def closed(self, organization: str, since: datetime, limit: int) -> tuple[Case, ...]:
         """Return the latest cases that were resolved since a moment and still are, latest first."""
         query = (
