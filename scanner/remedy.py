@@ -10,8 +10,10 @@ import hashlib
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Final
 
+from scanner.figures import format_amount
 from scanner.finding import Finding, Outcome
 from scanner.guards import GUARDS, Candidate, Known, objections
 from scanner.inventory import CoverageState, Inventory, Unknown
@@ -130,9 +132,11 @@ def _over_the_bounds(due: int, today: int, keys: int, bounds: Bounds) -> str:
     what = f"{are} with the {today:,} of the last 24 hours" if today else are
     if count > bounds.max_keys:
         return f"{what}, and max_keys is {bounds.max_keys:,}: none is revoked"
+    most = Decimal(str(bounds.max_percent))
+    share = format_amount(Decimal(100 * count) / keys, most)
     return (
-        f"{what}, which is {count / keys:.1%} of {keys:,}, and max_percent is"
-        f" {bounds.max_percent:g}: none is revoked"
+        f"{what}, which is {share}% of {keys:,}, and max_percent is {format_amount(most)}:"
+        " none is revoked"
     )
 
 

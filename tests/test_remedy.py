@@ -198,7 +198,7 @@ def test_more_than_the_bounds_allow_is_nothing_at_all(
 
 def test_as_it_comes_one_of_a_hundred_keys_may_be_revoked_and_one_of_few_not() -> None:
     few = planned(seen(old()), bounds=Bounds())
-    assert "which is 100.0% of 1, and max_percent is 1: none is revoked" in few.refusal
+    assert "which is 100% of 1, and max_percent is 1: none is revoked" in few.refusal
     young = [a_key(id=f"young_{n}") for n in range(99)]
     assert due(planned(seen(old(), *young), bounds=Bounds())) == [("key_1", Method.EXPIRE)]
 
@@ -235,3 +235,9 @@ def test_nothing_is_due_that_any_promise_forbids(
         assert key.last_used_at <= ago(days=1)
         assert (action.due_at <= NOW) is (action in plan.due)
     assert len({action.key_id for action in plan.due}) == len(plan.due)
+
+
+def test_a_share_just_over_its_bound_does_not_read_as_the_bound() -> None:
+    keys = (old(), *(a_key(id=f"key_{number}") for number in range(98)))
+    refusal = planned(seen(*keys), bounds=replace(WIDE, max_percent=1)).refusal
+    assert "1.01% of 99, and max_percent is 1:" in refusal
