@@ -93,12 +93,12 @@ class Store(Past, Protocol):
 class Outbox(Protocol):
     """Keeps what is to be told until it is. Every method raises StoreError if it cannot."""
 
-    def pending(self, organization: str) -> tuple[Delivery, ...]:
-        """Return what is not delivered, oldest first."""
+    def pending(self, organization: str, at: datetime | None = None) -> tuple[Delivery, ...]:
+        """Return what is not delivered, or was not at the start of a scan, oldest first."""
         ...
 
-    def routes(self, organization: str) -> frozenset[str]:
-        """Return the routes that anything was ever to be told."""
+    def routes(self, organization: str, before: datetime | None = None) -> frozenset[str]:
+        """Return the routes for which any scan, or one before a moment, had an alert."""
         ...
 
     def delivered(

@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Table, delete, select
+from sqlalchemy import Connection, Table, and_, delete, exists, func, select, true, tuple_, update
 
+from scanner.store.outbox import PENDING
 from scanner.store.schema import cases, deliveries, events, scans, snapshots
+
+_FORGOTTEN: Final = "forgotten"
+"""Of a delivery: only its route and its date are kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,12 +33,14 @@ class Pruned:
 def forget(connection: Connection, organization: str, keeping: Keeping, now: datetime) -> Pruned:
     """Forget old scans, closed cases as old with all their events, and all but some snapshots.
 
-    An open case keeps its events, however old: when it was first seen is not forgotten.
+    No alert depends on what is forgotten: an open case keeps its events, however old, and what
+    later scans compare with stays.
     """
     before = now - keeping.scans
     ours = select(scans.c.scan_id).where(scans.c.organization == organization)
     kept = ours.order_by(scans.c.started_at.desc(), scans.c.scan_id).limit(keeping.snapshots)
-    old = ours.where(scans.c.started_at < before)
+    compared = _compared_with(connection, organization)
+    old = ours.where(scans.c.started_at < before, scans.c.scan_id.not_in(compared))
     closed = select(cases.c.fingerprint).where(
         cases.c.organization == organization, cases.c.resolved_at < before
     )
@@ -48,14 +54,50 @@ def forget(connection: Connection, organization: str, keeping: Keeping, now: dat
         snapshots.c.scan_id.not_in(kept) | snapshots.c.scan_id.in_(old),
     )
     drop(events, events.c.organization == organization, events.c.fingerprint.in_(closed))
-    drop(
-        deliveries,
-        deliveries.c.organization == organization,
-        deliveries.c.made_at < before,
-        deliveries.c.state != "pending",  # what waits to be told is not forgotten
-    )
+    _forget_deliveries(connection, organization, before, now)
     return Pruned(
         snapshots=forgotten,
         cases=drop(cases, cases.c.organization == organization, cases.c.resolved_at < before),
-        scans=drop(scans, scans.c.organization == organization, scans.c.started_at < before),
+        scans=drop(scans, scans.c.scan_id.in_(old)),
     )
+
+
+def _compared_with(connection: Connection, organization: str) -> tuple[str, ...]:
+    """Return the scans that the next one is compared with.
+
+    The latest, and the first of those that have been incomplete since.
+    """
+    ours = select(scans.c.scan_id).where(scans.c.organization == organization)
+    complete = select(func.max(scans.c.started_at)).where(
+        scans.c.organization == organization, scans.c.complete
+    )
+    last_complete = connection.execute(complete).scalar()
+    since = true() if last_complete is None else scans.c.started_at > last_complete
+    first = ours.where(since).order_by(scans.c.started_at, scans.c.scan_id.desc()).limit(1)
+    latest = ours.order_by(scans.c.started_at.desc(), scans.c.scan_id).limit(1)
+    return tuple(connection.execute(query).scalar() or "" for query in (latest, first))
+
+
+def _forget_deliveries(
+    connection: Connection, organization: str, before: datetime, now: datetime
+) -> None:
+    """Forget what was delivered before a moment, but not that a route had an alert at all.
+
+    What is delivered later joins the messages of the same day: those stay.
+    """
+    ours = deliveries.c.organization == organization
+    pending = select(func.min(deliveries.c.made_at)).where(ours, deliveries.c.state == PENDING)
+    oldest = min(connection.execute(pending).scalar() or now, now)
+    day = oldest.replace(hour=0, minute=0, second=0, microsecond=0)
+    is_over = deliveries.c.state.not_in((PENDING, _FORGOTTEN))
+    is_old = and_(ours, is_over, deliveries.c.made_at < min(before, day))
+    other = deliveries.alias()
+    is_first = ~exists().where(
+        other.c.organization == deliveries.c.organization,
+        other.c.route == deliveries.c.route,
+        tuple_(other.c.made_at, other.c.delivery_id)
+        < tuple_(deliveries.c.made_at, deliveries.c.delivery_id),
+    )
+    empty: dict[str, Any] = {"state": _FORGOTTEN, "target": "", "content": {}, "receipt": None}
+    connection.execute(update(deliveries).where(is_old, is_first).values(empty))
+    connection.execute(delete(deliveries).where(is_old))

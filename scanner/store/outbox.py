@@ -26,7 +26,7 @@ from scanner.store.database import Database
 from scanner.store.locks import extend
 from scanner.store.schema import announcements, deliveries
 
-_PENDING: Final = "pending"
+PENDING: Final = "pending"
 _DELIVERED: Final = "delivered"
 _GIVEN_UP: Final = "given_up"
 _PROMISE: Final[TypeAdapter[Any]] = TypeAdapter(Promise | None)
@@ -39,11 +39,15 @@ class SqlOutbox:
         self._database = database
         self._lease = lease
 
-    def pending(self, organization: str) -> tuple[Delivery, ...]:
-        """Return what is not delivered, oldest first."""
+    def pending(self, organization: str, at: datetime | None = None) -> tuple[Delivery, ...]:
+        """Return what is not delivered, or was not at the start of a scan, oldest first."""
+        is_pending = deliveries.c.state == PENDING
+        if at is not None:
+            is_pending |= (deliveries.c.state == _DELIVERED) & (deliveries.c.delivered_at >= at)
+            is_pending &= deliveries.c.made_at < at
         query = (
             select(deliveries)
-            .where(deliveries.c.organization == organization, deliveries.c.state == _PENDING)
+            .where(deliveries.c.organization == organization, is_pending)
             .order_by(deliveries.c.made_at, deliveries.c.route, deliveries.c.delivery_id)
         )
         with self._database.reading() as connection:
@@ -67,12 +71,13 @@ class SqlOutbox:
         with self._database.reading() as connection:
             return tuple(_delivery(row) for row in connection.execute(query))
 
-    def routes(self, organization: str) -> frozenset[str]:
-        """Return the routes that anything was ever to be told."""
-        ours = deliveries.c.organization == organization
-        query = select(deliveries.c.route).where(ours).distinct()
+    def routes(self, organization: str, before: datetime | None = None) -> frozenset[str]:
+        """Return the routes for which any scan, or one before a moment, had an alert."""
+        query = select(deliveries.c.route).where(deliveries.c.organization == organization)
+        if before is not None:
+            query = query.where(deliveries.c.made_at < before)
         with self._database.reading() as connection:
-            return frozenset(connection.execute(query).scalars())
+            return frozenset(connection.execute(query.distinct()).scalars())
 
     def note(self, lease: Lease, delivery_id: str, name: str, part: Part) -> None:
         """Keep how far a part is; raise StoreError if another scan has taken over."""
@@ -130,12 +135,12 @@ def enqueue(
     """Put what a scan has to tell into the outbox, in the transaction that records the scan."""
     rows = [
         {
-            "delivery_id": _id(organization, draft),
+            "delivery_id": delivery_id(organization, draft),
             "scan_id": draft.announcement.scan_id,
             "organization": organization,
             "sink": draft.sink.value,
             "route": draft.route,
-            "state": _PENDING,
+            "state": PENDING,
             "attempts": 0,
             "made_at": made_at,
             "target": draft.target,
@@ -171,7 +176,7 @@ def _announce(connection: Connection, organization: str, item: Item, at: datetim
     connection.execute(update(announcements).where(ours).values(last_told_at=at))
 
 
-def _id(organization: str, draft: Draft) -> str:
+def delivery_id(organization: str, draft: Draft) -> str:
     """Return the same for the same scan, route, target and entry: 32 hexadecimal digits."""
     told = draft.announcement
     named = f"{organization}\0{told.scan_id}\0{draft.route}\0{draft.target}"

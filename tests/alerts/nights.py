@@ -36,14 +36,14 @@ class Deadly:
     at: int
     noted: int = 0
 
-    def pending(self, organization: str) -> tuple[Delivery, ...]:
-        return self.outbox.pending(organization)
+    def pending(self, organization: str, at: datetime | None = None) -> tuple[Delivery, ...]:
+        return self.outbox.pending(organization, at)
 
     def delivered(self, *place: Any) -> tuple[Delivery, ...]:
         return self.outbox.delivered(*place)
 
-    def routes(self, organization: str) -> frozenset[str]:
-        return self.outbox.routes(organization)
+    def routes(self, organization: str, before: datetime | None = None) -> frozenset[str]:
+        return self.outbox.routes(organization, before)
 
     def note(self, lease: Lease, delivery_id: str, name: str, part: Part) -> None:
         self._count()
@@ -72,6 +72,7 @@ class Nights:
     moment: datetime = NOW
     slept: list[float] = field(default_factory=list)
     page: bytes | None = None
+    masks: bool = False
 
     def sinks(self) -> dict[str, AlertSink]:
         api = SlackApi(
@@ -111,7 +112,9 @@ class Nights:
         outbox: Outbox = self.store.outbox
         if killed_at:
             outbox = Deadly(outbox=outbox, at=killed_at)
-        return list(deliver(outbox, lease, self.sinks(), self._now, lambda _: self.page))
+        return list(
+            deliver(outbox, lease, self.sinks(), self._now, lambda _: self.page, masks=self.masks)
+        )
 
     @property
     def left(self) -> int:

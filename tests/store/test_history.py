@@ -185,3 +185,21 @@ def test_old_scans_are_forgotten_and_open_cases_keep_their_first_night(place: st
         store.snapshot(night(ago(days=3)).scan_id)
     stricter = a_store(place, scans=timedelta(days=2), snapshots=1)
     assert stricter.prune(ACME, NOW) == Pruned(scans=1, snapshots=1, cases=0)
+
+
+def test_the_scans_that_the_next_one_is_compared_with_are_kept(place: str) -> None:
+    """The latest, and the first of those that have been incomplete since."""
+    store = a_store(place, scans=timedelta(days=7))
+
+    def kept() -> list[int]:
+        store.prune(ACME, NOW)
+        return [(NOW - one.started_at).days for one in store.nights(ACME, 100)]
+
+    record(store, ago(days=60))
+    assert kept() == [60]
+    for days in (50, 40, 30):
+        record(store, ago(days=days), complete=False)
+    assert kept() == [50, 30]
+    record(store, ago(days=20))
+    assert kept() == [20]
+    assert store.snapshot(night(ago(days=20)).scan_id) == b"seen"

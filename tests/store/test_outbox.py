@@ -4,13 +4,16 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from scanner.announcement import Delivery, Draft, Part, PartState, Sink, Topic
 from scanner.errors import StoreError
 from scanner.lifecycle import Standing, State
 from scanner.ports import Lease
 from scanner.revocation import Method, Mode, Promise
+from scanner.store.database import open_database
 from scanner.store.history import SqlStore
+from scanner.store.schema import deliveries
 from tests.alerts.random_announcements import random_announcement
 from tests.factories import NOW
 from tests.store.making import ACME, a_case, a_history, a_store
@@ -89,16 +92,55 @@ def test_who_lost_the_lock_can_note_nothing(place: str) -> None:
     assert [one.parts for one in store.outbox.pending(ACME)] == [{}]
 
 
-def test_what_was_told_is_forgotten_with_its_scan_and_what_waits_is_not(place: str) -> None:
-    store = a_store(place)
+def test_of_a_delivery_only_its_route_outlives_pruning_and_what_waits_is_kept(place: str) -> None:
+    store, late = a_store(place), NOW + timedelta(days=4000)
+    outbox = store.outbox
+    with store.hold(ACME) as lease:
+        record(store, lease, a_draft(), a_draft(route="other"))
+        store.prune(ACME, late)
+        first, second = outbox.pending(ACME)
+        outbox.close(lease, first, NOW, named(first))
+        outbox.close(lease, second, NOW, None)
+    assert len(outbox.delivered(ACME, first.draft.route, "#security", NOW)) == 1
+    for _ in range(2):
+        store.prune(ACME, late)
+        assert outbox.routes(ACME) == {"security", "other"}
+        assert outbox.routes(ACME, NOW) == frozenset()
+        assert outbox.delivered(ACME, first.draft.route, "#security", NOW) == ()
+    with open_database(place).reading() as connection:
+        kept = connection.execute(select(deliveries)).all()
+    assert [(row.target, row.content, row.receipt) for row in kept] == [("", {}, None)] * 2
+
+
+def test_what_later_alerts_of_the_day_join_outlives_pruning(place: str) -> None:
+    """Also where what joins it waits for days."""
+    store = a_store(place, scans=timedelta(hours=1))
+    outbox = store.outbox
     with store.hold(ACME) as lease:
         record(store, lease, a_draft())
-        store.prune(ACME, NOW + timedelta(days=4000))
-        (delivery,) = store.outbox.pending(ACME)
-        store.outbox.close(lease, delivery, NOW, named(delivery))
-    assert store.outbox.routes(ACME) == {"security"}
-    store.prune(ACME, NOW + timedelta(days=4000))
-    assert store.outbox.routes(ACME) == frozenset()
+        (first,) = outbox.pending(ACME)
+        outbox.close(lease, first, NOW, named(first))
+        later = a_history(NOW + timedelta(hours=2), number=1)
+        store.record(lease, later, b"seen", [a_draft(4)])
+        store.prune(ACME, NOW + timedelta(days=3))
+        assert len(outbox.delivered(ACME, "security", "#security", NOW)) == 1
+        (second,) = outbox.pending(ACME)
+        outbox.close(lease, second, NOW, named(second))
+    store.prune(ACME, NOW + timedelta(days=3))
+    assert outbox.delivered(ACME, "security", "#security", NOW) == ()
+
+
+def test_what_waited_when_a_scan_started_is_known_later(place: str) -> None:
+    store = a_store(place)
+    outbox = store.outbox
+    with store.hold(ACME) as lease:
+        record(store, lease, a_draft())
+        (delivery,) = outbox.pending(ACME)
+        outbox.close(lease, delivery, TOMORROW, named(delivery))
+    assert outbox.pending(ACME) == ()
+    assert [one.id for one in outbox.pending(ACME, TOMORROW)] == [delivery.id]
+    assert outbox.pending(ACME, NOW) == ()
+    assert outbox.pending(ACME, TOMORROW + timedelta(seconds=1)) == ()
 
 
 def test_announced_is_when_it_was_first_told_since_it_was_last_found_anew(place: str) -> None:
