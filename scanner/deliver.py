@@ -1,6 +1,7 @@
 """Telling what is to be told: each delivery of the outbox to its route, each sink for itself."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Final
@@ -8,21 +9,25 @@ from typing import Final
 from scanner.announcement import Delivery, Part, PartState, Sink
 from scanner.errors import AlertError, KeyVigilError
 from scanner.ports import AlertSink, Clock, Lease, Log, Outbox, Page
+from scanner.redaction import without_addresses_in_draft
 
 GIVEN_UP: Final = timedelta(days=30)
 """How long what no route is there for is kept, in case the route comes back."""
 
 
-def deliver(
+def deliver(  # noqa: PLR0913 - five ports, and how they are shown
     outbox: Outbox,
     lease: Lease,
     sinks: Mapping[str, AlertSink],
     clock: Clock,
     page_of: Callable[[str], bytes | None],
+    *,
+    masks: bool,
 ) -> Iterator[AlertError]:
     """Deliver what is pending, channels before people and the oldest first; yield what failed.
 
-    `page_of` returns a scan's HTML report, if it can be had. Raise StoreError if the outbox fails.
+    `page_of` returns a scan's HTML report, if it can be had. `masks` the addresses also in alerts
+    that were recorded unmasked. Raise StoreError if the outbox fails.
     """
     failed: set[str] = set()
     pending = outbox.pending(lease.organization)
@@ -35,14 +40,19 @@ def deliver(
             continue
         if route in failed:
             continue  # the next scan tells it, in the right order
-        log = _Log(outbox, lease, delivery, clock)
+        log = _Log(outbox, lease, delivery, clock, masks=masks)
         scan_id = delivery.draft.announcement.scan_id
-        named = _sent(sink, delivery, log, partial(page_of, scan_id))
+        shown = _masked(delivery) if masks else delivery
+        named = _sent(sink, shown, log, partial(page_of, scan_id))
         if isinstance(named, AlertError):
             failed.add(route)
             yield named
         else:
             outbox.close(lease, delivery, clock(), named)
+
+
+def _masked(delivery: Delivery) -> Delivery:
+    return replace(delivery, draft=without_addresses_in_draft(delivery.draft))
 
 
 def _sent(sink: AlertSink, delivery: Delivery, log: Log, page: Page) -> frozenset[str] | AlertError:
@@ -67,8 +77,11 @@ def _sent(sink: AlertSink, delivery: Delivery, log: Log, page: Page) -> frozense
 class _Log:
     """Implements Log: one delivery's parts, here and in the outbox."""
 
-    def __init__(self, outbox: Outbox, lease: Lease, delivery: Delivery, clock: Clock) -> None:
+    def __init__(
+        self, outbox: Outbox, lease: Lease, delivery: Delivery, clock: Clock, *, masks: bool
+    ) -> None:
         self._outbox, self._lease, self._delivery, self._clock = outbox, lease, delivery, clock
+        self._masks = masks
         self._parts = dict(delivery.parts)
 
     def part(self, name: str) -> Part | None:
@@ -87,7 +100,9 @@ class _Log:
         """Return what was delivered to the same place of the same day's scans."""
         draft, made_at = self._delivery.draft, self._delivery.made_at
         morning = made_at.replace(hour=0, minute=0, second=0, microsecond=0)
-        return self._outbox.delivered(self._lease.organization, draft.route, draft.target, morning)
+        organization = self._lease.organization
+        earlier = self._outbox.delivered(organization, draft.route, draft.target, morning)
+        return tuple(map(_masked, earlier)) if self._masks else earlier
 
     def _note(self, name: str, part: Part) -> None:
         self._outbox.note(self._lease, self._delivery.id, name, part)

@@ -8,6 +8,7 @@ from operator import attrgetter
 from types import NoneType
 from typing import Any, Final
 
+from scanner.announcement import Draft
 from scanner.result import ScanResult
 
 Many = Sequence[Any]
@@ -21,8 +22,16 @@ def without_addresses(result: ScanResult) -> ScanResult:
 
     Only the ids of keys stay whatever they are: fingerprints are made of them.
     """
-    masked: ScanResult = _Mask(result).each([result])[0]
+    masked: ScanResult = _Mask(_key_ids(result)).each([result])[0]
     return masked
+
+
+def without_addresses_in_draft(draft: Draft) -> Draft:
+    """Return the draft with every address in its announcement masked.
+
+    The target stays: it is the address by which Slack finds the owner.
+    """
+    return draft._replace(announcement=_Mask(()).each([draft.announcement])[0])
 
 
 def without_addresses_in(text: str) -> str:
@@ -33,10 +42,11 @@ def without_addresses_in(text: str) -> str:
 class _Mask:
     """Masks many values at once, field by field: a result has hundreds of thousands."""
 
-    def __init__(self, result: ScanResult) -> None:
+    def __init__(self, key_ids: Iterable[str]) -> None:
+        """Take the ids that stay."""
         self._bare: set[type] = set()
         """The types that hold no text."""
-        self._texts = {key_id: key_id for key_id in _key_ids(result) if "@" in key_id}
+        self._texts = {key_id: key_id for key_id in key_ids if "@" in key_id}
 
     def each(self, values: Many) -> Many:
         """Mask each of the values, whatever they are made of; what many share, once."""

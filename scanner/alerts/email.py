@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import format_datetime
 from functools import cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 
@@ -94,18 +94,16 @@ class EmailSink:
 
     def _mail(self, delivery: Delivery, report: bytes | None, *remarks: str) -> EmailMessage:
         announcement = delivery.draft.announcement
-        address = page_link(self._report, announcement)
+        letter = letter_of(announcement, self._report, remarks)
         mail = EmailMessage()
-        mail["Subject"] = f"[KeyVigil] {headline(announcement)}"
+        mail["Subject"] = letter.subject
         mail["From"] = self._server.sender
         mail["To"] = self._route.to
         mail["Date"] = format_datetime(delivery.made_at)
         mail["Message-ID"] = f"<{delivery.id}@keyvigil>"  # the same mail again is known by it
         mail["Auto-Submitted"] = "auto-generated"
-        more = [*([f"Report: {address}"] if address else []), *remarks]
-        lines = [*in_lines(announcement, _SHOWN), *([""] if more else []), *more]
-        mail.set_content("\n".join(lines) + "\n")
-        mail.add_alternative(_html(announcement, address, remarks), subtype="html")
+        mail.set_content(letter.text)
+        mail.add_alternative(letter.html, subtype="html")
         if report is not None:
             name = f"keyvigil-{announcement.scan_id}.html"
             mail.add_attachment(report, maintype="text", subtype="html", filename=name)
@@ -173,6 +171,26 @@ class EmailSink:
             encoded = base64.b64encode(sent.encode(errors="replace")).decode()
             text = Secret(encoded).mask(Secret(sent).mask(text)) if password else text
         return plain(text, _LINE).rstrip(".")
+
+
+class Letter(NamedTuple):
+    """What a mail contains, apart from its addresses and files."""
+
+    subject: str
+    text: str
+    html: str
+
+
+def letter_of(announcement: Announcement, report: str, remarks: Sequence[str] = ()) -> Letter:
+    """Return what a mail contains; `report` is the address of the report's page, or ""."""
+    address = page_link(report, announcement)
+    more = [*([f"Report: {address}"] if address else []), *remarks]
+    lines = [*in_lines(announcement, _SHOWN), *([""] if more else []), *more]
+    return Letter(
+        subject=f"[KeyVigil] {headline(announcement)}",
+        text="\n".join(lines) + "\n",
+        html=_html(announcement, address, remarks),
+    )
 
 
 class _HungUp(smtplib.SMTPServerDisconnected):

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final, NamedTuple
 
 from scanner.alerts.slack_api import NOBODY, SlackApi, SlackRefused
-from scanner.alerts.slack_blocks import Style, fitting, messages, parent
+from scanner.alerts.slack_blocks import Style, fitting, messages, parent, style_of
 from scanner.alerts.slack_sending import ASKED, Sending
 from scanner.announcement import NEWS, Announcement, Delivery, Route, Sink, Topic
 from scanner.errors import AlertError
@@ -41,7 +41,7 @@ class SlackSink:
         """Take how to tell the time and to wait, and the address of the report's page, or ""."""
         self._route, self._api = route, api
         self._clock, self._sleep = clock, sleep
-        self._style = Style(mention=route.mention, report=report)
+        self._report = report
 
     def __call__(self, delivery: Delivery, log: Log, page: Page) -> frozenset[str]:
         """Send each message that is not there yet, then the page; return whom they name."""
@@ -49,13 +49,13 @@ class SlackSink:
         sending = Sending(delivery, log, self._api, self._clock, self._sleep)
         errand = _Errand(delivery, log, page, sending)
         owner = delivery.draft.target
-        channel, style = self._route.to, self._style
-        if self._route.sink is Sink.SLACK_OWNERS:
-            style = replace(style, absent=owner)
-            direct = self._api.direct_channel(owner) if owner else None
+        channel, style = self._route.to, style_of(self._route, self._report, has_owner=False)
+        if self._route.sink is Sink.SLACK_OWNERS and owner:
+            style = replace(style, absent=delivery.draft.announcement.items[0].owner_email)
+            direct = self._api.direct_channel(owner)
             if direct is not None:
                 try:
-                    personal = replace(self._style, is_personal=True)
+                    personal = style_of(self._route, self._report, has_owner=True)
                     return self._tell(errand, direct, personal)
                 except SlackRefused as error:
                     if error.code not in _CLOSED:

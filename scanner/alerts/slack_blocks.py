@@ -34,7 +34,7 @@ from scanner.alerts.wording import (
     verdict,
     warnings,
 )
-from scanner.announcement import BELOW, NEWS, Announcement, Item, Topic
+from scanner.announcement import BELOW, NEWS, Announcement, Item, Route, Sink, Topic
 
 TOP: Final = 10
 """So many news stand in the message itself; the others in its thread."""
@@ -73,6 +73,16 @@ class Style:
     has_thread: bool = True
     is_personal: bool = False
     absent: str = ""
+
+
+def style_of(route: Route, report: str, *, has_owner: bool) -> Style:
+    """Return the style of a route's messages; `has_owner`: they go to the owner in person."""
+    return Style(
+        mention=route.mention,
+        report=report,
+        has_thread=route.sink is not Sink.SLACK_WEBHOOK,
+        is_personal=has_owner and route.sink is Sink.SLACK_OWNERS,
+    )
 
 
 def messages(announcement: Announcement, style: Style) -> tuple[Message, ...]:

@@ -12,7 +12,7 @@ from typing import Final
 from slack_sdk.webhook import WebhookClient, WebhookResponse
 
 from scanner.alerts.slack_api import SILENT
-from scanner.alerts.slack_blocks import Message, Style, messages
+from scanner.alerts.slack_blocks import Message, messages, style_of
 from scanner.announcement import Delivery, PartState, Route
 from scanner.errors import AlertError, AlertUncertain
 from scanner.ports import Log, Page
@@ -54,7 +54,7 @@ class SlackWebhookSink:
             url.reveal(), timeout=_TIMEOUT, retry_handlers=[], logger=SILENT
         )
         self._url, self._variable = url, route.to
-        self._style = Style(mention=route.mention, report=report, has_thread=False)
+        self._style = style_of(route, report, has_owner=False)
         self._sleep, self._waited = sleep, 0.0
 
     def __call__(self, delivery: Delivery, log: Log, _page: Page) -> frozenset[str]:

@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +13,12 @@ import typer
 from rich.text import Text
 
 from scanner.alert_settings import AlertSettings, read_alert_settings
-from scanner.alerts.slack_blocks import Style, messages
+from scanner.alerts.email import letter_of
+from scanner.alerts.slack_blocks import messages, style_of
 from scanner.alerts.slack_scopes import missing
 from scanner.alerts.text import in_lines
 from scanner.alerts.webhook import alert_json
 from scanner.alerts.wording import headline
-from scanner.announce import announcement, drafts
 from scanner.announcement import (
     Announcement,
     Delivery,
@@ -28,10 +29,18 @@ from scanner.announcement import (
     Sink,
 )
 from scanner.cli.console import ExitCode, inert, out, say, show_error, tell
-from scanner.cli.report import Wanted, recorded
+from scanner.cli.memory import Memory
+from scanner.cli.recording import alerts_of
+from scanner.cli.report import Recorded, Wanted, recorded
+from scanner.cli.revoke_plan import own_key
+from scanner.cli.revoking import scene_of, with_plan
+from scanner.cli.telling import Alerts
 from scanner.errors import KeyVigilError, UsageError
 from scanner.ports import AlertSink
+from scanner.redaction import without_addresses_in
 from scanner.result import ScanResult
+from scanner.revocation import Mode
+from scanner.settings_file import read_bounds
 from scanner.severity import Severity
 from scanner.wiring import make_sinks, now, slack_scopes
 
@@ -40,25 +49,35 @@ _SHOWN = 10
 _OWNERS_SHOWN = 3
 
 
-def preview(wanted: Wanted, names: Sequence[str] | None, *, as_json: bool) -> None:
-    """Print what a recorded scan tells each route, or those named; send nothing."""
+def preview(wanted: Wanted, names: Sequence[str] | None, *, as_json: bool, masks: bool) -> None:
+    """Print the alerts of a recorded scan for each route, or those named; send nothing."""
     settings = read_alert_settings(os.environ, wanted.config)
     routes = _chosen(settings.routes, names) or _DEFAULT
     if not settings.routes:
         say("No route is set: this is what a channel in Slack would be told.")
-    result = recorded(wanted).result
-    told = [pair for one in routes for pair in _told(result, one)]
+    memory, result = _as_of(recorded(wanted), routes, wanted.config)
+    at = result.started_at
+    of_route: defaultdict[str, list[Draft]] = defaultdict(list)
+    for alert in alerts_of(result, memory, masks=masks, at=at):
+        of_route[alert.route].append(alert)
     if as_json:
         sent = [
-            {"route": one.name, "to": one.to, "sent": _sent(one, what, settings)}
-            for one, what in told
+            {
+                "route": route.name,
+                "to": _place(route, alert, masks=masks),
+                "sent": _sent(route, alert, _id(memory, alert), settings) if alert else [],
+            }
+            for route in routes
+            for alert in of_route[route.name] or (None,)
         ]
         typer.echo(json.dumps(sent, indent=2, ensure_ascii=False))
         return
-    for one, what in told:
-        print_alert(one, what)
-        if not what.counts and not what.gaps and one.quiet:
-            out.print("Nothing to tell: the route stays quiet.", style="dim")
+    for route in routes:
+        alerts = of_route[route.name]
+        for alert in alerts[:_OWNERS_SHOWN]:
+            print_alert(replace(route, to=_place(route, alert, masks=masks)), alert.announcement)
+        if not alerts:
+            out.print(inert(f"{route.name}: nothing to send."))
         out.print()
 
 
@@ -86,12 +105,42 @@ def print_alert(route: Route, what: Announcement) -> None:
         tell(out, inert(f"  {line}".rstrip()))
 
 
-def _told(result: ScanResult, route: Route) -> list[tuple[Route, Announcement]]:
-    """Return what a route is told; of many owners, what the first few are."""
-    if route.sink is not Sink.SLACK_OWNERS:
-        return [(route, announcement(result, route))]
-    each = drafts(result, [route], {route.name})[:_OWNERS_SHOWN]
-    return [(replace(route, to=one.target or route.to), one.announcement) for one in each]
+def _as_of(
+    scan: Recorded, routes: Sequence[Route], config: Path | None
+) -> tuple[Memory, ScanResult]:
+    """Return the history of a recorded scan, and its result with the plan of that time."""
+    memory = Memory(
+        store=scan.store,
+        organization=scan.organization,
+        lease=None,
+        alerts=Alerts(routes=tuple(routes)),
+        bounds=read_bounds(os.environ, config),
+        own_key=own_key(config),
+    )
+    if memory.bounds.mode is Mode.OFF:
+        return memory, scan.result
+    scene = scene_of(scan.result, scan.scanned, memory)
+    at, known = scan.result.started_at, scene.known
+    then = replace(
+        known,
+        announced={name: told for name, told in known.announced.items() if told.at < at},
+        acts=tuple(act for act in known.acts if act.intent.at < at),
+        elsewhere=tuple(act for act in known.elsewhere if act.intent.at < at),
+    )
+    return memory, with_plan(replace(scene, known=then))
+
+
+def _place(route: Route, alert: Draft | None, *, masks: bool) -> str:
+    """Return where an alert goes: an owner's address, masked on request, or the route's place."""
+    owner = alert.target if alert else ""
+    return (without_addresses_in(owner) if masks else owner) or route.to
+
+
+def _id(memory: Memory, alert: Draft | None) -> str:
+    """Return the id under which a scan delivers an alert."""
+    from scanner.store.outbox import delivery_id  # noqa: PLC0415 - SQLAlchemy takes its time
+
+    return delivery_id(memory.organization, alert) if alert else ""
 
 
 def _chosen(routes: Sequence[Route], names: Sequence[str] | None) -> Sequence[Route]:
@@ -103,24 +152,19 @@ def _chosen(routes: Sequence[Route], names: Sequence[str] | None) -> Sequence[Ro
     return [known[name] for name in names] if names else routes
 
 
-def _sent(route: Route, what: Announcement, settings: AlertSettings) -> Any:  # noqa: ANN401 - JSON
+def _sent(route: Route, alert: Draft, delivery_id: str, settings: AlertSettings) -> Any:  # noqa: ANN401 - JSON
     """Return what goes over the wire."""
-    delivery = _delivery(route, what)
     match route.sink:
         case Sink.WEBHOOK:
-            return alert_json(delivery)
+            made_at = alert.announcement.at
+            return alert_json(Delivery(id=delivery_id, made_at=made_at, draft=alert))
         case Sink.EMAIL:
-            return {"subject": headline(what), "text": list(in_lines(what, _SHOWN))}
+            return letter_of(alert.announcement, settings.report)._asdict()
         case _:
-            style = Style(
-                mention=route.mention,
-                report=settings.report,
-                has_thread=route.sink is not Sink.SLACK_WEBHOOK,
-                is_personal=route.sink is Sink.SLACK_OWNERS,
-            )
+            style = style_of(route, settings.report, has_owner=bool(alert.target))
             return [
                 {"text": message.text, "blocks": list(message.blocks)}
-                for message in messages(what, style)
+                for message in messages(alert.announcement, style)
             ]
 
 

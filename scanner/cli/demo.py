@@ -134,7 +134,8 @@ def _at(moment: datetime, settings: Settings, policies: tuple[Policy, ...]) -> S
 
 def _hear(memory: Memory, lease: Lease, moment: datetime) -> None:
     """Let what a night has to tell arrive at that moment."""
-    for _ in deliver(memory.store.outbox, lease, _SINKS, lambda: moment, lambda _: None):
+    outbox = memory.store.outbox
+    for _ in deliver(outbox, lease, _SINKS, lambda: moment, lambda _: None, masks=False):
         pass
 
 

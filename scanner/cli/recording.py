@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Final, TypeVar
 
 from scanner.announce import drafts
-from scanner.announcement import Draft, Sink
+from scanner.announcement import Draft
 from scanner.cli.console import say
 from scanner.cli.memory import Memory
 from scanner.cli.revoking import revoke_tonight, scene_of, with_plan
@@ -15,7 +16,7 @@ from scanner.formats.snapshot import Snapshot, render_snapshot
 from scanner.inventory import Inventory, Key, OwnerKind
 from scanner.policy.model import Policy
 from scanner.ports import Collector, Lease
-from scanner.redaction import without_addresses
+from scanner.redaction import without_addresses_in_draft
 from scanner.result import ScanResult
 from scanner.revocation import Mode
 from scanner.scan import Scanned, compared, gone_by_history, remember, with_departures
@@ -57,7 +58,7 @@ def remembered(
 ) -> tuple[ScanResult, list[KeyVigilError]]:
     """Compare with the nights before, record tonight, revoke what is to be; return what failed.
 
-    What was found is reported all the same. `masks` the addresses in what is told, but to owners.
+    What was found is reported all the same. `masks` the addresses in alerts.
     """
     result, scene = scanned.result, None
     failures: list[KeyVigilError] = []
@@ -107,22 +108,25 @@ def _record(
     """Record tonight, unless a try before did, and only its answer was lost."""
     nights = memory.store.nights(memory.organization, 1)
     if not nights or nights[-1].scan_id != result.id:
-        remember(result, memory.store, lease, document, _to_tell(result, memory, masks=masks))
+        alerts = alerts_of(result, memory, masks=masks)
+        remember(result, memory.store, lease, document, alerts)
 
 
-def _to_tell(result: ScanResult, memory: Memory, *, masks: bool) -> tuple[Draft, ...]:
-    routes = memory.alerts.routes
+def alerts_of(
+    result: ScanResult, memory: Memory, *, masks: bool, at: datetime | None = None
+) -> tuple[Draft, ...]:
+    """Return the alerts of a scan; of a recorded one, as of the moment `at` when it started.
+
+    Routes and owners are chosen by the original addresses; then the alerts are masked.
+    """
+    routes, outbox, organization = memory.alerts.routes, memory.store.outbox, memory.organization
     if not routes:
         return ()
-    outbox = memory.store.outbox
-    known = outbox.routes(memory.organization)
     coming = frozenset(
         item.fingerprint
-        for delivery in outbox.pending(memory.organization)
+        for delivery in outbox.pending(organization, at)
         for item in delivery.draft.announcement.items
         if item.promise
     )
-    to_owners = [route for route in routes if route.sink is Sink.SLACK_OWNERS]
-    others = [route for route in routes if route.sink is not Sink.SLACK_OWNERS]
-    shown = without_addresses(result) if masks and others else result
-    return drafts(shown, others, known, coming) + drafts(result, to_owners, known, coming)
+    made = drafts(result, routes, outbox.routes(organization, at), coming)
+    return tuple(map(without_addresses_in_draft, made)) if masks else made

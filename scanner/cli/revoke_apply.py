@@ -30,7 +30,7 @@ from scanner.remedy import Scene, digest_of, make_plan_of_revocation
 from scanner.revocation import Mode, Plan
 from scanner.scan import compared, scan
 from scanner.settings import read_settings, store_settings
-from scanner.settings_table import POLICIES
+from scanner.settings_table import POLICIES, REDACT
 from scanner.wiring import now
 
 _PATIENCE: Final = timedelta(minutes=30)
@@ -63,7 +63,7 @@ def apply(context: typer.Context, file: Path, *, is_sure: bool, is_dry: bool) ->
         if plan.due:
             _confirm(plan, memory.organization, is_sure=is_sure)
             _refuse_late(approved, scene)
-        raise typer.Exit(_carry_out(scene, plan, memory, memory.lease))
+        raise typer.Exit(_carry_out(scene, plan, memory, memory.lease, masks=job.chosen[REDACT]))
 
 
 def _refuse_outdated(approved: ApprovedPlan, policies: tuple[Policy, ...]) -> None:
@@ -139,7 +139,7 @@ def _confirm(plan: Plan, organization: str, *, is_sure: bool) -> None:
         raise typer.Exit
 
 
-def _carry_out(scene: Scene, plan: Plan, memory: Memory, lease: Lease) -> ExitCode:
+def _carry_out(scene: Scene, plan: Plan, memory: Memory, lease: Lease, *, masks: bool) -> ExitCode:
     """Revoke what is due, print what became of each key, and let people be told."""
     failures: list[KeyVigilError] = []
     if plan.refusal:
@@ -153,9 +153,9 @@ def _carry_out(scene: Scene, plan: Plan, memory: Memory, lease: Lease) -> ExitCo
     except KeyboardInterrupt:
         say("Stopped: keyvigil revoke journal tells what was done.", style="bold red")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
-    result, news = with_acts(scene.result, memory, lease, masks=False)
+    result, news = with_acts(scene.result, memory, lease, masks=masks)
     failures.extend(failed(news))
-    failures.extend(tell_people(result, memory.alerts, memory.store.outbox, lease, masks=False))
+    failures.extend(tell_people(result, memory.alerts, memory.store.outbox, lease, masks=masks))
     codes = [show_error(failure) for failure in failures]
     if not result.complete:
         say("The walk was incomplete: what rests on what was not seen was let be.", style="magenta")

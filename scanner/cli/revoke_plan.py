@@ -30,7 +30,7 @@ def plan(wanted: Wanted, output: Path | None, *, as_json: bool) -> None:
         organization=night.organization,
         lease=None,
         bounds=bounds,
-        own_key=_own_key(wanted.config),
+        own_key=own_key(wanted.config),
     )
     made = make_plan_of_revocation(scene_of(night.result, night.scanned, memory))
     document = render_plan(made)
@@ -45,7 +45,7 @@ def plan(wanted: Wanted, output: Path | None, *, as_json: bool) -> None:
         say("Revocation is off: set revocation.mode in keyvigil.yaml to plan what is to be done.")
 
 
-def _own_key(config: Path | None) -> Secret:
+def own_key(config: Path | None) -> Secret:
     """Return OPENAI_ADMIN_KEY, if it can be the scan's own: "" where organizations are listed.
 
     Where the settings list organizations, it is none of theirs.

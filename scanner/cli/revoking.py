@@ -11,7 +11,6 @@ from typing import Final
 import typer
 
 from scanner.announce_acts import drafts_of_acts, in_words, went_well
-from scanner.announcement import Sink
 from scanner.cli.console import ExitCode, say
 from scanner.cli.memory import Memory
 from scanner.enforce import Hands, carry_out, settle
@@ -20,7 +19,7 @@ from scanner.guards import Known
 from scanner.inventory import Inventory, KeyKind
 from scanner.ports import Journal, Lease
 from scanner.receipt import Act, Revocation, Spared
-from scanner.redaction import without_addresses
+from scanner.redaction import without_addresses_in_draft
 from scanner.remedy import Scene, make_plan_of_revocation
 from scanner.result import ScanResult
 from scanner.revocation import NOTHING, Bounds, Mode, Plan
@@ -127,7 +126,7 @@ def revoke_tonight(
     """Carry out a scan's plan where the mode is enforce, and let people be told what came of it.
 
     Without a scene, as where revocation is off, only look what became of what was begun. Return the
-    result with what came of it, and what failed. `masks` addresses but to owners.
+    result with what came of it, and what failed. `masks` the addresses in alerts.
     """
     plan = result.revocation.plan if result.revocation else NOTHING
     if memory.bounds.mode is not Mode.ENFORCE:
@@ -169,13 +168,9 @@ def with_acts(
         before = result.revocation or Revocation(mode=memory.bounds.mode, plan=NOTHING)
         result = replace(result, revocation=replace(before, acts=acts))
     if news:
-        routes = memory.alerts.routes
-        to_owners = [route for route in routes if route.sink is Sink.SLACK_OWNERS]
-        others = [route for route in routes if route.sink is not Sink.SLACK_OWNERS]
-        shown = without_addresses(result) if masks and others else result
-        drafts = drafts_of_acts(shown, receipts, others, entry)
-        drafts += drafts_of_acts(result, receipts, to_owners, entry)
-        journal.tell(result.started_at, drafts, entry)
+        drafts = drafts_of_acts(result, receipts, memory.alerts.routes, entry)
+        masked = tuple(map(without_addresses_in_draft, drafts)) if masks else drafts
+        journal.tell(result.started_at, masked, entry)
     return result, news
 
 

@@ -159,7 +159,7 @@ def told(
         return reported.result, [*failures, *untold(memory.alerts)]
     outbox, lease = memory.store.outbox, memory.lease
     try:
-        failures.extend(tell(reported.shown, memory.alerts, outbox, lease, masks=masks))
+        failures.extend(tell(reported.result, memory.alerts, outbox, lease, masks=masks))
     except KeyboardInterrupt:
         say("Stopped: the next scan tells what this one did not.", level=Level.WARNING)
         raise typer.Exit(ExitCode.INTERRUPTED) from None

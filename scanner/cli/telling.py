@@ -62,23 +62,23 @@ def tell(
 ) -> list[KeyVigilError]:
     """Deliver what this scan and those before have left to tell; return what failed.
 
-    `masks` the addresses in the reports of scans before; `result` has them as they are to be.
+    `masks` the addresses in alerts and in the reports attached to them.
     """
     if not alerts.routes:
         return []
 
     @lru_cache(maxsize=4)
     def page_of(scan_id: str) -> bytes | None:
-        shown: ScanResult | None = result
-        if scan_id != result.id:
-            before = alerts.again(scan_id)
-            shown = without_addresses(before) if before and masks else before
-        return format_of("html")(shown).encode() if shown else None
+        seen = result if scan_id == result.id else alerts.again(scan_id)
+        if seen is None:
+            return None
+        shown = without_addresses(seen) if masks else seen
+        return format_of("html")(shown).encode()
 
     failures: list[KeyVigilError] = []
     try:
         before = outbox.pending(lease.organization)
-        failures.extend(deliver(outbox, lease, alerts.sinks, now, page_of))
+        failures.extend(deliver(outbox, lease, alerts.sinks, now, page_of, masks=masks))
         left = outbox.pending(lease.organization)
     except StoreError as error:
         return [*failures, error]

@@ -9,9 +9,11 @@ from scanner.cli.options import (
     ConfigOption,
     OrganizationOption,
     PoliciesOption,
+    RedactOption,
     ScanOption,
     StoreOption,
 )
+from scanner.settings_table import REDACT
 
 app = group("Who is told of what: try it, see it.")
 
@@ -29,18 +31,20 @@ def preview(
     policy: PoliciesOption = None,
     store: StoreOption = None,
     organization: OrganizationOption = None,
+    redact_emails: RedactOption = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print what is sent: Block Kit, or the webhook's body.")
     ] = False,
 ) -> None:
-    """Print what a recorded scan tells each route, and send nothing."""
+    """Print the alerts of a recorded scan for each route, and send nothing."""
     from scanner.cli.alerts import preview
+    from scanner.cli.choosing import switched
     from scanner.cli.report import Wanted
 
     wanted = Wanted(
         name=from_, policies=policy, store=store, organization=organization, config=config
     )
-    preview(wanted, route, as_json=as_json)
+    preview(wanted, route, as_json=as_json, masks=switched(REDACT, redact_emails))
 
 
 @app.command("test", cls=Command)

@@ -15,7 +15,7 @@ from scanner.cli.options import (
     StoreOption,
     taking,
 )
-from scanner.settings_table import CONNECTION, HISTORY, ORGANIZATION, POLICIES
+from scanner.settings_table import CONNECTION, HISTORY, ORGANIZATION, POLICIES, REDACT
 
 app = group("What is to be revoked; doing it; taking it back.")
 
@@ -46,7 +46,7 @@ def plan(
 
 
 @app.command(cls=Command)
-@taking(POLICIES, ORGANIZATION, *HISTORY, *CONNECTION)
+@taking(POLICIES, REDACT, ORGANIZATION, *HISTORY, *CONNECTION)
 def apply(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="PLAN", help="What revoke plan wrote.")],
