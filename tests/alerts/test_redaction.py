@@ -54,10 +54,23 @@ def announcements(draw: st.DrawFn) -> Announcement:
     """Any announcement, with addresses in every text that strangers can write."""
     made = random_announcement(draw(st.integers(0, 10_000)))
     text = st.sampled_from(TEXTS)
-    words = ("title", "fix", "evidence", "key_id", "key_name", "redacted_value", "project")
-    words += ("owner", "owner_email", "resolution", "revocation")
+    words = [
+        "title",
+        "fix",
+        "evidence",
+        "key_id",
+        "key_name",
+        "redacted_value",
+        "project",
+        "owner",
+        "owner_email",
+    ]
+    words += ["resolution", "revocation"]
     items = made.items or random_announcement(11).items[:1]
-    spoilt = [item._replace(**{word: draw(text) for word in words}) for item in items[:30]]
+    spoilt = []
+    for item in items[:30]:
+        texts: dict[str, Any] = {word: draw(text) for word in words}
+        spoilt.append(item._replace(**texts))
     counts = {topic: sum(one.topic is topic for one in spoilt) for topic in Topic}
     return replace(
         made,
