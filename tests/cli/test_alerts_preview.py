@@ -13,6 +13,7 @@ from tests.alerts.fake_slack.driving import TOKEN, Driven, stage
 from tests.alerts.fake_slack.workspace import Message, User
 from tests.alerts.receiving import Receiver
 from tests.cli.running import keyvigil, sandbox
+from tests.revocation.commands import desk
 
 pytestmark = pytest.mark.slow
 
@@ -102,3 +103,22 @@ def test_a_preview_is_what_the_scan_sent(
 
     everything = f"{messages} {bodies} {shown}"
     assert [one in everything for one in owners] == [masks == "false"] * len(owners)
+
+
+def test_what_revoke_apply_sends_is_masked(tmp_path: Path) -> None:
+    receiver = Receiver()
+    with desk(tmp_path) as own, serving(receiver) as url:
+        assert own.run("scan", KEYVIGIL_REVOCATION="off").code == 0
+        assert own.run("revoke", "plan", "--output", "plan.json").code == 0
+        (tmp_path / "keyvigil.yaml").write_text(
+            "redact_emails: true\nrevocation: { mode: enforce, max_percent: 100 }\n"
+            "alerts: { routes: [{ name: hook, webhook: HOOK }] }\n"
+        )
+        extra = {"HOOK": url, "KEYVIGIL_WEBHOOK_SECRET": SECRET}
+        ran = own.run("revoke", "apply", "plan.json", "--yes", **extra)
+        assert ran.code == 0, ran.err
+        address = own.cast.ada.email
+    bodies = [one.body.decode() for one in receiver.received]
+    assert any('"change": "revoked"' in body for body in bodies)
+    assert "***@" in str(bodies)
+    assert address not in str(bodies)
