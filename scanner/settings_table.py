@@ -96,7 +96,8 @@ REDACT: Final[Setting[bool]] = Setting(
     flag="--redact-emails",
     kind=kinds.switch(),
     default=False,
-    help="Mask e-mail addresses in every report and alert, as a***@example.com; the history keeps them.",
+    help="Mask e-mail addresses in every report and alert, as a***@example.com; the history keeps"
+    " them.",
 )
 SNAPSHOT: Final[Setting[Path | None]] = Setting(
     name="snapshot",
