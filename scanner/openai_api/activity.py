@@ -115,6 +115,7 @@ class _Walk:
         query = Query(collection=collection, path=path, params=params)
         listing = Listing(self._client, query, BucketPage, self._reaches_now)
         buckets = await listing.items()
+        listing.lost += sum(_is_lost(bucket, listing.flaws(bucket)) for bucket in buckets)
         coverage = listing.coverage()
         if isinstance(listing.error, ApiNotFound) and path.endswith(_SDK_ONLY):
             reason = "the API does not offer it"
@@ -150,6 +151,11 @@ class _Walk:
 async def _nothing() -> tuple[()]:
     """Collect nothing."""
     return ()
+
+
+def _is_lost(bucket: WireBucket, flaws: Flaws) -> bool:
+    """Return whether a day came without its results."""
+    return "results" not in bucket.model_fields_set or flaws.of("results") is not None
 
 
 def _rows(bucket: WireBucket, flaws: Flaws) -> Iterator[_Row]:
