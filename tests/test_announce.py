@@ -202,7 +202,7 @@ def test_of_a_flood_the_worst_are_listed_and_all_are_counted() -> None:
 def test_a_reminder_comes_once_for_each_time_that_has_passed(gaps: list[int], every: int) -> None:
     """However the nights fall: never two for one, and none is lost."""
     store = Remembered()
-    inventory, moment = keys("key_1"), NOW
+    inventory, moment = keys("key_1", expires_at=None), NOW
     reminders = 0
     for gap in [0, *gaps]:
         moment += timedelta(days=gap)

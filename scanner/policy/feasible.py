@@ -10,11 +10,12 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from decimal import Decimal
 from itertools import combinations, product
 from typing import Final
 
 from scanner.finding import OwnerState
-from scanner.inventory import KeyKind, OwnerKind, Unknown
+from scanner.inventory import KeyKind, KeyState, OwnerKind, Unknown
 from scanner.policy.columns import Given
 from scanner.policy.conditions import AllOf, AnyOf, Condition, Leaf, Not
 from scanner.policy.facts import FACTS
@@ -27,10 +28,10 @@ _Branch = tuple[_Test, ...]
 
 _MOST_BRANCHES: Final = 500
 _MOMENT: Final = timedelta(microseconds=1)
+_FRACTION: Final = Decimal("1e-12")
 _UNSEEN: Final = Unknown(reason="not seen")
 _OTHER_TEXT: Final = "\0"
 """Stands for a text that no condition names."""
-_WITH_FRACTIONS: Final = frozenset({"usage.cost_usd"})
 _WILD: Final = re.compile(r"[*?\[\]]")
 
 _OF_A_PROJECT: Final = (
@@ -40,6 +41,7 @@ _OF_A_PROJECT: Final = (
 )
 _ABSENT_IF: Final[Mapping[tuple[str, Value], tuple[str, ...]]] = {
     ("key.kind", KeyKind.ADMIN.value): _OF_A_PROJECT,
+    ("key.state", KeyState.LIVE.value): ("expired_for",),
     ("expires", False): ("expires_in", "lifetime"),
     ("owner.kind", OwnerKind.SERVICE_ACCOUNT.value): ("owner.email",),
     ("owner.kind", OwnerKind.USER.value): ("owner.created_by",),
@@ -150,13 +152,10 @@ def _demands_missing(tests: Iterable[_Test]) -> bool:
 def _numbers(fact: Fact, limits: Iterable[Value]) -> Iterator[Value]:
     yield 0
     for limit in limits:
-        if not isinstance(limit, int) or isinstance(limit, bool):
+        if not isinstance(limit, int | Decimal) or isinstance(limit, bool):
             continue
-        if fact.name in _WITH_FRACTIONS:
-            # a cost has cents
-            yield from (limit - 0.5, limit, limit + 0.5)  # type: ignore[misc]
-        else:
-            yield from (number for number in (limit - 1, limit, limit + 1) if number >= 0)
+        step = _FRACTION if fact.decimals else 1
+        yield from (number for number in (limit - step, limit, limit + step) if number >= 0)
 
 
 def _allows_other_text(tests: Sequence[_Test]) -> bool:

@@ -12,8 +12,10 @@ from scanner.inventory import Unknown
 from scanner.policy.columns import Given
 from scanner.policy.conditions import AllOf, AnyOf, Condition, Leaf, Not
 from scanner.policy.document import read_document
+from scanner.policy.doubts import impossible_rules
 from scanner.policy.feasible import can_hold
 from scanner.policy.operators import GLOB, MANY, Operator, operators_of
+from scanner.policy.parse import parse_policy
 from scanner.policy.parse_condition import parse_condition
 from scanner.policy.problems import Problems
 from scanner.policy.registry import FACTS, Fact, FactType, Value
@@ -177,3 +179,24 @@ def test_what_some_key_meets_is_never_called_impossible(
 ) -> None:
     if any(tested.decide(Given(one)).true for one in facts):
         assert can_hold([tested]), str(tested)
+
+
+def test_a_rule_for_live_keys_that_reads_how_long_they_have_expired_matches_none() -> None:
+    text = """\
+policy: mine
+rules:
+  - id: dead
+    {applies_to}
+    title: t
+    severity: low
+    violated_when: {{ expired_for: {{ over: 5d }} }}
+    why: w
+    fix: f
+"""
+
+    def found(applies_to: str) -> list[str]:
+        policy = parse_policy(text.format(applies_to=applies_to), "p.yaml")
+        return [problem.message for problem in impossible_rules(policy)]
+
+    assert len(found("controls: [a:b]")) == 1
+    assert found("applies_to: { key.state: expired }") == []

@@ -117,13 +117,13 @@ def test_examples_are_of_live_keys_unless_they_say_otherwise() -> None:
       violating: [{ age: 91d }, { age: 91d, key.state: live }]
       compliant: [{ age: 91d, key.state: expired }, { age: 90d }]
 """
-    assert list(failed_examples(a_policy("{ age: { over: 90d } }", examples), "p.yaml")) == []
+    assert list(failed_examples(a_policy("{ age: { over: 90d } }", examples))) == []
     named = """    examples:
       violating: [{ key.state: disabled }]
       compliant: [{ age: 1d }]
 """
     policy = a_policy("{ key.state: disabled }", named)
-    assert list(failed_examples(policy, "p.yaml")) == []
+    assert list(failed_examples(policy)) == []
 
 
 def test_the_restriction_is_shown_where_a_rule_is_explained() -> None:
