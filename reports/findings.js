@@ -1,7 +1,7 @@
 // What is shown: the view, in the controls and in the address after its #; filtered and sorted.
 const PAGE = 50;
 const PRINTED = 1000;
-const OUTSIDE = new Set(["unverified", "undetermined", "excepted", "resolved"]);
+const OUTSIDE = new Set(["unverified", "not_evaluated", "undetermined", "excepted", "resolved"]);
 const LESS_WANTED = ["created", "expires", "seen"];
 const FIELDS = ["q", "status", "rule", "project", "owner", "group"];
 // What findings are grouped by: a number for each, and its name.

@@ -149,7 +149,9 @@ def _told(result: ScanResult, route: Route, ahead: _Ahead, *, is_new: bool) -> I
         return
     previous = history.previous.started_at if history.previous else None
     for standing in history.standings:
-        topic = _TOPICS.get(standing.state)
+        if standing.state is State.NOT_EVALUATED or _ended_by_policy(standing):
+            continue
+        topic = None if standing.by_policy else _TOPICS.get(standing.state)
         if topic is None and _has_sunk(standing, route):
             topic = Topic.RESOLVED  # for this route
         prospect = ahead.get(standing.case.fingerprint)
@@ -161,6 +163,10 @@ def _told(result: ScanResult, route: Route, ahead: _Ahead, *, is_new: bool) -> I
             topic = Topic.REMINDER
         if topic is not None and _passes(standing, topic, route):
             yield standing, topic
+
+
+def _ended_by_policy(standing: Standing) -> bool:
+    return standing.by_policy and standing.state is State.RESOLVED
 
 
 def _is_due(
@@ -189,7 +195,9 @@ def _worst_first(told: _Told) -> tuple[int, int, str, str, str]:
 def _has_sunk(standing: Standing, route: Route) -> bool:
     """Whether it was bad enough for the route, and is no longer."""
     before, least = standing.before, route.severity.rank
-    return before is not None and before.rank <= least < standing.case.severity.rank
+    if before is None or standing.by_policy:
+        return False
+    return before.rank <= least < standing.case.severity.rank
 
 
 def _passes(standing: Standing, topic: Topic, route: Route) -> bool:

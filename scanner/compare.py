@@ -1,41 +1,44 @@
-"""The comparison: the cases of the nights before x tonight's judgement -> where each stands. Pure.
+"""The comparison: the cases of earlier scans x this scan's evaluation -> where each stands. Pure.
 
-Nothing is resolved for want of seeing it: that takes evidence, and how it was resolved says which.
+A case is resolved by evidence that this scan collected, and its resolution names that evidence.
+A change of policy is no evidence: what ends by it alone is fixed for no one and reported as such.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import cached_property
+from typing import NamedTuple
 
-from scanner.collection import Collection
-from scanner.finding import Finding, Judgement, Outcome, OwnerState
-from scanner.inventory import CoverageState, Inventory, Unknown
-from scanner.lifecycle import Case, Event, Resolution, Standing, State, Turn
-from scanner.policy.subject import subjects
+from scanner.evidence import Evidence
+from scanner.finding import Finding, Judgement, Outcome
+from scanner.inventory import Inventory, Unknown
+from scanner.lifecycle import Case, Event, Night, Resolution, Standing, State, Turn
+from scanner.policy.model import Rule
 from scanner.severity import Severity
 
-_OWNER_STATE = "owner.state"
 
-
-def compare(
+def compare(  # noqa: PLR0913, PLR0917 - all that a comparison rests on
     cases: Iterable[Case],
     inventory: Inventory,
     judgement: Judgement,
-    definitions: Mapping[str, str],
+    rules: Iterable[Rule],
+    nights: Sequence[Night],
     now: datetime,
 ) -> tuple[Standing, ...]:
-    """Tell where every open case and every violation of tonight stands, worst first.
+    """Return where every open case and every violation of this scan stands, worst first.
 
-    `cases`: all that are open, and closed ones that may be found again. `definitions`: what each
-    rule of tonight tests, by its id.
+    `cases`: all that are open, and closed ones that may be found again. `rules` are those of this
+    scan; `nights` are the latest recorded scans, oldest first.
     """
     known = {case.fingerprint: case for case in cases}
-    eyes = _Eyes(inventory, definitions, now)
-    standings = list(_found(known, judgement.findings, definitions, now))
-    standings += [
-        eyes.stands(case) for case in known.values() if case.resolved_at is None
-    ]  # what was found tonight is no longer among them
+    tested = {rule.text.id: _Tested(rule.definition, rule.grading) for rule in rules}
+    comparison = _Comparison(Evidence(inventory, now), tested, nights, now)
+    found = [
+        comparison.found(finding, known.pop(finding.fingerprint, None))
+        for finding in judgement.findings
+    ]
+    open_still = (case for case in known.values() if case.resolved_at is None)
+    standings = [*filter(None, found), *map(comparison.not_found, open_still)]
     return tuple(sorted(standings, key=_worst_first))
 
 
@@ -66,7 +69,7 @@ def between(events: Iterable[Event], moment: datetime) -> tuple[Turn, ...]:
 def as_of(cases: Iterable[Case], events: Iterable[Event], moment: datetime) -> tuple[Case, ...]:
     """Return the cases as they stood after the scan of `moment`, by the events until then in order.
 
-    What they tell of their keys is the latest that is known; so is when they were last seen, if
+    Their keys and rules are described as they were last seen; so is when they were last seen, if
     that was before.
     """
     happened: defaultdict[str, list[Event]] = defaultdict(list)
@@ -93,42 +96,91 @@ def _turned_back(case: Case, events: list[Event], moment: datetime) -> Case:
     )
 
 
-def _found(
-    known: dict[str, Case],
-    findings: Iterable[Finding],
-    definitions: Mapping[str, str],
-    now: datetime,
-) -> Iterator[Standing]:
-    """Yield where tonight's findings stand, and take their cases out of `known`."""
-    for finding in findings:
-        case = known.pop(finding.fingerprint, None)
+class _Tested(NamedTuple):
+    """What a rule tests in this scan, and what its severity follows from."""
+
+    definition: str
+    grading: str
+
+
+class _Comparison:
+    """One scan beside the scans before it."""
+
+    def __init__(
+        self,
+        evidence: Evidence,
+        rules: Mapping[str, _Tested],
+        nights: Sequence[Night],
+        now: datetime,
+    ) -> None:
+        self._evidence, self._rules, self._nights, self._now = evidence, rules, nights, now
+        self._rules_before = nights[-1].rules if nights else None
+
+    def found(self, finding: Finding, case: Case | None) -> Standing | None:
+        """Return where a finding of this scan stands; None: it is not violated, nor was it."""
         if finding.outcome is Outcome.VIOLATED:
-            yield _violated(finding, case, definitions[finding.rule.id], now)
-        elif case is None or case.resolved_at is not None:
-            continue
-        elif finding.outcome is Outcome.EXCEPTED:
-            yield _resolved(case, Resolution.EXCEPTED, now)
-        else:
-            yield Standing(State.UNVERIFIED, case, reason=finding.reason)
+            return self._violated(finding, case)
+        if case is None or case.resolved_at is not None:
+            return None
+        if finding.outcome is Outcome.UNDETERMINED:
+            return Standing(State.UNVERIFIED, case, reason=finding.reason)
+        unverified = self._evidence.why_unverified(case)
+        if unverified:
+            return Standing(State.UNVERIFIED, case, reason=unverified)
+        return self._resolved(case, Resolution.EXCEPTED)
+
+    def not_found(self, case: Case) -> Standing:
+        """Return where an open case stands that no finding of this scan is about."""
+        rule = self._rules.get(case.rule)
+        if rule is None:
+            if self._rules_before is not None and case.rule not in self._rules_before:
+                return self._resolved(case, Resolution.POLICY_CHANGED)
+            return Standing(State.NOT_EVALUATED, case)
+        unverified = self._evidence.why_unverified(case)
+        if unverified:
+            return Standing(State.UNVERIFIED, case, reason=unverified)
+        return self._resolved(case, self._evidence.resolution(case, rule.definition))
+
+    def _resolved(self, case: Case, how: Resolution) -> Standing:
+        ended = case._replace(resolved_at=self._now, resolution=how)
+        return Standing(State.RESOLVED, ended, by_policy=how is Resolution.POLICY_CHANGED)
+
+    def _violated(self, finding: Finding, case: Case | None) -> Standing:
+        rule = self._rules[finding.rule.id]
+        seen = _case(finding, rule, self._now)
+        if case is None:
+            return Standing(State.NEW, seen)
+        if self._evidence.why_unverified(case):  # another listing has the key: its own is not known
+            seen = seen._replace(project_id=case.project_id, project_name=case.project_name)
+        is_back = case.resolved_at is not None
+        if is_back and not self._goes_on(case, rule):
+            again = seen._replace(first_seen=case.first_seen, openings=case.openings + 1)
+            return Standing(State.REOPENED, again)
+        still = seen._replace(
+            first_seen=case.first_seen, opened_at=case.opened_at, openings=case.openings
+        )
+        if seen.severity is case.severity:
+            return Standing(State.PERSISTING, still, by_policy=is_back)
+        is_worse = seen.severity.rank < case.severity.rank
+        state = State.ESCALATED if is_worse else State.LOWERED
+        is_graded_anew = case.grading not in ("", rule.grading)
+        return Standing(state, still, before=case.severity, by_policy=is_graded_anew)
+
+    def _goes_on(self, case: Case, rule: _Tested) -> bool:
+        """Whether a closed case ended by a change of policy, and is back by another one.
+
+        Otherwise a scan since has evaluated its rule as it is now, without finding the violation.
+        """
+        ended = case.resolved_at
+        return case.resolution is Resolution.POLICY_CHANGED and not any(
+            (night.rules or {}).get(case.rule) == rule.definition
+            for night in self._nights
+            if ended is not None
+            and (night.started_at == ended or (night.started_at > ended and night.complete))
+        )
 
 
-def _violated(finding: Finding, case: Case | None, definition: str, now: datetime) -> Standing:
-    seen = _case(finding, definition, now)
-    if case is None:
-        return Standing(State.NEW, seen)
-    if case.resolved_at is not None:
-        again = seen._replace(first_seen=case.first_seen, openings=case.openings + 1)
-        return Standing(State.REOPENED, again)
-    still = seen._replace(
-        first_seen=case.first_seen, opened_at=case.opened_at, openings=case.openings
-    )
-    if seen.severity is case.severity:
-        return Standing(State.PERSISTING, still)
-    is_worse = seen.severity.rank < case.severity.rank
-    return Standing(State.ESCALATED if is_worse else State.LOWERED, still, before=case.severity)
-
-
-def _case(finding: Finding, definition: str, now: datetime) -> Case:
+def _case(finding: Finding, rule: _Tested, now: datetime) -> Case:
     key, project = finding.key, finding.project
     return Case(
         fingerprint=finding.fingerprint,
@@ -136,7 +188,7 @@ def _case(finding: Finding, definition: str, now: datetime) -> Case:
         policy=finding.rule.policy,
         title=finding.rule.title,
         severity=finding.severity,
-        definition=definition,
+        definition=rule.definition,
         facts=tuple(dict.fromkeys(row.fact for row in finding.evidence)),
         key_id=key.id,
         key_name=key.name,
@@ -149,71 +201,8 @@ def _case(finding: Finding, definition: str, now: datetime) -> Case:
         first_seen=now,
         opened_at=now,
         last_seen=now,
+        grading=rule.grading,
     )
-
-
-def _resolved(case: Case, how: Resolution, now: datetime) -> Standing:
-    return Standing(State.RESOLVED, case._replace(resolved_at=now, resolution=how))
-
-
-class _Eyes:
-    """What tonight's walk can say of a case that was not found again."""
-
-    def __init__(self, inventory: Inventory, definitions: Mapping[str, str], now: datetime) -> None:
-        self._inventory, self._now = inventory, now
-        self._definitions = definitions
-        self._keys = {key.id: key for key in inventory.keys}
-        self._projects = {project.id for project in inventory.projects}
-        self._states = {(row.collection, row.project_id): row.state for row in inventory.coverage}
-        self._newest: dict[tuple[str | None, str], datetime] = {}
-        for key in inventory.keys:
-            if isinstance(key.owner.id, str) and isinstance(key.created_at, datetime):
-                place = key.project_id, key.owner.id
-                newest = self._newest.get(place, key.created_at)
-                self._newest[place] = max(newest, key.created_at)
-
-    def stands(self, case: Case) -> Standing:
-        """Say how it was resolved, or that tonight cannot tell."""
-        if case.rule not in self._definitions:
-            return _resolved(case, Resolution.POLICY_CHANGED, self._now)
-        if case.key_id in self._keys:
-            return _resolved(case, self._how_mended(case), self._now)
-        unseen = self._why_unseen(case)
-        if unseen:
-            return Standing(State.UNVERIFIED, case, reason=unseen)
-        return _resolved(case, self._how_gone(case), self._now)
-
-    def _how_mended(self, case: Case) -> Resolution:
-        if self._definitions[case.rule] != case.definition:
-            return Resolution.POLICY_CHANGED
-        was_for_owner = _OWNER_STATE in case.facts
-        is_back = was_for_owner and self._owner_states[case.key_id] is OwnerState.ACTIVE
-        return Resolution.OWNER_BACK if is_back else Resolution.MENDED
-
-    @cached_property
-    def _owner_states(self) -> dict[str, OwnerState | Unknown]:
-        return {s.key.id: s.owner_state for s in subjects(self._inventory, self._now)}
-
-    def _how_gone(self, case: Case) -> Resolution:
-        """Tell whether a younger key of the same owner in the same place took over."""
-        newest = self._newest.get((case.project_id, case.owner_id or ""))
-        is_replaced = newest is not None and newest > case.first_seen
-        return Resolution.KEY_ROTATED if is_replaced else Resolution.KEY_DELETED
-
-    def _why_unseen(self, case: Case) -> str:
-        """Return why the key may still be there though it was not listed, or ""."""
-        if case.project_id is None:
-            return self._why_partial(Collection.ADMIN_KEYS)
-        if case.project_id not in self._projects:
-            return self._why_partial(Collection.PROJECTS)
-        return self._why_partial(Collection.PROJECT_KEYS, case.project_id)
-
-    def _why_partial(self, collection: Collection, project_id: str | None = None) -> str:
-        state = self._states.get((collection, project_id))
-        if state is CoverageState.COMPLETE:
-            return ""
-        whose = "" if project_id is None else "the project's "
-        return f"{whose}{collection.value} could not be listed"
 
 
 def _worst_first(standing: Standing) -> tuple[int, str, str, str]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from scanner.severity import Severity
 
@@ -11,7 +11,8 @@ from scanner.severity import Severity
 class State(StrEnum):
     """Where a violation stands after a scan, compared with the scan before.
 
-    UNVERIFIED: open, and not seen well enough tonight to say more.
+    UNVERIFIED: open, and not seen well enough tonight to say more. NOT_EVALUATED: open, and its
+    rule is not among those of this scan.
     """
 
     NEW = "new"
@@ -20,6 +21,7 @@ class State(StrEnum):
     LOWERED = "lowered"
     PERSISTING = "persisting"
     UNVERIFIED = "unverified"
+    NOT_EVALUATED = "not_evaluated"
     RESOLVED = "resolved"
 
 
@@ -28,6 +30,8 @@ class Resolution(StrEnum):
 
     KEY_DELETED = "key_deleted"
     KEY_ROTATED = "key_rotated"
+    KEY_EXPIRED = "key_expired"
+    KEY_DISABLED = "key_disabled"
     OWNER_BACK = "owner_back"
     MENDED = "mended"
     EXCEPTED = "excepted"
@@ -47,8 +51,8 @@ class Resolution(StrEnum):
 class Case(NamedTuple):
     """One fingerprint through all nights, with the key as it was last seen in violation.
 
-    `definition` is the rule's, `facts` are those that decided. `first_seen` never moves;
-    `opened_at` is when it was last found anew, for the `openings`-th time. Open while
+    `definition` and `grading` are the rule's, `facts` are those that decided. `first_seen` never
+    moves; `opened_at` is when it was last found anew, for the `openings`-th time. Open while
     `resolved_at` is None.
     """
 
@@ -73,15 +77,30 @@ class Case(NamedTuple):
     openings: int = 1
     resolved_at: datetime | None = None
     resolution: Resolution | None = None
+    grading: str = ""
 
 
 class Standing(NamedTuple):
-    """A case after a scan; `before` is its severity if that changed, `reason` why unverified."""
+    """A case after a scan; `before` is its severity if that changed, `reason` why unverified.
+
+    `by_policy`: what changed since the scan before follows from another policy alone. That holds
+    for another severity, for the end of a case, and for one that goes on after such an end.
+    """
 
     state: State
     case: Case
     before: Severity | None = None
     reason: str = ""
+    by_policy: bool = False
+
+    @property
+    def is_event(self) -> bool:
+        """Whether the case is otherwise than after the scan before."""
+        return self.by_policy or self.state not in _UNCHANGED
+
+
+_UNCHANGED: Final = (State.PERSISTING, State.UNVERIFIED, State.NOT_EVALUATED)
+"""Where a case is after a scan that changed nothing about it."""
 
 
 class Event(NamedTuple):
@@ -117,9 +136,28 @@ class Turn(NamedTuple):
         return "escalated" if self.after.rank < self.before.rank else "lowered"
 
 
+class PolicySource(NamedTuple):
+    """A policy's text as one scan read it: `digest` is its SHA-256, in hexadecimal.
+
+    `place` is the name or the file by which it was read, `shown` the one that reports show.
+    `version` is KeyVigil's for a policy that ships with it, "" for others. `is_base`: it was read
+    because another one extends it.
+    """
+
+    name: str
+    digest: str
+    version: str
+    place: str
+    shown: str
+    is_base: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Night:
-    """One recorded scan in figures. `remedied` of the `resolved` took `remedy_time` together."""
+    """One recorded scan in figures. `remedied` of the `resolved` took `remedy_time` together.
+
+    `rules` has the definition of each rule that it evaluated, by id; None: not recorded.
+    """
 
     scan_id: str
     organization: str
@@ -137,6 +175,9 @@ class Night:
     unverified: int
     remedied: int
     remedy_time: timedelta
+    not_evaluated: int = 0
+    rules: dict[str, str] | None = None
+    sources: tuple[PolicySource, ...] = ()
 
     @property
     def violations(self) -> int:

@@ -1,11 +1,13 @@
 """Policies by name or file: those that ship, and those of people."""
 
+import hashlib
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -14,10 +16,11 @@ from scanner.bundled import bundled
 from scanner.copied import to_read
 from scanner.errors import PolicyError, Problem, UsageError
 from scanner.finding import ExceptionText
+from scanner.lifecycle import PolicySource
 from scanner.policy.document import Mapping, Scalar, read_document
 from scanner.policy.doubts import expired_exceptions, impossible_rules
 from scanner.policy.merge import conflict, differing, merge_rules
-from scanner.policy.model import Policy, Rule
+from scanner.policy.model import Policy, PolicyText, Rule
 from scanner.policy.parse import read_policy
 from scanner.policy.trial import failed_examples
 from scanner.spelling import did_you_mean
@@ -101,9 +104,13 @@ def is_file(name_or_file: str) -> bool:
 
 
 class _Reader:
-    """Reads policies with those that they extend; each file and each shipped policy once."""
+    """Reads policies with those that they extend; each file and each shipped policy once.
 
-    def __init__(self) -> None:
+    `text_of` returns a policy's text and the name to show for it.
+    """
+
+    def __init__(self, text_of: Callable[[str], tuple[str, str]]) -> None:
+        self._text_of = text_of
         self._read: dict[str, tuple[Policy, tuple[Problem, ...]]] = {}
 
     def read(
@@ -119,18 +126,37 @@ class _Reader:
         if len(through) > _MOST_STEPS:
             raise UsageError(f"{name_or_file} is extended over more than {_MOST_STEPS} steps.")
         if identity not in self._read:
-            text, shown = policy_text(name_or_file)
+            text, shown = self._text_of(name_or_file)
             folder = Path(name_or_file).parent
+            bases: list[PolicyText] = []
 
             def extend(name: str) -> Policy:
                 place = str(folder / name) if is_file(name) else name
                 policy, problems = self.read(place, (*through, name_or_file))
                 if problems:
                     raise PolicyError(problems)
+                bases.extend(_as_base(one) for one in policy.texts)
                 return policy
 
-            self._read[identity] = read_policy(text, shown, extend)
+            policy, problems = read_policy(text, shown, extend)
+            source = _source(policy.name, text, name_or_file, shown)
+            texts = (PolicyText(source, text), *bases)
+            self._read[identity] = replace(policy, texts=texts), problems
         return self._read[identity]
+
+
+def _source(name: str, text: str, place: str, shown: str) -> PolicySource:
+    return PolicySource(
+        name=name,
+        digest=hashlib.sha256(text.encode()).hexdigest(),
+        version="" if is_file(place) else version("keyvigil"),
+        place=place,
+        shown=shown,
+    )
+
+
+def _as_base(one: PolicyText) -> PolicyText:
+    return one._replace(source=one.source._replace(is_base=True))
 
 
 def _identity(name_or_file: str) -> str:
@@ -166,9 +192,11 @@ def check_policies(
 _Reading = tuple[Policy | None, tuple[Problem, ...], UsageError | None]
 
 
-def _read_all(names_or_files: Iterable[str]) -> list[_Reading]:
+def _read_all(
+    names_or_files: Iterable[str], text_of: Callable[[str], tuple[str, str]] = policy_text
+) -> list[_Reading]:
     """Return of each policy its sound part, its mistakes, and why it could not be read at all."""
-    reader = _Reader()
+    reader = _Reader(text_of)
     readings: list[_Reading] = []
     for name in names_or_files:
         try:
@@ -207,6 +235,29 @@ def load_policies(names_or_files: Sequence[str]) -> tuple[Policy, ...]:
                 help="Give it a name of its own, so that reports tell the two apart.",
             )
     return tuple(_each_rule_once(policies))
+
+
+def recorded_policies(
+    sources: Sequence[PolicySource], texts: dict[str, str]
+) -> tuple[Policy, ...]:
+    """Read policies as a scan recorded them; `texts` are by digest.
+
+    Raise UsageError for a text that is not kept, and PolicyError for one that this KeyVigil
+    cannot read.
+    """
+    known = {source.place: source for source in sources}
+
+    def text_of(place: str) -> tuple[str, str]:
+        source = known.get(place)
+        if source is None or source.digest not in texts:
+            raise UsageError(
+                f"The text of the policy {place} is not recorded.",
+                help="Name the file: --policy FILE.",
+            )
+        return texts[source.digest], source.shown
+
+    roots = (source.place for source in sources if not source.is_base)
+    return tuple(_each_rule_once(_without_mistakes(_read_all(roots, text_of))))
 
 
 def _each_rule_once(policies: Sequence[Policy]) -> Iterator[Policy]:

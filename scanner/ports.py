@@ -1,6 +1,6 @@
 """The outside world as the core sees it: small Protocols that the edges implement."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -81,11 +81,16 @@ class Store(Past, Protocol):
         ...
 
     def record(
-        self, lease: Lease, history: History, snapshot: bytes, drafts: Iterable[Draft] = ()
+        self,
+        lease: Lease,
+        history: History,
+        snapshot: bytes,
+        drafts: Iterable[Draft] = (),
+        texts: Mapping[str, str] | None = None,
     ) -> None:
         """Record tonight and what it has to tell, whole or not at all.
 
-        Refuse if another scan has taken over.
+        `texts` are those of its policies, by digest. Refuse if another scan has taken over.
         """
         ...
 

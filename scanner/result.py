@@ -7,7 +7,7 @@ from datetime import datetime
 
 from scanner.finding import ExceptionTally, Finding, Outcome, RuleTally, RuleText
 from scanner.inventory import Coverage, is_complete
-from scanner.lifecycle import History
+from scanner.lifecycle import History, PolicySource
 from scanner.receipt import Revocation
 from scanner.severity import Severity
 
@@ -47,8 +47,9 @@ class Totals:
 class ScanResult:
     """One scan from start to end; findings stand worst first.
 
-    `history` is None if none is kept, `revocation` if nothing is to be revoked. `history_name` is
-    what the settings or the history call the organization; two may have one name in the API.
+    `sources` are the texts of the policies. `history` is None if none is kept, `revocation` if
+    nothing is to be revoked. `history_name` is what the settings or the history call the
+    organization; two may have one name in the API.
     """
 
     id: str
@@ -63,6 +64,7 @@ class ScanResult:
     coverage: tuple[Coverage, ...]
     exceptions: tuple[ExceptionTally, ...] = ()
     disabled: tuple[DisabledRule, ...] = ()
+    sources: tuple[PolicySource, ...] = ()
     history: History | None = None
     revocation: Revocation | None = None
     history_name: str | None = None

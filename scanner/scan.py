@@ -52,6 +52,7 @@ def scan(
         findings=judgement.findings,
         coverage=inventory.coverage,
         exceptions=judgement.exceptions,
+        sources=tuple(dict.fromkeys(one.source for policy in policies for one in policy.texts)),
         disabled=tuple(
             DisabledRule(id=rule_id, policy=policy.name, reason=reason)
             for policy in policies
@@ -87,19 +88,18 @@ def with_departures(
 def compared(scanned: Scanned, past: Past, organization: str) -> ScanResult:
     """Return the result with its history: compared with the nights before. Raise StoreError."""
     result = scanned.result
-    definitions = {
-        rule.text.id: rule.definition for policy in scanned.policies for rule in policy.rules
-    }
+    rules = [rule for policy in scanned.policies for rule in policy.rules]
     violated = [finding.fingerprint for finding in result.violations]
+    nights = past.nights(organization, _NIGHTS_SHOWN - 1)
     standings = compare(
         past.cases(organization, violated),
         scanned.inventory,
         scanned.judgement,
-        definitions,
+        rules,
+        nights,
         result.started_at,
     )
-    nights = past.nights(organization, _NIGHTS_SHOWN - 1)
-    tonight = _night(result, organization, standings)
+    tonight = _night(result, organization, standings, scanned.policies)
     history = History(
         standings=standings,
         nights=(*nights, tonight),
@@ -113,15 +113,21 @@ def compared(scanned: Scanned, past: Past, organization: str) -> ScanResult:
     )
 
 
-def remember(
-    result: ScanResult, store: Store, lease: Lease, snapshot: bytes, told: Iterable[Draft] = ()
+def remember(  # noqa: PLR0913, PLR0917 - all that a scan leaves behind
+    result: ScanResult,
+    store: Store,
+    lease: Lease,
+    snapshot: bytes,
+    told: Iterable[Draft] = (),
+    policies: Iterable[Policy] = (),
 ) -> None:
-    """Record a compared result, the snapshot it rests on, and what is to be told of it.
+    """Record a compared result, the snapshot and the policies it rests on, and its alerts.
 
     Raise StoreError if that cannot be done as a whole.
     """
     if result.history is not None:
-        store.record(lease, result.history, snapshot, told)
+        texts = {one.source.digest: one.text for policy in policies for one in policy.texts}
+        store.record(lease, result.history, snapshot, told, texts)
 
 
 def _closed(
@@ -135,7 +141,12 @@ def _closed(
     return tuple(case for case in closed if case.fingerprint not in told)
 
 
-def _night(result: ScanResult, organization: str, standings: Sequence[Standing]) -> Night:
+def _night(
+    result: ScanResult,
+    organization: str,
+    standings: Sequence[Standing],
+    policies: Sequence[Policy],
+) -> Night:
     totals = result.totals()
     resolved = [standing.case for standing in standings if standing.state is State.RESOLVED]
     remedied = [case for case in resolved if case.resolution and case.resolution.is_remedy]
@@ -157,4 +168,7 @@ def _night(result: ScanResult, organization: str, standings: Sequence[Standing])
         unverified=sum(standing.state is State.UNVERIFIED for standing in standings),
         remedied=len(remedied),
         remedy_time=sum(took, timedelta()),
+        sources=result.sources,
+        not_evaluated=sum(standing.state is State.NOT_EVALUATED for standing in standings),
+        rules={rule.text.id: rule.definition for policy in policies for rule in policy.rules},
     )

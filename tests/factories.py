@@ -22,7 +22,7 @@ from scanner.inventory import (
     User,
 )
 from scanner.judge import judge
-from scanner.lifecycle import Case, History, Night
+from scanner.lifecycle import Case, History, Night, PolicySource
 from scanner.plan import make_plan
 from scanner.policy.subject import Subject, subjects
 from scanner.policy_files import load_policies
@@ -30,6 +30,9 @@ from scanner.result import ScanResult
 from scanner.scan import compared, scan
 
 EVERYTHING = make_plan(everything=True)
+A_SOURCE = PolicySource(
+    name="baseline", digest="0" * 64, version="0.1.0", place="baseline", shown="baseline.yaml"
+)
 NOW = datetime(2026, 7, 1, 3, 0, tzinfo=UTC)
 
 
@@ -156,6 +159,7 @@ def a_result(inventory: Inventory | None = None) -> ScanResult:
         findings=judgement.findings,
         coverage=inventory.coverage,
         exceptions=judgement.exceptions,
+        sources=(A_SOURCE,),
     )
 
 

@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scanner.announce import announcement, drafts
 from scanner.announcement import MOST_ITEMS, Announcement, Route, Sink, Topic
 from scanner.collection import Collection
 from scanner.inventory import Inventory
+from scanner.policy.model import Policy
 from scanner.policy.parse import parse_policy
 from scanner.policy_files import load_policies
 from scanner.result import ScanResult
@@ -43,6 +44,7 @@ rules:
     why: W
     fix: F
 """
+GRADED = LOWERED.format(high="low") + "    severity_when: { high: { used: false } }\n"
 OLD = {"created_at": ago(days=100)}
 
 
@@ -60,8 +62,11 @@ def nights(*inventories: Inventory, every: timedelta = timedelta(days=1)) -> Sca
     return result
 
 
-def night(store: Remembered, inventory: Inventory, moment: datetime) -> ScanResult:
-    scanned = scan(lambda: inventory, load_policies(["baseline"]), moment, lambda: moment)
+def night(
+    store: Remembered, inventory: Inventory, moment: datetime, *policies: Policy
+) -> ScanResult:
+    policies = policies or load_policies(["baseline"])
+    scanned = scan(lambda: inventory, policies, moment, lambda: moment)
     result = compared(scanned, store, "Acme")
     assert result.history
     store.remember(result.history)
@@ -118,22 +123,35 @@ def test_a_route_that_was_never_told_anything_hears_of_all_that_is_open() -> Non
     assert draft.announcement.counts == {Topic.REMINDER: 1}
 
 
+def graded(*nights: tuple[Policy, Inventory]) -> ScanResult:
+    """Return the last of these nights."""
+    store = Remembered()
+    results = [
+        night(store, inventory, NOW + timedelta(days=number), policy)
+        for number, (policy, inventory) in enumerate(nights)
+    ]
+    return results[-1]
+
+
 def test_what_is_no_longer_bad_enough_for_a_route_is_resolved_for_it() -> None:
     """A route of high hears that a key is none of its affairs any more."""
-    worse = parse_policy(LOWERED.format(high="high"), "p.yaml")
-    milder = parse_policy(LOWERED.format(high="low"), "p.yaml")
-    store, moment, result = Remembered(), NOW - timedelta(days=1), None
-    for policy in (worse, milder):
-        at = moment
-        scanned = scan(lambda: keys("key_1"), [policy], at, lambda: NOW)
-        result = compared(scanned, store, "Acme")
-        assert result.history
-        store.remember(result.history)
-        moment += timedelta(days=1)
-    assert result
+    policy = parse_policy(GRADED, "p.yaml")
+    result = graded((policy, keys("key_1", last_used_at=None)), (policy, keys("key_1")))
     (item,) = announcement(result, route(severity=Severity.HIGH)).items
     assert (item.topic, item.resolution) == (Topic.RESOLVED, "now low")
     assert announcement(result, route()).items == ()
+    worse = graded((policy, keys("key_1")), (policy, keys("key_1", last_used_at=None)))
+    assert told(worse) == [("key_1", "escalated")]
+
+
+@pytest.mark.parametrize(("before", "later"), [("high", "low"), ("low", "high")])
+def test_a_severity_that_only_the_policy_changed_is_not_announced(before: str, later: str) -> None:
+    policies = [parse_policy(LOWERED.format(high=one), "p.yaml") for one in (before, later)]
+    result = graded(*((policy, keys("key_1")) for policy in policies))
+    assert result.history
+    assert {standing.by_policy for standing in result.history.standings} == {True}
+    assert announcement(result, route()).items == ()
+    assert announcement(result, route(severity=Severity.HIGH)).items == ()
 
 
 @pytest.mark.parametrize(
@@ -195,6 +213,7 @@ def test_of_a_flood_the_worst_are_listed_and_all_are_counted() -> None:
     assert flood.counts[Topic.NEW] == MOST_ITEMS + 50
 
 
+@settings(deadline=None)
 @given(
     gaps=st.lists(st.integers(1, 20), min_size=1, max_size=12),
     every=st.integers(1, 15),

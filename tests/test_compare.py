@@ -1,7 +1,8 @@
 """Where findings stand from night to night: by example, and over random sequences of nights."""
 
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,9 +13,17 @@ from hypothesis import strategies as st
 from scanner.collection import Collection
 from scanner.compare import between, compare
 from scanner.finding import Judgement, Outcome
-from scanner.inventory import CoverageState, Inventory, Key, KeyKind, ProjectAccess
+from scanner.inventory import (
+    CoverageState,
+    Inventory,
+    Key,
+    KeyKind,
+    ProjectAccess,
+    Unknown,
+    is_complete,
+)
 from scanner.judge import judge
-from scanner.lifecycle import Case, Event, Resolution, Standing, State
+from scanner.lifecycle import Case, Event, Night, Resolution, Standing, State
 from scanner.policy.model import Policy
 from scanner.policy.parse import parse_policy
 from scanner.severity import Severity
@@ -31,6 +40,7 @@ from tests.factories import (
     an_owner,
     full_coverage,
 )
+from tests.store.making import night as a_night
 
 HEAD = "policy: mine\nrules:"
 RULE = """
@@ -44,6 +54,11 @@ RULE = """
 AGE = RULE.format(id="old", severity="high", when="{ age: { over: 90d } }")
 STRICTER = RULE.format(id="old", severity="high", when="{ age: { over: 30d } }")
 WORSE = RULE.format(id="old", severity="critical", when="{ age: { over: 90d } }")
+LIVE = RULE.format(
+    id="old",
+    severity="high",
+    when="{ all: [{ age: { over: 90d } }, { expires_in: { over: 0d } }] }",
+)
 OWNER = RULE.format(id="left", severity="critical", when="{ owner.state: left_org }")
 UNUSED = RULE.format(id="unused", severity="low", when="{ used: false }")
 EXCEPTED = """
@@ -66,17 +81,26 @@ class Memory:
 
     cases: dict[str, Case] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
+    nights: list[Night] = field(default_factory=list)
 
     def night(
         self, inventory: Inventory, policies: Sequence[Policy], now: datetime
     ) -> tuple[Judgement, tuple[Standing, ...]]:
         judgement = judge(inventory, policies, now)
-        definitions = {r.text.id: r.definition for p in policies for r in p.rules}
-        standings = compare(self.cases.values(), inventory, judgement, definitions, now)
-        for state, case, _, _ in standings:
-            if state is not State.UNVERIFIED:
+        rules = [rule for policy in policies for rule in policy.rules]
+        standings = compare(self.cases.values(), inventory, judgement, rules, self.nights, now)
+        self.nights.append(
+            a_night(
+                now,
+                complete=is_complete(inventory.coverage),
+                rules={rule.text.id: rule.definition for rule in rules},
+            )
+        )
+        for standing in standings:
+            state, case = standing.state, standing.case
+            if state not in (State.UNVERIFIED, State.NOT_EVALUATED):
                 self.cases[case.fingerprint] = case
-            if state not in (State.PERSISTING, State.UNVERIFIED):
+            if standing.is_event:
                 event = Event(case.fingerprint, now, "scan", state, case.severity, case.resolution)
                 self.events.append(event)
         return judgement, standings
@@ -125,7 +149,7 @@ def without_keys(**changes: Any) -> Inventory:
     ],
 )
 def test_a_finding_is_resolved_by_what_was_seen(second: Inventory, how: Resolution) -> None:
-    state, case, _, _ = after(an_inventory(keys=(OLD,)), second, policy(AGE), policy(AGE))
+    state, case, *_ = after(an_inventory(keys=(OLD,)), second, policy(AGE), policy(AGE))
     assert (state, case.resolution, case.resolved_at) == (State.RESOLVED, how, LATER)
     assert (case.first_seen, case.last_seen) == (NOW, NOW)
 
@@ -152,6 +176,17 @@ def test_a_key_that_was_not_looked_for_is_carried_over(
     assert f"{missing.value} could not be listed" in standing.reason
 
 
+@pytest.mark.parametrize("state", [CoverageState.GONE, CoverageState.PARTIAL])
+def test_a_listed_project_whose_keys_are_not_listed_leaves_its_findings_open(
+    state: CoverageState,
+) -> None:
+    row = a_listing(Collection.PROJECT_KEYS, project_id="proj_1", state=state, reason="404")
+    coverage = [r for r in full_coverage("proj_1") if r.collection is not Collection.PROJECT_KEYS]
+    second = without_keys(coverage=(*coverage, row))
+    standing = after(an_inventory(keys=(OLD,)), second, policy(AGE), policy(AGE))
+    assert standing.state is State.UNVERIFIED
+
+
 def test_an_admin_key_is_looked_for_among_the_admin_keys() -> None:
     before = an_inventory(keys=(an_admin_key(created_at=ago(days=100)),))
     gap = a_gap(Collection.ADMIN_KEYS)
@@ -162,20 +197,11 @@ def test_an_admin_key_is_looked_for_among_the_admin_keys() -> None:
     assert seen.case.resolution is Resolution.KEY_DELETED
 
 
-@pytest.mark.parametrize(
-    ("later", "how"),
-    [
-        (policy(UNUSED), Resolution.POLICY_CHANGED),
-        (policy(AGE, EXCEPTED), Resolution.EXCEPTED),
-    ],
-)
-def test_a_policy_can_resolve_a_finding_and_that_is_no_remedy(
-    later: Policy, how: Resolution
-) -> None:
+def test_an_exception_resolves_a_finding_and_is_not_a_remedy() -> None:
     before = an_inventory(keys=(OLD,))
-    standing = after(before, before, policy(AGE), later)
-    assert (standing.state, standing.case.resolution) == (State.RESOLVED, how)
-    assert not how.is_remedy
+    standing = after(before, before, policy(AGE), policy(AGE, EXCEPTED))
+    assert (standing.state, standing.case.resolution) == (State.RESOLVED, Resolution.EXCEPTED)
+    assert not Resolution.EXCEPTED.is_remedy
 
 
 def test_a_rule_that_asks_for_less_resolves_by_the_policy_not_by_a_remedy() -> None:
@@ -195,6 +221,65 @@ def test_an_owner_who_is_back_resolves_what_rested_on_the_owner() -> None:
     assert back.case.resolution is Resolution.OWNER_BACK
     halfway = after(left(), left(users=(a_user(),)), policy(OWNER), policy(OWNER))
     assert halfway.case.resolution is Resolution.MENDED
+
+
+def test_a_key_that_only_another_listing_shows_leaves_its_finding_open() -> None:
+    """The admin listing has the key, and its project's listing failed: its access is not known."""
+    coverage = [r for r in full_coverage("proj_1") if r.collection is not Collection.PROJECT_KEYS]
+    gap = a_gap(Collection.PROJECT_KEYS, project_id="proj_1")
+    elsewhere = a_key(project_id=None, project_access=None, kind=Unknown(reason="either"))
+    denied = an_inventory(keys=(elsewhere,), coverage=(*coverage, gap))
+    lost = RULE.format(id="lost", severity="high", when="{ owner.state: no_project_access }")
+    inactive = an_inventory(keys=(a_key(project_access=ProjectAccess.INACTIVE),))
+    standing = after(inactive, denied, policy(lost), policy(lost))
+    assert (standing.state, standing.case.project_id) == (State.UNVERIFIED, "proj_1")
+    excepted = policy(AGE, EXCEPTED)
+    old = an_inventory(keys=(OLD,))
+    assert after(old, denied, policy(AGE), excepted).state is State.UNVERIFIED
+    old_elsewhere = an_inventory(
+        keys=(replace(elsewhere, created_at=ago(days=100)),), coverage=(*coverage, gap)
+    )
+    still = after(old, old_elsewhere, policy(AGE), policy(AGE))
+    assert (still.state, still.case.project_id) == (State.PERSISTING, "proj_1")
+
+
+def test_an_admin_key_that_only_a_project_lists_leaves_its_finding_open() -> None:
+    admin = an_admin_key(created_at=ago(days=100))
+    coverage = [r for r in full_coverage("proj_1") if r.collection is not Collection.ADMIN_KEYS]
+    moved = a_key(id=admin.id, created_at=ago(days=1))
+    second = an_inventory(keys=(moved,), coverage=(*coverage, a_gap(Collection.ADMIN_KEYS)))
+    standing = after(an_inventory(keys=(admin,)), second, policy(AGE), policy(AGE))
+    assert standing.state is State.UNVERIFIED
+
+
+def test_a_key_with_another_owner_is_not_one_whose_owner_is_restored() -> None:
+    users = (a_user(id="user-2"),)
+    second = an_inventory(keys=(a_key(owner=an_owner(id="user-2")),), users=users)
+    standing = after(left(), second, policy(OWNER), policy(OWNER))
+    assert standing.case.resolution is Resolution.MENDED
+
+
+@pytest.mark.parametrize("later", [policy(LIVE), policy(LIVE.replace("90d", "120d"))])
+def test_a_finding_of_a_key_that_expired_ends_so(later: Policy) -> None:
+    def of(expires_at: datetime) -> Inventory:
+        return an_inventory(keys=(replace(OLD, expires_at=expires_at),))
+
+    before = of(NOW + timedelta(days=30))
+    ended = after(before, of(LATER - timedelta(hours=1)), policy(LIVE), later)
+    assert (ended.state, ended.case.resolution) == (State.RESOLVED, Resolution.KEY_EXPIRED)
+    assert Resolution.KEY_EXPIRED.is_remedy
+    assert Resolution.KEY_DISABLED.is_remedy
+    soon = after(before, of(LATER + timedelta(hours=1)), policy(LIVE), policy(LIVE))
+    assert soon.state is State.PERSISTING
+
+
+def test_a_key_that_a_date_in_the_future_claims_is_younger_did_not_take_over() -> None:
+    """A date that cannot be true is no evidence of a rotation."""
+    younger = a_key(id="key_2", created_at=NOW + timedelta(days=400))
+    standing = after(
+        an_inventory(keys=(OLD,)), an_inventory(keys=(younger,)), policy(AGE), policy(AGE)
+    )
+    assert standing.case.resolution is Resolution.KEY_DELETED
 
 
 def test_an_owner_nobody_could_look_up_leaves_the_finding_open() -> None:
@@ -274,6 +359,7 @@ POLICIES = tuple(
         (OWNER,),
     )
 )
+EXAMPLES = int(os.environ.get("KEYVIGIL_TEST_EXAMPLES", "150"))
 KEYS = st.sets(st.integers(0, 5), max_size=6)
 NIGHTS = st.lists(
     st.fixed_dictionaries(
@@ -344,7 +430,7 @@ def world(night: dict[str, Any], now: datetime) -> tuple[set[str], Inventory]:
     )
 
 
-@settings(max_examples=400)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(NIGHTS)
 def test_lifecycles_keep_their_promises_over_any_nights(nights: list[dict[str, Any]]) -> None:
     memory = Memory()
@@ -383,22 +469,35 @@ def held(  # noqa: PLR0913 - all that one night is made of
     violated = {p for p, f in found.items() if f.outcome is Outcome.VIOLATED}
     was_open = {p for p, case in before.items() if case.resolved_at is None}
     assert set(by_id) == violated | was_open
-    for fingerprint, (state, case, _, reason) in by_id.items():
+    rules = {rule.text.id for rule in mine.rules}
+    earlier = (memory.nights[-2].rules or {}) if memory.nights[1:] else {}
+    for fingerprint, (state, case, _, reason, by_policy) in by_id.items():
         past = before.get(fingerprint)
         assert case.first_seen == (past.first_seen if past else now)
         assert case.opened_at >= case.first_seen
         if fingerprint in violated:
-            assert state not in (State.UNVERIFIED, State.RESOLVED)
+            assert state not in (State.UNVERIFIED, State.NOT_EVALUATED, State.RESOLVED)
             assert (state is State.NEW) == (past is None)
-            assert (state is State.REOPENED) == (past is not None and fingerprint not in was_open)
-            assert case.openings == (past.openings if past else 0) + (fingerprint not in was_open)
+            opens = state in (State.NEW, State.REOPENED)
+            assert opens == (case.opened_at == now)
+            assert case.openings == (past.openings if past else 0) + opens
             assert case.last_seen == now
-        elif state is State.UNVERIFIED:
-            assert case == past
-            assert reason
-        else:
-            assert state is State.RESOLVED
+            if past and past.resolved_at and not opens:
+                assert past.resolution is Resolution.POLICY_CHANGED
+                assert earlier.get(case.rule) != case.definition or any(
+                    not night.complete for night in memory.nights
+                )
+            continue
+        assert past is not None
+        if state is State.RESOLVED:
+            assert by_policy == (case.resolution is Resolution.POLICY_CHANGED)
             evident(case, existing, inventory, found.get(fingerprint), mine)
+            if case.rule not in rules:
+                assert case.rule not in earlier
+        else:
+            assert case == past
+            assert (state is State.NOT_EVALUATED) == (case.rule not in rules)
+            assert reason or state is State.NOT_EVALUATED
     replayed = {t.fingerprint for t in between(memory.events, NOW - timedelta(days=1))}
     assert replayed == {p for p, case in memory.cases.items() if case.resolved_at is None}
 

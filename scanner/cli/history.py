@@ -94,6 +94,9 @@ def diff(
         typer.echo(json.dumps([_as_row(case, turn) for case, turn in changed], indent=2))
         return
     _print_turns(changed)
+    if second.not_evaluated:
+        count = counted(second.not_evaluated, "open finding")
+        say(f"Rules that {second.scan_id} did not evaluate have {count}.")
     out.print(
         f"{counted(len(changed), 'finding')} changed from {first.scan_id} to {second.scan_id}.",
         soft_wrap=True,

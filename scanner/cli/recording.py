@@ -77,7 +77,8 @@ def remembered(
             return result, failures
         seen = Snapshot(taken_at=result.started_at, inventory=scanned.inventory)
         document = render_snapshot(seen)
-        _patiently(lambda: _record(result, document, memory, lease, masks=masks), memory)
+        policies = scanned.policies
+        _patiently(lambda: _record(result, policies, document, memory, lease, masks=masks), memory)
     except StoreError as error:
         return result, [*failures, error]
     result, more = revoke_tonight(result, scene, memory, lease, masks=masks)
@@ -103,13 +104,19 @@ def _patiently(work: Callable[[], Result], memory: Memory) -> Result:
 
 
 def _record(
-    result: ScanResult, document: bytes, memory: Memory, lease: Lease, *, masks: bool
+    result: ScanResult,
+    policies: Sequence[Policy],
+    document: bytes,
+    memory: Memory,
+    lease: Lease,
+    *,
+    masks: bool,
 ) -> None:
     """Record tonight, unless a try before did, and only its answer was lost."""
     nights = memory.store.nights(memory.organization, 1)
     if not nights or nights[-1].scan_id != result.id:
         alerts = alerts_of(result, memory, masks=masks)
-        remember(result, memory.store, lease, document, alerts)
+        remember(result, memory.store, lease, document, alerts, policies)
 
 
 def alerts_of(

@@ -18,7 +18,13 @@ from scanner.errors import KeyVigilError, UsageError
 from scanner.formats.snapshot import parse_snapshot
 from scanner.lifecycle import Night
 from scanner.plan import make_plan
-from scanner.policy_files import load_policies, read_policies, shipped_policies
+from scanner.policy.model import Policy
+from scanner.policy_files import (
+    load_policies,
+    read_policies,
+    recorded_policies,
+    shipped_policies,
+)
 from scanner.redaction import without_addresses
 from scanner.result import ScanResult
 from scanner.scan import Scanned, compared, scan
@@ -39,7 +45,8 @@ WITHOUT_ID: Final = ("latest", "previous")
 class Wanted:
     """A scan of the history by its name, and what it is to be judged by; None: as that night.
 
-    `config` may name the files of the policies of that night.
+    `config` may name the files of the policies of that night. `is_current`: the policies are read
+    as they are now, and not as they were recorded.
     """
 
     name: str = "latest"
@@ -47,6 +54,7 @@ class Wanted:
     store: str | None = None
     organization: str | None = None
     config: Path | None = None
+    is_current: bool = False
 
 
 def report(wanted: Wanted, outputs: Sequence[str], *, masks: bool) -> None:
@@ -79,12 +87,17 @@ def recorded(wanted: Wanted) -> Recorded:
     night = history.find(wanted.name, wanted.organization)
     if wanted.organization is None and wanted.name in WITHOUT_ID:
         tell_whose(history, night)
-    policies = load_policies(wanted.policies or _of_that_night(night, wanted.config))
+    policies = _policies(wanted, night, history)
     saw = parse_snapshot(BytesIO(history.snapshot(night.scan_id)), f"the scan {night.scan_id}")
     source = stored(saw, make_plan(policies))
     scanned = scan(source.collect, policies, night.started_at, lambda: night.finished_at)
     scanned = replace(scanned, result=replace(scanned.result, id=night.scan_id))
-    result = compared(scanned, history.before(night), night.organization)
+    reported = history.reported(night.scan_id) if _is_by(policies, night) else None
+    if reported is None:
+        result = compared(scanned, history.before(night), night.organization)
+    else:
+        name = scanned.result.organization or night.organization
+        result = replace(scanned.result, organization=name, history=reported)
     _tell_differences(result, night)
     return Recorded(result=result, scanned=scanned, store=history, organization=night.organization)
 
@@ -96,11 +109,29 @@ def tell_whose(history: "SqlStore", night: Night) -> None:
 
 
 def seen_again(wanted: Wanted) -> ScanResult | None:
-    """Return a recorded scan's result; None if what it saw, or a policy of it, is not at hand."""
-    try:
-        return recorded(wanted).result
-    except KeyVigilError:
-        return None
+    """Return a recorded scan's result; None if what it saw, or a policy of it, is not at hand.
+
+    The policies that are wanted stand in for those of scans that recorded none.
+    """
+    for policies in (None, wanted.policies):
+        with suppress(KeyVigilError):
+            return recorded(replace(wanted, policies=policies)).result
+    return None
+
+
+def _policies(wanted: Wanted, night: Night, history: "SqlStore") -> tuple[Policy, ...]:
+    """Return what a scan is to be judged by; raise UsageError or PolicyError."""
+    if wanted.policies:
+        return load_policies(wanted.policies)
+    if night.sources and not wanted.is_current:
+        return recorded_policies(night.sources, history.policy_texts(night))
+    return load_policies(_of_that_night(night, wanted.config))
+
+
+def _is_by(policies: Sequence[Policy], night: Night) -> bool:
+    """Whether these are the policies that the scan went by."""
+    digests = {one.source.digest for policy in policies for one in policy.texts}
+    return digests == {source.digest for source in night.sources}
 
 
 def _of_that_night(night: Night, config: Path | None) -> list[str]:

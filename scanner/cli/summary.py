@@ -140,6 +140,13 @@ def _print_history(history: History, console: Console) -> None:
         why = "; ".join(f"{count:,}: {reason}" for reason, count in reasons.most_common(3))
         count = counted(len(unverified), "finding")
         tell(console, inert(f"Carried over unverified: {count} ({why}).", "magenta"))
+    left = history.of(State.NOT_EVALUATED)
+    if left:
+        rules = counted(len({standing.case.rule for standing in left}), "rule")
+        verb = "was" if len(left) == 1 else "were"
+        console.print(
+            f"{counted(len(left), 'finding')} of {rules} {verb} not evaluated in this scan."
+        )
     mean = history.mean_time_to_remedy
     if mean is not None:
         count = counted(len(history.nights), "scan")

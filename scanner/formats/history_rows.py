@@ -7,10 +7,11 @@ from scanner.formats.report_rows import (
     CaseRow,
     HistoryRow,
     NightRow,
+    PolicyRow,
     ResolvedRow,
     UnverifiedRow,
 )
-from scanner.lifecycle import Case, History, Night, State
+from scanner.lifecycle import Case, History, Night, PolicySource, State
 
 _CASE: Final = tuple(CaseRow.model_fields)
 
@@ -47,7 +48,14 @@ def night_row(night: Night) -> NightRow:
         opened=night.opened,
         resolved=night.resolved,
         unverified=night.unverified,
+        not_evaluated=night.not_evaluated,
+        policies=[policy_row(source) for source in night.sources],
     )
+
+
+def policy_row(source: PolicySource) -> PolicyRow:
+    """Return a policy that a scan went by."""
+    return PolicyRow(name=source.name, digest=source.digest, version=source.version or None)
 
 
 def _case(case: Case, *more: str) -> dict[str, Any]:

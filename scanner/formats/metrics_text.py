@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from scanner.announce_acts import is_done
 from scanner.display import visible
 from scanner.inventory import CoverageState, by_collection
+from scanner.lifecycle import State
 from scanner.receipt import Revocation
 from scanner.result import ScanResult
 from scanner.revocation import Mode
@@ -49,6 +50,12 @@ METRICS: Final = (
     Metric("keyvigil_undetermined", "gauge", (), "Rules times keys that could not be decided."),
     Metric("keyvigil_excepted", "gauge", (), "Violations that an exception lets be."),
     Metric(
+        "keyvigil_not_evaluated",
+        "gauge",
+        (),
+        "Open findings of rules that the last scan did not evaluate.",
+    ),
+    Metric(
         "keyvigil_coverage_complete",
         "gauge",
         ("collection",),
@@ -65,7 +72,7 @@ METRICS: Final = (
     Metric("keyvigil_alerts_failed", "gauge", (), "Routes that the last scan could not tell."),
 )
 _SUCCESS, _RUN, _DURATION, _KEYS, _PROJECTS, _FINDINGS, _UNDETERMINED, _EXCEPTED = METRICS[:8]
-_COVERAGE, _REVOCATIONS, _RETRIES, _PENDING, _FAILED = METRICS[8:]
+_NOT_EVALUATED, _COVERAGE, _REVOCATIONS, _RETRIES, _PENDING, _FAILED = METRICS[8:]
 _ORGANIZATION: Final = "organization"
 _KEPT: Final = re.compile(
     rf'^({_SUCCESS.name}|{_RUN.name}|{_RETRIES.name}){{{_ORGANIZATION}="((?:[^"\\]|\\.)*)"}}'
@@ -151,6 +158,8 @@ def _of_result(result: ScanResult) -> Iterator[Sample]:
     yield _PROJECTS, (), str(totals.projects)
     yield _UNDETERMINED, (), str(totals.undetermined)
     yield _EXCEPTED, (), str(totals.excepted)
+    if result.history:
+        yield _NOT_EVALUATED, (), str(len(result.history.of(State.NOT_EVALUATED)))
     # A rule that nothing breaks is told, too: a series that vanishes reads like one never there.
     found = Counter({(tally.rule.severity, tally.rule.id): 0 for tally in result.rules})
     found.update((finding.severity, finding.rule.id) for finding in result.violations)

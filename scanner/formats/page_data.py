@@ -22,12 +22,13 @@ OPEN: Final = "open"
 """The status of a violation where no history is kept."""
 ORGANIZATION: Final = "organization"
 """What stands for the project of keys that have none."""
-_OUTSIDE: Final = (State.UNVERIFIED, State.RESOLVED)
+_OUTSIDE: Final = (State.UNVERIFIED, State.NOT_EVALUATED, State.RESOLVED)
 """What no finding of tonight stands for: it comes from the nights before."""
 STATUSES: Final = (
     *(state.value for state in State if state not in _OUTSIDE),
     OPEN,
     State.UNVERIFIED.value,
+    State.NOT_EVALUATED.value,
     Outcome.UNDETERMINED.value,
     Outcome.EXCEPTED.value,
     State.RESOLVED.value,
@@ -188,16 +189,18 @@ class _Tables:
         """Return the row of a case that tonight's findings do not hold."""
         case = standing.case
         if case.resolved_at and case.resolution:
-            how = f"on {case.resolved_at:%Y-%m-%d}: {case.resolution.words}"
+            words = f"resolved on {case.resolved_at:%Y-%m-%d}: {case.resolution.words}"
+        elif standing.state is State.NOT_EVALUATED:
+            words = f"not evaluated since {case.last_seen:%Y-%m-%d}"
         else:
-            how = f"since {case.last_seen:%Y-%m-%d}: {standing.reason}"
+            words = f"unverified since {case.last_seen:%Y-%m-%d}: {standing.reason}"
         return [
             self._rules[case.rule],
             _SEVERITIES[case.severity],
             self.keys.numbers[case.key_id],
             _STATUSES[standing.state.value],
             self._minutes(case.first_seen),
-            self.texts[f"{standing.state.value} {how}"],
+            self.texts[words],
             case.fingerprint,
         ]
 

@@ -188,8 +188,22 @@ class UnverifiedRow(CaseRow):
     reason: str
 
 
+class PolicyRow(_Row):
+    """A policy that a scan went by, itself or because another extends it.
+
+    `digest` is the SHA-256 of its text; `version` is KeyVigil's, for a policy that ships with it.
+    """
+
+    name: str
+    digest: str
+    version: str | None
+
+
 class NightRow(_Row):
-    """One recorded scan in figures; `opened` counts new and reopened findings."""
+    """One recorded scan in figures; `opened` counts new and reopened findings.
+
+    `policies` is empty where they were not recorded.
+    """
 
     scan: str
     started_at: datetime
@@ -199,6 +213,8 @@ class NightRow(_Row):
     opened: int
     resolved: int
     unverified: int
+    not_evaluated: int
+    policies: list[PolicyRow]
 
 
 class HistoryRow(_Row):
@@ -242,6 +258,7 @@ class Report(_Row):
     tool: ToolRow
     scan: ScanRow
     totals: TotalsRow
+    policies: list[PolicyRow]
     rules: list[RuleRow]
     disabled_rules: list[DisabledRow]
     exceptions: list[ExceptionRow]

@@ -4,10 +4,11 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from scanner.collection import Collection
 from scanner.finding import ExceptionText, RuleText
+from scanner.lifecycle import PolicySource
 from scanner.policy.answers import NO_ROWS, Answers, every
 from scanner.policy.columns import KEY_STATE, Facts
 from scanner.policy.conditions import Condition
@@ -89,8 +90,11 @@ class Rule:
     @property
     def reads(self) -> str:
         """Spell what it tests: `age over 90d, of live keys with key.kind is project`."""
-        steps = "".join(f"; {step.severity.value} if {step.when}" for step in self.steps)
-        return f"{self.tests}{steps}"
+        return f"{self.tests}{self._steps}"
+
+    @property
+    def _steps(self) -> str:
+        return "".join(f"; {step.severity.value} if {step.when}" for step in self.steps)
 
     @property
     def tests(self) -> str:
@@ -100,8 +104,12 @@ class Rule:
     @property
     def definition(self) -> str:
         """Return a digest of its conditions as they are written: 16 hexadecimal digits."""
-        tested = f"{self.applies_to} | {self.violated_when}"
-        return hashlib.sha256(tested.encode()).hexdigest()[:16]
+        return _digest(f"{self.applies_to} | {self.violated_when}")
+
+    @property
+    def grading(self) -> str:
+        """Return a digest of what a violation's severity follows from: 16 hexadecimal digits."""
+        return _digest(f"{self.text.severity}{self._steps}")
 
     def applies(self, facts: Facts) -> Answers:
         """Decide which keys it applies to; a key that may be live counts as live."""
@@ -114,6 +122,10 @@ class Rule:
         return every((self.applies(facts), self.violated_when.decide(facts)))
 
 
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exemption:
     """Keys that some rules let be for a while."""
@@ -122,11 +134,19 @@ class Exemption:
     when: Condition
 
 
+class PolicyText(NamedTuple):
+    """The text of a policy, and where it was read."""
+
+    source: PolicySource
+    text: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """A named set of rules, and the exceptions from them.
 
-    `disabled` has the ids of rules that it does not take over, each with the reason.
+    `disabled` has the ids of rules that it does not take over, each with the reason. `texts` are
+    its own and those of the policies that it extends.
     """
 
     name: str
@@ -134,3 +154,4 @@ class Policy:
     rules: tuple[Rule, ...]
     exemptions: tuple[Exemption, ...] = ()
     disabled: Mapping[str, str] = field(default_factory=dict)
+    texts: tuple[PolicyText, ...] = field(default=(), compare=False, repr=False)

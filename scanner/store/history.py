@@ -1,6 +1,6 @@
 """The port Store on a database: what is remembered of each night, and read again."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Final, TypeVar
@@ -18,6 +18,7 @@ from scanner.store.journal import SqlJournal, acts_of, journals
 from scanner.store.keeping import Keeping, Pruned, forget
 from scanner.store.locks import extend, holding, taken_over
 from scanner.store.outbox import SqlOutbox, enqueue
+from scanner.store.packed import pack, unpack
 from scanner.store.rows import (
     CASE,
     case_of,
@@ -27,11 +28,11 @@ from scanner.store.rows import (
     row_of_event,
     row_of_night,
 )
-from scanner.store.schema import cases, events, scans, snapshots
+from scanner.store.schema import cases, events, policies, scans, snapshots
 
 _IN_ONE_QUERY: Final = 500
-_NO_EVENT: Final = (State.PERSISTING, State.UNVERIFIED)
-
+_AS_BEFORE: Final = (State.UNVERIFIED, State.NOT_EVALUATED)
+"""Nothing was seen of these that their cases would be described by."""
 
 Item = TypeVar("Item")
 
@@ -108,21 +109,28 @@ class SqlStore:
         return SqlOutbox(self._database, lease=self._lease)
 
     def record(
-        self, lease: Lease, history: History, snapshot: bytes, drafts: Iterable[Draft] = ()
+        self,
+        lease: Lease,
+        history: History,
+        snapshot: bytes,
+        drafts: Iterable[Draft] = (),
+        texts: Mapping[str, str] | None = None,
     ) -> None:
         """Record tonight and what it has to tell, whole or not at all.
 
-        Raise LockLost if another scan has taken over.
+        `texts` are those of its policies, by digest. Raise LockLost if another scan has taken over.
         """
         night = history.nights[-1]
         standings = history.standings
-        changed = [s.case for s in standings if s.state is not State.UNVERIFIED]
-        happened = [s for s in standings if s.state not in _NO_EVENT]
+        changed = [s.case for s in standings if s.state not in _AS_BEFORE]
+        happened = [s for s in standings if s.is_event]
+        seen = {"scan_id": night.scan_id, "content": snapshot, "history": pack(history)}
         with self._database.writing() as connection:
             if not extend(connection, lease, self._lease):
                 raise taken_over(lease.organization)
             connection.execute(insert(scans), row_of_night(night))
-            connection.execute(insert(snapshots), {"scan_id": night.scan_id, "content": snapshot})
+            connection.execute(insert(snapshots), seen)
+            _keep_texts(connection, texts or {}, night.started_at)
             for some in _in_parts(changed):
                 rows = [row_of_case(case, lease.organization) for case in some]
                 connection.execute(_upsert_cases(connection), rows)
@@ -180,6 +188,20 @@ class SqlStore:
                 help="The latest are kept: KEYVIGIL_KEEP_SNAPSHOTS says how many.",
             )
         return bytes(content)
+
+    def reported(self, scan_id: str) -> History | None:
+        """Return a scan's history as it was reported; None if that was not kept."""
+        query = select(snapshots.c.history).where(snapshots.c.scan_id == scan_id)
+        with self._database.reading() as connection:
+            content = connection.execute(query).scalar()
+        return None if content is None else unpack(bytes(content))
+
+    def policy_texts(self, night: Night) -> dict[str, str]:
+        """Return the texts of the policies that a scan went by, by digest."""
+        digests = {source.digest for source in night.sources}
+        query = select(policies.c.digest, policies.c.text).where(policies.c.digest.in_(digests))
+        with self._database.reading() as connection:
+            return {row.digest: row.text for row in connection.execute(query)}
 
     def events(self, organization: str, until: datetime) -> tuple[Event, ...]:
         """Return all that happened up to a moment, in order."""
@@ -252,6 +274,14 @@ def _in_parts(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
     """Yield them a few at a time: what a query, and the memory, can hold."""
     for start in range(0, len(items), _IN_ONE_QUERY):
         yield items[start : start + _IN_ONE_QUERY]
+
+
+def _keep_texts(connection: Connection, texts: Mapping[str, str], at: datetime) -> None:
+    """Keep each policy's text once, however many scans go by it."""
+    rows = [{"digest": digest, "text": text, "first_seen": at} for digest, text in texts.items()]
+    if rows:
+        new = upserting(connection, policies)
+        connection.execute(new.on_conflict_do_nothing(index_elements=["digest"]), rows)
 
 
 def _upsert_cases(connection: Connection) -> Any:  # noqa: ANN401 - one class for each database

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from sqlalchemy import Row
 
-from scanner.lifecycle import Case, Event, Night, Resolution, Standing, State
+from scanner.lifecycle import Case, Event, Night, PolicySource, Resolution, Standing, State
 from scanner.severity import Severity
 from scanner.store.schema import cases, scans
 
@@ -13,7 +13,7 @@ CASE: Final = tuple(cases.c[name] for name in Case._fields)
 _NIGHT = tuple(
     column.name
     for column in scans.c
-    if column.name not in ("policies", "by_severity", "remedy_seconds")
+    if column.name not in ("policies", "by_severity", "remedy_seconds", "sources")
 )
 
 
@@ -39,6 +39,7 @@ def night_of(row: Row[Any]) -> Night:
         policies=tuple(row.policies),
         by_severity={severity: row.by_severity.get(severity, 0) for severity in Severity},
         remedy_time=timedelta(seconds=row.remedy_seconds),
+        sources=tuple(PolicySource(**source) for source in row.sources or ()),
     )
 
 
@@ -50,6 +51,7 @@ def row_of_night(night: Night) -> dict[str, Any]:
         "policies": list(night.policies),
         "by_severity": {severity.value: count for severity, count in night.by_severity.items()},
         "remedy_seconds": night.remedy_time.total_seconds(),
+        "sources": [source._asdict() for source in night.sources],
     }
 
 

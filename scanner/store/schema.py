@@ -83,6 +83,9 @@ scans = Table(
     _count("unverified"),
     _count("remedied"),
     Column("remedy_seconds", Float(53), nullable=False),
+    _count("not_evaluated"),
+    Column("rules", JSON(none_as_null=True), nullable=True),
+    Column("sources", JSON(none_as_null=True), nullable=True),
     Index("scans_by_night", "organization", "started_at"),
 )
 
@@ -111,6 +114,7 @@ cases = Table(
     _count("openings"),
     _moment("resolved_at", null=True),
     _text("resolution", null=True),
+    _text("grading"),
     Index("cases_open", "organization", "resolved_at"),
 )
 
@@ -133,7 +137,18 @@ snapshots = Table(
     metadata,
     Column("scan_id", Text, ForeignKey("scans.scan_id"), primary_key=True),
     Column("content", LargeBinary, nullable=False),
+    Column("history", LargeBinary, nullable=True),
 )
+"""What a scan collected, and its history as it was reported."""
+
+policies = Table(
+    "policies",
+    metadata,
+    _text("digest", key=True),
+    _text("text"),
+    _moment("first_seen"),
+)
+"""The texts of the policies that scans went by. `scans.sources` refers to them."""
 
 locks = Table(
     "locks",

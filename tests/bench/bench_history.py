@@ -34,7 +34,7 @@ rules:
 """,
     "bench.yaml",
 )
-DEFINITIONS = {rule.text.id: rule.definition for rule in POLICY.rules}
+RULES = POLICY.rules
 
 
 def seen(number: int) -> tuple[Inventory, Judgement]:
@@ -53,7 +53,7 @@ def a_history_of(nights: int, place: Path) -> str:
     known: dict[str, Case] = {}
     for number in range(nights):
         moment = NOW - timedelta(days=nights - number)
-        standings = compare(known.values(), *seen(number), DEFINITIONS, moment)
+        standings = compare(known.values(), *seen(number), RULES, (), moment)
         happened = [s for s in standings if s.state is not State.PERSISTING]
         with store.hold(ACME) as lease:
             store.record(lease, History(standings=tuple(happened), nights=(night(moment),)), b"")
@@ -66,7 +66,7 @@ def one_night(place: str, inventory: Inventory, judgement: Judgement) -> tuple[S
     store: SqlStore = a_store(place)
     store.nights(ACME, 29)
     cases = store.cases(ACME, [finding.fingerprint for finding in judgement.findings])
-    return compare(cases, inventory, judgement, DEFINITIONS, NOW)
+    return compare(cases, inventory, judgement, RULES, (), NOW)
 
 
 def test_a_long_history(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -40,7 +40,12 @@ def plan(
     from scanner.cli.revoke_plan import plan
 
     wanted = Wanted(
-        name=from_, policies=policy, store=store, organization=organization, config=config
+        name=from_,
+        policies=policy,
+        store=store,
+        organization=organization,
+        config=config,
+        is_current=True,
     )
     plan(wanted, output, as_json=as_json)
 
