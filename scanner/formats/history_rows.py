@@ -1,6 +1,7 @@
 """The history as rows of `keyvigil.report/1`."""
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any, Final
 
 from scanner.formats.report_rows import (
@@ -49,13 +50,14 @@ def night_row(night: Night) -> NightRow:
         resolved=night.resolved,
         unverified=night.unverified,
         not_evaluated=night.not_evaluated,
-        policies=[policy_row(source) for source in night.sources],
+        policies=policy_rows(night.sources),
     )
 
 
-def policy_row(source: PolicySource) -> PolicyRow:
-    """Return a policy that a scan went by."""
-    return PolicyRow(name=source.name, digest=source.digest, version=source.version or None)
+def policy_rows(sources: Iterable[PolicySource]) -> list[PolicyRow]:
+    """Return the policies that a scan went by, each once."""
+    each = dict.fromkeys((one.name, one.digest, one.version or None) for one in sources)
+    return [PolicyRow(name=name, digest=digest, version=version) for name, digest, version in each]
 
 
 def _case(case: Case, *more: str) -> dict[str, Any]:

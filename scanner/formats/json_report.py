@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from scanner.finding import Evidence, ExceptionTally, Finding, Outcome, RuleTally
-from scanner.formats.history_rows import history_row, policy_row
+from scanner.formats.history_rows import history_row, policy_rows
 from scanner.formats.report_rows import (
     CoverageRow,
     DisabledRow,
@@ -86,7 +86,7 @@ def report_of(result: ScanResult) -> Report:
             excepted=totals.excepted,
             undetermined=totals.undetermined,
         ),
-        policies=[policy_row(source) for source in result.sources],
+        policies=policy_rows(result.sources),
         rules=[_rule(tally) for tally in result.rules],
         disabled_rules=[
             DisabledRow(id=rule.id, policy=rule.policy, reason=rule.reason)

@@ -14,7 +14,7 @@ from scanner.secret import redact
 from scanner.severity import Severity
 from tests.browser.making import with_revocation
 from tests.conftest import golden
-from tests.factories import NOW, a_mixed_inventory, a_result, an_inventory
+from tests.factories import NOW, a_mixed_inventory, a_remembered_result, a_result, an_inventory
 
 GOLDEN = Path(__file__).parent / "golden" / "metrics.prom"
 AT = NOW.timestamp()
@@ -71,7 +71,7 @@ def test_the_document_is_the_golden_one() -> None:
 
 def test_every_metric_has_its_type_and_help_and_the_organization_and_no_other_labels() -> None:
     run = a_run(alerts_pending=0, alerts_failed=0)
-    text = render_metrics(with_revocation(a_result()), run, Before())
+    text = render_metrics(with_revocation(a_remembered_result()), run, Before())
     families = list(text_string_to_metric_families(text))
     assert [
         (family.name + ("_total" if family.type == "counter" else ""), family.type)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import update
 
-from scanner.lifecycle import Case, History, Night, Resolution, Standing, State
+from scanner.lifecycle import Case, History, Night, PolicySource, Resolution, Standing, State
 from scanner.ports import Lease
 from scanner.severity import Severity
 from scanner.store.database import open_database
@@ -65,6 +65,9 @@ def night(at: datetime, number: int = 0, **changes: Any) -> Night:
         unverified=5,
         remedied=3,
         remedy_time=timedelta(days=3, seconds=0.25),
+        not_evaluated=6,
+        rules={"key-too-old": "0123456789abcdef"},
+        sources=(PolicySource("mine", "d1", "", "./mine.yaml", "mine.yaml"),),
     )
     return replace(made, **changes)
 

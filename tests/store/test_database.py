@@ -64,7 +64,7 @@ def of_first_version(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
             sql = f"INSERT INTO {table} ({', '.join(values)}) VALUES ({places})"  # noqa: S608 - our own names
             connection.execute(text(sql), values)
         connection.execute(
-            text("INSERT INTO snapshots VALUES (:scan_id, :content)"),
+            text("INSERT INTO snapshots (scan_id, content) VALUES (:scan_id, :content)"),
             {"scan_id": made.scan_id, "content": b"seen"},
         )
 
@@ -88,7 +88,9 @@ def test_a_history_of_the_first_schema_version_is_kept(
 ) -> None:
     of_first_version(place, monkeypatch)
     store = a_store(place)
-    assert store.nights(ACME, 10) == (night(NOW),)
+    unrecorded = night(NOW, not_evaluated=0, rules=None, sources=())
+    assert store.nights(ACME, 10) == (unrecorded,)
+    assert store.reported(unrecorded.scan_id) is None
     closed = a_case(resolved_at=NOW, resolution=Resolution.MENDED)
     assert store.cases(ACME, ["f1"]) == (closed,)
     assert store.snapshot(night(NOW).scan_id) == b"seen"

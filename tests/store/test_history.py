@@ -1,9 +1,11 @@
 """What any database remembers: the contract of the store, on SQLite and on PostgreSQL."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from scanner.compare import between
 from scanner.errors import LockLost, StoreError, UsageError
 from scanner.lifecycle import Event, History, Resolution, Standing, State
 from scanner.severity import Severity
@@ -119,6 +121,52 @@ def test_what_could_not_be_verified_stays_as_it_was(place: str) -> None:
     record(store, TOMORROW, [unseen])
     assert store.cases(ACME, []) == (a_case(),)
     assert len(store.events(ACME, TOMORROW)) == 1
+
+
+def test_a_finding_that_was_not_evaluated_stays_as_it_was(place: str) -> None:
+    store = a_store(place)
+    record(store, NOW, [Standing(State.NEW, a_case())])
+    record(store, TOMORROW, [Standing(State.NOT_EVALUATED, a_case(title="not to be written"))])
+    assert store.cases(ACME, []) == (a_case(),)
+    assert len(store.events(ACME, TOMORROW)) == 1
+
+
+def test_a_case_that_goes_on_after_a_change_of_policy_is_open_again(place: str) -> None:
+    store = a_store(place)
+    days = [NOW + timedelta(days=day) for day in range(3)]
+    record(store, days[0], [Standing(State.NEW, a_case())])
+    record(store, days[1], [resolved(a_case(), days[1], Resolution.POLICY_CHANGED)])
+    record(store, days[2], [Standing(State.PERSISTING, a_case(), by_policy=True)])
+    assert store.cases(ACME, []) == (a_case(),)
+    turns = between(store.events(ACME, days[2]), days[1])
+    assert [(turn.before, turn.after) for turn in turns] == [(None, Severity.HIGH)]
+    assert store.before(night(days[2])).cases(ACME, [])[0].resolved_at == days[1]
+    (then,) = store.before(night(days[2] + timedelta(days=1))).cases(ACME, [])
+    assert (then.opened_at, then.openings, then.resolved_at) == (NOW, 1, None)
+
+
+def test_each_text_of_a_policy_is_kept_once(place: str) -> None:
+    store, texts = a_store(place), {"d1": "policy: mine"}
+    for day in (NOW, TOMORROW):
+        with store.hold(ACME) as lease:
+            store.record(lease, a_history(day), b"", (), texts)
+    assert store.policy_texts(night(NOW)) == store.policy_texts(night(TOMORROW)) == texts
+    assert store.policy_texts(night(NOW, sources=())) == {}
+
+
+def test_a_history_is_read_as_it_was_reported(place: str) -> None:
+    store = a_store(place)
+    standings = [
+        resolved(a_case(), NOW),
+        Standing(State.ESCALATED, a_case("f2"), before=Severity.LOW, by_policy=True),
+        Standing(State.UNVERIFIED, a_case("f3", owner_name=None), reason="not seen"),
+    ]
+    reported = replace(a_history(NOW, *standings), closed=(a_case("f4"),))
+    with store.hold(ACME) as lease:
+        store.record(lease, reported, b"seen")
+    record(store, TOMORROW, [Standing(State.REOPENED, a_case(key_name="renamed"))])
+    assert store.reported(night(NOW).scan_id) == reported
+    assert store.reported("another") is None
 
 
 def test_a_scan_is_recorded_whole_or_not_at_all(place: str) -> None:
