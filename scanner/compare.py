@@ -163,8 +163,8 @@ class _Comparison:
             return Standing(State.PERSISTING, still, by_policy=is_back)
         is_worse = seen.severity.rank < case.severity.rank
         state = State.ESCALATED if is_worse else State.LOWERED
-        is_graded_anew = case.grading not in ("", rule.grading)
-        return Standing(state, still, before=case.severity, by_policy=is_graded_anew)
+        is_regraded = case.grading not in ("", rule.grading)
+        return Standing(state, still, before=case.severity, by_policy=is_regraded)
 
     def _goes_on(self, case: Case, rule: _Tested) -> bool:
         """Whether a closed case ended by a change of policy, and is back by another one.

@@ -176,11 +176,11 @@ def test_a_key_that_was_not_looked_for_is_carried_over(
     assert f"{missing.value} could not be listed" in standing.reason
 
 
-@pytest.mark.parametrize("state", [CoverageState.GONE, CoverageState.PARTIAL])
+@pytest.mark.parametrize("state", [CoverageState.UNAVAILABLE, CoverageState.PARTIAL])
 def test_a_listed_project_whose_keys_are_not_listed_leaves_its_findings_open(
     state: CoverageState,
 ) -> None:
-    row = a_listing(Collection.PROJECT_KEYS, project_id="proj_1", state=state, reason="404")
+    row = a_gap(Collection.PROJECT_KEYS, project_id="proj_1", state=state, reason="404")
     coverage = [r for r in full_coverage("proj_1") if r.collection is not Collection.PROJECT_KEYS]
     second = without_keys(coverage=(*coverage, row))
     standing = after(an_inventory(keys=(OLD,)), second, policy(AGE), policy(AGE))

@@ -97,7 +97,12 @@ def recorded(wanted: Wanted) -> Recorded:
         result = compared(scanned, history.before(night), night.organization)
     else:
         name = scanned.result.organization or night.organization
-        result = replace(scanned.result, organization=name, history=reported)
+        result = replace(
+            scanned.result,
+            organization=name,
+            history=reported,
+            history_name=night.organization,
+        )
     _tell_differences(result, night)
     return Recorded(result=result, scanned=scanned, store=history, organization=night.organization)
 
