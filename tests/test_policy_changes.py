@@ -1,5 +1,7 @@
 """A change of policy announces nothing: random histories in which policies come, go and change."""
 
+import io
+import json
 import os
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -8,10 +10,15 @@ from typing import Final
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
 from scanner.announce import announcement, drafts
 from scanner.announcement import Route, Sink, Topic
+from scanner.cli.summary import print_summary
 from scanner.collection import Collection
+from scanner.formats.html_report import render_html
+from scanner.formats.json_report import render_json
+from scanner.formats.metrics_text import Before, RunFigures, render_metrics
 from scanner.inventory import Inventory
 from scanner.lifecycle import Resolution, State
 from scanner.policy.model import Policy
@@ -207,6 +214,29 @@ def test_a_finding_that_comes_back_keeps_when_it_was_opened() -> None:
     assert back.case.resolved_at is None
     assert back.is_event
     assert announcement(result, ROUTES[0]).items == ()
+
+
+def test_every_output_states_what_was_not_evaluated() -> None:
+    store = Remembered()
+    night(store, policy(OLD[0], ENDLESS), keys(1, 2, 3), NOW)
+    result = night(store, WITHOUT, keys(1, 2, 3), NOW + DAY)
+    assert result.history
+    missed = result.history.of(State.NOT_EVALUATED)
+    rules = {standing.case.rule for standing in missed}
+    report = json.loads(render_json(result))
+    assert report["history"]["states"]["not_evaluated"] == len(missed) > len(rules) == 2
+    assert report["history"]["nights"][-1]["not_evaluated"] == len(missed)
+    console = Console(file=io.StringIO(), width=200)
+    print_summary(result, console, shows_all=True)
+    assert isinstance(console.file, io.StringIO)
+    assert f"{len(missed)} findings of 2 rules were not evaluated" in console.file.getvalue()
+    page = render_html(result)
+    assert f"{len(missed)} findings</a> of 2 rules were not evaluated" in page
+    assert all(standing.case.fingerprint in page for standing in missed)
+    figures = RunFigures(organization="Acme", ended_at=NOW, seconds=1, is_success=True)
+    assert f'keyvigil_not_evaluated{{organization="Acme"}} {len(missed)}\n' in render_metrics(
+        result, figures, Before()
+    )
 
 
 @pytest.mark.parametrize("later", [WITH, WITHOUT])

@@ -65,7 +65,6 @@ def night(at: datetime, number: int = 0, **changes: Any) -> Night:
         unverified=5,
         remedied=3,
         remedy_time=timedelta(days=3, seconds=0.25),
-        not_evaluated=6,
         rules={"key-too-old": "0123456789abcdef"},
         sources=(PolicySource("mine", "d1", "", "./mine.yaml", "mine.yaml"),),
     )

@@ -88,7 +88,7 @@ def test_a_history_of_the_first_schema_version_is_kept(
 ) -> None:
     of_first_version(place, monkeypatch)
     store = a_store(place)
-    unrecorded = night(NOW, not_evaluated=0, rules=None, sources=())
+    unrecorded = night(NOW, rules=None, sources=())
     assert store.nights(ACME, 10) == (unrecorded,)
     assert store.reported(unrecorded.scan_id) is None
     closed = a_case(resolved_at=NOW, resolution=Resolution.MENDED)

@@ -126,7 +126,9 @@ def test_what_could_not_be_verified_stays_as_it_was(place: str) -> None:
 def test_a_finding_that_was_not_evaluated_stays_as_it_was(place: str) -> None:
     store = a_store(place)
     record(store, NOW, [Standing(State.NEW, a_case())])
-    record(store, TOMORROW, [Standing(State.NOT_EVALUATED, a_case(title="not to be written"))])
+    missed = Standing(State.NOT_EVALUATED, a_case(title="not to be written"))
+    record(store, TOMORROW, [missed], not_evaluated=1)
+    assert [one.not_evaluated for one in store.nights(ACME, 2)] == [0, 1]
     assert store.cases(ACME, []) == (a_case(),)
     assert len(store.events(ACME, TOMORROW)) == 1
 
