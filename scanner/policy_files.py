@@ -237,9 +237,7 @@ def load_policies(names_or_files: Sequence[str]) -> tuple[Policy, ...]:
     return tuple(_each_rule_once(policies))
 
 
-def recorded_policies(
-    sources: Sequence[PolicySource], texts: dict[str, str]
-) -> tuple[Policy, ...]:
+def recorded_policies(sources: Sequence[PolicySource], texts: dict[str, str]) -> tuple[Policy, ...]:
     """Read policies as a scan recorded them; `texts` are by digest.
 
     Raise UsageError for a text that is not kept, and PolicyError for one that this KeyVigil
