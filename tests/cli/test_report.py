@@ -196,7 +196,7 @@ def test_an_address_keeps_its_first_character_and_its_domain(text: str, expected
 
 @pytest.mark.slow
 def test_a_night_judged_by_a_file_asks_for_the_file(place: Path) -> None:
-    record(a_store(str(place)), NOW, [])  # by `baseline` and `mine`
+    record(a_store(str(place)), NOW, [], sources=())  # by `baseline` and `mine`
     refused = report(place)
     assert refused.code == 2
     assert "was judged by mine, which does not ship." in " ".join(refused.err.split())
