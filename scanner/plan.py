@@ -1,14 +1,25 @@
 """What a walk asks for: what the rules rest on, and more only where told to. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from scanner.collection import OPTIONAL, Collection
-from scanner.inventory import Coverage, CoverageState, Inventory
+from scanner.inventory import (
+    Coverage,
+    CoverageState,
+    Inventory,
+    Key,
+    OwnerKind,
+    Project,
+    ProjectAccess,
+    ProjectState,
+)
 from scanner.policy.model import Policy
 
 _EVERY_SCAN: Final = (Collection.PROJECTS, Collection.PROJECT_KEYS, Collection.ADMIN_KEYS)
+_OF_PROJECTS: Final = (Collection.PROJECT_KEYS, Collection.SERVICE_ACCOUNTS)
 _RULES_NAMED: Final = 3
 
 
@@ -59,25 +70,54 @@ def make_plan(
 
 
 def with_gaps(inventory: Inventory, plan: Plan) -> Inventory:
-    """Return a stored inventory with a gap for each listing that the plan asks for and it lacks.
-
-    Service accounts are not among them: where they were not listed, the keys answered.
-    """
-    listed = {row.collection for row in inventory.coverage} | {Collection.SERVICE_ACCOUNTS}
+    """Return a recorded inventory with a gap for each listing that the plan needs and it lacks."""
+    listed = {(row.collection, row.project_id) for row in inventory.coverage}
     gaps = (
         Coverage(
-            collection=step.collection,
-            project_id=None,
+            collection=collection,
+            project_id=project_id,
             endpoint="snapshot",
             pages=0,
             items=0,
             state=CoverageState.UNAVAILABLE,
-            reason="the snapshot was taken without it; take one with --collect all",
+            reason="the recorded scan did not collect this; scan again with these policies,"
+            " or with --collect all",
         )
-        for step in plan.steps
-        if step.is_asked and step.collection not in listed
+        for collection, project_id in _needed(inventory, plan)
+        if (collection, project_id) not in listed
     )
     return replace(inventory, coverage=(*inventory.coverage, *gaps))
+
+
+def needs_accounts(plan: Plan, project: Project, keys: Iterable[Key]) -> bool:
+    """Return whether a project's service accounts are needed: a key leaves it open if one exists.
+
+    A key whose owner has access proves that the owner exists. The API answers 400 for an archived
+    project's service accounts, so they are never listed.
+    """
+    if project.state is ProjectState.ARCHIVED:
+        return False
+    if plan.every_account:
+        return True
+    return plan.asks_for(Collection.SERVICE_ACCOUNTS) and any(
+        key.owner.kind is not OwnerKind.USER and key.project_access is not ProjectAccess.ACTIVE
+        for key in keys
+    )
+
+
+def _needed(inventory: Inventory, plan: Plan) -> Iterator[tuple[Collection, str | None]]:
+    """Yield each listing that the plan needs, with its project if it is the listing of one."""
+    keys: defaultdict[str | None, list[Key]] = defaultdict(list)
+    for key in inventory.keys:
+        keys[key.project_id].append(key)
+    for step in plan.steps:
+        if step.is_asked and step.collection not in _OF_PROJECTS:
+            yield step.collection, None
+    for project in inventory.projects:
+        if plan.asks_for(Collection.PROJECT_KEYS):
+            yield Collection.PROJECT_KEYS, project.id
+        if needs_accounts(plan, project, keys[project.id]):
+            yield Collection.SERVICE_ACCOUNTS, project.id
 
 
 def _step(

@@ -1,10 +1,18 @@
+import pytest
+
 from scanner.collection import OPTIONAL, Collection
-from scanner.inventory import CoverageState
+from scanner.inventory import (
+    CoverageState,
+    OwnerKind,
+    ProjectAccess,
+    ProjectState,
+    is_complete,
+)
 from scanner.plan import Plan, make_plan, with_gaps
 from scanner.policy.model import Policy
 from scanner.policy.parse import parse_policy
 from scanner.policy_files import load_policies
-from tests.factories import an_inventory, full_coverage
+from tests.factories import a_key, a_project, an_inventory, an_owner, full_coverage
 
 ALWAYS = {Collection.PROJECTS, Collection.PROJECT_KEYS, Collection.ADMIN_KEYS}
 
@@ -71,3 +79,44 @@ def test_what_a_snapshot_lacks_is_a_gap_if_a_rule_rests_on_it() -> None:
     assert with_gaps(inventory, make_plan([ages])) == inventory
     (gap,) = with_gaps(inventory, make_plan([roles])).coverage[len(rows) :]
     assert (gap.collection, gap.state) == (Collection.USERS, CoverageState.UNAVAILABLE)
+
+
+@pytest.mark.parametrize(
+    ("access", "state", "is_needed"),
+    [
+        (ProjectAccess.INACTIVE, ProjectState.ACTIVE, True),
+        (ProjectAccess.ACTIVE, ProjectState.ACTIVE, False),  # proves that its owner exists
+        (ProjectAccess.INACTIVE, ProjectState.ARCHIVED, False),  # the API lists none there
+    ],
+)
+def test_service_accounts_are_a_gap_in_each_project_whose_keys_need_them(
+    access: ProjectAccess, state: ProjectState, *, is_needed: bool
+) -> None:
+    owner = an_owner(kind=OwnerKind.SERVICE_ACCOUNT)
+    inventory = an_inventory(
+        projects=(a_project(state=state), a_project(id="proj_2")),
+        keys=(a_key(owner=owner, project_access=access),),
+        service_accounts=(),
+        coverage=tuple(
+            row
+            for row in full_coverage("proj_1", "proj_2")
+            if row.collection is not Collection.SERVICE_ACCOUNTS
+        ),
+    )
+    plan = make_plan([policy("owner.state: service_account_missing")])
+    gaps = with_gaps(inventory, plan).coverage[len(inventory.coverage) :]
+    expected = [(Collection.SERVICE_ACCOUNTS, "proj_1")] if is_needed else []
+    assert [(gap.collection, gap.project_id) for gap in gaps] == expected
+    assert not any(row in gaps for row in with_gaps(inventory, make_plan()).coverage)
+
+
+@pytest.mark.parametrize("condition", ["usage.requests: 9", "usage.cost_usd: 9", "scopes: all"])
+def test_an_optional_collection_that_new_rules_need_is_a_gap_unless_it_is_skipped(
+    condition: str,
+) -> None:
+    inventory = an_inventory(coverage=full_coverage("proj_1"))
+    needing = [policy(condition)]
+    added = set(with_gaps(inventory, make_plan(needing)).coverage) - set(inventory.coverage)
+    assert {row.collection for row in added} <= set(OPTIONAL)
+    assert not is_complete(added)
+    assert with_gaps(inventory, make_plan(needing, skip=OPTIONAL)) == inventory

@@ -1,6 +1,7 @@
 """What was chosen by flags, environment and file, in this order; the file is read before them."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -8,12 +9,13 @@ from typing import Any, Final
 import typer
 
 from scanner.cli.options import TAKES
+from scanner.collection import Collection
 from scanner.errors import KeyVigilError, UsageError
 from scanner.kinds import UnfitError
 from scanner.setting import Chosen, Setting
 from scanner.settings import refuse_misspelt
 from scanner.settings_file import FileSettings, find_settings_file, read_settings_file
-from scanner.settings_table import ORGANIZATION, REDACT, SETTINGS, STORE
+from scanner.settings_table import ORGANIZATION, REDACT, SETTINGS, SKIP, STORE
 
 _FILE: Final = "keyvigil.settings"
 _MISTAKE: Final = "keyvigil.mistake"
@@ -36,7 +38,7 @@ def load(context: typer.Context, named: Path | None) -> Path | None:
             raise
         context.meta[_MISTAKE] = error
     context.meta[_FILE] = file
-    takes = takes or (STORE, ORGANIZATION, REDACT)
+    takes = takes or (STORE, ORGANIZATION, REDACT, SKIP)
     by_variable = {setting.variable: setting for setting in takes}
     context.default_map = {}
     for parameter in context.command.params:
@@ -113,6 +115,12 @@ def switched(setting: Setting[bool], given: bool | str) -> bool:
     """Return what a switch is; raise UsageError for a variable that says neither yes nor no."""
     is_on: bool = _value(setting, given, setting.variable)
     return is_on
+
+
+def skipped(given: Sequence[str] | None) -> tuple[Collection, ...]:
+    """Return the collections that scans skip; raise UsageError for an unknown one."""
+    collections: tuple[Collection, ...] = _value(SKIP, given or [], SKIP.flag)
+    return collections
 
 
 def refused(what: str, error: ValueError) -> UsageError:

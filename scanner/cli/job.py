@@ -172,7 +172,13 @@ def seen_again_for(job: Job) -> Callable[[str], ScanResult | None]:
 
     def again(scan_id: str) -> ScanResult | None:
         return seen_again(
-            Wanted(name=scan_id, policies=judged_by, store=store, organization=job.name)
+            Wanted(
+                name=scan_id,
+                policies=judged_by,
+                store=store,
+                organization=job.name,
+                skip=chosen[SKIP],
+            )
         )
 
     return again

@@ -14,7 +14,7 @@ import typer
 
 from scanner.cli.log_format import LOG_FORMAT, LogFormat
 from scanner.setting import Setting
-from scanner.settings_table import ORGANIZATION, POLICIES, REDACT, STORE
+from scanner.settings_table import ORGANIZATION, POLICIES, REDACT, SKIP, STORE
 
 TAKES: Final = "keyvigil_settings"
 """Where a command says which settings it takes: the others' options are never the file's."""
@@ -75,6 +75,7 @@ PoliciesOption = Annotated[
         also="The policies that the scan was judged by; needed if one of them is a file.",
     ),
 ]
+SkipOption = Annotated[list[str] | None, option(SKIP)]
 ScanOption = Annotated[
     str,
     typer.Option("--from", metavar="SCAN", help="Its id, or how it begins; latest, previous."),

@@ -7,10 +7,10 @@ from pathlib import Path
 import typer
 from rich.table import Table
 
-from scanner.cli.console import counted, inert, out
+from scanner.cli.console import ExitCode, counted, err, inert, out
 from scanner.cli.run import judge_snapshot
+from scanner.cli.summary import print_coverage
 from scanner.errors import UsageError
-from scanner.finding import Judgement
 from scanner.policy.difference import Change, compare
 from scanner.policy.explain import GROUPS, explain_fact, explain_operator, explain_rule
 from scanner.policy.facts import FACTS
@@ -24,6 +24,7 @@ from scanner.policy_files import (
     shipped_policies,
     shipped_rules,
 )
+from scanner.result import ScanResult
 from scanner.spelling import did_you_mean
 from scanner.wiring import now
 
@@ -100,25 +101,35 @@ def check(policies: Sequence[str], *, skips_others: bool) -> None:
 
 
 def validate(policies: Sequence[str], against: Path | None) -> None:
-    """Check policies, and print what they find in a snapshot; raise PolicyError with mistakes."""
+    """Check policies, and print what they find in a snapshot.
+
+    Raise PolicyError with mistakes, and typer.Exit if the snapshot lacks what they need.
+    """
+    results: list[ScanResult] = []
     for policy in check_policies(policies, now().date()):
         out.print(inert(f"{policy.name}: valid, {counted(len(policy.rules), 'rule')}"))
         for rule_id, reason in policy.disabled.items():
             out.print(inert(f"  without {rule_id}: {reason}"), soft_wrap=True)
         if against is not None:
-            _print_tallies(judge_snapshot(against, policy))
+            results.append(judge_snapshot(against, policy))
+            _print_tallies(results[-1])
+    _refuse_incomplete(results)
 
 
 def diff(before: str, after: str, on: Path) -> None:
-    """Print what the second policy would find otherwise than the first in a snapshot."""
-    policies = read_policies([before, after])
-    changes = compare(*(judge_snapshot(on, policy).findings for policy in policies))
+    """Print the findings that differ between two policies in a snapshot.
+
+    Raise typer.Exit if the snapshot lacks what they need.
+    """
+    results = [judge_snapshot(on, policy) for policy in read_policies([before, after])]
+    changes = compare(*(result.findings for result in results))
     rows = [_row(change) for change in changes]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
         out.print(inert("  ".join(cells).rstrip()), soft_wrap=True)
     out.print(f"{counted(len(changes), 'finding')} would come out otherwise.")
+    _refuse_incomplete(results)
 
 
 def _row(change: Change) -> tuple[str, ...]:
@@ -129,13 +140,21 @@ def _row(change: Change) -> tuple[str, ...]:
     return turn, finding.rule.id, finding.key.id, where, finding.key.name or "unnamed"
 
 
-def _print_tallies(judgement: Judgement) -> None:
+def _refuse_incomplete(results: Iterable[ScanResult]) -> None:
+    """Print the gaps of the first incomplete result, and raise typer.Exit."""
+    for result in results:
+        if not result.complete:
+            print_coverage(result, err)
+            raise typer.Exit(ExitCode.INCOMPLETE)
+
+
+def _print_tallies(result: ScanResult) -> None:
     table = Table(box=None, padding=(0, 2, 0, 2), header_style="dim")
     for heading in ("Rule", "Severity"):
         table.add_column(heading)
     for heading in ("Applied to", "Violated by", "Excepted", "Undetermined"):
         table.add_column(heading, justify="right")
-    for tally in judgement.rules:
+    for tally in result.rules:
         counts = (tally.applied, tally.violated, tally.excepted, tally.undetermined)
         row = (tally.rule.id, tally.rule.severity.value, *(f"{count:,}" for count in counts))
         table.add_row(*row)

@@ -14,6 +14,7 @@ from scanner.cli.console import out, say
 from scanner.cli.outputs import read_outputs
 from scanner.cli.run import conclude, stored, write_reports
 from scanner.cli.summary import print_summary
+from scanner.collection import Collection
 from scanner.errors import KeyVigilError, UsageError
 from scanner.formats.snapshot import parse_snapshot
 from scanner.lifecycle import Night
@@ -45,8 +46,8 @@ WITHOUT_ID: Final = ("latest", "previous")
 class Wanted:
     """A scan of the history by its name, and what it is to be judged by; None: as that night.
 
-    `config` may name the files of the policies of that night. `is_current`: the policies are read
-    as they are now, and not as they were recorded.
+    `config` may name the files of the policies of that scan; what scans `skip` is not a gap.
+    `is_current`: the policies are read as they are now, and not as they were recorded.
     """
 
     name: str = "latest"
@@ -55,6 +56,7 @@ class Wanted:
     organization: str | None = None
     config: Path | None = None
     is_current: bool = False
+    skip: Sequence[Collection] = ()
 
 
 def report(wanted: Wanted, outputs: Sequence[str], *, masks: bool) -> None:
@@ -89,7 +91,7 @@ def recorded(wanted: Wanted) -> Recorded:
         tell_whose(history, night)
     policies = _policies(wanted, night, history)
     saw = parse_snapshot(BytesIO(history.snapshot(night.scan_id)), f"the scan {night.scan_id}")
-    source = stored(saw, make_plan(policies))
+    source = stored(saw, make_plan(policies, skip=wanted.skip))
     scanned = scan(source.collect, policies, night.started_at, lambda: night.finished_at)
     scanned = replace(scanned, result=replace(scanned.result, id=night.scan_id))
     reported = history.reported(night.scan_id) if _is_by(policies, night) else None

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import typer
 
-from scanner.cli.console import out, say
+from scanner.cli.console import ExitCode, err, out, say
 from scanner.cli.memory import Memory
 from scanner.cli.report import Wanted, recorded
 from scanner.cli.revocation_shown import print_plan
 from scanner.cli.revoking import scene_of
+from scanner.cli.summary import print_coverage
 from scanner.formats.files import check_writable, write_whole
 from scanner.formats.plan_json import render_plan
 from scanner.remedy import make_plan_of_revocation
@@ -43,6 +44,9 @@ def plan(wanted: Wanted, output: Path | None, *, as_json: bool) -> None:
         print_plan(made, out)
     if bounds.mode is Mode.OFF:
         say("Revocation is off: set revocation.mode in keyvigil.yaml to plan what is to be done.")
+    if not night.result.complete:
+        print_coverage(night.result, err)
+        raise typer.Exit(ExitCode.INCOMPLETE)
 
 
 def own_key(config: Path | None) -> Secret:

@@ -17,12 +17,10 @@ from scanner.cli.telling import tell, untold
 from scanner.cli.watching import watching
 from scanner.daemon.events import Level
 from scanner.errors import ApiError, KeyVigilError, OutputError
-from scanner.finding import Judgement
 from scanner.formats.files import write_whole
 from scanner.formats.registry import document_of
 from scanner.formats.snapshot import Snapshot, read_snapshot, render_snapshot
 from scanner.inventory import Inventory
-from scanner.judge import judge
 from scanner.path_template import fill
 from scanner.plan import Plan, make_plan, with_gaps
 from scanner.policy.model import Policy
@@ -77,10 +75,10 @@ def stored(snapshot: Snapshot, plan: Plan) -> Source:
     return Source(collect=lambda: inventory, clock=lambda: snapshot.taken_at)
 
 
-def judge_snapshot(path: Path, policy: Policy) -> Judgement:
+def judge_snapshot(path: Path, policy: Policy) -> ScanResult:
     """Judge a snapshot by one policy, as of its own moment; raise UsageError if it is none."""
     source = stored(read_snapshot(path), make_plan([policy]))
-    return judge(source.collect(), [policy], source.clock())
+    return scan(source.collect, [policy], source.clock(), source.clock).result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

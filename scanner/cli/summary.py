@@ -52,7 +52,7 @@ def print_summary(result: ScanResult, console: Console, *, shows_all: bool) -> N
     if result.revocation:
         print_revocation(result.revocation, console)
     _print_undetermined(result, console)
-    _print_coverage(result, console)
+    print_coverage(result, console)
 
 
 def _print_head(result: ScanResult, console: Console) -> None:
@@ -190,7 +190,8 @@ def _print_undetermined(result: ScanResult, console: Console) -> None:
         )
 
 
-def _print_coverage(result: ScanResult, console: Console) -> None:
+def print_coverage(result: ScanResult, console: Console) -> None:
+    """Print which collections are incomplete, and why."""
     if result.complete:
         console.print("Coverage: complete.", style="green")
         return

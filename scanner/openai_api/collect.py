@@ -15,10 +15,7 @@ from scanner.inventory import (
     CoverageState,
     Inventory,
     Key,
-    OwnerKind,
     Project,
-    ProjectAccess,
-    ProjectState,
     ServiceAccount,
     User,
 )
@@ -34,7 +31,7 @@ from scanner.openai_api.wire import (
     WireServiceAccount,
     WireUser,
 )
-from scanner.plan import Plan
+from scanner.plan import Plan, needs_accounts
 from scanner.ports import Clock, Progress
 
 _ROOT: Final = "/organization"
@@ -154,7 +151,7 @@ class _Walk:
     async def _walk_project(self, project: Project) -> None:
         """List one project's keys, and its service accounts where that can tell something."""
         await self._list_keys(project)
-        if self._needs_accounts(project):
+        if needs_accounts(self._plan, project, self._project_keys[project.id]):
             await self._list_service_accounts(project)
         self._projects_done += 1
         if self._progress:
@@ -187,21 +184,6 @@ class _Walk:
         )
         self._keys_seen += len(wires)
         self._coverage.append(listing.coverage())
-
-    def _needs_accounts(self, project: Project) -> bool:
-        """Tell whether a key leaves it open if the service account that owns it still exists.
-
-        A key whose owner has access answers for itself. The API answers 400 for an archived
-        project's service accounts, so it is not asked.
-        """
-        if project.state is ProjectState.ARCHIVED:
-            return False
-        if self._plan.every_account:
-            return True
-        return self._plan.asks_for(Collection.SERVICE_ACCOUNTS) and any(
-            key.owner.kind is not OwnerKind.USER and key.project_access is not ProjectAccess.ACTIVE
-            for key in self._project_keys[project.id]
-        )
 
     async def _list_service_accounts(self, project: Project) -> None:
         query = Query(

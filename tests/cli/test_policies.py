@@ -132,6 +132,13 @@ def test_the_hook_for_pre_commit_checks_policies_of_keyvigil_and_nothing_else(
     assert keyvigil(*command, other, ours).code == 2
 
 
+BUSY = """\
+policy: busy
+rules:
+  - { id: busy, title: t, severity: low, violated_when: { usage.requests: 9 }, why: w, fix: f }
+"""
+
+
 def test_a_policy_is_tried_on_a_snapshot_and_held_against_another(tmp_path: Path) -> None:
     snapshot = tmp_path / "night.json.gz"
     with sandbox("--projects", "2", "--keys-per-project", "5") as settings:
@@ -146,3 +153,12 @@ def test_a_policy_is_tried_on_a_snapshot_and_held_against_another(tmp_path: Path
     assert ran.out.endswith(" findings would come out otherwise.\n")
     same = keyvigil("policies", "diff", "baseline", "baseline", "--on", snapshot)
     assert same.out == "0 findings would come out otherwise.\n"
+    busy = tmp_path / "busy.yaml"
+    busy.write_text(BUSY)
+    for ran in (
+        keyvigil("policies", "validate", busy, "--against", snapshot),
+        keyvigil("policies", "diff", "baseline", busy, "--on", snapshot),
+        keyvigil("scan", "--from", snapshot, "--policy", busy),
+    ):
+        assert ran.code == 3
+        assert "usage unavailable" in ran.out + ran.err

@@ -11,6 +11,7 @@ from scanner.cli.options import (
     PoliciesOption,
     RedactOption,
     ScanOption,
+    SkipOption,
     StoreOption,
 )
 from scanner.settings_table import OUTPUTS, REDACT
@@ -29,6 +30,7 @@ def report(
     output: _Outputs = None,
     store: StoreOption = None,
     organization: OrganizationOption = None,
+    skip: SkipOption = None,
     redact_emails: RedactOption = False,
     config: ConfigOption = None,
 ) -> None:
@@ -36,10 +38,15 @@ def report(
 
     Asks nobody and records nothing. Exits 3 if the scan was incomplete, as it did itself.
     """
-    from scanner.cli.choosing import switched
+    from scanner.cli.choosing import skipped, switched
     from scanner.cli.report import Wanted, report
 
     wanted = Wanted(
-        name=from_, policies=policy, store=store, organization=organization, config=config
+        name=from_,
+        policies=policy,
+        store=store,
+        organization=organization,
+        config=config,
+        skip=skipped(skip),
     )
     report(wanted, output or (), masks=switched(REDACT, redact_emails))

@@ -12,6 +12,7 @@ from scanner.cli.options import (
     OrganizationOption,
     PoliciesOption,
     ScanOption,
+    SkipOption,
     StoreOption,
     taking,
 )
@@ -30,12 +31,14 @@ def plan(
     policy: PoliciesOption = None,
     store: StoreOption = None,
     organization: OrganizationOption = None,
+    skip: SkipOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Tell which keys of a recorded scan are to be revoked: what `respond` in their rules asks for.
 
-    Asks nobody, records nothing, revokes nothing.
+    Asks nobody, records nothing, revokes nothing. Exits 3 if the scan is incomplete.
     """
+    from scanner.cli.choosing import skipped
     from scanner.cli.report import Wanted
     from scanner.cli.revoke_plan import plan
 
@@ -46,6 +49,7 @@ def plan(
         organization=organization,
         config=config,
         is_current=True,
+        skip=skipped(skip),
     )
     plan(wanted, output, as_json=as_json)
 
