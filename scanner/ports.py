@@ -8,6 +8,7 @@ from typing import Protocol
 
 from scanner.announcement import Delivery, Draft, Part
 from scanner.errors import ApiError
+from scanner.identity import Identified
 from scanner.inventory import Inventory, Key, ServiceAccount, User
 from scanner.lifecycle import Case, History, Night
 from scanner.receipt import Act, Intent, Outcome
@@ -87,10 +88,12 @@ class Store(Past, Protocol):
         snapshot: bytes,
         drafts: Iterable[Draft] = (),
         texts: Mapping[str, str] | None = None,
+        identified: Identified | None = None,
     ) -> None:
-        """Record tonight and what it has to tell, whole or not at all.
+        """Record a scan and its alerts, whole or not at all.
 
-        `texts` are those of its policies, by digest. Refuse if another scan has taken over.
+        `texts` are those of its policies, by digest; `identified` is its name and projects. Refuse
+        if another scan has taken over.
         """
         ...
 

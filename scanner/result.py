@@ -49,7 +49,8 @@ class ScanResult:
 
     `sources` are the texts of the policies. `history` is None if none is kept, `revocation` if
     nothing is to be revoked. `history_name` is what the settings or the history call the
-    organization; two may have one name in the API.
+    organization; two may have one name in the API. It stays as it is where the organization is
+    renamed: `renamed_from` is the name until this scan.
     """
 
     id: str
@@ -68,6 +69,7 @@ class ScanResult:
     history: History | None = None
     revocation: Revocation | None = None
     history_name: str | None = None
+    renamed_from: str | None = None
 
     @property
     def complete(self) -> bool:

@@ -9,6 +9,7 @@ from typing import Final
 from scanner.announcement import Draft
 from scanner.compare import compare
 from scanner.finding import Judgement
+from scanner.identity import Identified, Identity
 from scanner.inventory import Inventory
 from scanner.judge import judge
 from scanner.lifecycle import Case, History, Night, Standing, State
@@ -85,8 +86,13 @@ def with_departures(
     return replace(inventory, absent_since=tuple(sorted(since.items())))
 
 
-def compared(scanned: Scanned, past: Past, organization: str) -> ScanResult:
-    """Return the result with its history: compared with the nights before. Raise StoreError."""
+def compared(
+    scanned: Scanned, past: Past, organization: str, identity: Identity | None = None
+) -> ScanResult:
+    """Return the result with its history: compared with the nights before. Raise StoreError.
+
+    `organization` is what the rows of the history are kept under, `identity` how it was found.
+    """
     result = scanned.result
     rules = [rule for policy in scanned.policies for rule in policy.rules]
     violated = [finding.fingerprint for finding in result.violations]
@@ -107,19 +113,22 @@ def compared(scanned: Scanned, past: Past, organization: str) -> ScanResult:
     )
     return replace(
         result,
-        organization=result.organization or organization,
+        organization=result.organization or (identity.name if identity else organization),
         history=history,
         history_name=organization,
+        renamed_from=identity.renamed_from if identity else None,
     )
 
 
-def remember(  # noqa: PLR0913, PLR0917 - all that a scan leaves behind
+def remember(  # noqa: PLR0913 - all that one transaction records
     result: ScanResult,
     store: Store,
     lease: Lease,
     snapshot: bytes,
     told: Iterable[Draft] = (),
+    *,
     policies: Iterable[Policy] = (),
+    identified: Identified | None = None,
 ) -> None:
     """Record a compared result, the snapshot and the policies it rests on, and its alerts.
 
@@ -127,7 +136,7 @@ def remember(  # noqa: PLR0913, PLR0917 - all that a scan leaves behind
     """
     if result.history is not None:
         texts = {one.source.digest: one.text for policy in policies for one in policy.texts}
-        store.record(lease, result.history, snapshot, told, texts)
+        store.record(lease, result.history, snapshot, told, texts, identified)
 
 
 def _closed(

@@ -13,6 +13,7 @@ from scanner.errors import UsageError
 from scanner.inventory import Inventory
 from scanner.openai_api.client import AdminClient
 from scanner.openai_api.collect import ApiCollector
+from scanner.openai_api.naming import Named, read_name, read_project_ids
 from scanner.openai_api.pace import Pace
 from scanner.openai_api.probe import Probed, probe
 from scanner.plan import Plan
@@ -73,11 +74,19 @@ def make_revoker(settings: Settings) -> "ApiRevoker":
     return ApiRevoker(client)
 
 
-async def name_organization(settings: Settings, progress: Progress) -> str | None:
-    """Ask whose the admin key is; None if the API does not say, ApiError if it does not answer."""
+async def name_organization(settings: Settings, progress: Progress) -> Named:
+    """Return the API's name for the organization, and the first page of its projects.
+
+    Raise ApiError if the API does not answer.
+    """
     async with _admin_client(settings, progress, _pace(settings)) as client:
-        answer = await client.get("/organization/projects", {"limit": 1}, len)
-    return answer.organization or None
+        return await read_name(client)
+
+
+async def list_projects(settings: Settings, progress: Progress) -> frozenset[str]:
+    """Return the ids of all projects; raise ApiError if they cannot be listed."""
+    async with _admin_client(settings, progress, _pace(settings)) as client:
+        return await read_project_ids(client)
 
 
 def _pace(settings: Settings) -> Pace:

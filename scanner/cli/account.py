@@ -58,7 +58,7 @@ class Accounting:
             return
         nights = memory.store.nights(memory.organization, _NIGHTS)
         if is_done(nights, self._since):
-            self.account = Account(fate=Fate.SKIPPED, organization=memory.organization)
+            self.account = Account(fate=Fate.SKIPPED, organization=memory.name)
             since = f"{self._since:%Y-%m-%d %H:%M} {self._since.tzname()}"
             say(f"Not scanned: {nights[-1].scan_id} is recorded, and began after {since}.")
             raise AlreadyScanned(self.account, nights[-1].scan_id)
@@ -75,7 +75,7 @@ class Accounting:
         self.account = Account(
             fate=Fate.UNRECORDED if is_lost else Fate.RECORDED,
             scan_id=result.id,
-            organization=self.memory.organization if self.memory else result.organization or "",
+            organization=self.memory.name if self.memory else result.organization or "",
             is_complete=result.complete,
             is_settled=result.complete or is_done(nights, self._since or result.started_at),
             keys=result.keys,

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -38,7 +39,10 @@ def history(settings: Chosen, limit: int, *, as_json: bool) -> None:
     """
     nights: Sequence[Night] = ()
     try:
-        nights = _opened(store_settings(settings, os.environ)).nights(settings[ORGANIZATION], limit)
+        store = _opened(store_settings(settings, os.environ))
+        kept = store.nights(settings[ORGANIZATION], limit)
+        names = {one: store.shown_name(one) for one in {night.organization for night in kept}}
+        nights = [replace(night, organization=names[night.organization]) for night in kept]
     except NoHistory as error:
         if not as_json:
             raise
@@ -58,8 +62,9 @@ def history(settings: Chosen, limit: int, *, as_json: bool) -> None:
 def prune(settings: Chosen) -> None:
     """Forget what is not to be kept, and say how much that was."""
     store, organization = _opened(store_settings(settings, os.environ)), settings[ORGANIZATION]
-    for name in [organization] if organization else store.organizations():
-        gone = store.prune(name, now())
+    kept = [store.history_of(organization)] if organization else store.organizations()
+    for one in kept:
+        gone, name = store.prune(one, now()), store.shown_name(one)
         out.print(
             inert(
                 f"{name}: forgot {counted(gone.scans, 'scan')},"
@@ -79,8 +84,8 @@ def diff(
         tell_whose(history, second)
     if first.organization != second.organization:
         raise UsageError(
-            f"{first.scan_id} is a scan of {first.organization}, and {second.scan_id} one of"
-            f" {second.organization}.",
+            f"{first.scan_id} is a scan of {history.shown_name(first.organization)}, and"
+            f" {second.scan_id} one of {history.shown_name(second.organization)}.",
             help="Name two scans of the same organization.",
         )
     if first.started_at > second.started_at:

@@ -41,6 +41,7 @@ def fields_of_result(result: ScanResult) -> dict[str, Any]:
     return {
         "scan_id": result.id,
         "organization": result.organization,
+        "renamed_from": result.renamed_from,
         "policies": list(result.policies),
         "complete": result.complete,
         "gaps": unseen(result).splitlines() or None,

@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scanner.announcement import Route
-from scanner.cli.console import say
-from scanner.cli.stopping import Loss, run_until_told
+from scanner.cli.identifying import identified
+from scanner.cli.stopping import Loss
 from scanner.cli.telling import Alerts, read_alerts
-from scanner.cli.watching import watching
 from scanner.errors import UsageError
+from scanner.identity import Identity
 from scanner.ports import Lease
 from scanner.result import ScanResult
 from scanner.revocation import Bounds, Mode
 from scanner.secret import Secret
 from scanner.settings import Settings, StoreSettings
 from scanner.settings_file import read_bounds
-from scanner.wiring import name_organization, open_store
+from scanner.wiring import open_store
 
 if TYPE_CHECKING:
     from scanner.store.history import SqlStore
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 class Memory:
     """The nights before, to compare with; who is told of tonight, and what may be revoked.
 
+    `organization` is what the rows of the history are kept under, `identity` how it was found.
     `lease` is None if tonight is not to be recorded: then nobody is told, and nothing is revoked.
     `settings` lead to the keys, and `own_key` is the one that is used for that, if it is known.
     `is_told_to_end` tells whether somebody wants the scan to end: nothing is revoked from then on.
@@ -44,6 +45,12 @@ class Memory:
     own_key: Secret = field(default_factory=lambda: Secret(""))
     is_told_to_end: Callable[[], bool] = lambda: False
     loss: Loss = field(default_factory=Loss)
+    identity: Identity | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of the organization's history, for people and programs."""
+        return self.identity.name if self.identity else self.organization
 
 
 @contextmanager
@@ -69,20 +76,21 @@ def remembering(
         yield None
         return
     history = open_store(store)
-    organization = organization or _named(settings, retried)
+    identity = identified(settings, history, organization, retried)
     memory = Memory(
         store=history,
-        organization=organization,
+        organization=identity.organization,
         lease=None,
         alerts=alerts,
         bounds=bounds,
         settings=settings,
         own_key=settings.admin_key,
+        identity=identity,
     )
     if is_dry:
         yield memory
         return
-    with history.hold(organization, memory.loss.tell) as lease:
+    with history.hold(identity.organization, memory.loss.tell) as lease:
         yield replace(memory, lease=lease)
 
 
@@ -94,16 +102,3 @@ def refuse_to_forget(routes: Sequence[Route], bounds: Bounds) -> None:
             f"Without a history nobody can be told what is new: --store none, and {what}.",
             help=f"Leave out --store none, or the {what}.",
         )
-
-
-def _named(settings: Settings, retried: Callable[[], None]) -> str:
-    """Return the organization's name as the API has it, or else one that stands for the key."""
-    with watching(is_verbose=False, retried=retried) as progress:
-        name = run_until_told(name_organization(settings, progress))
-    if name is None:
-        name = f"key-{settings.admin_key.digest()}"
-        say(
-            f"The API does not name the organization: its history is kept under {name}."
-            " Name it with --organization, so that it goes on with another admin key."
-        )
-    return name

@@ -13,6 +13,7 @@ from scanner.cli.revoking import revoke_tonight, scene_of, with_plan
 from scanner.daemon.events import Level
 from scanner.errors import KeyVigilError, StoreAway, StoreError
 from scanner.formats.snapshot import Snapshot, render_snapshot
+from scanner.identity import Identified
 from scanner.inventory import Inventory, Key, OwnerKind
 from scanner.policy.model import Policy
 from scanner.ports import Collector, Lease
@@ -65,7 +66,7 @@ def remembered(
     if memory is None:
         return result, []
     try:
-        result = _patiently(lambda: compared(scanned, memory.store, memory.organization), memory)
+        result = _patiently(lambda: _compared(scanned, memory), memory)
         if memory.bounds.mode is not Mode.OFF:
             try:
                 scene = scene_of(result, scanned, memory)
@@ -77,12 +78,15 @@ def remembered(
             return result, failures
         seen = Snapshot(taken_at=result.started_at, inventory=scanned.inventory)
         document = render_snapshot(seen)
-        policies = scanned.policies
-        _patiently(lambda: _record(result, policies, document, memory, lease, masks=masks), memory)
+        _patiently(lambda: _record(result, scanned, document, memory, lease, masks=masks), memory)
     except StoreError as error:
         return result, [*failures, error]
     result, more = revoke_tonight(result, scene, memory, lease, masks=masks)
     return result, [*failures, *more]
+
+
+def _compared(scanned: Scanned, memory: Memory) -> ScanResult:
+    return compared(scanned, memory.store, memory.organization, memory.identity)
 
 
 def _patiently(work: Callable[[], Result], memory: Memory) -> Result:
@@ -105,7 +109,7 @@ def _patiently(work: Callable[[], Result], memory: Memory) -> Result:
 
 def _record(
     result: ScanResult,
-    policies: Sequence[Policy],
+    scanned: Scanned,
     document: bytes,
     memory: Memory,
     lease: Lease,
@@ -113,10 +117,21 @@ def _record(
     masks: bool,
 ) -> None:
     """Record tonight, unless a try before did, and only its answer was lost."""
+    ids = tuple(project.id for project in scanned.inventory.projects)
+    identity = memory.identity
+    identified = Identified(identity=identity, project_ids=ids) if identity else None
     nights = memory.store.nights(memory.organization, 1)
     if not nights or nights[-1].scan_id != result.id:
         alerts = alerts_of(result, memory, masks=masks)
-        remember(result, memory.store, lease, document, alerts, policies)
+        remember(
+            result,
+            memory.store,
+            lease,
+            document,
+            alerts,
+            policies=scanned.policies,
+            identified=identified,
+        )
 
 
 def alerts_of(

@@ -98,13 +98,9 @@ def recorded(wanted: Wanted) -> Recorded:
     if reported is None:
         result = compared(scanned, history.before(night), night.organization)
     else:
-        name = scanned.result.organization or night.organization
-        result = replace(
-            scanned.result,
-            organization=name,
-            history=reported,
-            history_name=night.organization,
-        )
+        result = replace(scanned.result, history=reported, history_name=night.organization)
+    name = saw.inventory.organization or history.shown_name(night.organization)
+    result = replace(result, organization=name)
     _tell_differences(result, night)
     return Recorded(result=result, scanned=scanned, store=history, organization=night.organization)
 
@@ -112,7 +108,8 @@ def recorded(wanted: Wanted) -> Recorded:
 def tell_whose(history: "SqlStore", night: Night) -> None:
     """Say whose scan was taken, where several organizations have some and none was named."""
     if len(history.organizations()) > 1:
-        say(f"Taken: {night.organization}, scanned last. --organization NAME takes another.")
+        name = history.shown_name(night.organization)
+        say(f"Taken: {name}, scanned last. --organization NAME takes another.")
 
 
 def seen_again(wanted: Wanted) -> ScanResult | None:

@@ -61,7 +61,7 @@ def apply(context: typer.Context, file: Path, *, is_sure: bool, is_dry: bool) ->
             _rehearse(scene, plan, memory)
             raise typer.Exit
         if plan.due:
-            _confirm(plan, memory.organization, is_sure=is_sure)
+            _confirm(plan, memory.name, is_sure=is_sure)
             _refuse_late(approved, scene)
         raise typer.Exit(_carry_out(scene, plan, memory, memory.lease, masks=job.chosen[REDACT]))
 
@@ -91,7 +91,7 @@ def _seen_now(memory: Memory, policies: tuple[Policy, ...]) -> Scene:
     source = live(memory.settings, make_plan(policies), memory=memory)
     collect = with_history(source.collect, policies, memory)
     scanned = scan(collect, policies, source.clock(), source.clock)
-    result = compared(scanned, memory.store, memory.organization)
+    result = compared(scanned, memory.store, memory.organization, memory.identity)
     scene = scene_of(result, scanned, memory)
     return replace(scene, result=with_plan(scene))
 

@@ -86,5 +86,7 @@ def _journals(store: str | None, organization: str | None) -> dict[str, tuple[En
     settings = read_store_settings(os.environ, store)
     if settings is None:
         raise UsageError("There is no history to look into.", help="Leave out --store none.")
-    kept = open_store(settings, must_exist=True).journals()
-    return {name: kept[name] for name in sorted(kept) if organization in (None, name)}
+    history = open_store(settings, must_exist=True)
+    wanted = history.history_of(organization) if organization else None
+    kept = sorted(history.journals().items())
+    return {history.shown_name(one): entries for one, entries in kept if wanted in (None, one)}

@@ -64,7 +64,7 @@ class Run:
     def saw(self, done: Done, memory: Memory | None) -> Done:
         """Take note of how the scan went, while the history is at hand, and return it."""
         self.result, self.failures = done
-        self.organization = memory.organization if memory else self.result.organization or ""
+        self.organization = memory.name if memory else self.result.organization or ""
         if memory is not None and memory.lease is not None:
             try:
                 self.alerts_pending = len(memory.store.outbox.pending(memory.organization))

@@ -46,6 +46,9 @@ def print_summary(result: ScanResult, console: Console, *, shows_all: bool) -> N
     if is_cut and not shows_all:
         console.print("Every key: keyvigil scan --output html=report.html", style="dim")
     _print_totals(result, console)
+    if result.renamed_from is not None:
+        said = f"Renamed: this continues the history '{result.renamed_from}', of the same projects."
+        tell(console, inert(said, "yellow"))
     if result.history:
         _print_history(result.history, console)
     _print_exceptions(result, console)

@@ -64,6 +64,7 @@ def report_of(result: ScanResult) -> Report:
             started_at=result.started_at,
             finished_at=result.finished_at,
             organization=result.organization,
+            renamed_from=result.renamed_from,
             policies=list(result.policies),
             complete=result.complete,
             coverage=[

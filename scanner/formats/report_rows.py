@@ -47,12 +47,16 @@ class CoverageRow(_Row):
 
 
 class ScanRow(_Row):
-    """The scan itself."""
+    """The scan itself.
+
+    `renamed_from` is the name of the history until this scan, if it has a new one since.
+    """
 
     id: str
     started_at: datetime
     finished_at: datetime
     organization: str | None
+    renamed_from: str | None
     policies: list[str]
     complete: bool
     coverage: list[CoverageRow]

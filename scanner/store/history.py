@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Select, insert, select, true
 from scanner.announcement import Draft
 from scanner.compare import as_of
 from scanner.errors import LockLost, UsageError
+from scanner.identity import Identified, KnownHistory
 from scanner.lifecycle import Case, Event, History, Night, State
 from scanner.ports import Lease, Past
 from scanner.receipt import Act, Entry
@@ -17,6 +18,14 @@ from scanner.store.database import Database, upserting
 from scanner.store.journal import SqlJournal, acts_of, journals
 from scanner.store.keeping import Keeping, Pruned, forget
 from scanner.store.locks import extend, holding, taken_over
+from scanner.store.names import (
+    has_names,
+    histories_called,
+    history_of,
+    keep_identity,
+    known,
+    sharing,
+)
 from scanner.store.outbox import SqlOutbox, enqueue
 from scanner.store.packed import pack, unpack
 from scanner.store.rows import (
@@ -115,10 +124,12 @@ class SqlStore:
         snapshot: bytes,
         drafts: Iterable[Draft] = (),
         texts: Mapping[str, str] | None = None,
+        identified: Identified | None = None,
     ) -> None:
-        """Record tonight and what it has to tell, whole or not at all.
+        """Record a scan and its alerts, whole or not at all.
 
-        `texts` are those of its policies, by digest. Raise LockLost if another scan has taken over.
+        `texts` are those of its policies, by digest; `identified` is its name and projects. Raise
+        LockLost if another scan has taken over.
         """
         night = history.nights[-1]
         standings = history.standings
@@ -137,7 +148,34 @@ class SqlStore:
             for part in _in_parts(happened):
                 connection.execute(insert(events), [row_of_event(one, night) for one in part])
             enqueue(connection, lease.organization, night.started_at, drafts)
+            keep_identity(connection, lease.organization, identified, night.started_at)
             forget(connection, lease.organization, self._keeping, night.started_at)
+
+    def history_of(self, name: str) -> str:
+        """Return what the rows of the history with that name are kept under."""
+        with self._database.reading() as connection:
+            return history_of(connection, name) or name
+
+    def called(self, name: str) -> KnownHistory | None:
+        """Return the history with that name, None if there is none."""
+        with self._database.reading() as connection:
+            organization = history_of(connection, name)
+            return known(connection, organization) if organization else None
+
+    def sharing(self, project_ids: Iterable[str]) -> tuple[KnownHistory, ...]:
+        """Return the histories that collected one of these projects."""
+        with self._database.reading() as connection:
+            return sharing(connection, project_ids)
+
+    def shown_name(self, organization: str) -> str:
+        """Return the name of the history whose rows are kept under `organization`."""
+        with self._database.reading() as connection:
+            return known(connection, organization).name
+
+    def has_histories(self) -> bool:
+        """Return whether any scan was ever recorded."""
+        with self._database.reading() as connection:
+            return has_names(connection)
 
     def acts(self, organization: str) -> tuple[Act, ...]:
         """Return all that was ever done to the organization's keys, oldest first."""
@@ -264,9 +302,9 @@ class _Before:
 
 
 def _of(organization: str | None) -> Select[Any]:
-    """Ask for scans, of one organization or of all."""
+    """Select scans, of the history with that name or of all."""
     return select(scans).where(
-        true() if organization is None else scans.c.organization == organization
+        true() if organization is None else scans.c.organization.in_(histories_called(organization))
     )
 
 

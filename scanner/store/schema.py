@@ -209,3 +209,23 @@ announcements = Table(
     Column("promise", JSON, nullable=True),
 )
 """When people were first told that a key will be revoked, since the finding was last found anew."""
+
+history_names = Table(
+    "history_names",
+    metadata,
+    _text("name", key=True),
+    _text("organization"),
+    _text("source"),
+    _moment("since"),
+    Index("history_names_by_history", "organization"),
+)
+"""Each name leads to one history; `organization` is what the rows of that history are under."""
+
+history_projects = Table(
+    "history_projects",
+    metadata,
+    _text("project_id", key=True),
+    _text("organization", key=True),
+    Index("history_projects_by_history", "organization"),
+)
+"""The projects that any scan of a history collected: by these it is recognised."""

@@ -162,19 +162,6 @@ def test_a_setting_that_cannot_be_is_refused_before_anything_is_asked(
     assert not Path(path).exists()
 
 
-def test_an_api_that_names_no_organization_is_told_by_its_key(tmp_path: Path) -> None:
-    place = tmp_path / "history.db"
-    with sandbox("--projects", "1", "--quirk", "nameless") as settings:
-        ran = keyvigil("scan", "--store", place, env=settings)
-        assert ran.code == 0
-        assert "its history is kept under key-" in ran.err
-        named = keyvigil("scan", "--store", place, "--organization", "Acme", env=settings)
-        assert named.err == ""
-        assert named.out.startswith("Acme  ")
-        assert keyvigil("scan", "--store", "none", env=settings).err == ""
-    assert [scan["organization"][:4] for scan in scans(place)] == ["key-", "Acme"]
-
-
 def test_a_history_that_fails_costs_no_report(tmp_path: Path) -> None:
     place, report = tmp_path / "history.db", tmp_path / "report.json"
     with sandbox("--projects", "1", "--keys-per-project", "2") as settings:

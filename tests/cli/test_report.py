@@ -66,7 +66,7 @@ def remembered(store: SqlStore, inventory: Inventory, number: int) -> ScanResult
     with store.hold(ACME) as lease:
         result = compared(scanned, store, ACME)
         snapshot = render_snapshot(Snapshot(taken_at=moment, inventory=inventory))
-        remember(result, store, lease, snapshot, (), scanned.policies)
+        remember(result, store, lease, snapshot, policies=scanned.policies)
     return result
 
 

@@ -74,7 +74,7 @@ def scanned(
     with store.hold(ACME) as lease:
         result = compared(done, store, ACME)
         snapshot = render_snapshot(Snapshot(taken_at=at, inventory=inventory))
-        remember(result, store, lease, snapshot, (), done.policies)
+        remember(result, store, lease, snapshot, policies=done.policies)
     return result
 
 

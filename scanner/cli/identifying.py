@@ -1,0 +1,65 @@
+"""Which history a scan continues: asked of the API where the settings do not name one."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from scanner.cli.console import say
+from scanner.cli.stopping import run_until_told
+from scanner.cli.watching import watching
+from scanner.identity import NAME_IT, UNNAMED, Identity, NameSource, identify
+from scanner.openai_api.naming import Named
+from scanner.settings import Settings
+from scanner.wiring import list_projects, name_organization
+
+if TYPE_CHECKING:
+    from scanner.store.history import SqlStore
+
+
+def identified(
+    settings: Settings, store: "SqlStore", chosen: str | None, retried: Callable[[], None]
+) -> Identity:
+    """Return the history that a scan of this organization continues.
+
+    The API is requested only where no name is `chosen`, or none is recorded under it yet. Raise
+    ApiError if it does not answer, UsageError if two organizations would share a history.
+    """
+    known = store.called(chosen) if chosen else None
+    if chosen and known:
+        return identify(chosen, NameSource.CHOSEN, known, ())
+    if chosen and not store.has_histories():
+        return identify(chosen, NameSource.CHOSEN, None, ())
+    with watching(is_verbose=False, retried=retried) as progress:
+        named = run_until_told(name_organization(settings, progress))
+        name, source = _name_of(named, chosen)
+        known, ids = store.called(name), named.project_ids
+        sharing = store.sharing(ids)
+        if not sharing and not named.is_all and store.has_histories():
+            ids = run_until_told(list_projects(settings, progress))
+            sharing = store.sharing(ids)
+    identity = identify(name, source, known, sharing, has_projects=bool(ids))
+    _report(identity)
+    return identity
+
+
+def _name_of(named: Named, chosen: str | None) -> tuple[str, NameSource]:
+    if chosen:
+        return chosen, NameSource.CHOSEN
+    if named.name:
+        return named.name, NameSource.API
+    return UNNAMED, NameSource.DEFAULT
+
+
+def _report(identity: Identity) -> None:
+    if identity.source is NameSource.DEFAULT:
+        how = "" if identity.is_new else ", recognised by its projects"
+        say(
+            f"The API does not name the organization: its history is '{identity.name}'{how}."
+            f"\nhelp: {NAME_IT}"
+        )
+    if identity.others:
+        others = " and ".join(f"'{name}'" for name in identity.others)
+        say(
+            f"The history '{identity.name}' is new, and {others} has the same projects: findings,"
+            " alerts and limits of each are separate."
+            f"\nhelp: To continue that history, use its name: --organization {identity.others[0]}"
+        )

@@ -1,0 +1,57 @@
+"""Whose an admin key is, before the scan: the organization's name and its projects' ids."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+
+from scanner.openai_api.client import AdminClient, Params
+
+_PATH: Final = "/organization/projects"
+_PARAMS: Final[Params] = {"limit": 100, "include_archived": "true"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """The API's name for the organization, None if it gives none, and ids of its projects.
+
+    `is_all` means that these are all of them.
+    """
+
+    name: str | None
+    project_ids: frozenset[str]
+    is_all: bool
+
+
+async def read_name(client: AdminClient) -> Named:
+    """Read the first page of projects, whatever is in it; raise ApiError."""
+    answer = await client.get(_PATH, _PARAMS, _page)
+    ids, cursor = answer.value
+    return Named(name=answer.organization or None, project_ids=ids, is_all=cursor is None)
+
+
+async def read_project_ids(client: AdminClient) -> frozenset[str]:
+    """Read all pages of projects; raise ApiError."""
+    found: set[str] = set()
+    cursor: str | None = ""
+    cursors: set[str] = set()
+    while cursor is not None and cursor not in cursors:
+        cursors.add(cursor)
+        params = {**_PARAMS, "after": cursor} if cursor else _PARAMS
+        ids, cursor = (await client.get(_PATH, params, _page)).value
+        found |= ids
+    return frozenset(found)
+
+
+def _page(body: bytes) -> tuple[frozenset[str], str | None]:
+    """Return a page's ids and the cursor of the next: the scan itself reports what is wrong."""
+    try:
+        page: Any = json.loads(body)
+    except ValueError:
+        return frozenset(), None
+    data = page.get("data") if isinstance(page, dict) else None
+    records = data if isinstance(data, list) else []
+    ids = [one["id"] for one in records if isinstance(one, dict) and isinstance(one.get("id"), str)]
+    if not ids or page.get("has_more") is False:
+        return frozenset(ids), None
+    last = page.get("last_id")
+    return frozenset(ids), last if isinstance(last, str) and last else ids[-1]

@@ -1,0 +1,81 @@
+"""The names of histories, and the projects by which one is recognised under a new name."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, Select, func, insert, select
+
+from scanner.identity import Identified, KnownHistory, NameSource
+from scanner.store.database import upserting
+from scanner.store.schema import history_names, history_projects, scans
+
+_IN_ONE_QUERY: Final = 500
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
+
+
+def histories_called(name: str) -> Select[Any]:
+    """Select what the rows of the history with that name are kept under."""
+    return select(history_names.c.organization).where(history_names.c.name == name)
+
+
+def history_of(connection: Connection, name: str) -> str | None:
+    """Return what the rows of the history with that name are kept under, None if there is none."""
+    found: str | None = connection.execute(histories_called(name)).scalar()
+    return found
+
+
+def sharing(connection: Connection, project_ids: Iterable[str]) -> tuple[KnownHistory, ...]:
+    """Return the histories that have one of these projects, by name."""
+    ids = sorted(set(project_ids))
+    found: set[str] = set()
+    for start in range(0, len(ids), _IN_ONE_QUERY):
+        some = history_projects.c.project_id.in_(ids[start : start + _IN_ONE_QUERY])
+        query = select(history_projects.c.organization).where(some).distinct()
+        found.update(connection.execute(query).scalars())
+    return tuple(known(connection, organization) for organization in sorted(found))
+
+
+def known(connection: Connection, organization: str) -> KnownHistory:
+    """Return what is recorded of a history."""
+    names = select(history_names).where(history_names.c.organization == organization)
+    ranks = tuple(NameSource)
+    rows = sorted(
+        connection.execute(names), key=lambda row: (ranks.index(row.source), row.since, row.name)
+    )
+    projects = select(history_projects.c.project_id)
+    projects = projects.where(history_projects.c.organization == organization).limit(1)
+    last = select(func.max(scans.c.started_at)).where(scans.c.organization == organization)
+    return KnownHistory(
+        organization=organization,
+        names=tuple((row.name, NameSource(row.source)) for row in rows),
+        has_projects=connection.execute(projects).scalar() is not None,
+        last_scan=connection.execute(last).scalar() or _NEVER,
+    )
+
+
+def has_names(connection: Connection) -> bool:
+    """Return whether there is any history."""
+    return connection.execute(select(history_names.c.name).limit(1)).scalar() is not None
+
+
+def keep_identity(
+    connection: Connection, organization: str, identified: Identified | None, at: datetime
+) -> None:
+    """Record a scan's name and projects, in the transaction that records the scan."""
+    names = {organization: NameSource.DEFAULT}
+    if identified is not None:
+        names = {identified.identity.name: identified.identity.source}
+    for name, source in names.items():
+        row = {"name": name, "organization": organization, "source": source.value, "since": at}
+        new = upserting(connection, history_names).values(row).on_conflict_do_nothing()
+        connection.execute(new)
+    ours = history_projects.c.organization == organization
+    before = connection.execute(select(history_projects.c.project_id).where(ours)).scalars()
+    ids = identified.project_ids if identified else ()
+    rows = [
+        {"project_id": project_id, "organization": organization}
+        for project_id in sorted(set(ids).difference(before))
+    ]
+    if rows:
+        connection.execute(insert(history_projects), rows)
