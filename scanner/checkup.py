@@ -18,6 +18,7 @@ from scanner.errors import (
     PolicyError,
     UsageError,
 )
+from scanner.identity import NAME_IT
 from scanner.revocation import Bounds, Mode
 
 _MOST_SKEW: Final = timedelta(seconds=60)
@@ -130,6 +131,22 @@ def clock(skew: timedelta | None) -> Check:
         said=f"this machine's clock is {apart} {direction} the API's",
         help="Ages are judged by this clock: let NTP set it (timedatectl set-ntp true).",
     )
+
+
+def organization(name: str | None, *, is_named: bool | None) -> Check:
+    """Judge by whether the settings or the API name the organization; None: not known."""
+    if name is not None:
+        return ok("organization", f"its history is '{name}'")
+    if is_named is None:
+        return unchecked("organization", "whether the API names it is not known")
+    if is_named:
+        return ok("organization", "the API names it: so is its history")
+    error = UsageError(
+        "the API does not name it, and no name is set: its history can be recognised by its"
+        " projects only, and another organization without a name cannot use the same store",
+        help=NAME_IT,
+    )
+    return problem("organization", error)
 
 
 def revocation(bounds: Bounds) -> Check:

@@ -81,7 +81,7 @@ class Store(Past, Protocol):
         """
         ...
 
-    def record(
+    def record(  # noqa: PLR0913, PLR0917 - all that one transaction records
         self,
         lease: Lease,
         history: History,

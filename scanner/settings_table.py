@@ -157,13 +157,15 @@ LEASE: Final[Setting[int]] = Setting(
     help="Seconds after which the lock of a scan that died is free.",
 )
 ORGANIZATION: Final[Setting[str | None]] = Setting(
-    name="",
+    name="organization",
     variable="KEYVIGIL_ORGANIZATION",
     flag="--organization",
     kind=kinds.prose(),
     default=None,
-    help="The name that the history is kept under; in the file, organizations have theirs.",
+    help="The name of the history. Needed where the API does not name the organization; without"
+    " effect where the file lists organizations: each has its own.",
     unset="as the API calls it",
+    example="acme",
 )
 BASE_URL: Final[Setting[str]] = Setting(
     name="http.base_url",

@@ -8,7 +8,7 @@ from textwrap import wrap
 from typing import Any, Final
 
 from scanner.setting import Setting, spelled
-from scanner.settings_table import POLICIES, SECTIONS, SETTINGS
+from scanner.settings_table import ORGANIZATION, POLICIES, SECTIONS, SETTINGS
 
 POLICY_FILE: Final = "my-policy.yaml"
 SCHEMA_FILE: Final = "keyvigil.schema.json"
@@ -98,8 +98,9 @@ rules:
 
 def settings_text() -> str:
     """Return keyvigil.yaml with all that can stand in it, what is not needed commented out."""
-    top = [one for one in SETTINGS if one.name and "." not in one.name and one is not POLICIES]
-    parts = [_HEAD, *("\n".join(_lines(one, "")) + "\n" for one in top)]
+    top = [one for one in SETTINGS if one.name and "." not in one.name]
+    rest = [one for one in top if one not in (POLICIES, ORGANIZATION)]
+    parts = [_HEAD, *("\n".join(_lines(one, "")) + "\n" for one in (ORGANIZATION, *rest))]
     for name, settings in SECTIONS.items():
         lines = [f"#{name}:"]
         for one in settings:

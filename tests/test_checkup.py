@@ -10,6 +10,7 @@ from scanner.checkup import (
     answered,
     clock,
     ok,
+    organization,
     problem,
     revocation,
     unchecked,
@@ -151,3 +152,22 @@ BOUNDS = (
 )
 def test_the_bounds_of_revocation_are_said_in_words(bounds: Bounds, said: str) -> None:
     assert revocation(bounds) == ok("revocation", said)
+
+
+def test_an_organization_that_nothing_names_is_a_problem_of_the_settings() -> None:
+    states = {
+        (name, is_named): organization(name, is_named=is_named).state
+        for name in (None, "acme")
+        for is_named in (None, True, False)
+    }
+    assert states == {
+        (None, None): State.NOT_CHECKED,
+        (None, True): State.OK,
+        (None, False): State.PROBLEM,
+        ("acme", None): State.OK,
+        ("acme", True): State.OK,
+        ("acme", False): State.OK,
+    }
+    unnamed = organization(None, is_named=False)
+    assert unnamed.is_setting
+    assert "--organization" in unnamed.help

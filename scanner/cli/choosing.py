@@ -16,6 +16,7 @@ from scanner.setting import Chosen, Setting
 from scanner.settings import refuse_misspelt
 from scanner.settings_file import FileSettings, find_settings_file, read_settings_file
 from scanner.settings_table import ORGANIZATION, REDACT, SETTINGS, SKIP, STORE
+from scanner.values_file import Said
 
 _FILE: Final = "keyvigil.settings"
 _MISTAKE: Final = "keyvigil.mistake"
@@ -43,7 +44,7 @@ def load(context: typer.Context, named: Path | None) -> Path | None:
     context.default_map = {}
     for parameter in context.command.params:
         setting = by_variable.get(str(getattr(parameter, "envvar", "")))
-        said = setting and file.said.get(setting.parameter)
+        said = setting and _said(setting, file)
         if setting and said and parameter.name:
             value = list(said.texts) if setting.kind.is_many else said.text
             context.default_map[parameter.name] = value
@@ -89,6 +90,12 @@ def with_file(chosen: Chosen, file: FileSettings) -> Chosen:
     return replace(chosen, values={**filed, **said})
 
 
+def _said(setting: Setting[Any], file: FileSettings) -> Said | None:
+    """Return what the file says of a setting; listed organizations have names of their own."""
+    is_ignored = setting is ORGANIZATION and file.organizations
+    return None if is_ignored else file.said.get(setting.parameter)
+
+
 def _origin(context: typer.Context, setting: Setting[Any], file: FileSettings) -> str:
     source = context.get_parameter_source(setting.parameter)
     match source.name if source else "":
@@ -97,7 +104,7 @@ def _origin(context: typer.Context, setting: Setting[Any], file: FileSettings) -
         case "ENVIRONMENT":
             return setting.variable
         case "DEFAULT_MAP":
-            said = file.said.get(setting.parameter)
+            said = _said(setting, file)
             return said.at if said else file.organizations[0].at
         case _:
             return "default"

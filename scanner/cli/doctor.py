@@ -86,7 +86,7 @@ def _of_api(job: Job, read: Read, environment: Mapping[str, str]) -> Iterator[Ch
     of_key, settings = look.key(job, environment, has_way=read.has_way)
     yield from of_key
     plan = look.plan_of(policies, job.chosen)
-    yield from look.attempted("connection", lambda: look.api(settings, plan))
+    yield from look.attempted("connection", lambda: look.api(settings, plan, job.name))
 
 
 def _named(job: Job, every: Sequence[Job], checks: Iterable[Check]) -> Iterator[Check]:

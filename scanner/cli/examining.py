@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from scanner.checkup import Check, answered, clock, ok, problem, unchecked
+from scanner.checkup import Check, answered, clock, ok, organization, problem, unchecked
 from scanner.cli.console import counted
 from scanner.cli.job import Job, metrics_of
 from scanner.cli.outputs import read_combined, read_outputs
@@ -131,8 +131,11 @@ def _host(proxy: str) -> str:
     return proxy.rpartition("@")[2].rpartition("//")[2]
 
 
-def api(settings: Settings | None, plan: Plan | None) -> Iterator[Check]:
-    """Ask each endpoint once; `plan` says which of them a scan asks."""
+def api(settings: Settings | None, plan: Plan | None, name: str | None) -> Iterator[Check]:
+    """Ask each endpoint once; `plan` says which of them a scan asks.
+
+    `name` is the organization's in the settings.
+    """
     probed = None
     why = "the admin key or the API's address is to be put right first"
     if settings is not None:
@@ -142,13 +145,15 @@ def api(settings: Settings | None, plan: Plan | None) -> Iterator[Check]:
             yield problem("proxy and TLS", error)
             why = "the proxy or TLS settings are to be put right first"
     if probed is None:
-        yield from (unchecked(name, why) for name in (*Collection, "clock"))
+        yield from (unchecked(one, why) for one in (*Collection, "clock"))
+        yield organization(name, is_named=None)
         return
     order = list(Collection)
     asked = sorted(probed.asked, key=lambda one: order.index(one.collection))
     for collection, ours in groupby(asked, attrgetter("collection")):
         yield answered(ours, unneeded=_unneeded(plan, collection))
     yield clock(probed.skew)
+    yield organization(name, is_named=probed.is_named)
 
 
 def _unneeded(plan: Plan | None, collection: Collection) -> str:

@@ -33,4 +33,6 @@ def init(folder: Path, *, overwrites: bool) -> None:
     named = "" if folder == Path() else f" --config {paths[0]}"
     out.print("Next:  export OPENAI_ADMIN_KEY=sk-admin-...")
     out.print(inert(f"       keyvigil config show --origin{named}"), soft_wrap=True)
+    out.print(inert(f"       keyvigil doctor{named}"), soft_wrap=True)
+    out.print("           reports whether the organization needs a name: organization in that file")
     out.print(inert(f"       keyvigil scan{named}"), soft_wrap=True)

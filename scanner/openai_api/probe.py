@@ -49,10 +49,14 @@ class _Question(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probed:
-    """How each endpoint answered, and how far this machine's clock is ahead of the API's."""
+    """How each endpoint answered, and how far this machine's clock is ahead of the API's.
+
+    `is_named`: whether the API named the organization; None if it did not answer at all.
+    """
 
     asked: tuple[Asked, ...]
     skew: timedelta | None
+    is_named: bool | None = None
 
 
 async def probe(key: Secret, base_url: str, clock: Clock, network: Network | None = None) -> Probed:
@@ -73,6 +77,7 @@ class _Asking:
         self.connections = Connections(key, base_url, network)
         self._key, self._base_url, self._clock = key, base_url, clock
         self._skew: timedelta | None = None
+        self._is_named: bool | None = None
 
     async def everything(self) -> Probed:
         # Archived projects are left out: they have no service accounts to be asked for.
@@ -92,7 +97,7 @@ class _Asking:
             rest = [_not_asked(one, "no project was seen") for one in _of_a_project("")]
         answers = await asyncio.gather(*(self._ask(one) for one in questions))
         asked = (projects, *(answer for answer, _ in answers), *rest)
-        return Probed(asked=asked, skew=self._skew)
+        return Probed(asked=asked, skew=self._skew, is_named=self._is_named)
 
     async def _ask(self, question: _Question) -> tuple[Asked, Page[Any] | None]:
         endpoint = f"GET {question.path}"
@@ -108,6 +113,7 @@ class _Asking:
             if response.status_code != HTTPStatus.OK:
                 error = refused(response, endpoint, self._key)
             else:
+                self._is_named = self._is_named or bool(response.headers.get("openai-organization"))
                 page, error = _read(response, endpoint, question.page)
         return Asked(collection=question.collection, endpoint=endpoint, error=error), page
 

@@ -117,7 +117,7 @@ class SqlStore:
         """What is still to be told, in the same database."""
         return SqlOutbox(self._database, lease=self._lease)
 
-    def record(
+    def record(  # noqa: PLR0913, PLR0917 - all that one transaction records
         self,
         lease: Lease,
         history: History,

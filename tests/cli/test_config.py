@@ -222,6 +222,8 @@ def test_init_writes_what_validates_and_says_what_comes_next() -> None:
         "Wrote etc/keyvigil.schema.json",
         "Next:  export OPENAI_ADMIN_KEY=sk-admin-...",
         "       keyvigil config show --origin --config etc/keyvigil.yaml",
+        "       keyvigil doctor --config etc/keyvigil.yaml",
+        "           reports whether the organization needs a name: organization in that file",
         "       keyvigil scan --config etc/keyvigil.yaml",
     ]
     assert [path.stat().st_mode & 0o777 for path in Path("etc").iterdir()] == [0o600] * 3

@@ -16,6 +16,7 @@ from scanner.sandbox.quirk import Quirk
 from scanner.sandbox.seeded import seeded_organization
 from scanner.sandbox.server import serving
 from scanner.store.database import open_database
+from tests.cli.examined import examined
 from tests.cli.running import Ran, keyvigil
 from tests.factories import NOW
 
@@ -36,12 +37,16 @@ class Operator:
     def place(self) -> Path:
         return self.folder / "history.db"
 
-    def run(self, *arguments: str | Path, key: str = SANDBOX_KEY) -> Ran:
-        env = {
-            "OPENAI_ADMIN_KEY": key,
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "OPENAI_ADMIN_KEY": SANDBOX_KEY,
             "OPENAI_BASE_URL": self.url,
             "KEYVIGIL_STORE": str(self.place),
         }
+
+    def run(self, *arguments: str | Path, key: str = SANDBOX_KEY) -> Ran:
+        env = {**self.environment, "OPENAI_ADMIN_KEY": key}
         return keyvigil(*arguments, env=env, cwd=self.folder)
 
     def scan(self, *more: str, key: str = SANDBOX_KEY) -> tuple[dict[str, Any], str]:
@@ -85,6 +90,22 @@ def test_a_rotated_key_of_an_organization_without_a_name_continues_its_history(
     again, _ = operator.scan("--organization", "acme")
     assert (opened(again), again["scan"]["renamed_from"]) == (0, None)
     assert operator.recorded() == ["acme"] * 4
+
+
+def test_doctor_asks_for_a_name_where_neither_the_api_nor_the_settings_give_one(
+    operator: Operator, organization: SandboxOrganization
+) -> None:
+    assert examined(operator.environment, operator.folder)[1]["organization"][0] == "ok"
+    organization.quirks = NAMELESS
+    code, lines = examined(operator.environment, operator.folder)
+    state, _, mend = lines["organization"]
+    assert (code, state) == (2, "problem")
+    assert "--organization" in mend
+    (operator.folder / "keyvigil.yaml").write_text("organization: acme\n")
+    code, lines = examined(operator.environment, operator.folder)
+    assert (code, lines["organization"][0]) == (0, "ok")
+    operator.scan()
+    assert operator.recorded() == ["acme"]
 
 
 def test_a_history_of_an_old_key_is_found_again_with_another_key(
