@@ -52,14 +52,12 @@ def _name_of(named: Named, chosen: str | None) -> tuple[str, NameSource]:
 def _report(identity: Identity) -> None:
     if identity.source is NameSource.DEFAULT:
         how = "" if identity.is_new else ", recognised by its projects"
-        say(
-            f"The API does not name the organization: its history is '{identity.name}'{how}."
-            f"\nhelp: {NAME_IT}"
-        )
+        say(f"The API does not name the organization: its history is '{identity.name}'{how}.")
+        say(f"help: {NAME_IT}")
     if identity.others:
         others = " and ".join(f"'{name}'" for name in identity.others)
         say(
             f"The history '{identity.name}' is new, and {others} has the same projects: findings,"
             " alerts and limits of each are separate."
-            f"\nhelp: To continue that history, use its name: --organization {identity.others[0]}"
         )
+        say(f"help: To continue that history, use its name: --organization {identity.others[0]}")
