@@ -24,7 +24,7 @@ SAMPLES = {
     "snapshot": ("a", "b", "c"),
     "metrics_textfile": ("a.prom", "b.prom", "c.prom"),
     "at_once": ("2", "3", "4"),
-    "organization": ("A", "B", ""),
+    "organization": ("A", "B", "gamma"),
     "store": ("a.db", "b.db", "c.db"),
     "keep": ("1d", "2d", "3d"),
     "keep_snapshots": ("1", "2", "3"),
