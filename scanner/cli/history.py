@@ -41,7 +41,7 @@ def history(settings: Chosen, limit: int, *, as_json: bool) -> None:
     try:
         store = _opened(store_settings(settings, os.environ))
         kept = store.nights(settings[ORGANIZATION], limit)
-        names = {one: store.shown_name(one) for one in {night.organization for night in kept}}
+        names = {one: store.names.shown_name(one) for one in {night.organization for night in kept}}
         nights = [replace(night, organization=names[night.organization]) for night in kept]
     except NoHistory as error:
         if not as_json:
@@ -62,9 +62,9 @@ def history(settings: Chosen, limit: int, *, as_json: bool) -> None:
 def prune(settings: Chosen) -> None:
     """Forget what is not to be kept, and say how much that was."""
     store, organization = _opened(store_settings(settings, os.environ)), settings[ORGANIZATION]
-    kept = [store.history_of(organization)] if organization else store.organizations()
+    kept = [store.names.history_of(organization)] if organization else store.organizations()
     for one in kept:
-        gone, name = store.prune(one, now()), store.shown_name(one)
+        gone, name = store.prune(one, now()), store.names.shown_name(one)
         out.print(
             inert(
                 f"{name}: forgot {counted(gone.scans, 'scan')},"
@@ -84,8 +84,8 @@ def diff(
         tell_whose(history, second)
     if first.organization != second.organization:
         raise UsageError(
-            f"{first.scan_id} is a scan of {history.shown_name(first.organization)}, and"
-            f" {second.scan_id} one of {history.shown_name(second.organization)}.",
+            f"{first.scan_id} is a scan of {history.names.shown_name(first.organization)}, and"
+            f" {second.scan_id} one of {history.names.shown_name(second.organization)}.",
             help="Name two scans of the same organization.",
         )
     if first.started_at > second.started_at:

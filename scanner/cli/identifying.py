@@ -23,19 +23,19 @@ def identified(
     The API is requested only where no name is `chosen`, or none is recorded under it yet. Raise
     ApiError if it does not answer, UsageError if two organizations would share a history.
     """
-    known = store.called(chosen) if chosen else None
+    known = store.names.called(chosen) if chosen else None
     if chosen and known:
         return identify(chosen, NameSource.CHOSEN, known, ())
-    if chosen and not store.has_histories():
+    if chosen and not store.names.has_any():
         return identify(chosen, NameSource.CHOSEN, None, ())
     with watching(is_verbose=False, retried=retried) as progress:
         named = run_until_told(name_organization(settings, progress))
         name, source = _name_of(named, chosen)
-        known, ids = store.called(name), named.project_ids
-        sharing = store.sharing(ids)
-        if not sharing and not named.is_all and store.has_histories():
+        known, ids = store.names.called(name), named.project_ids
+        sharing = store.names.sharing(ids)
+        if not sharing and not named.is_all and store.names.has_any():
             ids = run_until_told(list_projects(settings, progress))
-            sharing = store.sharing(ids)
+            sharing = store.names.sharing(ids)
     identity = identify(name, source, known, sharing, has_projects=bool(ids))
     _report(identity)
     return identity

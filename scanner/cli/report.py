@@ -99,7 +99,7 @@ def recorded(wanted: Wanted) -> Recorded:
         result = compared(scanned, history.before(night), night.organization)
     else:
         result = replace(scanned.result, history=reported, history_name=night.organization)
-    name = saw.inventory.organization or history.shown_name(night.organization)
+    name = saw.inventory.organization or history.names.shown_name(night.organization)
     result = replace(result, organization=name)
     _tell_differences(result, night)
     return Recorded(result=result, scanned=scanned, store=history, organization=night.organization)
@@ -108,7 +108,7 @@ def recorded(wanted: Wanted) -> Recorded:
 def tell_whose(history: "SqlStore", night: Night) -> None:
     """Say whose scan was taken, where several organizations have some and none was named."""
     if len(history.organizations()) > 1:
-        name = history.shown_name(night.organization)
+        name = history.names.shown_name(night.organization)
         say(f"Taken: {name}, scanned last. --organization NAME takes another.")
 
 

@@ -87,6 +87,8 @@ def _journals(store: str | None, organization: str | None) -> dict[str, tuple[En
     if settings is None:
         raise UsageError("There is no history to look into.", help="Leave out --store none.")
     history = open_store(settings, must_exist=True)
-    wanted = history.history_of(organization) if organization else None
+    wanted = history.names.history_of(organization) if organization else None
     kept = sorted(history.journals().items())
-    return {history.shown_name(one): entries for one, entries in kept if wanted in (None, one)}
+    return {
+        history.names.shown_name(one): entries for one, entries in kept if wanted in (None, one)
+    }

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, insert, select, true
 from scanner.announcement import Draft
 from scanner.compare import as_of
 from scanner.errors import LockLost, UsageError
-from scanner.identity import Identified, KnownHistory
+from scanner.identity import Identified
 from scanner.lifecycle import Case, Event, History, Night, State
 from scanner.ports import Lease, Past
 from scanner.receipt import Act, Entry
@@ -18,14 +18,7 @@ from scanner.store.database import Database, upserting
 from scanner.store.journal import SqlJournal, acts_of, journals
 from scanner.store.keeping import Keeping, Pruned, forget
 from scanner.store.locks import extend, holding, taken_over
-from scanner.store.names import (
-    has_names,
-    histories_called,
-    history_of,
-    keep_identity,
-    known,
-    sharing,
-)
+from scanner.store.names import SqlNames, histories_called, keep_identity
 from scanner.store.outbox import SqlOutbox, enqueue
 from scanner.store.packed import pack, unpack
 from scanner.store.rows import (
@@ -151,31 +144,10 @@ class SqlStore:
             keep_identity(connection, lease.organization, identified, night.started_at)
             forget(connection, lease.organization, self._keeping, night.started_at)
 
-    def history_of(self, name: str) -> str:
-        """Return what the rows of the history with that name are kept under."""
-        with self._database.reading() as connection:
-            return history_of(connection, name) or name
-
-    def called(self, name: str) -> KnownHistory | None:
-        """Return the history with that name, None if there is none."""
-        with self._database.reading() as connection:
-            organization = history_of(connection, name)
-            return known(connection, organization) if organization else None
-
-    def sharing(self, project_ids: Iterable[str]) -> tuple[KnownHistory, ...]:
-        """Return the histories that collected one of these projects."""
-        with self._database.reading() as connection:
-            return sharing(connection, project_ids)
-
-    def shown_name(self, organization: str) -> str:
-        """Return the name of the history whose rows are kept under `organization`."""
-        with self._database.reading() as connection:
-            return known(connection, organization).name
-
-    def has_histories(self) -> bool:
-        """Return whether any scan was ever recorded."""
-        with self._database.reading() as connection:
-            return has_names(connection)
+    @property
+    def names(self) -> SqlNames:
+        """The names of the histories, in the same database."""
+        return SqlNames(self._database)
 
     def acts(self, organization: str) -> tuple[Act, ...]:
         """Return all that was ever done to the organization's keys, oldest first."""

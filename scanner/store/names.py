@@ -7,11 +7,45 @@ from typing import Any, Final
 from sqlalchemy import Connection, Select, func, insert, select
 
 from scanner.identity import Identified, KnownHistory, NameSource
-from scanner.store.database import upserting
+from scanner.store.database import Database, upserting
 from scanner.store.schema import history_names, history_projects, scans
 
 _IN_ONE_QUERY: Final = 500
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
+
+
+class SqlNames:
+    """Finds histories by their names and projects. Every method raises StoreError if it cannot."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def history_of(self, name: str) -> str:
+        """Return what the rows of the history with that name are kept under."""
+        with self._database.reading() as connection:
+            return history_of(connection, name) or name
+
+    def called(self, name: str) -> KnownHistory | None:
+        """Return the history with that name, None if there is none."""
+        with self._database.reading() as connection:
+            organization = history_of(connection, name)
+            return known(connection, organization) if organization else None
+
+    def sharing(self, project_ids: Iterable[str]) -> tuple[KnownHistory, ...]:
+        """Return the histories that collected one of these projects."""
+        with self._database.reading() as connection:
+            return sharing(connection, project_ids)
+
+    def shown_name(self, organization: str) -> str:
+        """Return the name of the history whose rows are kept under `organization`."""
+        with self._database.reading() as connection:
+            return known(connection, organization).name
+
+    def has_any(self) -> bool:
+        """Return whether any scan was ever recorded."""
+        query = select(history_names.c.name).limit(1)
+        with self._database.reading() as connection:
+            return connection.execute(query).scalar() is not None
 
 
 def histories_called(name: str) -> Select[Any]:
@@ -52,11 +86,6 @@ def known(connection: Connection, organization: str) -> KnownHistory:
         has_projects=connection.execute(projects).scalar() is not None,
         last_scan=connection.execute(last).scalar() or _NEVER,
     )
-
-
-def has_names(connection: Connection) -> bool:
-    """Return whether there is any history."""
-    return connection.execute(select(history_names.c.name).limit(1)).scalar() is not None
 
 
 def keep_identity(

@@ -30,22 +30,22 @@ def named(
 
 def test_a_history_is_found_by_each_of_its_names_and_by_its_projects(place: str) -> None:
     store = a_store(place)
-    assert not store.has_histories()
+    assert not store.names.has_any()
     named(store, "acme", NameSource.API, "proj_1", "proj_2")
     named(store, "acme-corp", NameSource.API, "proj_2", "proj_3", number=1, under="acme")
     named(store, "labs", NameSource.CHOSEN, "proj_9", number=2)
     for name in ("acme", "acme-corp"):
-        assert store.history_of(name) == "acme"
+        assert store.names.history_of(name) == "acme"
         assert len(store.nights(name, 9)) == 2
-    assert store.shown_name("acme") == "acme-corp"
+    assert store.names.shown_name("acme") == "acme-corp"
     for project in ("proj_1", "proj_3"):
-        (found,) = store.sharing([project, "proj_elsewhere"])
-        assert found == store.called("acme-corp")
+        (found,) = store.names.sharing([project, "proj_elsewhere"])
+        assert found == store.names.called("acme-corp")
         assert found.names == (("acme", NameSource.API), ("acme-corp", NameSource.API))
         assert (found.has_projects, found.last_scan) == (True, LATER)
-    assert [one.name for one in store.sharing(["proj_1", "proj_9"])] == ["acme-corp", "labs"]
-    assert store.sharing([]) == ()
-    assert store.called("other") is None
+    assert [one.name for one in store.names.sharing(["proj_1", "proj_9"])] == ["acme-corp", "labs"]
+    assert store.names.sharing([]) == ()
+    assert store.names.called("other") is None
 
 
 def test_a_chosen_name_is_shown_whatever_the_api_calls_it_later(place: str) -> None:
@@ -53,7 +53,7 @@ def test_a_chosen_name_is_shown_whatever_the_api_calls_it_later(place: str) -> N
     named(store, "unnamed", NameSource.DEFAULT, "proj_1")
     named(store, "acme", NameSource.CHOSEN, "proj_1", number=1, under="unnamed")
     named(store, "org-x", NameSource.API, "proj_1", number=2, under="unnamed")
-    assert store.shown_name("unnamed") == "acme"
+    assert store.names.shown_name("unnamed") == "acme"
 
 
 def test_histories_of_before_are_given_their_names_and_projects(place: str) -> None:
@@ -72,12 +72,12 @@ def test_histories_of_before_are_given_their_names_and_projects(place: str) -> N
             connection.execute(text(f"DROP TABLE {table.name}"))
         connection.execute(text("UPDATE keyvigil_version SET version_num = '0005'"))
     store = a_store(place)
-    sources = {name: known.names for name in kept if (known := store.called(name))}
+    sources = {name: known.names for name in kept if (known := store.names.called(name))}
     assert sources == {
         "key-0123abcd": (("key-0123abcd", NameSource.DEFAULT),),
         "acme": (("acme", NameSource.API),),
         "prod": (("prod", NameSource.CHOSEN),),
         "lost": (("lost", NameSource.CHOSEN),),
     }
-    assert [one.organization for one in store.sharing(["proj_0"])] == ["key-0123abcd"]
-    assert store.sharing(["proj_3"]) == ()  # its snapshot cannot be read
+    assert [one.organization for one in store.names.sharing(["proj_0"])] == ["key-0123abcd"]
+    assert store.names.sharing(["proj_3"]) == ()  # its snapshot cannot be read
