@@ -41,6 +41,8 @@ _ACCESS: Final[dict[str, ProjectAccess | Unknown]] = {kind.value: kind for kind 
 _ACCESS_MISSING: Final = Unknown(
     reason="the API did not say whether the owner can reach the project"
 )
+_SHOWN: Final = 60
+"""Characters shown of a value that is not known."""
 _ADMIN_PREFIX: Final = "sk-admin"
 _NO_OWNER: Final = Unknown(reason="the API did not say whose key it is")
 
@@ -78,8 +80,7 @@ def to_project(wire: WireProject, flaws: Flaws = VALID) -> Project:
     elif wire.archived_at is not None:
         state = ProjectState.ARCHIVED
     else:
-        reason = f"the API gave the project the status {wire.status!r}"
-        state = flaws.of("status") or Unknown(reason=reason)
+        state = flaws.of("status") or _not_known("the project's status", wire.status)
     return Project(
         id=wire.id,
         name=_name(wire.name),
@@ -221,8 +222,14 @@ def _owner_kind(named: str | None, flaws: Flaws = VALID) -> OwnerKind | Unknown:
     kind = _OWNER_KINDS.get(named or "")
     if kind is not None:
         return kind
-    flaw = flaws.of("owner.type")
-    return flaw or Unknown(reason=f"the API gave the owner the type {named!r}")
+    return flaws.of("owner.type") or _not_known("the owner's type", named)
+
+
+def _not_known(what: str, value: str | None) -> Unknown:
+    """Return what a value that is not in OpenAI's document stands for."""
+    if value is None:
+        return Unknown(reason=f"the API did not give {what}")
+    return Unknown(reason=f"{what} is not known", where=repr(value[:_SHOWN]))
 
 
 def _owner(wire: WireKeyOwner, flaws: Flaws) -> Owner:

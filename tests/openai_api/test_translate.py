@@ -124,8 +124,11 @@ def test_an_admin_keys_owner_is_told_by_type_or_object(
         ({"status": "active"}, ProjectState.ACTIVE),
         ({"status": "archived"}, ProjectState.ARCHIVED),
         ({"archived_at": 1_700_000_000}, ProjectState.ARCHIVED),
-        ({}, Unknown(reason="the API gave the project the status None")),
-        ({"status": "frozen"}, Unknown(reason="the API gave the project the status 'frozen'")),
+        ({}, Unknown(reason="the API did not give the project's status")),
+        (
+            {"status": "frozen"},
+            Unknown(reason="the project's status is not known", where="'frozen'"),
+        ),
     ],
 )
 def test_where_a_project_stands(body: dict[str, Any], state: ProjectState | Unknown) -> None:
