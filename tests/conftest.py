@@ -7,14 +7,25 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from scanner.sandbox.app import SandboxApp
 from scanner.sandbox.organization import SandboxOrganization
 from scanner.sandbox.seeded import seeded_organization
 from scanner.sandbox.server import serving
 from tests.factories import NOW
+from tests.support.examples import VARIABLE, examples, is_ordinary_run
 
 os.environ.pop("COLUMNS", None)  # workers of pytest are given 80; a pipe is as wide as we say
+
+settings.register_profile(
+    "any machine",
+    deadline=None,  # how long an example takes depends on the machine
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=is_ordinary_run(),
+    max_examples=examples(100),
+)
+settings.load_profile("any machine")
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
@@ -49,6 +60,7 @@ def _no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
         if name.startswith(("OPENAI_", "KEYVIGIL_")) and name not in {
             "KEYVIGIL_TEST_ALL",
             "KEYVIGIL_WRITE_GOLDEN",
+            VARIABLE,
         }:
             monkeypatch.delenv(name)
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")

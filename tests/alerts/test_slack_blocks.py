@@ -17,6 +17,7 @@ from tests.alerts.fake_slack.request import Request
 from tests.alerts.fake_slack.workspace import Workspace
 from tests.alerts.random_announcements import mark, random_announcement
 from tests.alerts.reading import shown
+from tests.support.examples import examples
 
 IN_CHANNEL: Final = Style(report="https://reports.example.com/")
 BY_WEBHOOK: Final = Style(has_thread=False)
@@ -37,7 +38,7 @@ def post(workspace: Workspace, **params: Any) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=1_500, deadline=None)
+@settings(max_examples=examples(300))
 @given(st.integers(0, 2**32), st.sampled_from([IN_CHANNEL, BY_WEBHOOK]))
 def test_no_message_breaks_a_limit_pings_anybody_or_loses_a_finding(
     seed: int, style: Style

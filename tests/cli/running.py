@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.forking import Forked, can_fork
+from tests.support.waiting import PATIENCE
+
 COMMAND = (sys.executable, "-m", "scanner")
 
 
@@ -32,13 +35,28 @@ def keyvigil(
     *arguments: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None
 ) -> Ran:
     """Run `keyvigil` with no terminal; `env` is added to the environment."""
+    given = environment(env or {})
+    typed = [*map(str, arguments)]
+    if can_fork(given):
+        code, out, err = Forked(typed, given, cwd).end()
+        ran = Ran(code=code, out=out, err=err)
+    else:
+        ran = keyvigil_anew(*typed, cwd=cwd, env=env)
+    assert "Traceback" not in ran.err, ran.err
+    return ran
+
+
+def keyvigil_anew(
+    *arguments: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None
+) -> Ran:
+    """Run `keyvigil` as a user's shell does, so that it loads only what it loads by itself."""
     done = subprocess.run(  # noqa: S603 - our own command
         [*COMMAND, *map(str, arguments)],
         cwd=cwd,
         env=environment(env or {}),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
         stdin=subprocess.DEVNULL,
     )

@@ -39,6 +39,7 @@ from tests.factories import (
 from tests.formats.test_html_report import Outline
 from tests.formats.test_imported import junit, ocsf, sarif
 from tests.formats.test_tables import HOSTILE, RESULTS, lines, named, table
+from tests.support.examples import examples
 
 BASELINE = load_policies(["baseline"])
 EXEMPT = ExceptionText(
@@ -231,7 +232,7 @@ def agree(result: ScanResult) -> None:
     assert slack.keys_violating == len({finding.key.id for finding in result.violations})
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=examples(40))
 @given(results())
 def test_the_same_findings_in_every_format(result: ScanResult) -> None:
     agree(result)
