@@ -1,8 +1,6 @@
 """Alerts through the real command and the real slack-sdk, against a fake Slack."""
 
 import json
-import os
-import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -14,6 +12,8 @@ import pytest
 from tests.alerts.fake_slack.driving import PLAIN_TOKEN, TOKEN, Driven, stage
 from tests.alerts.fake_slack.faults import ErrorAfter, SilentAfter
 from tests.cli.running import COMMAND, Ran, environment, keyvigil, sandbox
+from tests.store.making import let_lease_run_out
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -145,16 +145,13 @@ def test_killed_while_slack_is_silent_the_next_scan_tells_it_once(
     own: dict[str, str], slack: Driven, tmp_path: Path
 ) -> None:
     slack.fake.fail("chat.postMessage", SilentAfter())
-    settings = {**own, "KEYVIGIL_LEASE": "1"}
+    settings = {**own, "KEYVIGIL_LEASE": "3600"}
     with subprocess.Popen(  # noqa: S603 - our own command
         [*COMMAND, "scan"], env=environment(settings), cwd=tmp_path, stdout=subprocess.DEVNULL
     ) as process:
-        for _ in range(600):
-            if slack.fake.messages:
-                break
-            time.sleep(0.05)
-        os.kill(process.pid, signal.SIGKILL)
-    time.sleep(1.1)  # until its lock is free
+        until(lambda: bool(slack.fake.messages))
+        process.kill()
+    let_lease_run_out(settings["KEYVIGIL_STORE"])
     ran = keyvigil("scan", env=settings, cwd=tmp_path)
     assert ran.code == 0
     parents = [message for message in slack.fake.messages if not message.thread_ts]

@@ -3,7 +3,6 @@
 import json
 import signal
 import subprocess
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from scanner.sandbox.server import serving
 from tests.cli.examined import examined
 from tests.cli.running import COMMAND, Ran, environment, keyvigil
 from tests.cli.test_many import ENV, Watched, app, scan, settings, two
-from tests.daemon.running import until
+from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.slow
 COMBINED = ("--combined", "json=out/all.json")
@@ -162,9 +161,8 @@ def test_one_that_is_scanned_elsewhere_is_locked(tmp_path: Path) -> None:
 
 
 def test_those_that_an_end_left_out_are_not_reached(tmp_path: Path) -> None:
-    slow = FaultyApp(app(1), {"api_keys": Faults(latency=60)})
-    asked = threading.Event()
-    watched = Watched(app=slow, name="a", asked=[], first=asked.set)
+    slow = FaultyApp(app(1), {"api_keys": Faults(latency=3600)})
+    watched = Watched(app=slow, name="a", asked=[])
     with serving(watched) as url_a, serving(app(2)) as url_b:
         (tmp_path / "keyvigil.yaml").write_text(settings(url_a, url_b, 1))
         process = subprocess.Popen(  # noqa: S603 - our own command
@@ -175,10 +173,9 @@ def test_those_that_an_end_left_out_are_not_reached(tmp_path: Path) -> None:
             stderr=subprocess.PIPE,
             text=True,
         )
-        assert asked.wait(30)
-        until(lambda: len(watched.asked) > 2)
+        watched.wait_for("api_keys")
         process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 3, err
     assert states(tmp_path) == [("Acme EU", "incomplete", 3), ("b", "not_reached", 3)]
 

@@ -6,6 +6,7 @@ import httpx2
 import pytest
 
 from tests.cli.running import COMMAND, environment, keyvigil, sandbox
+from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.slow
 
@@ -43,7 +44,7 @@ def test_told_to_stop_it_stops_quietly(number: signal.Signals) -> None:
         assert process.stderr.readline().startswith("Serving 15 keys")
         assert httpx2.get(f"{url}/organization/users").status_code == 401
         process.send_signal(number)
-        assert process.wait(timeout=30) == 128 + number
+        assert process.wait(PATIENCE) == 128 + number
         assert process.stderr.read() == ""
 
 

@@ -16,6 +16,7 @@ from tests.cli.running import COMMAND, keyvigil, sandbox
 from tests.daemon.running import running
 from tests.openai_api.scripted import KEY
 from tests.store.making import a_history, a_store
+from tests.support.waiting import PATIENCE
 
 NAME = "sandbox-7"
 TOKEN = "a-token-of-some-length"
@@ -158,13 +159,13 @@ def test_a_night_that_was_missed_is_scanned_at_the_start_with_the_options_it_was
         assert due == f"{an_hour_ago:%Y-%m-%dT%H:%M:00Z}"
         ended = run.until("run_ended")
         assert (ended["outcome"], ended["exit_code"]) == ("done", 0)
-        connection = HTTPConnection("127.0.0.1", run.until("listening")["port"], timeout=10)
+        connection = HTTPConnection("127.0.0.1", run.until("listening")["port"], timeout=PATIENCE)
         password = base64.b64encode(f"x:{TOKEN}".encode()).decode()
         headers = {"Authorization": f"Basic {password}"}
         connection.request("GET", "/reports/report.html", headers=headers)
         page = connection.getresponse().read()
         connection.close()
-        assert run.stop(signal.SIGTERM, within=10) == 0
+        assert run.stop(signal.SIGTERM) == 0
         assert not run.other
         assert TOKEN not in json.dumps(run.events)
     again = [*COMMAND, "serve", *options[:3], options[-1]]
@@ -173,7 +174,7 @@ def test_a_night_that_was_missed_is_scanned_at_the_start_with_the_options_it_was
         run.until("up_to_date")
         assert run.count("reports_missing") == 0
         assert run.metrics()[f"keyvigil_keys{{{NAME}}}"] > 0
-        assert run.stop(signal.SIGTERM, within=10) == 0
+        assert run.stop(signal.SIGTERM) == 0
     assert page == (out / "report.html").read_bytes()
     nights = history.nights(NAME, 10)
     assert [night.policies for night in nights[1:]] == [("admin-keys",)]
@@ -184,7 +185,7 @@ def test_ctrl_c_stops_it_with_the_code_of_one_who_was_interrupted(tmp_path: Path
     env = {"OPENAI_ADMIN_KEY": KEY, "KEYVIGIL_LOG_FORMAT": "json"}
     with running([*COMMAND, "serve", "--listen", "127.0.0.1:0"], env, cwd=tmp_path) as run:
         run.until("no_history")
-        assert run.stop(signal.SIGINT, within=10) == 130
+        assert run.stop(signal.SIGINT) == 130
         assert [one["event"] for one in run.events][-2:] == ["stopping", "stopped"]
 
 
@@ -200,7 +201,7 @@ def test_a_folder_of_reports_that_cannot_be_read_is_told_at_the_start(tmp_path: 
     with running([*COMMAND, "serve", "--listen", "127.0.0.1:0"], env, cwd=tmp_path) as run:
         told = run.until("reports_unreadable", folder=str(tmp_path / "file" / "out"))
         assert told["reason"] == "The folder of reports cannot be read: Not a directory."
-        assert run.stop(signal.SIGTERM, within=10) == 0
+        assert run.stop(signal.SIGTERM) == 0
         assert run.count("reports_missing") == 0
 
 
@@ -221,4 +222,4 @@ def test_settings_by_which_every_scan_would_fail_are_not_taken_over(tmp_path: Pa
             run.process.send_signal(signal.SIGHUP)
             assert problem in run.until("settings_invalid", number)["problem"]
             run.until("reload_failed", number)
-        assert run.stop(signal.SIGTERM, within=10) == 0
+        assert run.stop(signal.SIGTERM) == 0

@@ -13,6 +13,7 @@ from scanner.sandbox.server import serving
 from tests.alerts.receiving import Answer, Receiver
 from tests.cli.running import COMMAND, Ran, environment, keyvigil, sandbox
 from tests.openai_api.scripted import Asked, Reply, Script
+from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.slow
 TOKEN = "token-that-is-a-secret"
@@ -219,7 +220,7 @@ def test_a_scan_that_was_stopped_says_so(  # noqa: PLR0913, PLR0917
             stderr=subprocess.PIPE,
             text=True,
         )
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, err) == (code, f"{said}\n")
     (start, (path, body)) = pings(switch)
     assert (start, path, body.startswith(why or said)) == (("/start", ""), "/fail", True)

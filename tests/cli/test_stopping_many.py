@@ -16,8 +16,8 @@ from scanner.sandbox.faults import Faults, FaultyApp
 from scanner.sandbox.server import serving
 from tests.cli.running import COMMAND, environment, keyvigil
 from tests.cli.test_many import ENV, Watched, app
-from tests.daemon.running import until
 from tests.store.making import take_over
+from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.slow
 SIGNED = {"KEYVIGIL_WEBHOOK_SECRET": "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"}
@@ -25,9 +25,8 @@ SINCE = "2020-01-01T00:00:00Z"
 
 
 def test_sigterm_ends_the_walks_and_leaves_the_others_for_the_next_scan(tmp_path: Path) -> None:
-    slow = FaultyApp(app(1), {"api_keys": Faults(latency=60)})
-    asked = threading.Event()
-    watched = Watched(app=slow, name="a", asked=[], first=asked.set)
+    slow = FaultyApp(app(1), {"api_keys": Faults(latency=3600)})
+    watched = Watched(app=slow, name="a", asked=[])
     with serving(watched) as url_a, serving(app(2)) as url_b:
         (tmp_path / "keyvigil.yaml").write_text(
             "at_once: 1\nstore: { place: history.db }\norganizations:\n"
@@ -42,10 +41,9 @@ def test_sigterm_ends_the_walks_and_leaves_the_others_for_the_next_scan(tmp_path
             stderr=subprocess.PIPE,
             text=True,
         )
-        assert asked.wait(30)
-        until(lambda: len(watched.asked) > 2)
+        watched.wait_for("api_keys")
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 3, err
     assert "The scan was told to end before it came to this organization." in err
     assert "not scanned" in out
@@ -55,10 +53,10 @@ def test_sigterm_ends_the_walks_and_leaves_the_others_for_the_next_scan(tmp_path
 
 
 def test_a_lock_that_is_lost_ends_its_own_walk_and_no_other(tmp_path: Path) -> None:
-    slow = FaultyApp(app(1), {"api_keys": Faults(latency=60)})
+    slow = FaultyApp(app(1), {"api_keys": Faults(latency=3600)})
     asked = threading.Event()
     watched = Watched(app=slow, name="a", asked=[], first=asked.set)
-    other = Watched(app=app(2), name="b", asked=[], first=lambda: asked.wait(30))
+    other = Watched(app=app(2), name="b", asked=[], first=lambda: asked.wait(PATIENCE))
     with serving(watched) as url_a, serving(other) as url_b:
         (tmp_path / "keyvigil.yaml").write_text(
             "at_once: 2\nstore: { place: history.db, lease: 1 }\norganizations:\n"
@@ -73,9 +71,9 @@ def test_a_lock_that_is_lost_ends_its_own_walk_and_no_other(tmp_path: Path) -> N
             stderr=subprocess.PIPE,
             text=True,
         )
-        until(lambda: len(watched.asked) > 2)
+        watched.wait_for("api_keys")
         take_over(str(tmp_path / "history.db"), "a")
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 3, err
     assert "error: Another scan of a took over" in err
     account = read_account(tmp_path / "account.json")
@@ -133,9 +131,9 @@ def test_told_to_stop_while_one_is_told_of_the_others_are_recorded_already(tmp_p
             stderr=subprocess.PIPE,
             text=True,
         )
-        assert told.wait(30)
+        assert told.wait(PATIENCE)
         process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=PATIENCE)
     assert "Stopped: the next scan tells what this one did not." in err
     assert process.returncode == 143, err
     listed = json.loads(keyvigil("history", "--json", cwd=tmp_path, env=ENV).out)
