@@ -1,6 +1,7 @@
-"""The real daemon in a process of its own, but with nights of a few seconds.
+"""The real daemon in a process of its own, but with nights of a few seconds, or on demand.
 
-`python -m tests.daemon.driver PERIOD TIMEOUT RETRY,RETRY OPTION...`, all in seconds.
+`python -m tests.daemon.driver PERIOD TIMEOUT RETRY,RETRY OPTION...`, all in seconds. With the
+environment's DUES, runs are due at the moments in that file, when a test adds them.
 """
 
 import os
@@ -19,6 +20,7 @@ from scanner.daemon.nightly import Daemon, Timekeeping
 from scanner.wiring import now
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+FAR = datetime(2970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -26,16 +28,50 @@ class Every:
     """Implements Times: due once in a period, counted from 1970, so for all processes alike."""
 
     period: timedelta
+    since: datetime = EPOCH
 
     def after(self, moment: datetime) -> datetime:
         return self.last(moment) + self.period
 
     def last(self, moment: datetime) -> datetime:
-        return moment - (moment - EPOCH) % self.period
+        return moment - (moment - self.since) % self.period
 
     def start(self, due: datetime, share: float) -> datetime:
         assert 0 <= share <= 1
         return due
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Implements Times: due at the moments in a file, in which each has a line."""
+
+    path: Path
+
+    def moments(self) -> list[datetime]:
+        return [datetime.fromisoformat(line) for line in self.path.read_text().split()]
+
+    def after(self, moment: datetime) -> datetime:
+        return min((due for due in self.moments() if due > moment), default=FAR)
+
+    def last(self, moment: datetime) -> datetime:
+        return max((due for due in self.moments() if due <= moment), default=EPOCH)
+
+    def start(self, due: datetime, share: float) -> datetime:
+        assert 0 <= share <= 1
+        return due
+
+
+class OnDemand(Daemon):
+    """A daemon that looks, as at its files, whether a moment was added."""
+
+    known = 0
+
+    def look(self) -> None:
+        super().look()
+        times = self._loaded.times
+        if isinstance(times, Listed) and len(moments := times.moments()) > self.known:
+            self.known = len(moments)
+            self._clockwork.call_at(moments[-1])
 
 
 class Hurried(Files):
@@ -45,7 +81,9 @@ class Hurried(Files):
     timeout: timedelta
 
     def load(self) -> Loaded:
-        return replace(super().load(), times=Every(self.period), timeout=self.timeout)
+        dues = os.environ.get("DUES")
+        times = Listed(Path(dues)) if dues else Every(self.period)
+        return replace(super().load(), times=times, timeout=self.timeout)
 
 
 def main(period: str, timeout: str, retries: str, *policies: str) -> None:
@@ -68,8 +106,10 @@ def main(period: str, timeout: str, retries: str, *policies: str) -> None:
         loading.period = timedelta(seconds=float(period))
         loading.timeout = timedelta(seconds=float(timeout))
         metrics = Metrics()
+        if "DUES" in os.environ:
+            OnDemand.known = len(Listed(Path(os.environ["DUES"])).moments())
         children = Children(COMMAND, {**os.environ, LOG_FORMAT: LogFormat.JSON}, folder, log)
-        daemon = Daemon(loading, children, metrics, log, keeping)
+        daemon = OnDemand(loading, children, metrics, log, keeping)
         run_daemon(daemon, Served(address=("127.0.0.1", 0), metrics=metrics), log, look=0.2)
 
 

@@ -5,10 +5,9 @@ import os
 import signal
 import subprocess
 import threading
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.cli.running import environment
 from tests.conftest import ROOT
+from tests.support.waiting import PATIENCE
 
 Event = dict[str, Any]
-PATIENCE = 60.0
 
 
 class Running:
@@ -54,7 +53,8 @@ class Running:
         """Ask for a page; return status and body."""
         port = self.until("listening")["port"]
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+            url = f"http://127.0.0.1:{port}{path}"
+            with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:
@@ -66,10 +66,10 @@ class Running:
         assert status == 200
         return samples(text)
 
-    def stop(self, number: int = signal.SIGTERM, within: float = PATIENCE) -> int:
+    def stop(self, number: int = signal.SIGTERM) -> int:
         """Tell it to stop; return its exit code."""
         self.process.send_signal(number)
-        code = self.process.wait(within)
+        code = self.process.wait(PATIENCE)
         self._reader.join(PATIENCE)
         return code
 
@@ -114,13 +114,6 @@ def running(
         finally:
             process.kill()
     assert not [line for line in run.other if "Traceback" in line], run.other
-
-
-def until(holds: Callable[[], bool], seconds: float = PATIENCE) -> None:
-    limit = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < limit
-        time.sleep(0.05)
 
 
 def children(pid: int) -> list[int]:

@@ -24,9 +24,9 @@ from scanner.daemon.reports import Reports
 from scanner.errors import UsageError
 from scanner.formats.html_report import render_html
 from scanner.secret import Secret
-from tests.daemon.running import until
 from tests.daemon.test_connections import is_over
 from tests.factories import a_result
+from tests.support.waiting import PATIENCE, until
 
 TOKEN = "a-token-of-some-length"
 NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
@@ -55,7 +55,7 @@ class Site:
     def ask(
         self, path: str, headers: Mapping[str, str] | None = None, method: str = "GET"
     ) -> tuple[int, http.client.HTTPMessage, bytes]:
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=10)
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=PATIENCE)
         try:
             connection.putrequest(method, path, skip_accept_encoding=True)
             for name, value in (headers or {}).items():
@@ -287,7 +287,9 @@ def test_those_who_connect_and_say_nothing_leave_room_for_others(site: Site) -> 
 
 def unfinished(site: Site, number: int) -> list[socket.socket]:
     """Begin requests and end none of them."""
-    begun = [socket.create_connection((site.host, site.port), timeout=5) for _ in range(number)]
+    begun = [
+        socket.create_connection((site.host, site.port), timeout=PATIENCE) for _ in range(number)
+    ]
     for connection in begun:
         connection.sendall(b"GET /readyz HTTP/1.1\r\nX: ")
     return begun
@@ -334,7 +336,7 @@ def test_who_was_answered_takes_no_place_from_those_who_ask() -> None:
     with serving(pages(), "127.0.0.1", 0, silent, Limits(most=2)) as where:
         (asking,) = unfinished(Site(*where), 1)
         for _ in range(3):
-            with socket.create_connection(where, timeout=5) as connection:
+            with socket.create_connection(where, timeout=PATIENCE) as connection:
                 connection.sendall(b"GET /readyz HTTP/1.1\r\n\r\n")
                 with connection.makefile("rb") as answer:
                     assert answer.read().startswith(b"HTTP/1.0 200 ")
@@ -344,7 +346,7 @@ def test_who_was_answered_takes_no_place_from_those_who_ask() -> None:
 
 
 def test_what_is_no_request_is_refused_without_a_word(site: Site) -> None:
-    with socket.create_connection((site.host, site.port), timeout=10) as connection:
+    with socket.create_connection((site.host, site.port), timeout=PATIENCE) as connection:
         connection.sendall(b"\xff\xfe /<nonsense> HTTP/1.1\r\n\r\n")
         answered = connection.recv(10_000)
     assert answered.startswith(b"HTTP/1.0 501 ")
