@@ -4,6 +4,7 @@ from collections.abc import Callable
 import pytest
 
 from scanner.openai_api.pace import Pace
+from tests.support.waiting import PATIENCE
 
 
 class Clock:
@@ -110,7 +111,7 @@ def test_one_who_is_cancelled_while_waiting_takes_no_place() -> None:
             await asyncio.sleep(0)
             waiting[0].cancel()
             await asyncio.sleep(0)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await asyncio.gather(*waiting[1:])
             await _turn(pace)
 
@@ -171,14 +172,14 @@ def test_told_to_end_nobody_waits_any_more() -> None:
             return pace.is_over
 
     async def go() -> list[bool]:
-        pace.overloaded(60, is_rate=True)
-        resting = asyncio.create_task(pace.rest(60))
+        pace.overloaded(3600, is_rate=True)
+        resting = asyncio.create_task(pace.rest(3600))
         waiting = [asyncio.create_task(ask()) for _ in range(20)]
-        await asyncio.sleep(0.01)
-        pace.end(60)
-        async with asyncio.timeout(5):
+        await asyncio.sleep(0)  # all of them have begun
+        pace.end(3600)
+        async with asyncio.timeout(PATIENCE):
             await resting
-            await pace.rest(60)
+            await pace.rest(3600)
             return await asyncio.gather(*waiting, ask())
 
     assert asyncio.run(go()) == [True] * 21
@@ -187,15 +188,22 @@ def test_told_to_end_nobody_waits_any_more() -> None:
 def test_what_is_under_way_when_told_to_end_is_cut_off_after_a_little_while() -> None:
     pace = Pace(4)
 
-    async def answered_after(seconds: float) -> None:
-        async with pace.turn():
-            await asyncio.sleep(seconds)
-
     async def go() -> list[BaseException | None]:
-        under_way = [asyncio.create_task(answered_after(s)) for s in (0.05, 60, 60)]
-        await asyncio.sleep(0.01)
-        pace.end(0.2)
-        async with asyncio.timeout(5):
+        begun, answers = asyncio.Semaphore(0), [asyncio.Event() for _ in range(3)]
+
+        async def answered(answer: asyncio.Event) -> None:
+            async with pace.turn():
+                begun.release()
+                await answer.wait()
+
+        async with asyncio.timeout(PATIENCE):
+            under_way = [asyncio.create_task(answered(answer)) for answer in answers]
+            for _ in under_way:
+                await begun.acquire()
+            pace.end(3600)
+            answers[0].set()
+            await under_way[0]  # there is time left
+            pace.end(0.01)
             return await asyncio.gather(*under_way, return_exceptions=True)
 
     first, *others = asyncio.run(go())
