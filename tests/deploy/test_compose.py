@@ -17,6 +17,7 @@ from scanner.settings_file import read_settings_file
 from tests.commands import tried
 from tests.conftest import ROOT
 from tests.deploy.manifests import SECRETS, is_pinned
+from tests.support.waiting import PATIENCE
 
 FILE = ROOT / "deploy" / "compose.yaml"
 SERVICES: dict[str, Any] = yaml.safe_load(FILE.read_text())["services"]
@@ -110,6 +111,6 @@ def test_its_question_for_health_hears_the_answer(status: int, health: int) -> N
     with http.server.HTTPServer(("127.0.0.1", 0), Answer) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         here = [one.replace("8080", str(server.server_port)) for one in question]
-        asked = subprocess.run([sys.executable, *here], timeout=20, check=False)  # noqa: S603
+        asked = subprocess.run([sys.executable, *here], timeout=PATIENCE, check=False)  # noqa: S603
         server.shutdown()
     assert asked.returncode == health

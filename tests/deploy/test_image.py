@@ -65,13 +65,21 @@ class Image:
                     else:
                         shutil.copy(context / source, place)
             case "RUN":
-                python = Path(sys.base_exec_prefix) / "bin"
-                path = f"{python}:{os.environ['PATH']}"
+                path = f"{self.programs()}:{os.environ['PATH']}"
                 run("/bin/sh", "-c", self.here(step.rest), cwd=self.at, PATH=path)
             case "FROM" | "ENV":
                 pass
             case _:
                 pytest.fail(f"{step.word} is not carried out here")
+
+    def programs(self) -> Path:
+        """Return a folder with `python`, which not every machine has under that name."""
+        folder = self.root / "programs"
+        folder.mkdir(exist_ok=True)
+        python = folder / "python"
+        python.write_text(f'#!/bin/sh\nexec "{Path(sys.executable).resolve()}" "$@"\n')
+        python.chmod(0o755)
+        return folder
 
     def confined(self, *command: str, **extra: str) -> subprocess.CompletedProcess[str]:
         """Run a command as the image's user, with nothing writable but the state folder."""
