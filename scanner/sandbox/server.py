@@ -13,7 +13,7 @@ from scanner.errors import UsageError
 from scanner.sandbox.app import AsgiApp
 
 HOST: Final = "127.0.0.1"
-_START_LIMIT: Final = 10.0
+_START_LIMIT: Final = 60.0
 """Seconds."""
 
 
