@@ -14,7 +14,7 @@ from scanner.errors import (
     Problem,
     UsageError,
 )
-from tests.cli.running import COMMAND, environment, keyvigil
+from tests.cli.running import COMMAND, environment, keyvigil, keyvigil_anew
 from tests.conftest import ROOT
 
 KEY = "sk-admin-0123456789abcdefghijklmnop"
@@ -84,6 +84,27 @@ def test_without_a_command_there_is_help() -> None:
     ran = keyvigil()
     assert (ran.code, ran.out) == (2, "")
     assert "scan" in ran.err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("alerts", "preview"),
+        ("config", "show"),
+        ("diff", "previous", "latest"),
+        ("history",),
+        ("init",),
+        ("report",),
+        ("revoke", "plan"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_command_loads_all_that_it_needs(words: tuple[str, ...], tmp_path: Path) -> None:
+    """In a new process: other tests run it in one that has loaded everything."""
+    ran = keyvigil_anew(*words, cwd=tmp_path, env={"KEYVIGIL_STORE": str(tmp_path / "h.db")})
+    assert ran.code in {0, 2}
+    assert "failed" not in ran.err
 
 
 @pytest.mark.slow

@@ -159,17 +159,21 @@ def test_one_after_the_other_asks_the_second_when_the_first_is_done(tmp_path: Pa
 
 @pytest.mark.parametrize("refusals", [0, 4])
 def test_one_whose_api_is_slow_or_busy_holds_no_other_back(tmp_path: Path, refusals: int) -> None:
-    """Each has a pace of its own: the one is not answered until the other's scan is reported."""
-    own, report, left = app(1), tmp_path / "out" / "b.json", [busy] * refusals
+    """Each has a pace of its own: the one is not answered until the other has been asked all."""
+    own, left = app(1), [busy] * refusals
+    other = Watched(app=app(2), name="b", asked=[])
 
     async def held_back(scope: Any, receive: Any, send: Any) -> None:
         answer = left.pop() if left else own
         if answer is own:
-            await asyncio.to_thread(until, report.exists)
+            await asyncio.to_thread(until, lambda: len(other.asked) == 2 * requests)
         await answer(scope, receive, send)
 
-    with serving(held_back) as url_a, serving(app(2)) as url_b:
-        ran = scan(tmp_path, settings(url_a, url_b, 2), "--verbose")
+    with serving(held_back) as url_a, serving(other) as url_b:
+        text = settings(url_a, url_b, 2)
+        assert scan(tmp_path, text, "--only", "b").code == 0
+        requests = len(other.asked)
+        ran = scan(tmp_path, text, "--verbose")
     assert ran.code == 0, ran.err
     again = [line for line in ran.err.splitlines() if "asked again in" in line]
     assert bool(again) == bool(refusals)

@@ -3,12 +3,14 @@
 import atexit
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +18,8 @@ from tests.support.waiting import PATIENCE
 
 _ROOT = Path(__file__).parent.parent.parent
 _STARTING = threading.Lock()
+_RUNNING: set[int] = set()
+"""Process ids."""
 _AT_START = ("PYTHON", "LANG", "LC_")
 """Variables that Python reads while it starts."""
 
@@ -58,6 +62,7 @@ class Forked:
             os.close(end)
         self._out, self._err = (self._reading.submit(_read, end) for end in (out, err))
         self.pid = int(self._answers.readline())
+        _RUNNING.add(self.pid)
 
     def send_signal(self, number: int) -> None:
         """Send its process a signal."""
@@ -66,7 +71,12 @@ class Forked:
     def end(self) -> tuple[int, str, str]:
         """Wait until it has ended; return its exit code, as Popen has it, and what it printed."""
         with self._line, self._answers, self._reading:
-            code = int(self._answers.readline())
+            try:
+                code = int(self._answers.readline())
+            except TimeoutError:
+                self.send_signal(signal.SIGKILL)
+                raise
+            _RUNNING.discard(self.pid)
             return code, self._out.result(), self._err.result()
 
 
@@ -89,6 +99,9 @@ def _door() -> socket.socket:
 
     def close() -> None:
         ours.close()
+        for pid in _RUNNING:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         process.wait()
 
     atexit.register(close)
