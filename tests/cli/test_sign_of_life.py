@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -202,10 +203,12 @@ def test_a_scan_that_was_stopped_says_so(  # noqa: PLR0913, PLR0917
     why: str,
 ) -> None:
     stopped: list[int] = []
+    started = threading.Event()
 
     def slow(asked: Asked) -> Reply:
         if not stopped:
             stopped.append(1)
+            assert started.wait(PATIENCE)
             process.send_signal(number)
         project = {"id": "proj_1", "created_at": 1, "status": "active"}
         is_projects = asked.path.endswith("/organization/projects")
@@ -220,6 +223,7 @@ def test_a_scan_that_was_stopped_says_so(  # noqa: PLR0913, PLR0917
             stderr=subprocess.PIPE,
             text=True,
         )
+        started.set()
         _, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, err) == (code, f"{said}\n")
     (start, (path, body)) = pings(switch)

@@ -55,10 +55,12 @@ def answers(asked: Asked) -> Reply:
 
 def test_ctrl_c_stops_a_walk_and_leaves_no_half_report(tmp_path: Path) -> None:
     arrived: list[int] = []
+    started = threading.Event()
 
     def slow(asked: Asked) -> Reply:
         if not arrived:
             arrived.append(1)
+            assert started.wait(PATIENCE)
             process.send_signal(signal.SIGINT)
         return answers(asked)
 
@@ -70,6 +72,7 @@ def test_ctrl_c_stops_a_walk_and_leaves_no_half_report(tmp_path: Path) -> None:
             env={"OPENAI_ADMIN_KEY": KEY, "OPENAI_BASE_URL": url},
         ) as process,
     ):
+        started.set()
         ran = ended(process)
     assert ran == Ran(code=130, out="", err="Stopped: the scan was not finished.\n")
     assert list(tmp_path.iterdir()) == []
