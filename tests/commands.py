@@ -3,9 +3,13 @@
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from tests.conftest import ROOT, absent
+
+UV = (Path(sys.executable).parent / "uv", "--system-certs")
+"""Like pip, it trusts what the machine trusts."""
 
 
 def tried(*command: str | Path, cwd: Path, **extra: str) -> subprocess.CompletedProcess[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import copy_sources, run
+from tests.commands import UV, copy_sources, run
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.slow
@@ -32,10 +32,9 @@ def test_the_wheel_carries_the_policies_and_the_templates(wheel: Path) -> None:
 
 
 def test_installed_anywhere_it_runs_the_demo(wheel: Path, tmp_path: Path) -> None:
-    uv = Path(sys.executable).parent / "uv"
-    run(uv, "venv", "--quiet", "--python", sys.executable, "fresh", cwd=tmp_path)
+    run(*UV, "venv", "--quiet", "--python", sys.executable, "fresh", cwd=tmp_path)
     python = tmp_path / "fresh" / "bin" / "python"
-    install = (uv, "pip", "install", "--quiet", "--python", python)
+    install = (*UV, "pip", "install", "--quiet", "--python", python)
     run(*install, "--require-hashes", "-r", ROOT / "requirements.lock", cwd=tmp_path)
     run(*install, "--no-deps", "--no-index", wheel, cwd=tmp_path)
     out = run(tmp_path / "fresh" / "bin" / "keyvigil", "demo", cwd=tmp_path)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from scanner.sandbox.app import SANDBOX_KEY
-from tests.commands import copy_sources, run, tried
+from tests.commands import UV, copy_sources, run, tried
 from tests.conftest import ROOT, absent
 from tests.deploy.dockerfile import FILE, Step, environment, exec_form, stages
 
@@ -151,10 +151,10 @@ def test_it_has_every_extra_and_nothing_that_installs_or_builds(image: Image) ->
 @pytest.mark.parametrize("processor", ["x86_64", "aarch64"])
 def test_all_that_is_locked_can_be_had_built_for_its_python(processor: str, tmp_path: Path) -> None:
     (python,) = re.findall(r"^ARG PYTHON=python:(\d\.\d+)-", FILE.read_text(), re.MULTILINE)
-    uv = Path(sys.executable).parent / "uv"
-    asked = (uv, "pip", "install", "--quiet", "--dry-run", "--target", tmp_path, "--require-hashes")
+    install = (*UV, "pip", "install", "--quiet", "--dry-run", "--require-hashes")
     there = ("--python-version", python, "--python-platform", f"{processor}-manylinux_2_28")
-    run(*asked, *there, "--only-binary", ":all:", "-r", ROOT / "requirements.lock", cwd=tmp_path)
+    built = ("--target", tmp_path, "--only-binary", ":all:")
+    run(*install, *there, *built, "-r", ROOT / "requirements.lock", cwd=tmp_path)
 
 
 @pytest.mark.slow
