@@ -3,6 +3,7 @@
 import fcntl
 import os
 import subprocess
+import tempfile
 import time
 import warnings
 from collections.abc import Iterator
@@ -20,8 +21,10 @@ _numbers = count()
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    folder = tmp_path_factory.mktemp("postgresql")
-    with warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch, one_at_a_time(folder):
+    # Not below pytest's folder: each run of pytest that begins shuts other users out of that.
+    folder = Path(tempfile.mkdtemp(prefix="keyvigil-postgresql-"))
+    lock = tmp_path_factory.getbasetemp().parent / "postgresql.lock"
+    with warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch, one_at_a_time(lock):
         warnings.simplefilter("ignore")  # where it puts its socket is its own affair
         # PostgreSQL does not run as root: it makes a user, by useradd.
         patch.setenv("PATH", os.pathsep.join((os.environ["PATH"], "/usr/sbin", "/sbin")))
@@ -50,9 +53,9 @@ def begin(server: Any) -> None:
 
 
 @contextmanager
-def one_at_a_time(folder: Path) -> Iterator[None]:
+def one_at_a_time(lock: Path) -> Iterator[None]:
     """Wait until no other worker of this run is there."""
-    with (folder.parent.parent / "postgresql.lock").open("w") as file:
+    with lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
