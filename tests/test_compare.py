@@ -1,6 +1,5 @@
 """Where findings stand from night to night: by example, and over random sequences of nights."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -41,6 +40,7 @@ from tests.factories import (
     full_coverage,
 )
 from tests.store.making import night as a_night
+from tests.support.examples import examples
 
 HEAD = "policy: mine\nrules:"
 RULE = """
@@ -359,7 +359,7 @@ POLICIES = tuple(
         (OWNER,),
     )
 )
-EXAMPLES = int(os.environ.get("KEYVIGIL_TEST_EXAMPLES", "150"))
+EXAMPLES = examples(150)
 KEYS = st.sets(st.integers(0, 5), max_size=6)
 NIGHTS = st.lists(
     st.fixed_dictionaries(

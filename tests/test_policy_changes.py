@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
@@ -35,8 +34,9 @@ from tests.factories import (
     an_inventory,
     full_coverage,
 )
+from tests.support.examples import examples
 
-EXAMPLES: Final = int(os.environ.get("KEYVIGIL_TEST_EXAMPLES", "50"))
+EXAMPLES: Final = examples(50)
 DAY: Final = timedelta(days=1)
 ROUTES: Final = (Route(name="all", sink=Sink.WEBHOOK, reminder=None),)
 RULE: Final = """

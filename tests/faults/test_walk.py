@@ -21,11 +21,10 @@ from scanner.sandbox.seeded import seeded_organization
 from scanner.sandbox.server import serving
 from scanner.secret import Secret
 from tests.factories import EVERYTHING, NOW
-from tests.support.examples import examples
 from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.slow
-SEEDS = range(examples(6))
+SEEDS = range(6)
 NIGHTS = {
     "429 storm": Faults(rate=150),
     "20 % mixed": Faults(fail=0.2, kinds=tuple(set(Fault) - {Fault.MALFORMED})),

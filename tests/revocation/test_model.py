@@ -30,7 +30,6 @@ from scanner.sandbox.organization import DAY, Member, ProjectKey
 from tests.revocation.mortal import Killed
 from tests.revocation.staging import ACME, START, WIDE, staged
 from tests.store.making import a_store
-from tests.support.examples import examples
 
 RULE = """
   - id: {id}
@@ -214,7 +213,7 @@ class Revoking(RuleBasedStateMachine):
 
 TestRevoking = pytest.mark.slow(Revoking.TestCase)
 TestRevoking.settings = settings(
-    max_examples=examples(8),
+    max_examples=8,
     stateful_step_count=20,
     deadline=None,
     suppress_health_check=list(HealthCheck),
