@@ -33,6 +33,7 @@ http:
   ca_bundle: ca.pem
   timeout: 10
   concurrency: 4
+organization: acme
 """
 
 
@@ -60,6 +61,7 @@ def test_every_setting_is_read_and_paths_are_from_the_files_folder() -> None:
         "snapshot": ("etc/seen/{scan_id}",),
         "metrics_textfile": ("etc/prom/{organization}.prom",),
         "at_once": ("4",),
+        "organization": ("acme",),
         "store": ("etc/history.db",),
         "keep": ("52w",),
         "keep_snapshots": ("0",),

@@ -125,9 +125,8 @@ class SqlStore:
         LockLost if another scan has taken over.
         """
         night = history.nights[-1]
-        standings = history.standings
-        changed = [s.case for s in standings if s.state not in _AS_BEFORE]
-        happened = [s for s in standings if s.is_event]
+        changed = [s.case for s in history.standings if s.state not in _AS_BEFORE]
+        happened = [s for s in history.standings if s.is_event]
         seen = {"scan_id": night.scan_id, "content": snapshot, "history": pack(history)}
         with self._database.writing() as connection:
             if not extend(connection, lease, self._lease):
