@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from scanner.finding import ExceptionTally, Finding, Outcome, RuleTally, RuleText
 from scanner.inventory import Coverage, is_complete
@@ -43,6 +44,25 @@ class Totals:
     undetermined: int
 
 
+_NAMED: Final = 10
+"""Users named in one sentence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnlistedKey:
+    """A user who used a key that no listing shows: a legacy user key, or one deleted since."""
+
+    user_id: str
+    name: str | None
+    email: str | None
+    last_used_at: datetime
+
+    @property
+    def words(self) -> str:
+        """Name the user and the day: `ada@example.com on 2026-11-20`."""
+        return f"{self.email or self.name or self.user_id} on {self.last_used_at:%Y-%m-%d}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanResult:
     """One scan from start to end; findings stand worst first.
@@ -63,6 +83,7 @@ class ScanResult:
     keys: int
     findings: tuple[Finding, ...]
     coverage: tuple[Coverage, ...]
+    unlisted: tuple[UnlistedKey, ...] = ()
     exceptions: tuple[ExceptionTally, ...] = ()
     disabled: tuple[DisabledRule, ...] = ()
     sources: tuple[PolicySource, ...] = ()
@@ -75,6 +96,20 @@ class ScanResult:
     def complete(self) -> bool:
         """Whether everything that was asked for was seen."""
         return is_complete(self.coverage)
+
+    @property
+    def unlisted_note(self) -> str:
+        """Name the users who used a key that no listing shows, and what to do; or ""."""
+        if not self.unlisted:
+            return ""
+        count = len(self.unlisted)
+        names = ", ".join(one.words for one in self.unlisted[:_NAMED])
+        more = f" and {count - _NAMED:,} more" if count > _NAMED else ""
+        who = "1 user" if count == 1 else f"{count:,} users"
+        return (
+            f"{who} used a key that no listing shows, a legacy user key or one deleted since:"
+            f" {names}{more}. Ask them to delete it if it still exists."
+        )
 
     @property
     def violations(self) -> tuple[Finding, ...]:

@@ -16,6 +16,7 @@ from scanner.lifecycle import Case, History, Night, Standing, State
 from scanner.policy.model import Policy
 from scanner.ports import Clock, Collector, Lease, Past, Store
 from scanner.result import DisabledRule, ScanResult
+from scanner.unlisted import unlisted_keys
 
 _OWNER_LEFT: Final = "owner.state is left_org"
 _NIGHTS_SHOWN: Final = 30
@@ -52,6 +53,7 @@ def scan(
         keys=len(inventory.keys),
         findings=judgement.findings,
         coverage=inventory.coverage,
+        unlisted=unlisted_keys(inventory, started_at),
         exceptions=judgement.exceptions,
         sources=tuple(dict.fromkeys(one.source for policy in policies for one in policy.texts)),
         disabled=tuple(

@@ -23,11 +23,12 @@ from scanner.formats.report_rows import (
     ScanRow,
     ToolRow,
     TotalsRow,
+    UnlistedKeyRow,
 )
 from scanner.formats.revocation_rows import revocation_row
 from scanner.inventory import Coverage, Key, Project, Unknown, by_collection
 from scanner.lifecycle import Standing
-from scanner.result import ScanResult
+from scanner.result import ScanResult, UnlistedKey
 
 
 def render_json(result: ScanResult) -> str:
@@ -93,6 +94,7 @@ def report_of(result: ScanResult) -> Report:
             DisabledRow(id=rule.id, policy=rule.policy, reason=rule.reason)
             for rule in result.disabled
         ],
+        unlisted_keys=list(map(_unlisted, result.unlisted)),
         exceptions=[_exception(tally) for tally in result.exceptions],
         findings=[finding_row(f, standings.get(f.fingerprint)) for f in result.findings],
         history=history_row(result.history) if result.history else None,
@@ -116,6 +118,12 @@ def _rule(tally: RuleTally) -> RuleRow:
         violated=tally.violated,
         excepted=tally.excepted,
         undetermined=tally.undetermined,
+    )
+
+
+def _unlisted(key: UnlistedKey) -> UnlistedKeyRow:
+    return UnlistedKeyRow(
+        user_id=key.user_id, name=key.name, email=key.email, last_used_at=key.last_used_at
     )
 
 

@@ -95,6 +95,15 @@ class RuleRow(_Row):
     undetermined: int
 
 
+class UnlistedKeyRow(_Row):
+    """A user who used a key that no listing shows: a legacy user key, or one deleted since."""
+
+    user_id: str
+    name: str | None
+    email: str | None
+    last_used_at: datetime
+
+
 class DisabledRow(_Row):
     """A rule that a policy leaves out of those it builds on."""
 
@@ -265,6 +274,7 @@ class Report(_Row):
     policies: list[PolicyRow]
     rules: list[RuleRow]
     disabled_rules: list[DisabledRow]
+    unlisted_keys: list[UnlistedKeyRow]
     exceptions: list[ExceptionRow]
     findings: list[FindingRow]
     history: HistoryRow | None

@@ -77,6 +77,12 @@ class Directory:
         return Counter((key.project_id, key.owner.id) for key in self._live)
 
     @cached_property
+    def keys_of_unknown_owner(self) -> Counter[str | None]:
+        """How many live keys, which may be any owner's, each project has; None: all of them."""
+        projects = [key.project_id for key in self._live if isinstance(key.owner.id, Unknown)]
+        return Counter([*projects, *(None for project_id in projects if project_id)])
+
+    @cached_property
     def keys_of_project(self) -> Counter[str | None]:
         """How many live keys each project has."""
         return Counter(key.project_id for key in self._live)

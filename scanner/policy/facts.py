@@ -29,6 +29,12 @@ def _count(collected: int, why_unseen: str | None) -> Value:
     return Unknown(reason=why_unseen, at_least=collected or None) if why_unseen else collected
 
 
+def _why_more(subject: Subject, project_id: str | None) -> str | None:
+    """Return why an owner may have more keys in a project, or in all of them."""
+    is_open = subject.directory.keys_of_unknown_owner[project_id]
+    return "the owner of other keys is unknown" if is_open else None
+
+
 @fact(
     "owner.kind",
     OwnerKind,
@@ -130,8 +136,9 @@ def _owner_org_role(subject: Subject) -> Value:
 def _owner_keys(subject: Subject) -> Value:
     if isinstance(subject.key.owner.id, Unknown):
         return subject.key.owner.id
-    collected = subject.directory.keys_of_owner[subject.key.owner.id]
-    return _count(collected, subject.directory.why_keys_unseen)
+    directory = subject.directory
+    collected = directory.keys_of_owner[subject.key.owner.id]
+    return _count(collected, directory.why_keys_unseen or _why_more(subject, None))
 
 
 @fact(
@@ -149,7 +156,8 @@ def _owner_project_keys(subject: Subject) -> Value:
         return owner_id
     directory, project_id = subject.directory, subject.project.id
     collected = directory.keys_of_member[project_id, owner_id]
-    return _count(collected, directory.why_unseen(_PROJECT_KEYS, project_id))
+    unseen = directory.why_unseen(_PROJECT_KEYS, project_id)
+    return _count(collected, unseen or _why_more(subject, project_id))
 
 
 @fact(

@@ -101,6 +101,8 @@ class Builder:
         )
         project.created_at = min(project.created_at, key.created_at)
         project.keys[key.id] = key
+        if isinstance(owner, Member):
+            owner.use_key(key.last_used_at)
         self._remember(key)
         return key
 
@@ -137,6 +139,8 @@ class Builder:
             expires_at=None if expires is None else self._before(-expires),
         )
         self.organization.admin_keys[key.id] = key
+        if isinstance(owner, Member):
+            owner.use_key(key.last_used_at)
         details = {"id": key.id, "data": {"scopes": []}}
         creator = owner if isinstance(owner, Member) else None
         self.organization.note("api_key.created", key.created_at, creator, **details)

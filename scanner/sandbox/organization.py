@@ -14,7 +14,7 @@ DAY: Final = 86_400
 
 @dataclass(slots=True, kw_only=True)
 class Member:
-    """A user of the organization."""
+    """A user of the organization; `key_used_at` is the last use of any of the user's keys."""
 
     id: str
     name: str
@@ -23,6 +23,12 @@ class Member:
     added_at: int
     enabled: bool = True
     banned_at: int | None = None
+    key_used_at: int | None = None
+
+    def use_key(self, at: int | None) -> None:
+        """Note the use of a key of this user, listed or not."""
+        if at is not None:
+            self.key_used_at = max(at, self.key_used_at or at)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -58,6 +58,7 @@ def member_body(member: Member) -> Body:
         "is_default": False,
         "is_service_account": False,
         "is_scim_managed": False,
+        "api_key_last_used_at": member.key_used_at,
         "user": {
             "object": "user",
             "id": member.id,

@@ -42,6 +42,9 @@ def _forget_later(organization: SandboxOrganization, moment: int) -> None:
     for key in keys:
         if key.last_used_at is not None:
             key.last_used_at = min(key.last_used_at, moment)
+    for member in organization.members.values():
+        if member.key_used_at is not None:
+            member.key_used_at = min(member.key_used_at, moment)
 
 
 def _checkout_assistant(tale: _Tale) -> None:

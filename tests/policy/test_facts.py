@@ -280,3 +280,16 @@ def test_every_choice_is_among_its_facts_choices() -> None:
         if fact.choices:
             assert read(fact.name) in fact.choices
     assert a_subject().now == NOW
+
+
+def test_a_key_whose_owner_is_unknown_may_be_anyones() -> None:
+    """Counts are what is certain at least: in its project, and in the whole organization."""
+    nobody = an_owner(id=Unknown(reason="owner is null"))
+    keys = (a_key(), a_key(id="key_2", owner=nobody))
+    for name in ("owner.keys", "owner.project_keys"):
+        value = read(name, keys=keys)
+        assert isinstance(value, Unknown)
+        assert value.at_least == 1
+    elsewhere = (a_key(), a_key(id="key_2", owner=nobody, project_id="proj_2"))
+    assert read("owner.project_keys", keys=elsewhere) == 1
+    assert isinstance(read("owner.keys", keys=elsewhere), Unknown)
