@@ -165,13 +165,17 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleTally:
-    """How many keys a rule applied to, and what became of them; the rest keep it."""
+    """How many keys a rule applied to, and what became of them; the rest keep it.
+
+    `for_live_keys`: it does not name `key.state`. Another may well apply to none.
+    """
 
     rule: RuleText
     applied: int
     violated: int
     excepted: int
     undetermined: int
+    for_live_keys: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -85,6 +85,7 @@ class _Docket:
             violated=counts[Outcome.VIOLATED],
             excepted=counts[Outcome.EXCEPTED],
             undetermined=counts[Outcome.UNDETERMINED],
+            for_live_keys=self.rule.is_for_live_keys,
         )
 
     def _by_severity(

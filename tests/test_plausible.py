@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.inventory import AuditEvent, AuditKind, Inventory, KeyUse, Unknown, oldest_first
+from scanner.plausible import plausible_key
 from scanner.policy.registry import FACTS
 from scanner.policy.subject import subjects
 from tests.factories import NOW, a_key, a_project, ago, an_inventory
+from tests.planning import a_policy, planned, seen
 
 DAY = timedelta(days=1)
 MOMENTS = st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1)).map(  # noqa: DTZ001 - zone below
@@ -94,3 +96,42 @@ def test_events_of_one_second_keep_the_order_of_the_log() -> None:
     log = [event("4", ago(days=1)), event("3", UNKNOWN), event("2", ago(days=1))]
     log += [event("1", ago(days=1)), event("0", ago(days=2))]
     assert [e.subject_id for e in oldest_first(log)] == ["0", "1", "2", "3", "4"]
+
+
+DATES = st.integers(-100, 500).map(lambda days: ago(days=days))
+OUTRIGHT = "{ any: [{ age: { over: 1d } }, { idle: { over: 1d } }, { owner.state: active }] }"
+
+
+@given(
+    created=DATES | st.just(UNKNOWN),
+    used=DATES | st.none() | st.just(UNKNOWN),
+    expires=DATES | st.none() | st.just(UNKNOWN),
+    parent=DATES,
+    when=st.sampled_from([OUTRIGHT, "{ owner.state: active }", "{ idle: { over: 1d } }"]),
+    method=st.sampled_from(["expire", "restrict", "delete"]),
+)
+def test_no_key_is_revoked_that_has_an_impossible_or_unknown_date(  # noqa: PLR0913, PLR0917
+    created: datetime | Unknown,
+    used: datetime | Unknown | None,
+    expires: datetime | Unknown | None,
+    parent: datetime,
+    when: str,
+    method: str,
+) -> None:
+    key = a_key(created_at=created, last_used_at=used, expires_at=expires)
+    project = a_project(created_at=parent)
+    inventory = seen(key, projects=(project,))
+    plan = planned(inventory, a_policy(when, method))
+    is_certain = plausible_key(key, project, NOW) == key
+    is_known = not any(isinstance(moment, Unknown) for moment in (created, used, expires))
+    for action in (*plan.due, *plan.waiting):
+        assert is_certain, action
+        assert is_known, action
+
+
+def test_a_key_with_certain_dates_is_revoked() -> None:
+    """The property above does not hold for want of any action."""
+    plan = planned(
+        seen(a_key(created_at=ago(days=200), last_used_at=ago(days=40), expires_at=None))
+    )
+    assert [action.key_id for action in plan.due] == ["key_1"]

@@ -126,7 +126,7 @@ def _print_totals(result: ScanResult, console: Console) -> None:
         console.print("Every key keeps the policy.", style="green")
     else:
         console.print("No violation among what could be seen and decided.")
-    idle = [tally.rule.id for tally in result.rules if not tally.applied]
+    idle = [t.rule.id for t in result.rules if not t.applied and t.for_live_keys]
     if idle and result.keys:
         console.print(f"Applied to no key: {', '.join(idle)}.", style="yellow")
 
