@@ -119,7 +119,7 @@ def _is_not_protected(candidate: Candidate) -> str:
     email = candidate.finding.owner_email
     known = owner_id and (email or key.owner.kind is OwnerKind.SERVICE_ACCOUNT)
     what = (
-        ("it", bounds.protected_keys, (key.id, key.name), key.id),
+        ("it", bounds.protected_keys, (key.id, key.name), key.name),
         ("its project", bounds.protected_projects, (key.project_id, name_of), name_of),
         ("its owner", bounds.protected_owners, (owner_id, key.owner.name, email), known),
     )
@@ -127,7 +127,7 @@ def _is_not_protected(candidate: Candidate) -> str:
         if any(name and _fits(name, glob) for glob in globs for name in names):
             return f"{kind} is protected"
         if globs and not decisive:
-            return f"{kind} may be protected: nobody knows its name"
+            return f"{kind} may be protected: its name is unknown"
     return ""
 
 

@@ -74,6 +74,14 @@ def test_each_bound_lets_the_key_be(bounds: dict[str, Any], reason: str) -> None
     assert reasons(plan) == [(reason,)]
 
 
+def test_a_key_whose_name_is_unknown_may_be_protected() -> None:
+    bounds = replace(WIDE, protected_keys=("vendor-*",))
+    assert len(planned(seen(old()), bounds=bounds).due) == 1
+    plan = planned(seen(old(name=None)), bounds=bounds)
+    assert plan.due == ()
+    assert reasons(plan) == [("it may be protected: its name is unknown",)]
+
+
 @pytest.mark.parametrize(
     ("known", "reason"),
     [
