@@ -122,22 +122,23 @@ def _segment(name: str) -> str:
 
 
 def _artifact(file: str) -> Object:
-    """Return where a policy's file is, relative to the working folder; never an absolute path."""
-    path, foreign = Path(file), PureWindowsPath(file)
-    if not path.is_absolute() and not foreign.is_absolute():
-        return {"uri": _uri(Path(os.path.normpath(file)))}
-    inside = _inside_working_folder(path) if path.is_absolute() else None
-    if inside is not None:
-        return {"uri": _uri(inside)}
-    name = path.name if path.is_absolute() else foreign.name
-    return {"uri": _uri(Path(name)), "uriBaseId": _ELSEWHERE}
+    """Return where a policy's file is, relative to the working folder; never a path outside it."""
+    path, foreign = Path(os.path.normpath(file)), PureWindowsPath(file)
+    is_foreign = foreign.is_absolute() and not path.is_absolute()
+    if is_foreign or (inside := _inside_working_folder(path)) is None:
+        name = foreign.name if is_foreign else path.name
+        return {"uri": _uri(Path(name)), "uriBaseId": _ELSEWHERE}
+    return {"uri": _uri(inside)}
 
 
 def _inside_working_folder(path: Path) -> Path | None:
+    if not path.is_absolute() and path.parts[:1] != ("..",):
+        return path
     try:
         folder = Path.cwd()
     except OSError:  # it was deleted
         return None
+    path = Path(os.path.normpath(folder / path))
     for one, base in ((path, folder), (path.resolve(), folder.resolve())):
         if one.is_relative_to(base):
             return one.relative_to(base)

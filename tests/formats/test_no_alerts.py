@@ -197,7 +197,6 @@ def place(file: str) -> Any:
         ("mine.yaml", "mine.yaml"),
         ("./own policies/ü%.yaml", "own%20policies/%C3%BC%25.yaml"),
         ("a/../mine.yaml", "mine.yaml"),
-        ("../mine.yaml", "../mine.yaml"),
         ("back\\slash#?.yaml", "back%5Cslash%23%3F.yaml"),
         ("c:mine.yaml", "c%3Amine.yaml"),
         ("byte\udcff.yaml", "byte%FF.yaml"),
@@ -205,6 +204,19 @@ def place(file: str) -> Any:
 )
 def test_a_relative_policy_is_located_by_its_relative_path(file: str, uri: str) -> None:
     assert place(file) == {"uri": uri}
+
+
+def test_a_path_above_the_working_folder_is_never_in_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Readers reject `..`, and the folders above name people and hosts."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    elsewhere = {"uri": "mine.yaml", "uriBaseId": "POLICIES"}
+    assert place("../mine.yaml") == elsewhere
+    assert place("own/../../other/mine.yaml") == elsewhere
+    assert place("../work/own/mine.yaml") == {"uri": "own/mine.yaml"}
 
 
 def test_an_absolute_path_is_never_in_the_file(
