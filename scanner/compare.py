@@ -163,7 +163,9 @@ class _Comparison:
             return Standing(State.PERSISTING, still, by_policy=is_back)
         is_worse = seen.severity.rank < case.severity.rank
         state = State.ESCALATED if is_worse else State.LOWERED
-        is_regraded = case.grading not in ("", rule.grading)
+        is_regraded = case.grading != rule.grading
+        if not case.grading:  # recorded before gradings were: a lowering may be the policy's
+            is_regraded = not is_worse
         return Standing(state, still, before=case.severity, by_policy=is_regraded)
 
     def _goes_on(self, case: Case, rule: _Tested) -> bool:

@@ -155,6 +155,26 @@ def test_a_severity_that_only_the_policy_changed_is_not_announced(before: str, l
 
 
 @pytest.mark.parametrize(
+    ("before", "later", "topic"), [("high", "low", ""), ("low", "high", "escalated")]
+)
+def test_a_finding_recorded_without_its_grading_is_not_resolved_by_an_upgrade(
+    before: str, later: str, topic: str
+) -> None:
+    """What a severity followed from was not recorded in 0.1.0: only a worse one is announced."""
+    store = Remembered()
+    old, new = (parse_policy(LOWERED.format(high=one), "p.yaml") for one in (before, later))
+    history = night(store, keys("key_1"), NOW, old).history
+    assert history
+    ungraded = (one._replace(case=one.case._replace(grading="")) for one in history.standings)
+    store.remember(replace(history, standings=tuple(ungraded)))
+    result = night(store, keys("key_1"), NOW + timedelta(days=1), new)
+    assert result.history
+    assert {standing.before for standing in result.history.standings} == {Severity(before)}
+    items = announcement(result, route(severity=Severity.HIGH)).items
+    assert [item.topic.value for item in items] == [topic] * bool(topic)
+
+
+@pytest.mark.parametrize(
     ("changes", "ids"),
     [
         ({}, {"key_1", "key_2"}),
