@@ -14,6 +14,8 @@ from scanner.formats.registry import FORMATS
 from scanner.path_template import PLACEHOLDERS, check_template
 from scanner.schemas import (
     API_ADDRESS,
+    DATABASE_ADDRESS,
+    DATABASE_FILE,
     LINE,
     NOT_ZERO,
     PROXY_ADDRESS,
@@ -31,7 +33,8 @@ _USE_HTTPS: Final = "Use https, as in https://api.openai.com/v1; plain http is f
 _ELSEWHERE: Final = ("env:", "file:")
 _PLACE: Final = (
     r"(?!(?:env|file):$)(?![\s\S]*?://[\s\S]*:[\s\S]*@)"
-    rf"(?!(?=[\s\S]*://)[\s\S]*[pP][aA][sS][sS][wW][oO][rR][dD]=){LINE}"
+    rf"(?!(?=[\s\S]*://)[\s\S]*[pP][aA][sS][sS][wW][oO][rR][dD]=)"
+    rf"(?={LINE}$)(?:env:[A-Za-z_][A-Za-z0-9_]*|file:{DATABASE_FILE}|(?!env:|file:){DATABASE_ADDRESS})"
 )
 """In the file: no password in it, as `holds_password` finds one."""
 
@@ -272,6 +275,12 @@ def place() -> Kind[Secret | None]:
     def read(text: str) -> Secret:
         if text in _ELSEWHERE:
             raise UnfitError(f"names nothing after {text}", "env:NAME, or file:PATH")
+        way, _, where = text.partition(":")
+        if way == "env":
+            if not is_whole("[A-Za-z_][A-Za-z0-9_]*", where):
+                raise UnfitError("names no variable after env:", "env:NAME, or file:PATH")
+        else:
+            check_database_address(where if way == "file" else text, is_file=way == "file")
         return Secret(_filled(text))
 
     return Kind(
@@ -280,6 +289,17 @@ def place() -> Kind[Secret | None]:
         **_shaped(_PLACE),
         beside=beside,
         leaks=leaks,
+    )
+
+
+def check_database_address(text: str, *, is_file: bool = False) -> None:
+    """Raise UnfitError, without any part of the text, for what is neither a file nor a URL."""
+    if is_whole(DATABASE_FILE if is_file else DATABASE_ADDRESS, text):
+        return
+    raise UnfitError(
+        "is neither a file nor a valid postgresql:// URL (it is not shown: it may hold a password)",
+        "Use a file, or postgresql://user:password@host:port/database; in user and password write"
+        " @ as %40, / as %2F, ? as %3F, # as %23 and % as %25.",
     )
 
 

@@ -40,6 +40,51 @@ PAGE_ADDRESS: Final = (
     rf"https://{_HOST}{_PORT}(?:[/?#](?:[!#-;=?-\[\]_a-z~]|\{{(?:scan_id|date)\}})*)?"
 )
 """https, of characters that need no escaping anywhere; {scan_id} and {date} in it vary."""
+_ESCAPED: Final = "%[0-9A-Fa-f]{2}"
+_POSTGRESQL: Final = (
+    rf"postgres(?:ql)?(?:\+[a-z0-9]+)?://(?:(?:[^:/?#@\s%]|{_ESCAPED})*(?::(?:[^/?#@\s%]|{_ESCAPED})*)?@)?"
+    rf"(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9._-]|{_ESCAPED})*){_PORT}"
+    rf"(?:/(?:[^/?#@\s%]|{_ESCAPED})*)?(?:\?(?:[^#@\s%]|{_ESCAPED})*)?"
+)
+_DSN_SCHEMES: Final = (
+    "postgres",
+    "pg",
+    "psql",
+    "mysql",
+    "mariadb",
+    "sqlite",
+    "jdbc",
+    "odbc",
+    "mssql",
+)
+_DSN_WORDS: Final = (
+    *("host", "hostaddr", "port", "user", "username", "uid", "dbname", "database", "server"),
+    *("service", "passfile", "sslmode", "driver", "dsn", "datasource", "initialcatalog"),
+)
+
+
+def any_case(word: str) -> str:
+    """Return the pattern of a word in upper or lower case."""
+    return "".join(f"[{letter.upper()}{letter.lower()}]" for letter in word)
+
+
+_NOT_DSN: Final = "(?!{})".format(
+    "|".join(
+        (
+            r"[\s\S]*://",
+            r"[\s\"'`]*[A-Za-z][A-Za-z0-9+._-]+:[/\\]",
+            rf"[\s\"'`]*(?:{'|'.join(map(any_case, _DSN_SCHEMES))})[A-Za-z0-9+._-]*:",
+            r"[\s\S]*:[\s\S]*@",
+            r"[\s\S]*@(?:[/\\]{2}|[^/\\]*:[0-9]+(?:[/\\]|$))",
+            rf"(?:[\s\S]*[\s;,&?\"'`])?(?:{'|'.join(map(any_case, _DSN_WORDS))})\s*=",
+            rf"[\s\S]*(?:{'|'.join(map(any_case, ('password', 'passwd', 'pwd')))})\s*=",
+        )
+    )
+)
+"""What a user may have meant as the address of a database, and is not a valid URL."""
+DATABASE_FILE: Final = f"{_NOT_DSN}{LINE}"
+DATABASE_ADDRESS: Final = rf"(?:{_POSTGRESQL}|sqlite:///{_NOT_DSN}[^?#]+|{DATABASE_FILE})"
+"""A PostgreSQL URL without an unescaped @, /, ? or # in its password, or a SQLite file."""
 MAIL_ADDRESS: Final = "@".join([rf"[^\s@,;:<>()\[\]\"\\{_HIDDEN}]+"] * 2)
 
 
@@ -56,11 +101,6 @@ def is_whole(pattern: str, text: str) -> bool:
 def text_of(pattern: str) -> Schema:
     """Return the schema of a text of which all fits a pattern, in Python as in JavaScript."""
     return {"type": "string", "pattern": rf"^(?:{pattern})$(?!\n)"}
-
-
-def any_case(word: str) -> str:
-    """Return the pattern of a word in upper or lower case."""
-    return "".join(f"[{letter.upper()}{letter.lower()}]" for letter in word)
 
 
 def some(items: Schema) -> Schema:

@@ -1,7 +1,7 @@
 """What was chosen -> frozen settings, checked before anything is asked of anyone."""
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Final
 import platformdirs
 
 from scanner.errors import CredentialError, UsageError
+from scanner.kinds import UnfitError, check_database_address
 from scanner.openai_api.connections import Network
 from scanner.references import Reference, fetch
 from scanner.secret import Secret
@@ -31,6 +32,7 @@ from scanner.settings_table import (
 ADMIN_KEY: Final = "OPENAI_ADMIN_KEY"
 NOWHERE: Final = "none"
 """Keeps no history."""
+_STORE_HERE: Final = "The place of the history"
 
 _MAKE_ONE: Final = "Make an admin key under Organization > Admin keys in the OpenAI settings and"
 _NOT_ADMIN: Final = {
@@ -115,12 +117,30 @@ def find_place(place: str | None, environment: Mapping[str, str]) -> Secret | No
     """
     if place == NOWHERE:
         return None
-    way, colon, where = (place or "").partition(":")
-    if colon and way == "env":
-        return fetch(Reference(variable=where, at="The place of the history"), environment)
-    if colon and way == "file":
-        return fetch(Reference(file=Path(where), at="The place of the history"), environment)
-    return Secret(place or str(platformdirs.user_state_path("keyvigil") / "history.db"))
+    if not place:
+        return Secret(str(platformdirs.user_state_path("keyvigil") / "history.db"))
+    found = _checked_place(_STORE_HERE, Secret(place), STORE.kind.read)
+    way, colon, where = place.partition(":")
+    if not colon or way not in ("env", "file"):
+        return found
+    is_file = way == "file"
+    source = Reference(
+        variable="" if is_file else where, file=Path(where) if is_file else None, at=_STORE_HERE
+    )
+    found = fetch(source, environment)
+    if found.reveal() == NOWHERE:
+        return None
+    return _checked_place(f"{_STORE_HERE}: {source}", found, check_database_address)
+
+
+def _checked_place(at: str, place: Secret, check: Callable[[str], object]) -> Secret:
+    try:
+        check(place.reveal())
+    except UnfitError as error:
+        raise UsageError(f"{at} {error}.", help=error.advice) from None
+    except ValueError as error:
+        raise UsageError(f"{at} {error}.") from None
+    return place
 
 
 def refuse_misspelt(environment: Mapping[str, str]) -> None:

@@ -7,6 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.addresses import holds_password, is_loopback, split_address, without_user
+from scanner.errors import UsageError
+from scanner.kinds import UnfitError, place
+from scanner.settings import find_place
 
 
 @pytest.mark.parametrize(
@@ -51,3 +54,55 @@ def test_no_password_is_ever_shown(password: str) -> None:
 @pytest.mark.parametrize("text", ["https://exa mple.com", "https://[bad", "https://a:port", "ä"])
 def test_what_cannot_be_asked_has_no_parts(text: str) -> None:
     assert split_address(text) == urlsplit("")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "postgresql://u:p@sWORD@h/db",
+        "postgresql://u:p/sWORD@h/db",
+        "postgresql://u:p?sWORD@h/db",
+        "postgresql://u:p#sWORD@h/db",
+        "postgresql://u:p%sWORD@h/db",
+        "postgresql://u:sWORD@h:99999/db",
+        "postgresql:/u:sWORD@h/db",
+        "postgresql:u:sWORD@h/db",
+        "postgresql//u:sWORD@h/db",
+        "'postgresql://u:sWORD@h/db'",
+        "mysql://u:sWORD@h/db",
+        "sqlite://u:sWORD@h/db",
+        "sqlite:///host=h password=sWORD",
+        "jdbc:postgresql://h/db?password=sWORD",
+        "u:sWORD@h/db",
+        "u/sWORD@h:5432/db",
+        "host=h user=u password=sWORD",
+        "Server=h;Pwd = sWORD",
+        "env:postgresql://u:sWORD@h/db",
+        "file:postgresql://u:sWORD@h/db",
+    ],
+)
+def test_what_resembles_the_address_of_a_database_is_refused_and_not_shown(text: str) -> None:
+    with pytest.raises(UnfitError) as caught:
+        place().read(text)
+    assert "sWORD" not in str(caught.value) + caught.value.advice
+    with pytest.raises(UsageError) as at_last:
+        find_place("env:DB", {"DB": text})
+    assert "sWORD" not in str(at_last.value) + str(at_last.value.help)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "postgresql://h/db",
+        "postgres://u:p%40%2F:p@[::1]:5432/db?sslmode=require",
+        "postgresql+psycopg://u:@/db?host=/var/run/postgresql",
+        "sqlite:////srv/keyvigil/history.db",
+        "history.db",
+        "~/me@example.com/the history (1).db",
+        "C:/keyvigil/history.db",
+        "/srv/user=1/history.db",
+        "none",
+    ],
+)
+def test_files_and_valid_addresses_are_places(text: str) -> None:
+    assert place().read(text).reveal() == text

@@ -1,8 +1,9 @@
 """One database: opened, brought up to date, and spoken with in transactions."""
 
 import os
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,11 +13,11 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from scanner.errors import NoHistory, StoreAway, StoreError, UsageError
-from scanner.secret import redact
+from scanner.store.failures import help_for, is_foreign, is_lost, reason
 
 _BUSY: Final = 30.0
 """Seconds to wait for another process's transaction."""
@@ -55,15 +56,26 @@ class Database:
         with self._explained(), self._writing_engine.begin() as connection:
             yield connection
 
+    def prepare_for_readers(self) -> None:
+        """Let a SQLite file be read while it is written, if it can be written at all."""
+        if self.dialect == "sqlite":
+            # Busy: the next process that opens it tries again.
+            with (
+                suppress(SQLAlchemyError, sqlite3.Error),
+                closing(self._engine.raw_connection()) as connection,
+            ):
+                connection.cursor().execute("PRAGMA journal_mode=WAL")
+
     @contextmanager
     def _explained(self) -> Iterator[None]:
         try:
             yield
         except SQLAlchemyError as error:
-            kind = StoreAway if self.dialect == "postgresql" and _is_lost(error) else StoreError
+            kind = StoreAway if self.dialect == "postgresql" and is_lost(error) else StoreError
+            if is_foreign(error):
+                raise _not_ours(self.place, "is not a SQLite database") from None
             raise kind(
-                f"The history in {self.place} failed: {_reason(error)}",
-                help="Check that the database is reachable and its disk is not full.",
+                f"The history in {self.place} failed: {reason(error)}", help=help_for(error)
             ) from None
 
 
@@ -81,6 +93,7 @@ def open_database(place: str, *, must_exist: bool = False) -> Database:
     """
     database = connect(place, must_exist=must_exist)
     _bring_up_to_date(database)
+    database.prepare_for_readers()
     return database
 
 
@@ -113,6 +126,7 @@ def versions(database: Database) -> tuple[str | None, str]:
     scripts = _scripts()
     with database.reading() as connection:
         version = _version(connection)
+        _refuse_foreign(database, connection)
     ours = str(scripts.get_current_head())
     _refuse_newer(database, version, scripts)
     return version, ours
@@ -123,20 +137,27 @@ def _address(place: str) -> tuple[URL, str]:
     try:
         url = make_url(place) if "://" in place else URL.create("sqlite", database=place)
     except (ArgumentError, ValueError):
-        raise _no_place("is no address of a database") from None
+        raise _no_place() from None
     if url.get_backend_name() == "sqlite" and url.database:
         path = str(Path(url.database).expanduser().absolute())
         return URL.create("sqlite", database=path), path
     if url.get_backend_name() not in ("postgresql", "postgres"):
-        raise _no_place(f"is an address for {url.get_backend_name()}, which cannot keep it")
+        raise _no_place()
     shown = url.set(drivername="postgresql", query={}).render_as_string(hide_password=True)
     return url.set(drivername="postgresql+psycopg"), shown
 
 
-def _no_place(why: str) -> UsageError:
+def _no_place() -> UsageError:
     return UsageError(
-        f"The place of the history {why}.",
-        help="Name a file, or postgresql://user:password@host/database; none keeps no history.",
+        "The place of the history is neither a file nor a valid postgresql:// URL.",
+        help="Use a file, or postgresql://user:password@host/database; none keeps no history.",
+    )
+
+
+def _not_ours(place: str, why: str) -> UsageError:
+    return UsageError(
+        f"The history cannot be kept in {place}: it {why}.",
+        help="Use the history's own file with --store, or a file that does not exist yet.",
     )
 
 
@@ -144,6 +165,8 @@ def _sqlite(url: URL) -> Engine:
     path = Path(str(url.database))
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if path.exists() and not path.is_file():
+            raise _not_ours(str(path), "is a folder" if path.is_dir() else "is not a regular file")
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
         raise UsageError(
@@ -155,7 +178,6 @@ def _sqlite(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own
         connection.isolation_level = None  # transactions begin where `_begin` says
-        connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
 
@@ -182,6 +204,7 @@ def _bring_up_to_date(database: Database) -> None:
     with database.reading() as connection:
         if _version(connection) == scripts.get_current_head():
             return
+        _refuse_foreign(database, connection)
     with database.writing() as connection:
         if database.dialect == "postgresql":
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
@@ -189,6 +212,14 @@ def _bring_up_to_date(database: Database) -> None:
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def _refuse_foreign(database: Database, connection: Connection) -> None:
+    """Raise UsageError for a SQLite file with tables of another program."""
+    if database.dialect == "sqlite" and _version(connection) is None:
+        tables = "SELECT 1 FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' LIMIT 1"
+        if connection.exec_driver_sql(tables).scalar():
+            raise _not_ours(database.place, "is a SQLite database of another program")
 
 
 def _refuse_newer(database: Database, version: str | None, scripts: ScriptDirectory) -> None:
@@ -214,17 +245,3 @@ def _config() -> Config:
 def _version(connection: Connection) -> str | None:
     options = {"version_table": _VERSION_TABLE}
     return MigrationContext.configure(connection, opts=options).get_current_revision()
-
-
-def _is_lost(error: SQLAlchemyError) -> bool:
-    """Whether there was no connection, or it is gone."""
-    is_operational = isinstance(error, OperationalError)
-    return is_operational or (isinstance(error, DBAPIError) and error.connection_invalidated)
-
-
-def _reason(error: SQLAlchemyError) -> str:
-    """Return what the database said, on one line, without the statement and its values."""
-    said = str(getattr(error, "orig", None) or error)
-    lines = (" ".join(line.split()).rstrip(".") for line in said.splitlines())
-    text = redact("; ".join(filter(None, lines)))
-    return text if text.endswith((".", "?", "!")) else f"{text}."

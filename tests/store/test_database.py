@@ -1,21 +1,27 @@
 """Opening: a place is made, migrated, or refused with a reason."""
 
 import json
+import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 import scanner.store.database as opening
 from scanner.errors import StoreAway, StoreError, UsageError
 from scanner.lifecycle import Resolution
 from scanner.store.database import Database, open_database
+from scanner.store.failures import help_for
+from scanner.store.looking import look
 from scanner.store.schema import metadata
 from tests.factories import NOW
 from tests.store.making import ACME, a_case, a_store, night, record
@@ -157,8 +163,8 @@ def test_a_new_file_is_for_its_owner_only(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("place", "says"),
     [
-        ("mysql://root:geheim@localhost/x", "is an address for mysql"),
-        ("http://localhost:port/x", "is no address of a database"),
+        ("mysql://root:geheim@localhost/x", "valid postgresql:// URL"),
+        ("http://localhost:port/x", "valid postgresql:// URL"),
         ("/proc/none/history.db", "cannot be kept in /proc/none/history.db"),
     ],
 )
@@ -171,7 +177,7 @@ def test_a_place_that_cannot_be_one_is_refused(place: str, says: str) -> None:
 def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("my notes " * 1000)
-    with pytest.raises(StoreError, match="file is not a database"):
+    with pytest.raises(UsageError, match="not a SQLite database"):
         open_database(str(path))
     assert path.read_text() == "my notes " * 1000
 
@@ -209,3 +215,31 @@ def test_a_file_can_be_named_by_its_url(tmp_path: Path) -> None:
     open_database(f"sqlite:///{tmp_path}/a b?c.db".replace("?", "%3F"))
     open_database(str(tmp_path / "100%25 #1?.db"))
     assert {path.name for path in tmp_path.iterdir()} == {"a b?c.db", "100%25 #1?.db"}
+
+
+def test_a_file_of_another_kind_is_reported_as_such_and_left_alone(tmp_path: Path) -> None:
+    text_file, foreign = tmp_path / "notes.md", tmp_path / "other.db"
+    text_file.write_text("# Notes\n")
+    with closing(sqlite3.connect(foreign)) as other, other:
+        other.execute("CREATE TABLE theirs (a)")
+    for path in (text_file, foreign, tmp_path):
+        before = path.read_bytes() if path.is_file() else b""
+        for opened in (open_database, look):
+            with pytest.raises(UsageError):
+                opened(str(path))
+        assert not path.is_file() or path.read_bytes() == before
+
+
+def test_the_help_fits_the_error() -> None:
+    full = sqlite3.OperationalError("database or disk is full")
+    full.sqlite_errorcode = sqlite3.SQLITE_FULL
+    missing = psycopg.OperationalError('FATAL:  database "kv" does not exist')
+    refused = psycopg.OperationalError("connection failed: Connection refused")
+    wrong = psycopg.OperationalError('FATAL:  password authentication failed for user "u"')
+    helps = [
+        help_for(OperationalError("SELECT 1", {}, error))
+        for error in (full, missing, refused, wrong)
+    ]
+    words = ("disk", "Create the database", "host and port", "password")
+    assert [word in found for word, found in zip(words, helps, strict=True)] == [True] * 4
+    assert len(set(helps)) == 4
