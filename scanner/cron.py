@@ -202,14 +202,14 @@ def _value(one: _Field, text: str, at: int) -> int:
         if value is None:
             raise CronError(at, f"'{text}' is no {one.name}{_hint(text.lower(), one.names)}")
         return value
-    if not one.low <= int(text) <= one.high:
+    if not one.low <= float(text) <= one.high:
         raise CronError(at, f"the {one.name} {text} is not from {one.low} to {one.high}")
     return int(text)
 
 
 def _step(one: _Field, text: str, at: int) -> int:
     most = one.high - one.low + 1
-    if not 1 <= int(text) <= most:
+    if not 1 <= float(text) <= most:
         raise CronError(
             at,
             f"the step {text} is not from 1 to {most}: a step counts within the field, from its"

@@ -17,9 +17,10 @@ _UNITS: Final = {
     "s": timedelta(seconds=1),
 }
 _NAMES: Final = {"d": "day", "h": "hour", "m": "minute", "s": "second"}
-_PART: Final = re.compile(r"([0-9]{1,7})([wdh])", re.ASCII)  # no m: minutes or months?
+# Digits are limited so that no sum exceeds the range of dates. No m: minutes or months?
+_PART: Final = re.compile(r"([0-9]{1,4}(?=w)|[0-9]{1,5}(?=d)|[0-9]{1,6}(?=h))([wdh])", re.ASCII)
 _WHOLE: Final = re.compile(rf"{_PART.pattern}(?: ?{_PART.pattern}){{0,4}}", re.ASCII)
-_SHORT: Final = re.compile(r"(?:([0-9]{1,7})h)? ?(?:([0-9]{1,7})m)? ?(?:([0-9]{1,7})s)?", re.ASCII)
+_SHORT: Final = re.compile(r"(?:([0-9]{1,5})h)? ?(?:([0-9]{1,5})m)? ?(?:([0-9]{1,5})s)?", re.ASCII)
 
 
 PATTERN: Final = _WHOLE.pattern

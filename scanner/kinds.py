@@ -149,7 +149,7 @@ def whole(least: int, most: int) -> Kind[int]:
     """Take a whole number within bounds."""
 
     def read(text: str) -> int:
-        if not text.isascii() or not text.isdecimal() or not least <= int(text) <= most:
+        if not text.isascii() or not text.isdecimal() or not least <= float(text) <= most:
             raise ValueError(f"takes a whole number from {least} to {most:,}")
         return int(text)
 

@@ -89,8 +89,12 @@ def may_be_policy(name_or_file: str) -> bool:
             text = file.read(_POLICY_BYTES).decode("utf-8-sig", "replace")
     except OSError:
         return True
+    return _is_policy(text, name_or_file)
+
+
+def _is_policy(text: str, shown: str) -> bool:
     try:
-        root, _ = read_document(text, name_or_file)
+        root, _ = read_document(text, shown)
     except PolicyError:
         return bool(_POLICY_KEY.search(text))
     entries = root.entries if isinstance(root, Mapping) else ()
@@ -127,6 +131,11 @@ class _Reader:
             raise UsageError(f"{name_or_file} is extended over more than {_MOST_STEPS} steps.")
         if identity not in self._read:
             text, shown = self._text_of(name_or_file)
+            if through and not _is_policy(text, shown):
+                raise UsageError(
+                    f"{shown} is not a policy file, and {through[-1]} extends it.",
+                    help="Correct 'extends': it takes shipped policies and policy files.",
+                )
             folder = Path(name_or_file).parent
             bases: list[PolicyText] = []
 

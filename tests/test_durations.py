@@ -61,7 +61,7 @@ def test_durations_are_spelled_in_their_two_largest_units(duration: timedelta, t
     assert format_duration(duration) == text
 
 
-@given(st.integers(0, 900_000), st.sampled_from("wdh"))
+@given(st.integers(0, 9_999), st.sampled_from("wdh"))
 def test_what_is_spelled_can_be_read_back_and_is_never_longer(amount: int, unit: str) -> None:
     duration = parse_duration(f"{amount}{unit}")
     assert duration is not None

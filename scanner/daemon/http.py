@@ -29,7 +29,7 @@ def parse_address(text: str) -> tuple[str, int]:
     is_bracketed = host.startswith("[") and host.endswith("]")
     if is_bracketed:
         host = host[1:-1]
-    is_number = port.isascii() and port.isdecimal() and int(port) <= 65_535  # noqa: PLR2004
+    is_number = port.isascii() and port.isdecimal() and float(port) <= 65_535  # noqa: PLR2004
     if not (colon and host and is_number) or (":" in host and not is_bracketed):
         raise UsageError(
             f"--listen {text} is not HOST:PORT.",

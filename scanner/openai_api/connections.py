@@ -6,6 +6,8 @@ from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import httpx2
 
@@ -58,6 +60,8 @@ class Connections:
         self._trust_env = base_url.startswith("https:")
         self._proxy = network.proxy if self._trust_env else None
         self._trust = self._trusted(network.ca_bundle)
+        if self._trust_env:
+            check_environment_proxies()
         try:
             self._idle = [self._make()]
         except (httpx2.InvalidURL, ImportError, OSError, ValueError) as error:
@@ -100,6 +104,22 @@ class Connections:
             proxy=self._proxy.reveal() if self._proxy else None,
             trust_env=self._trust_env,
         )
+
+
+def check_environment_proxies() -> None:
+    """Raise UsageError for a proxy of the environment whose port is not valid."""
+    for scheme, url in getproxies().items():
+        try:
+            is_valid = (
+                scheme == "no" or urlsplit(url if "://" in url else f"http://{url}").port != 0
+            )
+        except ValueError:
+            is_valid = False
+        if not is_valid:
+            raise UsageError(
+                f"{scheme.upper()}_PROXY is not a valid address of a proxy.",
+                help="Use http://host:port, with a port from 1 to 65535.",
+            )
 
 
 def _unusable(error: Exception, proxy: Secret | None) -> UsageError:

@@ -209,7 +209,9 @@ def _respond(node: Node | None, problems: Problems) -> Response | None:
         return None
     duration = parse_duration(after.text) if isinstance(after, Scalar) else None
     if after is not None and not duration:
-        problems.add(after, "'after' is how long owners are given, such as 14d; it is never 0")
+        problems.add(
+            after, "'after' is how long owners are given, such as 14d; it is never 0 or over 99999d"
+        )
         return None
     if not isinstance(method, Scalar) or duration is None:
         return None

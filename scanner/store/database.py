@@ -70,6 +70,12 @@ class Database:
     def _explained(self) -> Iterator[None]:
         try:
             yield
+        except (ValueError, TypeError, OverflowError):
+            raise StoreError(
+                f"The history in {self.place} holds a value that is not valid, such as a date that"
+                " is not a date.",
+                help="Restore it from a backup, or move it away to start a new one.",
+            ) from None
         except SQLAlchemyError as error:
             kind = StoreAway if self.dialect == "postgresql" and is_lost(error) else StoreError
             if is_foreign(error):

@@ -274,3 +274,14 @@ def test_the_packs_that_only_number_the_baseline_go_together(tmp_path: Path) -> 
     (rule,) = (rule for rule in policy.rules if rule.text.id == "owner-left-org")
     frameworks = {control.partition(":")[0] for control in rule.text.controls}
     assert {"iso-27001", "nist-800-53", "soc2"} <= frameworks
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["password: hunter2\n", "hunter2\n", "- hunter2\n", "{ hunter2", "hunter2: &hunter2\n"],
+)
+def test_no_content_of_a_file_that_is_not_a_policy_is_shown(base: Path, content: str) -> None:
+    (base / "secrets.yaml").write_text(content)
+    with pytest.raises(UsageError, match=r"secrets\.yaml is not a policy file") as caught:
+        read(base, "extends: secrets.yaml")
+    assert "hunter2" not in str(caught.value)

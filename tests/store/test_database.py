@@ -243,3 +243,15 @@ def test_the_help_fits_the_error() -> None:
     words = ("disk", "Create the database", "host and port", "password")
     assert [word in found for word, found in zip(words, helps, strict=True)] == [True] * 4
     assert len(set(helps)) == 4
+
+
+@pytest.mark.parametrize("value", ["not a date", "2026-13-45 00:00:00.000000", 7, "9" * 40])
+def test_a_value_that_is_not_a_date_is_an_error_of_the_history(tmp_path: Path, value: Any) -> None:
+    path = str(tmp_path / "history.db")
+    record(a_store(path), NOW)
+    with closing(sqlite3.connect(path)) as changed, changed:
+        changed.execute("UPDATE scans SET started_at = ?", (value,))
+    with pytest.raises(StoreError) as caught:
+        a_store(path).nights(ACME, 10)
+    assert path in str(caught.value)
+    assert caught.value.help
