@@ -56,7 +56,10 @@ class Accounting:
         self.memory = memory
         if self._since is None or memory is None:
             return
-        nights = memory.store.nights(memory.organization, _NIGHTS)
+        try:
+            nights = memory.store.nights(memory.organization, _NIGHTS)
+        except StoreError:  # recording the scan reports it
+            return
         if is_done(nights, self._since):
             self.account = Account(fate=Fate.SKIPPED, organization=memory.name)
             since = f"{self._since:%Y-%m-%d %H:%M} {self._since.tzname()}"

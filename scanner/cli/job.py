@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import typer
@@ -17,7 +17,7 @@ from scanner.cli.report import Wanted, seen_again
 from scanner.cli.run import Output, Reported, Source, conclude, live, scan_and_report, told
 from scanner.cli.sign_of_life import Done, Run, sign_of_life
 from scanner.cli.stopping import Ending
-from scanner.errors import UsageError
+from scanner.errors import StoreError, UsageError
 from scanner.formats.visit import Visit
 from scanner.organizations_file import OWN, Organization
 from scanner.plan import Plan, make_plan
@@ -65,6 +65,8 @@ class Ready:
     plan: Plan
     outputs: tuple[Output, ...]
     snapshot: Path | None
+    failed: list[StoreError] = field(default_factory=list)
+    """Why the history cannot be used, if so."""
 
     def remembering(self, run: Run, *, is_dry: bool) -> AbstractContextManager[Memory | None]:
         """Hold the lock of the organization's history, as `remembering` does."""
@@ -76,11 +78,12 @@ class Ready:
             seen_again_for(self.job),
             run.asked_again,
             is_dry=is_dry,
+            failed=self.failed.append,
         )
 
     def report(self, source: Source, memory: Memory | None) -> Reported:
         """Scan what `source` sees, record and report it."""
-        return scan_and_report(
+        reported = scan_and_report(
             source,
             self.policies,
             self.outputs,
@@ -90,6 +93,7 @@ class Ready:
             masks=self.job.chosen[REDACT],
             uses_stdout=self.uses_stdout,
         )
+        return replace(reported, failures=(*self.failed, *reported.failures))
 
     @property
     def uses_stdout(self) -> bool:

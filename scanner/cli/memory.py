@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from scanner.announcement import Route
 from scanner.cli.identifying import identified
 from scanner.cli.stopping import Loss
 from scanner.cli.telling import Alerts, read_alerts
-from scanner.errors import UsageError
+from scanner.errors import StoreError, StoreLocked, UsageError
 from scanner.identity import Identity
 from scanner.ports import Lease
 from scanner.result import ScanResult
@@ -63,35 +63,46 @@ def remembering(
     retried: Callable[[], None] = lambda: None,
     *,
     is_dry: bool,
+    failed: Callable[[StoreError], None] | None = None,
 ) -> Iterator[Memory | None]:
     """Hold the organization's lock, unless `is_dry`, while the context lasts; None: no history.
 
     `config` is the settings file, if one was named; `again` returns a recorded scan's result;
-    `retried` is told of each request that is asked again. Raise StoreLocked if another scan runs,
-    ApiError if the API does not answer, or UsageError.
+    `retried` is told of each request that is asked again. Where the history cannot be used,
+    `failed` receives why, and the scan goes on without it; without `failed` it is raised. Raise
+    StoreLocked if another scan runs, ApiError if the API does not answer, or UsageError.
     """
     alerts, bounds = read_alerts(config, again), read_bounds(os.environ, config)
     if store is None:
         refuse_to_forget(alerts.routes, bounds)
         yield None
         return
-    history = open_store(store)
-    identity = identified(settings, history, organization, retried)
-    memory = Memory(
-        store=history,
-        organization=identity.organization,
-        lease=None,
-        alerts=alerts,
-        bounds=bounds,
-        settings=settings,
-        own_key=settings.admin_key,
-        identity=identity,
-    )
-    if is_dry:
+    with ExitStack() as held:
+        memory: Memory | None = None
+        try:
+            history = open_store(store)
+            identity = identified(settings, history, organization, retried)
+            memory = Memory(
+                store=history,
+                organization=identity.organization,
+                lease=None,
+                alerts=alerts,
+                bounds=bounds,
+                settings=settings,
+                own_key=settings.admin_key,
+                identity=identity,
+            )
+            if not is_dry:
+                lock = history.hold(identity.organization, memory.loss.tell)
+                memory = replace(memory, lease=held.enter_context(lock))
+        except StoreLocked:
+            raise
+        except StoreError as error:
+            if failed is None:
+                raise
+            memory = None
+            failed(StoreError(f"The scan was not recorded. {error}", help=error.help))
         yield memory
-        return
-    with history.hold(identity.organization, memory.loss.tell) as lease:
-        yield replace(memory, lease=lease)
 
 
 def refuse_to_forget(routes: Sequence[Route], bounds: Bounds) -> None:

@@ -9,6 +9,7 @@ from typing import Final
 
 from scanner.copied import copy_of
 from scanner.errors import OutputError, PolicyError, UsageError
+from scanner.folders import make_folder
 from scanner.policy.document import Items, Mapping, Scalar, read_document
 from scanner.policy_files import is_file
 from scanner.settings_file import DEFAULT_FILE
@@ -71,7 +72,7 @@ class Copies:
     def _write(self, file: Path, content: bytes) -> None:
         path = copy_of(file, self.folder)
         with _writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(path.parent)
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(handle, "wb") as opened:
                 opened.write(content)

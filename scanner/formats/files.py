@@ -5,11 +5,13 @@ import tempfile
 from pathlib import Path
 
 from scanner.errors import OutputError, UsageError
+from scanner.folders import make_folder, target_of
 
 
 def check_writable(path: Path) -> None:
     """Raise UsageError if `path` cannot become a file, before anything is done for its sake."""
     try:
+        target_of(path)
         if path.exists() and not path.is_file():
             kind = "a folder" if path.is_dir() else "no ordinary file"
             raise UsageError(f"{path} is {kind}.", help="Name the file to write; - is stdout.")
@@ -41,13 +43,13 @@ def try_to_write(path: Path) -> None:
 def write_whole(path: Path, content: bytes, mode: int = 0o600) -> None:
     """Write `content` aside and rename it into place: a reader sees all of it or none.
 
-    Makes missing folders, follows a symbolic link to what it names. `mode` is for its owner's eyes
-    only, unless somebody else is to read it.
+    Makes missing folders, and follows links except in folders that others can write to. `mode` is
+    for its owner's eyes only, unless somebody else is to read it.
     Raise OutputError if the disk refuses; nothing is left half-written.
     """
     try:
-        target = path.resolve()
-        target.parent.mkdir(parents=True, exist_ok=True)
+        target = target_of(path)
+        make_folder(target.parent)
         handle, aside = tempfile.mkstemp(dir=target.parent, prefix=".keyvigil-")
         try:
             with os.fdopen(handle, "wb") as file:

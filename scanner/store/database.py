@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 from alembic import command
 from alembic.config import Config
@@ -17,6 +18,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from scanner.errors import NoHistory, StoreAway, StoreError, UsageError
+from scanner.folders import make_folder, target_of
 from scanner.store.failures import help_for, is_foreign, is_lost, reason
 
 _BUSY: Final = 30.0
@@ -114,8 +116,11 @@ def connect(place: str, *, must_exist: bool = False) -> Database:
             f"There is no history in {shown}.",
             help="The first keyvigil scan makes it. --store names another place.",
         )
-    engine = _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url)
-    return Database(engine, shown)
+    if url.get_backend_name() != "sqlite":
+        return Database(_postgresql(url), shown)
+    path = Path(str(url.database))
+    read_only = _read_only(path) if must_exist and path.is_file() else None
+    return Database(read_only or _sqlite(url), shown)
 
 
 def file_of(place: str) -> Path | None:
@@ -170,7 +175,8 @@ def _not_ours(place: str, why: str) -> UsageError:
 def _sqlite(url: URL) -> Engine:
     path = Path(str(url.database))
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = target_of(path)
+        make_folder(path.parent)
         if path.exists() and not path.is_file():
             raise _not_ours(str(path), "is a folder" if path.is_dir() else "is not a regular file")
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
@@ -179,6 +185,22 @@ def _sqlite(url: URL) -> Engine:
             f"The history cannot be kept in {path}: {error.strerror}.",
             help="Name another file with --store, or --store none to keep no history.",
         ) from None
+    return _sqlite_engine(url.set(database=str(path)))
+
+
+def _read_only(path: Path) -> Engine | None:
+    """Return an engine for a file on a disk that takes no writes; None if this one does."""
+    if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
+        return None
+    query = {"mode": "ro", "uri": "true"}
+    log = Path(f"{path}-wal")
+    if not log.exists() or not log.stat().st_size:
+        query["immutable"] = "1"  # else SQLite wants to create files beside it
+    url = URL.create("sqlite", database=f"file:{quote(str(path))}", query=query)
+    return _sqlite_engine(url)
+
+
+def _sqlite_engine(url: URL) -> Engine:
     engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": _BUSY})
 
     @event.listens_for(engine, "connect")

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 from sqlalchemy import insert, select
 
-from scanner.store.database import connect, versions
+from scanner.errors import StoreError
+from scanner.store.database import Database, connect, versions
 from scanner.store.locks import database_clock
 from scanner.store.schema import locks
 
@@ -32,6 +33,7 @@ def look(place: str) -> Looked:
     """
     database = connect(place, must_exist=True)
     version, ours = versions(database)
+    _check_pages(database)
     running: tuple[str, ...] = ()
     with database.writing() as connection:
         if version == ours:
@@ -46,3 +48,16 @@ def look(place: str) -> Looked:
             connection.execute(insert(locks).values(**nobody, **times))
         connection.rollback()
     return Looked(place=database.place, version=version, ours=ours, running=running)
+
+
+def _check_pages(database: Database) -> None:
+    """Raise StoreError if a SQLite file is damaged."""
+    if database.dialect != "sqlite":
+        return
+    with database.reading() as connection:
+        found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+    if found != "ok":
+        raise StoreError(
+            f"The history in {database.place} is damaged: {found}.",
+            help="Restore the file from a backup, or move it away to start a new one.",
+        )

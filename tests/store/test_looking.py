@@ -1,5 +1,8 @@
 """A look at a history, on SQLite and on PostgreSQL: it sees all, and leaves nothing."""
 
+import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,7 +12,8 @@ from scanner.errors import StoreError, UsageError
 from scanner.store.database import connect, file_of, open_database
 from scanner.store.looking import look
 from scanner.store.schema import locks
-from tests.store.making import ACME, a_store
+from tests.factories import NOW
+from tests.store.making import ACME, a_store, record
 
 
 def test_a_history_that_is_up_to_date_is_written_to_and_stays_as_it_was(place: str) -> None:
@@ -77,3 +81,33 @@ def test_a_place_is_a_file_or_none(tmp_path: Path) -> None:
     assert file_of("postgresql://x@127.0.0.1/y") is None
     with pytest.raises(UsageError):
         file_of("mysql://x")
+
+
+def test_a_damaged_history_is_detected(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    record(a_store(str(path)), NOW)
+    with closing(sqlite3.connect(path)) as closed:
+        closed.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        size = closed.execute("PRAGMA page_size").fetchone()[0]
+    content = bytearray(path.read_bytes())
+    content[3 * size : 6 * size] = b"\xa5" * (3 * size)
+    path.write_bytes(content)
+    with pytest.raises(StoreError) as caught:
+        look(str(path))
+    assert str(path) in str(caught.value)
+    assert "backup" in str(caught.value.help)
+
+
+def test_a_history_on_a_read_only_disk_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "history.db"
+    record(a_store(str(path)), NOW)
+    monkeypatch.setattr(os, "access", lambda _path, mode: not mode & os.W_OK)
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    database = open_database(str(path), must_exist=True)
+    with database.reading() as connection:
+        assert connection.execute(text("SELECT count(*) FROM scans")).scalar() == 1
+    with pytest.raises(StoreError), database.writing() as connection:
+        connection.execute(text("DELETE FROM scans"))
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before

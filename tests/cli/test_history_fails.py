@@ -1,0 +1,59 @@
+"""A history that fails before the scan: it is collected and reported all the same, unrecorded."""
+
+from pathlib import Path
+
+import pytest
+
+from scanner.cli import memory as remembered
+from scanner.cli.memory import remembering
+from scanner.errors import StoreError, StoreLocked
+from scanner.secret import Secret
+from scanner.settings import Settings, StoreSettings
+from tests.store.making import ACME, a_store
+
+SETTINGS = Settings(admin_key=Secret("sk-admin-x"), base_url="http://127.0.0.1:9/v1")
+
+
+def test_a_scan_goes_on_without_a_history_that_cannot_be_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_settings: StoreSettings) -> None:
+        raise StoreError("The disk is full.", help="Free it.")
+
+    monkeypatch.setattr(remembered, "open_store", full)
+    monkeypatch.chdir(tmp_path)
+    store = StoreSettings(place=Secret("h.db"))
+    failed: list[StoreError] = []
+    with remembering(
+        SETTINGS, store, ACME, None, lambda _id: None, is_dry=False, failed=failed.append
+    ) as memory:
+        assert memory is None
+    assert [error.help for error in failed] == ["Free it."]
+    with (
+        pytest.raises(StoreError),
+        remembering(SETTINGS, store, ACME, None, lambda _id: None, is_dry=False),
+    ):
+        pass
+
+
+def test_a_scan_does_not_go_on_beside_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    place = str(tmp_path / "h.db")
+    failed: list[StoreError] = []
+    with (
+        a_store(place).hold(ACME),
+        pytest.raises(StoreLocked),
+        remembering(
+            SETTINGS,
+            StoreSettings(place=Secret(place)),
+            ACME,
+            None,
+            lambda _id: None,
+            is_dry=False,
+            failed=failed.append,
+        ),
+    ):
+        pass
+    assert failed == []
