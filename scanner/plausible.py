@@ -10,6 +10,8 @@ from typing import Final
 
 from scanner.inventory import Key, Project, Unknown
 
+CLOCKS_DIFFER: Final = timedelta(minutes=5)
+"""A recorded scan that began later than now by more is in the future."""
 SKEW: Final = timedelta(hours=1)
 """How far in the future a date may be before the clocks cannot both be right."""
 

@@ -13,7 +13,9 @@ from scanner.cli.console import ExitCode, say
 from scanner.cli.memory import Memory
 from scanner.daemon.account import Account, Fate, is_done, write_account
 from scanner.errors import KeyVigilError, LockLost, StoreError, StoreLocked, UsageError
+from scanner.plausible import CLOCKS_DIFFER
 from scanner.result import ScanResult
+from scanner.wiring import now
 
 _NIGHTS: Final = 50
 
@@ -60,6 +62,8 @@ class Accounting:
             nights = memory.store.nights(memory.organization, _NIGHTS)
         except StoreError:  # recording the scan reports it
             return
+        latest = now() + CLOCKS_DIFFER
+        nights = tuple(night for night in nights if night.started_at <= latest)
         if is_done(nights, self._since):
             self.account = Account(fate=Fate.SKIPPED, organization=memory.name)
             since = f"{self._since:%Y-%m-%d %H:%M} {self._since.tzname()}"

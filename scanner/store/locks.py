@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Float, select, update
+from sqlalchemy import ColumnElement, Connection, Float, and_, select, update
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -24,6 +24,8 @@ from scanner.store.schema import locks
 
 _BEATS: Final = 3
 """Renewals in the time of one lease."""
+_ADJUSTMENT: Final = 5.0
+"""Seconds by which a clock may be set back in small steps while a scan runs."""
 
 
 class database_clock(FunctionElement[float]):  # noqa: N801 - named as SQL's functions are
@@ -41,6 +43,17 @@ def _on_sqlite(_element: Any, _compiler: Any, **_options: Any) -> str:  # noqa: 
 @compiles(database_clock, "postgresql")
 def _on_postgresql(_element: Any, _compiler: Any, **_options: Any) -> str:  # noqa: ANN401
     return "extract(epoch FROM clock_timestamp())::float8"
+
+
+def is_held() -> ColumnElement[bool]:
+    """Whether a lock is held: its lease is not over, and not longer than it was taken for.
+
+    A lease that ends later was taken while the clock was ahead: its holder cannot be waited for.
+    """
+    return and_(
+        locks.c.expires_at > database_clock(),
+        locks.c.expires_at <= database_clock() + locks.c.lease_seconds + _ADJUSTMENT,
+    )
 
 
 @contextmanager
@@ -98,11 +111,12 @@ def acquire(database: Database, organization: str, seconds: float) -> Lease:
         "holder": holder,
         "acquired_at": database_clock(),
         "expires_at": database_clock() + seconds,
+        "lease_seconds": seconds,
     }
     with database.writing() as connection:
         token = connection.execute(
             update(locks)
-            .where(locks.c.organization == organization, locks.c.expires_at <= database_clock())
+            .where(locks.c.organization == organization, ~is_held())
             .values(token=locks.c.token + 1, **values)
             .returning(locks.c.token)
         ).scalar()
@@ -127,7 +141,8 @@ def taken_over(organization: str) -> LockLost:
 def _locked(connection: Connection, organization: str) -> StoreLocked:
     held = connection.execute(select(locks).where(locks.c.organization == organization)).one()
     since, until = (
-        f"{datetime.fromtimestamp(at, UTC):%H:%M:%S}" for at in (held.acquired_at, held.expires_at)
+        f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}"
+        for at in (held.acquired_at, held.expires_at)
     )
     return StoreLocked(
         f"Another scan of {organization} is running: {held.holder}, since {since} UTC.",

@@ -3,13 +3,17 @@
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 from sqlalchemy import insert, select
 
 from scanner.errors import StoreError
+from scanner.plausible import CLOCKS_DIFFER
 from scanner.store.database import Database, connect, versions
-from scanner.store.locks import database_clock
-from scanner.store.schema import locks
+from scanner.store.locks import database_clock, is_held
+from scanner.store.schema import locks, scans
+
+_SHOWN: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +27,8 @@ class Looked:
     version: str | None
     ours: str
     running: tuple[str, ...]
+    ahead: tuple[str, ...] = ()
+    """Scans that are recorded later than the database's clock."""
 
 
 def look(place: str) -> Looked:
@@ -35,19 +41,24 @@ def look(place: str) -> Looked:
     version, ours = versions(database)
     _check_pages(database)
     running: tuple[str, ...] = ()
+    ahead: tuple[str, ...] = ()
     with database.writing() as connection:
         if version == ours:
-            held = select(locks).where(locks.c.expires_at > database_clock())
+            held = select(locks).where(is_held())
             running = tuple(
                 f"{row.organization}, by {row.holder},"
-                f" since {datetime.fromtimestamp(row.acquired_at, UTC):%H:%M:%S} UTC"
+                f" since {datetime.fromtimestamp(row.acquired_at, UTC):%Y-%m-%d %H:%M:%S} UTC"
                 for row in connection.execute(held)
             )
+            now = connection.execute(select(database_clock())).scalar_one()
+            limit = datetime.fromtimestamp(now, UTC) + CLOCKS_DIFFER
+            later = select(scans.c.scan_id).where(scans.c.started_at > limit).limit(_SHOWN)
+            ahead = tuple(connection.execute(later).scalars())
             nobody = {"organization": f"doctor {secrets.token_hex(8)}", "holder": "", "token": 0}
             times = {"acquired_at": 0.0, "expires_at": 0.0}
             connection.execute(insert(locks).values(**nobody, **times))
         connection.rollback()
-    return Looked(place=database.place, version=version, ours=ours, running=running)
+    return Looked(place=database.place, version=version, ours=ours, running=running, ahead=ahead)
 
 
 def _check_pages(database: Database) -> None:

@@ -158,6 +158,7 @@ locks = Table(
     Column("token", BigInteger, nullable=False),
     Column("acquired_at", Float(53), nullable=False),
     Column("expires_at", Float(53), nullable=False),
+    Column("lease_seconds", Float(53), nullable=False, server_default="0"),
 )
 """Times here are the database's own clock, in Unix seconds: machines disagree about the time."""
 

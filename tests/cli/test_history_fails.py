@@ -1,15 +1,19 @@
 """A history that fails before the scan: it is collected and reported all the same, unrecorded."""
 
+from contextlib import nullcontext
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from scanner.cli import memory as remembered
-from scanner.cli.memory import remembering
+from scanner.cli.account import Accounting, AlreadyScanned
+from scanner.cli.memory import Memory, remembering
 from scanner.errors import StoreError, StoreLocked
 from scanner.secret import Secret
 from scanner.settings import Settings, StoreSettings
-from tests.store.making import ACME, a_store
+from tests.factories import NOW
+from tests.store.making import ACME, a_store, record
 
 SETTINGS = Settings(admin_key=Secret("sk-admin-x"), base_url="http://127.0.0.1:9/v1")
 
@@ -57,3 +61,16 @@ def test_a_scan_does_not_go_on_beside_another(
     ):
         pass
     assert failed == []
+
+
+@pytest.mark.parametrize(("ahead", "is_done"), [(timedelta(days=30), False), (timedelta(), True)])
+def test_a_scan_recorded_in_the_future_is_not_the_one_that_is_due(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ahead: timedelta, *, is_done: bool
+) -> None:
+    monkeypatch.setattr("scanner.cli.account.now", lambda: NOW)
+    store = a_store(str(tmp_path / "h.db"))
+    record(store, NOW + ahead)
+    accounting = Accounting(NOW - timedelta(hours=1))
+    memory = Memory(store=store, organization=ACME, lease=None)
+    with pytest.raises(AlreadyScanned) if is_done else nullcontext():
+        accounting.remember(memory)

@@ -1,16 +1,18 @@
 """One scan of an organization at a time: the lock's contract, on SQLite and on PostgreSQL."""
 
 import queue
+import re
 import threading
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from scanner.errors import LockLost, StoreLocked
 from scanner.ports import Lease
 from scanner.store.database import open_database
 from scanner.store.history import SqlStore
 from scanner.store.locks import acquire
+from scanner.store.looking import look
 from scanner.store.schema import locks
 from tests.store.making import ACME, a_store, let_lease_run_out, take_over
 from tests.support.waiting import PATIENCE, until
@@ -97,3 +99,31 @@ def test_of_many_at_once_one_gets_the_lock(place: str) -> None:
     assert len(held) == 1
     assert len(refused) == 7
     assert all(held[0].holder in text for text in refused)
+
+
+def move(place: str, seconds: float, longer: float = 0) -> None:
+    with open_database(place).writing() as connection:
+        connection.execute(
+            update(locks).values(
+                acquired_at=locks.c.acquired_at + seconds,
+                expires_at=locks.c.expires_at + seconds + longer,
+            )
+        )
+
+
+def test_a_lock_that_ends_later_than_its_lease_allows_is_stale(place: str) -> None:
+    database = open_database(place)
+    ahead = acquire(database, ACME, 600)
+    move(place, 365 * 86_400)
+    assert look(place).running == ()
+    assert acquire(database, ACME, 600).token == ahead.token + 1
+
+
+def test_a_short_lease_never_takes_over_a_live_long_one(place: str) -> None:
+    database = open_database(place)
+    acquire(database, ACME, 86_400)
+    with pytest.raises(StoreLocked) as caught:
+        acquire(database, ACME, 1)
+    assert re.search(r"\d{4}-\d\d-\d\d", str(caught.value))
+    assert re.search(r"\d{4}-\d\d-\d\d", str(caught.value.help))
+    assert len(look(place).running) == 1

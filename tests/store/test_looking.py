@@ -3,6 +3,7 @@
 import os
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -111,3 +112,11 @@ def test_a_history_on_a_read_only_disk_is_read(
     with pytest.raises(StoreError), database.writing() as connection:
         connection.execute(text("DELETE FROM scans"))
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_a_scan_recorded_in_the_future_is_named(place: str) -> None:
+    store = a_store(place)
+    record(store, datetime.now(UTC) - timedelta(days=1))
+    assert look(place).ahead == ()
+    record(store, datetime.now(UTC) + timedelta(days=30))
+    assert len(look(place).ahead) == 1
