@@ -136,6 +136,14 @@ def open_store(settings: StoreSettings, *, must_exist: bool = False) -> "SqlStor
     return SqlStore(database, keeping=keeping, lease=settings.lease)
 
 
+def release_lock(settings: StoreSettings, organization: str) -> str | None:
+    """Release the lock of a history; return its holder, None if it was not held."""
+    from scanner.store.database import open_database  # noqa: PLC0415 - SQLAlchemy takes its time
+    from scanner.store.locks import unlock  # noqa: PLC0415
+
+    return unlock(open_database(settings.place.reveal(), must_exist=True), organization)
+
+
 def make_sinks(settings: AlertSettings, sleep: Callable[[float], None]) -> dict[str, AlertSink]:
     """Make what delivers to each route, by its name; raise UsageError for what cannot work."""
     from scanner.alerts.email import EmailSink  # noqa: PLC0415 - these take their time, too

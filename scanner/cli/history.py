@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -11,7 +12,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from scanner.cli.console import counted, inert, out, say
+from scanner.cli.console import ExitCode, counted, inert, out, say
 from scanner.cli.report import WITHOUT_ID, tell_whose
 from scanner.compare import between
 from scanner.durations import format_duration
@@ -22,7 +23,7 @@ from scanner.setting import Chosen
 from scanner.settings import StoreSettings, read_store_settings, store_settings
 from scanner.settings_table import ORGANIZATION
 from scanner.severity import Severity
-from scanner.wiring import now, open_store
+from scanner.wiring import now, open_store, release_lock
 
 if TYPE_CHECKING:
     from scanner.store.history import SqlStore
@@ -72,6 +73,23 @@ def prune(settings: Chosen) -> None:
                 f" {counted(gone.cases, 'resolved finding')}."
             )
         )
+
+
+def unlock(settings: Chosen, *, is_sure: bool) -> None:
+    """Release the locks of the history, after confirmation; raise UsageError without it."""
+    place, organization = store_settings(settings, os.environ), settings[ORGANIZATION]
+    store = _opened(place)
+    if not is_sure and not sys.stdin.isatty():
+        raise UsageError(
+            "Releasing a lock needs confirmation.",
+            help="Check that no scan is running, then repeat the command with --yes.",
+        )
+    if not is_sure and not typer.confirm("Is no scan running?", err=True):
+        raise typer.Exit(ExitCode.DONE)
+    for one in [store.names.history_of(organization)] if organization else store.organizations():
+        holder = release_lock(place, one) if place else None
+        name = organization or store.names.shown_name(one)
+        out.print(inert(f"{name}: {f'released, held by {holder}' if holder else 'not locked'}."))
 
 
 def diff(

@@ -129,6 +129,20 @@ def acquire(database: Database, organization: str, seconds: float) -> Lease:
     return Lease(organization=organization, holder=holder, token=token)
 
 
+def unlock(database: Database, organization: str) -> str | None:
+    """Release a lock whatever its lease; return its holder, None if it was not held.
+
+    A scan that still runs under it can record nothing any more.
+    """
+    with database.writing() as connection:
+        held = select(locks.c.holder).where(locks.c.organization == organization, is_held())
+        holder: str | None = connection.execute(held).scalar()
+        if holder is not None:
+            released = update(locks).where(locks.c.organization == organization)
+            connection.execute(released.values(expires_at=0, token=locks.c.token + 1))
+    return holder
+
+
 def taken_over(organization: str) -> LockLost:
     """Return what to raise where the lease is not the latest any more."""
     return LockLost(

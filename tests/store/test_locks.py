@@ -11,7 +11,7 @@ from scanner.errors import LockLost, StoreLocked
 from scanner.ports import Lease
 from scanner.store.database import open_database
 from scanner.store.history import SqlStore
-from scanner.store.locks import acquire
+from scanner.store.locks import acquire, extend, unlock
 from scanner.store.looking import look
 from scanner.store.schema import locks
 from tests.store.making import ACME, a_store, let_lease_run_out, take_over
@@ -127,3 +127,13 @@ def test_a_short_lease_never_takes_over_a_live_long_one(place: str) -> None:
     assert re.search(r"\d{4}-\d\d-\d\d", str(caught.value))
     assert re.search(r"\d{4}-\d\d-\d\d", str(caught.value.help))
     assert len(look(place).running) == 1
+
+
+def test_a_released_lock_is_free_and_its_holder_records_nothing(place: str) -> None:
+    database = open_database(place)
+    lease = acquire(database, ACME, 86_400)
+    assert unlock(database, ACME) == lease.holder
+    assert unlock(database, ACME) is None
+    with database.writing() as connection:
+        assert not extend(connection, lease, 60)
+    assert acquire(database, ACME, 60).token > lease.token

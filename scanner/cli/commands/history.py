@@ -16,22 +16,26 @@ app = group("")
 def history(
     context: typer.Context,
     action: Annotated[
-        Literal["prune"] | None,
+        Literal["prune", "unlock"] | None,
         typer.Argument(
-            metavar="prune",
+            metavar="prune|unlock",
             show_default=False,
-            help="Forget now what is not to be kept: `keep` and `keep_snapshots` of the settings.",
+            help="prune: forget now what `keep` and `keep_snapshots` do not keep. unlock: release"
+            " the locks of scans that died.",
         ),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many.")] = 30,
     as_json: JsonOption = False,
+    is_sure: Annotated[bool, typer.Option("--yes", help="Unlock without a question.")] = False,
 ) -> None:
     """List the scans that were recorded, oldest first, and how it goes."""
     from scanner.cli.choosing import chosen
-    from scanner.cli.history import history, prune
+    from scanner.cli.history import history, prune, unlock
 
     settings = chosen(context)
     if action is None:
         history(settings, limit, as_json=as_json)
-    else:
+    elif action == "prune":
         prune(settings)
+    else:
+        unlock(settings, is_sure=is_sure)
