@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
 from scanner.addresses import holds_password, is_loopback, split_address
+from scanner.database_address import PLACE, UnfitError, check_database_address
 from scanner.durations import PATTERN, format_duration, parse_duration
 from scanner.formats.registry import FORMATS
 from scanner.path_template import PLACEHOLDERS, check_template
 from scanner.schemas import (
     API_ADDRESS,
-    DATABASE_ADDRESS,
-    DATABASE_FILE,
     LINE,
     NOT_ZERO,
     PROXY_ADDRESS,
@@ -31,20 +30,6 @@ from scanner.spelling import did_you_mean
 Value_co = TypeVar("Value_co", covariant=True)
 _USE_HTTPS: Final = "Use https, as in https://api.openai.com/v1; plain http is for loopback only."
 _ELSEWHERE: Final = ("env:", "file:")
-_PLACE: Final = (
-    r"(?!(?:env|file):$)(?![\s\S]*?://[\s\S]*:[\s\S]*@)"
-    rf"(?!(?=[\s\S]*://)[\s\S]*[pP][aA][sS][sS][wW][oO][rR][dD]=)"
-    rf"(?={LINE}$)(?:env:[A-Za-z_][A-Za-z0-9_]*|file:{DATABASE_FILE}|(?!env:|file:){DATABASE_ADDRESS})"
-)
-"""In the file: no password in it, as `holds_password` finds one."""
-
-
-class UnfitError(ValueError):
-    """A text that a setting cannot be: a sentence without its subject, and what to do next."""
-
-    def __init__(self, message: str, advice: str = "") -> None:
-        super().__init__(message)
-        self.advice = advice
 
 
 def _as_written(text: str, _folder: Path) -> str:
@@ -286,20 +271,9 @@ def place() -> Kind[Secret | None]:
     return Kind(
         read=read,
         word="FILE|URL|none",
-        **_shaped(_PLACE),
+        **_shaped(PLACE),
         beside=beside,
         leaks=leaks,
-    )
-
-
-def check_database_address(text: str, *, is_file: bool = False) -> None:
-    """Raise UnfitError, without any part of the text, for what is neither a file nor a URL."""
-    if is_whole(DATABASE_FILE if is_file else DATABASE_ADDRESS, text):
-        return
-    raise UnfitError(
-        "is neither a file nor a valid postgresql:// URL (it is not shown: it may hold a password)",
-        "Use a file, or postgresql://user:password@host:port/database; in user and password write"
-        " @ as %40, / as %2F, ? as %3F, # as %23 and % as %25.",
     )
 
 

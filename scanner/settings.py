@@ -9,8 +9,8 @@ from typing import Final
 
 import platformdirs
 
+from scanner.database_address import UnfitError, check_database_address
 from scanner.errors import CredentialError, UsageError
-from scanner.kinds import UnfitError, check_database_address
 from scanner.openai_api.connections import Network
 from scanner.references import Reference, fetch
 from scanner.secret import Secret

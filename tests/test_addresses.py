@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.addresses import holds_password, is_loopback, split_address, without_user
+from scanner.database_address import UnfitError
 from scanner.errors import UsageError
-from scanner.kinds import UnfitError, place
+from scanner.kinds import place
 from scanner.settings import find_place
 
 

@@ -10,8 +10,8 @@ import typer
 
 from scanner.cli.options import TAKES
 from scanner.collection import Collection
+from scanner.database_address import UnfitError
 from scanner.errors import KeyVigilError, UsageError
-from scanner.kinds import UnfitError
 from scanner.setting import Chosen, Setting
 from scanner.settings import refuse_misspelt
 from scanner.settings_file import FileSettings, find_settings_file, read_settings_file
