@@ -199,7 +199,8 @@ def reach_mail_server(settings: AlertSettings, route: Route) -> None:
 
 
 def _slack(settings: AlertSettings, sleep: Callable[[float], None]) -> "SlackApi | None":
-    from scanner.alerts.slack_api import API, SlackApi  # noqa: PLC0415
+    from scanner.alerts.slack_api import SlackApi  # noqa: PLC0415
+    from scanner.alerts.slack_transport import API  # noqa: PLC0415
 
     if settings.token is None:
         return None

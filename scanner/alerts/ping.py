@@ -10,6 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx2
 
+from scanner.alerts.pages import PLAIN, head, is_page
 from scanner.alerts.within import within
 from scanner.errors import AlertError
 from scanner.secret import Secret, redact
@@ -23,8 +24,6 @@ _NOT_TAKEN: Final = {
     b"OK (rate limited)": "there were too many pings",
 }
 """What Healthchecks says with a 200 all the same."""
-_LOOKED_AT: Final = 64
-"""Bytes of an answer."""
 
 
 class Ping:
@@ -84,7 +83,11 @@ def _sent(url: str, body: str, seconds: float) -> tuple[str, bool]:
             "POST",
             url,
             content=body.encode(errors="replace"),
-            headers={"content-type": "text/plain; charset=utf-8", "user-agent": "keyvigil"},
+            headers={
+                "content-type": "text/plain; charset=utf-8",
+                "user-agent": "keyvigil",
+                **PLAIN,
+            },
             timeout=seconds,
             follow_redirects=False,
             trust_env=url.startswith("https:"),  # a proxy cannot reach this machine
@@ -105,7 +108,9 @@ def _meaning(answer: httpx2.Response) -> tuple[str, bool]:
     """Return what an answer says went wrong, or "", and whether it may pass."""
     status = answer.status_code
     if answer.is_success:
-        return _NOT_TAKEN.get(next(answer.iter_bytes(_LOOKED_AT), b"").strip(), ""), False
+        start = head(answer)
+        said = "it answered with a page, as a login does" if is_page(start) else ""
+        return _NOT_TAKEN.get(start, said), False
     if answer.is_redirect:
         return f"it answered {status}, and a redirect is not followed", False
     return f"it answered {status}", status in _AGAIN or answer.is_server_error

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from slack_sdk.errors import SlackApiError, SlackClientError
-from slack_sdk.web import SlackResponse, WebClient
+from slack_sdk.web import SlackResponse
 
+from scanner.alerts.slack_transport import API, UNEXPECTED, SlackWebClient
 from scanner.errors import AlertError, AlertUncertain
 from scanner.secret import Secret, redact
 
-API: Final = "https://slack.com/api/"
 SILENT: Final = logging.getLogger("keyvigil.slack_sdk")
 """The SDK logs what it was answered; what matters of that is in our errors."""
 SILENT.setLevel(logging.CRITICAL + 1)
@@ -24,6 +24,10 @@ _TIMEOUT: Final = 30
 _MOST_WAITED: Final = 300.0
 """Seconds that one delivery waits in all because Slack says so."""
 _PACE: Final = 1.0
+_MAX_PAGES: Final = 500
+"""Pages of one listing: 100,000 channels, or 50,000 messages."""
+REDIRECTED: Final = "redirected"
+"""Our word for a redirect, which is never followed."""
 _TOO_MANY: Final = 429
 _MENDS: Final = {
     "not_authed": "Set KEYVIGIL_SLACK_TOKEN to the app's bot token (xoxb-...).",
@@ -74,7 +78,7 @@ class SlackApi:
         base_url: str = API,
     ) -> None:
         """Take a monotonic clock, and what waits for so many seconds."""
-        self._client = WebClient(
+        self._client = SlackWebClient(
             token=token.reveal(),
             base_url=base_url,
             timeout=_TIMEOUT,
@@ -109,9 +113,11 @@ class SlackApi:
             )
         finally:
             self._posted[place] = self._clock()
-        self._ids[channel] = str(answer["channel"])
+        if not isinstance(answer["channel"], str) or not isinstance(answer["ts"], str):
+            raise self._uncertain(UNEXPECTED)
+        self._ids[channel] = answer["channel"]
         self._posted[self._ids[channel]] = self._posted[place]
-        return self._ids[channel], str(answer["ts"])
+        return self._ids[channel], answer["ts"]
 
     def update(self, channel: str, ts: str, **message: Any) -> None:  # noqa: ANN401 - Slack's own
         """Put another message in the place of one; the same again does no harm."""
@@ -135,14 +141,8 @@ class SlackApi:
         if thread is not None:
             method = self._client.conversations_replies
             where["ts"] = thread
-        found: list[Any] = []
-        cursor = ""
-        while True:
-            answer = self._call(method, cursor=cursor, include_all_metadata=True, **where)
-            found += answer.get("messages") or []
-            cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
-            if not cursor:
-                return found
+        pages = self._pages(method, include_all_metadata=True, **where)
+        return [message for page in pages for message in page.get("messages") or []]
 
     def channel_id(self, name: str) -> str | None:
         """Return the id of a channel by its name; None if the app sees none of that name."""
@@ -159,7 +159,8 @@ class SlackApi:
         Public and private ones are asked for apart: the app may be allowed to see either only.
         """
         if not place.startswith("#"):
-            return dict(self._call(self._client.conversations_info, channel=place)["channel"])
+            answer = self._call(self._client.conversations_info, channel=place)
+            return self._object(answer, "channel")
         refusal: SlackRefused | None = None
         for kind in ("public_channel", "private_channel"):
             try:
@@ -173,19 +174,24 @@ class SlackApi:
         return None
 
     def _channels(self, kind: str) -> Iterator[Mapping[str, Any]]:
+        method = self._client.conversations_list
+        for page in self._pages(method, types=kind, exclude_archived=True, limit=200):
+            yield from page.get("channels") or []
+
+    def _pages(
+        self,
+        method: Callable[..., SlackResponse],
+        **arguments: Any,  # noqa: ANN401 - Slack's own
+    ) -> Iterator[SlackResponse]:
+        """Yield the pages of a listing; raise SlackRefused after _MAX_PAGES."""
         cursor = ""
-        while True:
-            answer = self._call(
-                self._client.conversations_list,
-                types=kind,
-                exclude_archived=True,
-                limit=200,
-                cursor=cursor,
-            )
-            yield from answer.get("channels") or []
-            cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
+        for _ in range(_MAX_PAGES):
+            page = self._call(method, cursor=cursor, **arguments)
+            yield page
+            cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
             if not cursor:
                 return
+        raise self._refused(f"Slack listed more than {_MAX_PAGES} pages", code="too_many_pages")
 
     def direct_channel(self, address: str) -> str | None:
         """Return the direct message with whoever has that address; None if nobody does."""
@@ -196,13 +202,13 @@ class SlackApi:
     def _open_direct(self, address: str) -> str | None:
         try:
             found = self._call(self._client.users_lookupByEmail, email=address)
-            user = (found.get("user") or {}).get("id")
+            user = self._object(found, "user").get("id")
             answer = self._call(self._client.conversations_open, users=user)
         except SlackRefused as error:
             if error.code in NOBODY:
                 return None
             raise
-        return str((answer.get("channel") or {})["id"])
+        return str(self._object(answer, "channel")["id"])
 
     def scopes(self) -> frozenset[str]:
         """Return what the token may do."""
@@ -211,6 +217,13 @@ class SlackApi:
         return frozenset(
             filter(None, headers.get("x-oauth-scopes", "").replace(" ", "").split(","))
         )
+
+    def _object(self, answer: SlackResponse, name: str) -> Mapping[str, Any]:
+        """Return an object with an id in a response; raise AlertUncertain if it has none."""
+        found = answer.get(name)
+        if not isinstance(found, dict) or not isinstance(found.get("id"), str):
+            raise self._uncertain(UNEXPECTED)
+        return found
 
     def _call(self, method: Callable[..., SlackResponse], **arguments: Any) -> SlackResponse:  # noqa: ANN401 - Slack's own
         while True:
@@ -251,6 +264,12 @@ class SlackApi:
         if answer.status_code == _TOO_MANY:
             said = f"Slack still asks to wait after {_MOST_WAITED:.0f} seconds"
             return self._refused(said, code="ratelimited", help="The next scan tells what is left.")
+        if http.client.MULTIPLE_CHOICES <= answer.status_code < http.client.BAD_REQUEST:
+            return self._refused(
+                f"Slack answered {answer.status_code}, and a redirect is not followed",
+                code=REDIRECTED,
+                help="Check KEYVIGIL_SLACK_API_URL, and whether a proxy requires a login.",
+            )
         is_broken = answer.status_code >= http.client.INTERNAL_SERVER_ERROR or " " in code
         if is_broken or code in _UNSURE:
             return self._uncertain(f"status {answer.status_code}")

@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from scanner.alerts.slack_api import REFUSED_BLOCKS, SlackApi, SlackRefused
+from scanner.alerts.slack_api import REDIRECTED, REFUSED_BLOCKS, SlackApi, SlackRefused
 from scanner.alerts.slack_blocks import Message
 from scanner.announcement import Delivery, Part, PartState
 from scanner.errors import AlertUncertain
@@ -25,7 +25,7 @@ _SKEW: Final = timedelta(hours=1)
 """How far Slack's clock may be from ours, at most."""
 _SETTLES: Final = 2.0
 """Seconds until a message that arrived can be seen by whoever looks for it."""
-_PASSING: Final = frozenset({"ratelimited", "unreachable"})
+_PASSING: Final = frozenset({"ratelimited", "unreachable", REDIRECTED})
 """Refusals that say nothing of what the app may do."""
 
 

@@ -9,10 +9,11 @@ import urllib.error
 from collections.abc import Callable
 from typing import Final
 
-from slack_sdk.webhook import WebhookClient, WebhookResponse
+from slack_sdk.webhook import WebhookResponse
 
 from scanner.alerts.slack_api import SILENT
 from scanner.alerts.slack_blocks import Message, messages, style_of
+from scanner.alerts.slack_transport import SlackWebhookClient
 from scanner.announcement import Delivery, PartState, Route
 from scanner.errors import AlertError, AlertUncertain
 from scanner.ports import Log, Page
@@ -50,7 +51,7 @@ class SlackWebhookSink:
         self, url: Secret, route: Route, *, report: str, sleep: Callable[[float], None]
     ) -> None:
         """Take the webhook's address, and that of the report's page, or ""."""
-        self._client = WebhookClient(
+        self._client = SlackWebhookClient(
             url.reveal(), timeout=_TIMEOUT, retry_handlers=[], logger=SILENT
         )
         self._url, self._variable = url, route.to
@@ -109,7 +110,10 @@ class SlackWebhookSink:
         status, body = answer.status_code, answer.body.strip()
         if status >= http.client.INTERNAL_SERVER_ERROR:
             return _uncertain(f"status {status}")
-        if status == http.client.OK:  # of a page that a redirect led to, or of a proxy
+        if http.client.MULTIPLE_CHOICES <= status < http.client.BAD_REQUEST:
+            said = f"Slack answered {status}, and a redirect is not followed"
+            return AlertError(f"{said}.", help=_CHECK.format(variable=variable))
+        if status == http.client.OK:  # the page of a proxy
             return _uncertain(f"status {status}, but not the word {_TAKEN}")
         if status == http.client.TOO_MANY_REQUESTS:
             said = f"Slack still asks to wait after {_MOST_WAITED:.0f} seconds"

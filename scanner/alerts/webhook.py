@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import httpx2
 
+from scanner.alerts.pages import PLAIN, head, is_page
 from scanner.alerts.within import within
 from scanner.announcement import Announcement, Delivery, Item, PartState, Route
 from scanner.errors import AlertError, UsageError
@@ -79,6 +80,7 @@ class WebhookSink:
         headers = {
             "content-type": "application/json",
             "user-agent": "keyvigil",
+            **PLAIN,
             **self._signed(delivery_id, body),
         }
         try:
@@ -92,7 +94,7 @@ class WebhookSink:
             return f"nothing was sent, check {settings} ({type(error).__name__})", None
 
     def _sent(self, url: str, body: bytes, headers: Mapping[str, str]) -> tuple[str, float | None]:
-        with httpx2.stream(  # what the receiver says beside the status interests nobody
+        with httpx2.stream(
             "POST",
             url,
             content=body,
@@ -129,7 +131,8 @@ class WebhookSink:
 def _meaning(answer: httpx2.Response) -> tuple[str, float | None]:
     """Return what an answer says went wrong, or "", and the wait before another try, if any."""
     if answer.is_success:
-        return "", None
+        said = "it answered with a page, as a login does" if is_page(head(answer)) else ""
+        return said, None
     status = answer.status_code
     if answer.is_redirect:
         return f"it answered {status}, and a redirect is not followed", None

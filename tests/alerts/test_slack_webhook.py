@@ -193,8 +193,7 @@ def test_a_channel_that_takes_nothing_is_named(
     [
         (Answer(status=403, body=b"action_prohibited"), "Slack refused: action_prohibited (403)."),
         (Answer(status=404, body=f"no {PATH}".encode()), "Slack refused: status 404."),
-        (Answer(status=404, body=b"<html>\xff"), None),
-        (Answer(status=307, headers={"location": "/elsewhere"}), "Slack refused: status 307."),
+        (Answer(status=404, body=b"<html>\xff"), "Slack refused: status 404."),
         (Answer(status=200, body=b"<html>Please log in"), None),
         (Answer(status=200, headers={"content-type": "text/html; charset=none"}), None),
     ],
@@ -208,16 +207,6 @@ def test_what_is_not_slacks_own_answer_is_no_delivery(
     assert isinstance(error, AlertUncertain) == (said is None)
     assert said in (None, str(error))
     assert error.help
-
-
-def test_a_page_that_a_redirect_leads_to_is_no_delivery(served: tuple[Receiver, str]) -> None:
-    receiver, url = served
-    receiver.play(
-        Answer(status=302, headers={"location": f"{url}/login"}), Answer(body=b"Please log in")
-    )
-    error = refusal(f"{url}{PATH}")
-    assert "status 200, but not the word ok" in str(error)
-    assert receiver.received[1].body == b""
 
 
 @pytest.mark.parametrize("asked", ["nan", "inf", "-1", "soon", ""])

@@ -1,0 +1,117 @@
+"""Slack's SDK over connections of our own: no redirect, no cookie, no endless response.
+
+The SDK follows redirects together with its token, uploads to any address that it receives and
+reads responses of any size. Its one method of each client that opens a connection is replaced.
+"""
+
+import http.client
+import json
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import urlsplit
+from urllib.request import (
+    HTTPHandler,
+    HTTPSHandler,
+    OpenerDirector,
+    ProxyHandler,
+    Request,
+)
+
+from slack_sdk.errors import SlackRequestError
+from slack_sdk.web import WebClient
+from slack_sdk.web.file_upload_v2_result import FileUploadV2Result
+from slack_sdk.webhook import WebhookClient, WebhookResponse
+
+API: Final = "https://slack.com/api/"
+MAX_RESPONSE: Final = 16 * 1024 * 1024
+"""Bytes of one response."""
+UNEXPECTED: Final = "unexpected response"
+"""In place of Slack's word for an error, which has no blank."""
+_READ: Final = 65_536
+
+
+class ResponseTooLargeError(http.client.HTTPException):
+    """A response has more than MAX_RESPONSE bytes."""
+
+
+class SlackWebClient(WebClient):
+    """Sends the token to the API's own address only, and files to `is_upload_address` only."""
+
+    def _perform_urllib_http_request_internal(
+        self,
+        url: str,  # noqa: ARG002 - the SDK's, and the request has it
+        req: Request,
+    ) -> dict[str, Any]:
+        status, headers, body = _send(req, self.proxy, self.timeout)
+        return {"status": status, "headers": headers, "parsed_body": _slack_object(body)}
+
+    def _upload_file(self, *, url: str | None, data: bytes, **_how: Any) -> FileUploadV2Result:  # noqa: ANN401 - the SDK's
+        if url is None or not is_upload_address(str(url), self.base_url):
+            raise SlackRequestError("the upload address is not on files.slack.com")
+        request = Request(url, data=data, method="POST")  # noqa: S310 - the line above
+        status, _, body = _send(request, self.proxy, self.timeout)
+        if status != HTTPStatus.OK:  # the SDK would repeat the body
+            raise SlackRequestError(f"the upload was answered {status}")
+        return FileUploadV2Result(status=status, body=body.decode("utf-8", "replace"))
+
+
+class SlackWebhookClient(WebhookClient):
+    """Sends messages to the webhook's own address only."""
+
+    def _perform_http_request_internal(self, url: str, req: Request) -> WebhookResponse:
+        status, headers, body = _send(req, self.proxy, self.timeout)
+        text = body.decode("utf-8", "replace")
+        return WebhookResponse(url=url, status_code=status, body=text, headers=headers)
+
+
+def is_upload_address(url: str, base_url: str) -> bool:
+    """Whether Slack documents that files are uploaded there, for an API at `base_url`.
+
+    That is files.slack.com; for another API its own address and `files.` before its host, too.
+    """
+    try:
+        to, api = urlsplit(url), urlsplit(base_url)
+    except ValueError:
+        return False
+    origin = (to.scheme.lower(), to.netloc.lower())
+    upload = ("https", f"files.{urlsplit(API).netloc}")
+    own = (api.scheme.lower(), api.netloc.lower())
+    if api.netloc.lower() == urlsplit(API).netloc:
+        return origin == upload
+    return origin in (upload, own, ("https", f"files.{own[1]}"))
+
+
+def _send(request: Request, proxy: str | None, timeout: float) -> tuple[int, dict[str, str], bytes]:
+    """Send once; return status, headers and body. Redirects are responses like others."""
+    if not request.full_url.lower().startswith(("http:", "https:")):
+        raise SlackRequestError("the address is not http or https")
+    opener = OpenerDirector()  # without the handlers for redirects, errors, files and ftp
+    proxies = ProxyHandler({"http": proxy, "https": proxy}) if proxy else ProxyHandler()
+    for handler in (proxies, HTTPHandler(), HTTPSHandler()):
+        opener.add_handler(handler)
+    with opener.open(request, timeout=timeout) as response:
+        headers = dict(response.headers.items())
+        for name, value in response.headers.items():
+            if name.lower() == "retry-after":
+                headers["Retry-After"] = value
+        return response.status, headers, _read(response)
+
+
+def _read(response: http.client.HTTPResponse) -> bytes:
+    body = bytearray()
+    while chunk := response.read(_READ):
+        body += chunk
+        if len(body) > MAX_RESPONSE:
+            raise ResponseTooLargeError(f"a response of more than {MAX_RESPONSE // 1024**2} MiB")
+    return bytes(body)
+
+
+def _slack_object(body: bytes) -> dict[str, Any]:
+    """Return the JSON object in a body; one with an error for a page, or without Slack's `ok`."""
+    try:
+        read = json.loads(body)
+    except (ValueError, RecursionError):
+        read = None
+    if not isinstance(read, dict) or not isinstance(read.get("ok"), bool):
+        return {"ok": False, "error": UNEXPECTED}
+    return read
