@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -12,6 +13,7 @@ from urllib.request import getproxies
 import httpx2
 
 from scanner.errors import UsageError
+from scanner.openai_api.bodies import HEADERS, Reading
 from scanner.secret import Secret, redact
 
 Body = Mapping[str, Any]
@@ -49,7 +51,7 @@ class Connections:
     """HTTP clients with a connection each, as many as requests were ever under way at once.
 
     A client that they shared would look at all its connections for every request. Redirects are
-    not followed: the key goes to the address it was given for, and nowhere else.
+    not followed: the key goes to the address it was given for, and nowhere else. No cookie is kept.
     """
 
     def __init__(self, key: Secret, base_url: str, network: Network) -> None:
@@ -62,17 +64,22 @@ class Connections:
         self._trust = self._trusted(network.ca_bundle)
         if self._trust_env:
             check_environment_proxies()
+        self._reading = Reading()
         try:
             self._idle = [self._make()]
         except (httpx2.InvalidURL, ImportError, OSError, ValueError) as error:
             raise _unusable(error, self._proxy) from None
 
     async def request(self, method: str, url: str, body: Body | None = None) -> httpx2.Response:
-        """Ask once, for a whole answer; raise what httpx2 raises, or TimeoutError if it is late."""
+        """Ask once, for a whole answer; raise what httpx2 raises, or TimeoutError if it is late.
+
+        TooLargeError is one of httpx2's.
+        """
         client = self._idle.pop() if self._idle else self._make()
         try:
             async with asyncio.timeout(self._timeout):
-                return await client.request(method, url, json=body)
+                async with client.stream(method, url, json=body) as response:
+                    return await self._reading.read(response)
         finally:
             self._idle.append(client)
 
@@ -98,7 +105,9 @@ class Connections:
     def _make(self) -> httpx2.AsyncClient:
         return httpx2.AsyncClient(
             auth=self._auth,
-            headers={"User-Agent": "keyvigil", "Accept": "application/json"},
+            headers={"User-Agent": "keyvigil", "Accept": "application/json", **HEADERS},
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+            follow_redirects=False,
             timeout=httpx2.Timeout(None, connect=_CONNECT_TIMEOUT),
             verify=self._trust,
             proxy=self._proxy.reveal() if self._proxy else None,

@@ -20,6 +20,7 @@ from scanner.errors import (
     ApiRejected,
     ApiUnreachable,
 )
+from scanner.openai_api.bodies import TooLargeError
 from scanner.openai_api.pages import message_of
 from scanner.openai_api.salvage import MalformedBodyError, read_json
 from scanner.secret import Secret, redact
@@ -115,8 +116,14 @@ def _message(response: httpx2.Response) -> tuple[str, bool]:
     return message_of(body), True
 
 
-def unreachable(error: Exception, endpoint: str, base_url: str) -> ApiUnreachable:
-    """Say why no answer came, in the words of the error below."""
+def unreachable(error: Exception, endpoint: str, base_url: str) -> ApiUnreachable | ApiMalformed:
+    """Return why no response was read, in the words of the error below."""
+    if isinstance(error, TooLargeError):
+        return ApiMalformed(
+            f"{endpoint} was not read: {error}.",
+            endpoint=endpoint,
+            help="Check OPENAI_BASE_URL and HTTPS_PROXY: the API's own responses are smaller.",
+        )
     if isinstance(error, httpx2.TimeoutException | TimeoutError):
         why = f"no answer in time ({type(error).__name__})"
     else:

@@ -14,6 +14,9 @@ from scanner.openai_api.salvage import MalformedBodyError
 from scanner.openai_api.translate import VALID, Flaws
 
 PAGE_SIZE: Final = 100
+MAX_PAGES: Final = 5_000
+MAX_RECORDS: Final = 250_000
+"""Of one listing; what follows is a gap."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +79,9 @@ class Listing(Generic[Item]):
                 return
             if cursor is None or is_end:
                 self._finished = True
+                return
+            if self._pages >= MAX_PAGES or len(self._ids) >= MAX_RECORDS:
+                self.error = self._endless()
                 return
             if cursor in cursors:
                 self.error = self._impossible(f"the cursor {cursor} came twice")
@@ -142,6 +148,14 @@ class Listing(Generic[Item]):
                     self._invalid.setdefault(item.id, page.invalid[item.id])
         self._ids.update(fresh)
         return tuple(fresh.values())
+
+    def _endless(self) -> ApiMalformed:
+        endpoint = f"GET {self._query.path}"
+        return ApiMalformed(
+            f"{endpoint} did not end within {MAX_PAGES:,} pages and {MAX_RECORDS:,} records.",
+            endpoint=endpoint,
+            help="Check OPENAI_BASE_URL; if the organization is that large, report it.",
+        )
 
     def _impossible(self, what: str) -> ApiMalformed:
         return malformed(what, f"GET {self._query.path}", None)
