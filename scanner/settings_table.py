@@ -279,7 +279,15 @@ VARIABLES: Final = (
         help="The folder of reports it shows, as `--reports`.",
         is_secret=False,
     ),
-    Variable(name="KEYVIGIL_REPORTS_TOKEN", help="What lets one read them; 16 characters or more."),
+    Variable(
+        name="KEYVIGIL_REPORTS_TOKEN",
+        help="The token for reports and metrics; 16 characters or more.",
+    ),
+    Variable(
+        name="KEYVIGIL_ALLOW_HOST",
+        help="Names under which metrics may be read without a token, as `--allow-host`.",
+        is_secret=False,
+    ),
     Variable(name="KEYVIGIL_DEBUG", help="`1` shows where a bug is.", is_secret=False),
 )
 NAMES: Final = tuple(

@@ -25,6 +25,7 @@ from scanner.cli.logs import FromLibraries, StreamLog
 from scanner.cli.outputs import (
     named,
 )
+from scanner.daemon.access import TOKEN, Access
 from scanner.daemon.children import Children
 from scanner.daemon.events import Level, Log
 from scanner.daemon.http import parse_address, serving
@@ -32,7 +33,7 @@ from scanner.daemon.loading import Files, Options
 from scanner.daemon.metrics import Metrics
 from scanner.daemon.nightly import Daemon, Timekeeping
 from scanner.daemon.pages import Pages
-from scanner.daemon.reports import TOKEN, Reports
+from scanner.daemon.reports import Reports
 from scanner.errors import UsageError
 from scanner.secret import Secret
 from scanner.setting import Chosen
@@ -61,6 +62,7 @@ class Wanted:
     time_zone: str | None
     listen: str
     reports: Path | None
+    hosts: tuple[str, ...]
     log_format: LogFormat
     is_verbose: bool
 
@@ -69,10 +71,13 @@ def serve(context: typer.Context, wanted: Wanted) -> None:
     """Scan every night until a signal says to stop."""
     settings = chosen(context)
     token = Secret(os.environ.get(TOKEN, "").strip())
+    address = parse_address(wanted.listen)
+    hosts = (address[0], *wanted.hosts)
     served = Served(
-        address=parse_address(wanted.listen),
+        address=address,
         metrics=Metrics(),
-        reports=Reports(wanted.reports, token) if wanted.reports else None,
+        access=Access(token, hosts, is_required=wanted.reports is not None),
+        reports=Reports(wanted.reports) if wanted.reports else None,
     )
     metrics = settings[METRICS] if settings.is_said(METRICS) else None
     options = Options(
@@ -100,6 +105,7 @@ class Served:
 
     address: tuple[str, int]
     metrics: Metrics
+    access: Access
     reports: Reports | None = None
 
 
@@ -110,6 +116,7 @@ def run_daemon(daemon: Daemon, served: Served, log: StreamLog, look: float = _LO
         is_ready=lambda: daemon.is_ready,
         metrics=lambda: served.metrics.render(daemon.next_run(), daemon.textfiles()),
         clock=now,
+        access=served.access,
         reports=served.reports,
     )
     libraries = logging.getLogger()

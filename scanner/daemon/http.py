@@ -7,12 +7,13 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 
 from scanner.daemon.connections import Connection, Connections, Limits
 from scanner.daemon.events import Level, Log
-from scanner.daemon.pages import ALWAYS, Answer, Pages
+from scanner.daemon.pages import ALWAYS, Answer, Asked, Pages
 from scanner.errors import UsageError
 
 _Client = Any
@@ -112,7 +113,7 @@ def _server(family: int) -> type[_Server]:
 
 class _Handler(BaseHTTPRequestHandler):
     timeout = _SILENCE
-    answer: Callable[[str, str], Answer]
+    answer: Callable[[Asked], Answer]
     connections: Connections
 
     def version_string(self) -> str:
@@ -136,12 +137,28 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Connection", "close")
         self.end_headers()
 
+    def log_error(self, name: str, *told: object) -> None:
+        """Log a defect of ours; what is wrong with a request is not logged."""
+        if isinstance(self.server, _Server) and told and isinstance(told[0], Exception):
+            self.server.log(Level.ERROR, "http_failed", error=f"{name}: {told[0]}")
+
     def log_message(self, *_told: object) -> None:
         """Keep no record of who asked for what."""
 
     def _send(self, *, has_body: bool) -> None:
         self.connections.heard(self.connection)
-        answer = type(self).answer(self.path, self.headers.get("Authorization", ""))
+        hosts = self.headers.get_all("Host", [])
+        asked = Asked(
+            target=self.path,
+            authorization=self.headers.get("Authorization", ""),
+            host=hosts[0] if len(hosts) == 1 else "",
+        )
+        try:
+            answer = type(self).answer(asked)
+        except Exception as error:  # noqa: BLE001 - every request gets a response
+            self.log_error(type(error).__name__, error)
+            self.send_error(HTTPStatus.INTERNAL_SERVER_ERROR)
+            return
         with answer.body:
             self.send_response(answer.status)
             for name, value in answer.headers.items():

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
 from io import BytesIO
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, NamedTuple
 from urllib.parse import unquote
 
+from scanner.daemon.access import Access
 from scanner.daemon.health import Health
 from scanner.daemon.metrics import CONTENT_TYPE
 from scanner.daemon.reports import NOTHING, PAGE, Reports
@@ -25,6 +26,7 @@ ALWAYS: Final = {
     "X-Frame-Options": "DENY",
 }
 _FOLDER: Final = "reports"
+_UNKNOWN_HOST: Final = "Use an IP address, or name this host with --allow-host."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,14 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+class Asked(NamedTuple):
+    """What a request has: the path as it was sent, and two headers, each "" if it is not there."""
+
+    target: str
+    authorization: str
+    host: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pages:
     """What the pages show; `reports` is None if they are not to be read here."""
@@ -45,27 +55,39 @@ class Pages:
     is_ready: Callable[[], bool]
     metrics: Callable[[], str]
     clock: Clock
+    access: Access
     reports: Reports | None = None
 
-    def get(self, target: str, authorization: str) -> Answer:
-        """Answer a GET; `target` is the path as it was sent, `authorization` the header or ""."""
-        path = target.partition("?")[0]
-        match path:
-            case "/healthz":
+    def get(self, asked: Asked) -> Answer:
+        """Answer a GET."""
+        path = asked.target.partition("?")[0]
+        match path.split("/"):
+            case ["", "healthz"]:
                 return self._health()
-            case "/readyz":
+            case ["", "readyz"]:
                 is_ready = self.is_ready()
                 status = HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE
                 return _json(status, {"status": "ready" if is_ready else "not ready"})
-            case "/metrics":
-                return _answer(HTTPStatus.OK, self.metrics().encode(), CONTENT_TYPE)
-        names = path.split("/")[1:]
-        if self.reports is None or names[0] != _FOLDER:
-            return _missing()
-        if not self.reports.allows(authorization):
-            challenge = {"WWW-Authenticate": 'Basic realm="KeyVigil reports", charset="UTF-8"'}
-            return _json(HTTPStatus.UNAUTHORIZED, {"status": "unauthorized"}, challenge)
-        return _report(self.reports, names[1:])
+            case ["", "metrics"]:
+                return self._metrics(asked)
+        return self._reports(path.split("/"), asked)
+
+    def _reports(self, parts: list[str], asked: Asked) -> Answer:
+        match parts:
+            case ["", ""] if self.reports is not None:
+                return _redirect(f"/{_FOLDER}/")
+            case ["", folder, *names] if self.reports is not None and folder == _FOLDER:
+                if not self.access.allows(asked.authorization):
+                    return _unauthorized()
+                return _report(self.reports, names)
+        return _missing()
+
+    def _metrics(self, asked: Asked) -> Answer:
+        if self.access.has_token and not self.access.allows(asked.authorization):
+            return _unauthorized()
+        if not self.access.has_token and not self.access.knows(asked.host):
+            return _json(HTTPStatus.FORBIDDEN, {"status": "unknown host", "help": _UNKNOWN_HOST})
+        return _answer(HTTPStatus.OK, self.metrics().encode(), CONTENT_TYPE)
 
     def _health(self) -> Answer:
         health = self.health()
@@ -119,6 +141,11 @@ def _json(
     status: HTTPStatus, body: Mapping[str, str | None], more: Mapping[str, str] | None = None
 ) -> Answer:
     return _answer(status, f"{json.dumps(body)}\n".encode(), _JSON, more)
+
+
+def _unauthorized() -> Answer:
+    challenge = {"WWW-Authenticate": 'Basic realm="KeyVigil reports", charset="UTF-8"'}
+    return _json(HTTPStatus.UNAUTHORIZED, {"status": "unauthorized"}, challenge)
 
 
 def _missing() -> Answer:

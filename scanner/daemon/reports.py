@@ -1,9 +1,5 @@
-"""The folder of reports, to be read by whoever holds the token, and by nobody else."""
+"""The folder of reports, for those who have the token."""
 
-import base64
-import binascii
-import hashlib
-import hmac
 import html
 import os
 import re
@@ -20,12 +16,9 @@ from jinja2 import Environment
 from scanner.bundled import bundled
 from scanner.display import visible
 from scanner.errors import UsageError
-from scanner.secret import Secret
+from scanner.formats.html_report import SCRIPT_HASH
 
-TOKEN: Final = "KEYVIGIL_REPORTS_TOKEN"  # noqa: S105 - a variable's name
 PAGE: Final = "text/html; charset=utf-8"
-_LEAST: Final = 16
-"""Characters of a token: nobody guesses that many."""
 _KINDS: Final = {
     ".html": PAGE,
     ".json": "application/json",
@@ -46,6 +39,7 @@ _META: Final = re.compile(
 _STRICT: Final = re.compile(
     r"default-src 'none'(?:; [a-z-]+(?: '(?:none|script|sha256-[A-Za-z0-9+/=]{44})')+)*"
 )
+_HASH: Final = re.compile(r"sha256-[A-Za-z0-9+/=]{44}")
 NOTHING: Final = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 _SANDBOX: Final = f"{NOTHING}; sandbox"
 
@@ -74,15 +68,8 @@ class Opened:
 class Reports:
     """Reads one folder; follows no symbolic link, shows no hidden file, and reports only."""
 
-    def __init__(self, folder: Path, token: Secret) -> None:
-        """Raise UsageError for a token that could be guessed, or for what is no folder."""
-        if len(token.reveal()) < _LEAST or not token.reveal().isascii():
-            raise UsageError(
-                f"{TOKEN} {'is too short' if token.reveal() else 'is not set'}, and the reports"
-                " name people and keys.",
-                help=f"Set it to at least {_LEAST} letters and digits, for example from"
-                ' python3 -c "import secrets; print(secrets.token_urlsafe())".',
-            )
+    def __init__(self, folder: Path) -> None:
+        """Raise UsageError for what is not a folder."""
         if _is_no_folder(folder):
             raise UsageError(
                 f"--reports {folder} is not a folder.",
@@ -90,20 +77,6 @@ class Reports:
                 " --output html=out/report.html is said.",
             )
         self.folder = folder
-        self._token = _digest(token.reveal())
-
-    def allows(self, authorization: str) -> bool:
-        """Whether a header holds the token, as a bearer's or as a password; takes equally long."""
-        scheme, _, given = authorization.partition(" ")
-        if scheme.lower() == "basic":
-            try:
-                decoded = base64.b64decode(given.strip(), validate=True).decode()
-            except (binascii.Error, UnicodeDecodeError):
-                return False
-            given = decoded.partition(":")[2]
-        elif scheme.lower() != "bearer":
-            return False
-        return hmac.compare_digest(_digest(given.strip()), self._token)
 
     def trouble(self) -> str:
         """Return why the folder cannot be read; "" if it can, or is not there yet."""
@@ -199,11 +172,12 @@ def _is_plain(name: str) -> bool:
 
 
 def _policy(head: bytes) -> str:
-    """Return the content policy that a report of ours states itself; for another page, nothing."""
+    """Return what a page may do: the policy that it states, if that allows no script but ours."""
     match = _META.search(head)
     said = html.unescape(match[1].decode()) if match else ""
-    return f"{said}; frame-ancestors 'none'" if _STRICT.fullmatch(said) else _SANDBOX
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode()).digest()
+    if not _STRICT.fullmatch(said):
+        return _SANDBOX
+    scripts = (one for one in said.split("; ") if not one.startswith("style-src "))
+    if any(found != SCRIPT_HASH for one in scripts for found in _HASH.findall(one)):
+        return _SANDBOX
+    return f"{said}; frame-ancestors 'none'"

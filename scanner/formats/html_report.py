@@ -196,3 +196,7 @@ def _excepted(text: ExceptionText) -> str:
 
 def _plural(count: int, one: str, many: str | None = None) -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+SCRIPT_HASH: Final = digest("".join(map(asset, _SCRIPT)))
+"""Of the only script that a page of ours runs."""

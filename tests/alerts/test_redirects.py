@@ -51,8 +51,8 @@ def by_webhook(url: str) -> object:
     return sink(a_delivery(sink=route.sink, target="X"), Notes(), no_page)
 
 
-def by_ping(url: str) -> object:
-    return Ping(Secret(url), sleep=Sleep()).success()
+def by_ping(url: str) -> None:
+    Ping(Secret(url), sleep=Sleep()).success()
 
 
 SENDS = (by_slack, by_slack_webhook, by_webhook, by_ping)

@@ -11,7 +11,6 @@ from playwright.sync_api import Browser, Page
 from scanner.daemon.http import serving
 from scanner.daemon.reports import Reports
 from scanner.formats.html_report import render_html
-from scanner.secret import Secret
 from tests.daemon.test_http import TOKEN, pages, silent
 from tests.factories import a_remembered_result
 
@@ -28,7 +27,7 @@ def said() -> list[str]:
 def page(browser: Browser, tmp_path: Path, said: list[str]) -> Iterator[Page]:
     (tmp_path / "report.html").write_text(render_html(a_remembered_result()))
     (tmp_path / "other.html").write_text("<script>document.title = 'obeyed'</script><p>Other")
-    with serving(pages(reports=Reports(tmp_path, Secret(TOKEN))), "127.0.0.1", 0, silent) as where:
+    with serving(pages(reports=Reports(tmp_path)), "127.0.0.1", 0, silent) as where:
         address = f"http://{where[0]}:{where[1]}"
         credentials: Any = {"username": "ada", "password": TOKEN}
         context = browser.new_context(base_url=address, http_credentials=credentials)

@@ -13,10 +13,12 @@ from pathlib import Path
 from scanner.cli.log_format import LOG_FORMAT, LogFormat
 from scanner.cli.logs import StreamLog
 from scanner.cli.serve import COMMAND, Served, private_folder, run_daemon
+from scanner.daemon.access import Access
 from scanner.daemon.children import Children
 from scanner.daemon.loading import Files, Loaded, Options
 from scanner.daemon.metrics import Metrics
 from scanner.daemon.nightly import Daemon, Timekeeping
+from scanner.secret import Secret
 from scanner.wiring import now
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -110,7 +112,12 @@ def main(period: str, timeout: str, retries: str, *policies: str) -> None:
             OnDemand.known = len(Listed(Path(os.environ["DUES"])).moments())
         children = Children(COMMAND, {**os.environ, LOG_FORMAT: LogFormat.JSON}, folder, log)
         daemon = OnDemand(loading, children, metrics, log, keeping)
-        run_daemon(daemon, Served(address=("127.0.0.1", 0), metrics=metrics), log, look=0.2)
+        run_daemon(
+            daemon,
+            Served(address=("127.0.0.1", 0), metrics=metrics, access=Access(Secret(""))),
+            log,
+            look=0.2,
+        )
 
 
 if __name__ == "__main__":

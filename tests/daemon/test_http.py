@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from scanner.daemon.access import Access
 from scanner.daemon.connections import Limits
 from scanner.daemon.health import Health
 from scanner.daemon.http import parse_address, serving
@@ -22,7 +23,7 @@ from scanner.daemon.metrics import Metrics
 from scanner.daemon.pages import Pages
 from scanner.daemon.reports import Reports
 from scanner.errors import UsageError
-from scanner.formats.html_report import render_html
+from scanner.formats.html_report import SCRIPT_HASH, digest, render_html
 from scanner.secret import Secret
 from tests.daemon.test_connections import is_over
 from tests.factories import a_result
@@ -74,6 +75,7 @@ def pages(health: Health | None = None, reports: Reports | None = None, **more: 
         is_ready=more.get("is_ready", lambda: True),
         metrics=lambda: Metrics().render(NOW),
         clock=lambda: NOW,
+        access=more.get("access", Access(Secret(TOKEN if reports else ""))),
         reports=reports,
     )
 
@@ -99,7 +101,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def site(folder: Path) -> Iterator[Site]:
-    with serving(pages(reports=Reports(folder, Secret(TOKEN))), "127.0.0.1", 0, silent) as where:
+    with serving(pages(reports=Reports(folder)), "127.0.0.1", 0, silent) as where:
         yield Site(*where)
 
 
@@ -115,10 +117,10 @@ def test_health_is_red_with_a_reason_when_a_run_is_overdue() -> None:
     }
 
 
-def test_health_readiness_and_metrics_need_no_token(site: Site) -> None:
+def test_health_and_readiness_need_no_token(site: Site) -> None:
     assert json.loads(site.ask("/healthz")[2])["status"] == "ok"
     assert site.ask("/readyz?verbose=1")[0] == 200
-    status, headers, body = site.ask("/metrics")
+    status, headers, body = site.ask("/metrics", BEARER)
     assert (status, headers["Content-Type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
     assert body.decode() == Metrics().render(NOW)
 
@@ -150,7 +152,9 @@ def test_without_being_told_to_it_shows_no_report() -> None:
         basic("", TOKEN),
     ],
 )
-@pytest.mark.parametrize("path", ["/reports/", "/reports/report.html", "/reports/none.html"])
+@pytest.mark.parametrize(
+    "path", ["/reports/", "/reports/report.html", "/reports/none.html", "/metrics"]
+)
 def test_without_the_token_nothing_is_told(
     site: Site, path: str, headers: Mapping[str, str]
 ) -> None:
@@ -196,6 +200,18 @@ def test_every_answer_has_strict_headers(site: Site, path: str) -> None:
         policed("default-src 'none'; script-src 'unsafe-inline'"),
         policed("default-src 'none'; script-src https://example.com"),
         policed("default-src 'none'; img-src *"),
+        *(
+            policed(f"default-src 'none'; {directive} '{digest('foreign()')}'")
+            for directive in (
+                "script-src",
+                "script-src-elem",
+                "script-src-attr",
+                "worker-src",
+                f"script-src '{SCRIPT_HASH}'",
+                f"script-src '{SCRIPT_HASH}'; script-src",
+                f"style-src '{SCRIPT_HASH}'; script-src",
+            )
+        ),
     ],
 )
 def test_a_page_that_is_none_of_ours_may_do_nothing(site: Site, folder: Path, page: str) -> None:
@@ -299,7 +315,7 @@ def test_those_who_never_finish_their_request_leave_room_for_others(site: Site) 
     waiting = unfinished(site, 2 * Limits().most)
     try:
         for path in ("/healthz", "/readyz", "/metrics"):
-            assert site.ask(path)[0] == 200
+            assert site.ask(path, BEARER)[0] == 200
         assert is_over(waiting[0])
     finally:
         for connection in waiting:
@@ -386,9 +402,9 @@ def test_a_folder_that_is_not_there_yet_has_no_report_yet(site: Site, folder: Pa
 
 
 @pytest.mark.parametrize("token", ["", "short", "fifteen-letters", "ümlaut-of-some-length"])
-def test_a_token_that_could_be_guessed_is_refused(tmp_path: Path, token: str) -> None:
+def test_a_token_that_could_be_guessed_is_refused(token: str) -> None:
     with pytest.raises(UsageError, match="KEYVIGIL_REPORTS_TOKEN is"):
-        Reports(tmp_path, Secret(token))
+        Access(Secret(token), is_required=True)
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,7 @@ CASES: dict[str, dict[str, Any]] = {
                 "volumeMounts": [{"name": "vault", "mountPath": "/opt/vault"}],
             }
         ],
+        "serviceMonitor": {"enabled": True},
         "serve": {
             "reports": {"enabled": True},
             "probes": {

@@ -20,7 +20,6 @@ from scanner.formats.overview_rows import FiguresRow, Overview
 from scanner.formats.visit import OrganizationState, Visit
 from scanner.redaction import without_addresses
 from scanner.result import ScanResult
-from scanner.secret import Secret
 from tests.browser.making import with_revocation
 from tests.conftest import ROOT, golden
 from tests.factories import a_key, a_remembered_result, a_result, ago, an_admin_key, an_inventory
@@ -205,7 +204,7 @@ def test_the_page_needs_no_script_and_nothing_from_anywhere() -> None:
 def test_served_as_a_report_the_page_keeps_its_own_policy(tmp_path: Path) -> None:
     html = render_overview_html(an_overview())
     (tmp_path / "all.html").write_text(html)
-    opened = Reports(tmp_path, Secret("a-token-of-some-length")).open(["all.html"])
+    opened = Reports(tmp_path).open(["all.html"])
     assert opened
     with opened.content:
         assert opened.policy == f"{Outline(html).policy()}; frame-ancestors 'none'"

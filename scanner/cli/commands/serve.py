@@ -44,6 +44,16 @@ _Reports = Annotated[
         " KEYVIGIL_REPORTS_TOKEN. Default: no reports are shown.",
     ),
 ]
+_Hosts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-host",
+        envvar="KEYVIGIL_ALLOW_HOST",
+        metavar="NAME",
+        help="A name of this server under which /metrics may be read without a token, besides IP"
+        " addresses and localhost. Can be repeated; in the environment separated by blanks.",
+    ),
+]
 _Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Let scans tell what they ask for and why.")
 ]
@@ -59,6 +69,7 @@ def serve(
     time_zone: _TimeZone = None,
     listen: _Listen = "127.0.0.1:8080",
     reports: _Reports = None,
+    allow_host: _Hosts = None,
     log_format: LogFormatOption = LogFormat.CONSOLE,
     verbose: _Verbose = False,
 ) -> None:
@@ -76,6 +87,7 @@ def serve(
             time_zone=time_zone,
             listen=listen,
             reports=reports,
+            hosts=tuple(allow_host or ()),
             log_format=log_format,
             is_verbose=verbose,
         ),
