@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 
+from scanner.alerts.mail_connection import BoundedSMTP, BoundedSMTPoverTLS
 from scanner.alerts.text import in_lines, named_in_lines
 from scanner.alerts.wording import (
     SHAPES,
@@ -129,11 +130,11 @@ class EmailSink:
         server = self._server
         context = ssl.create_default_context()
         if server.is_tls_from_start:
-            smtp: smtplib.SMTP = smtplib.SMTP_SSL(
+            smtp: BoundedSMTP = BoundedSMTPoverTLS(
                 server.host, server.port, timeout=_TIMEOUT, context=context
             )
         else:
-            smtp = smtplib.SMTP(server.host, server.port, timeout=_TIMEOUT)
+            smtp = BoundedSMTP(server.host, server.port, timeout=_TIMEOUT)
         try:
             if not server.is_tls_from_start and not server.is_loopback:
                 smtp.starttls(context=context)
