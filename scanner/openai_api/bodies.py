@@ -48,6 +48,7 @@ class Reading:
             if is_ok:
                 raise
             body = b""
+            response.headers["x-should-retry"] = "false"  # it would be as large again
         kept = [(name, text) for name, text in response.headers.raw if not _is_dropped(name)]
         return httpx2.Response(
             response.status_code, headers=kept, content=body, request=response.request

@@ -61,12 +61,14 @@ def test_a_bomb_is_one_gap_after_one_request(memory: Callable[[], int]) -> None:
     assert peak < 32 * MIB
 
 
-def test_bombs_in_an_error_leave_its_status(memory: Callable[[], int]) -> None:
-    with scripted(in_turn(Reply(status=400, body=bomb(256), headers=GZIP))) as (script, client, _):
+@pytest.mark.parametrize("status", [302, 400, 429, 500])
+def test_a_bomb_in_an_error_leaves_its_status(memory: Callable[[], int], status: int) -> None:
+    reply = Reply(status=status, body=bomb(256), headers={**GZIP, "x-should-retry": "true"})
+    with scripted(in_turn(reply)) as (script, client, _):
         error = refusal(client)
         peak = memory()
     assert isinstance(error, ApiFailed)
-    assert error.status == 400
+    assert error.status == status
     assert len(script.asked) == 1
     assert peak < 32 * MIB
 
