@@ -30,38 +30,56 @@ def past(moment: datetime | Unknown, what: str, now: datetime) -> datetime | Unk
 
 def plausible_key(key: Key, project: Project | None, now: datetime) -> Key:
     """Return the key with each date that cannot be true replaced by Unknown, with the reason."""
-    parent = project.created_at if project else None
+    parent = _began(project, now)
     created_at = _created(key.created_at, parent, now)
-    used_at = _used(key.last_used_at, created_at, now)
-    expires_at = _expires(key.expires_at, created_at)
+    since = created_at if isinstance(created_at, datetime) else parent
+    used_at = _used(key.last_used_at, since, now)
+    expires_at = _expires(key.expires_at, since)
     if (created_at, used_at, expires_at) == (key.created_at, key.last_used_at, key.expires_at):
         return key
     return replace(key, created_at=created_at, last_used_at=used_at, expires_at=expires_at)
 
 
-def _created(created_at: datetime | Unknown, parent: Moment, now: datetime) -> datetime | Unknown:
+def earliest(key: Key, project: Project | None, now: datetime) -> datetime | None:
+    """Return when a plausible key can have been used first: its creation, or its project's."""
+    return key.created_at if isinstance(key.created_at, datetime) else _began(project, now)
+
+
+def _began(project: Project | None, now: datetime) -> datetime | None:
+    """Return when a project was created, unless the date is unknown or in the future."""
+    parent = project.created_at if project else None
+    return parent if isinstance(parent, datetime) and parent <= now else None
+
+
+def not_before(moment: datetime, key: Key, what: str) -> datetime | Unknown:
+    """Return a moment of the key's life: Unknown if it is before its creation, or then at least."""
+    created_at = key.created_at
+    if isinstance(created_at, Unknown) or moment >= created_at:
+        return moment
+    if created_at - moment <= SKEW:
+        return created_at
+    return Unknown(reason=f"{what} is before the key's creation")
+
+
+def _created(
+    created_at: datetime | Unknown, parent: datetime | None, now: datetime
+) -> datetime | Unknown:
     created_at = past(created_at, "created_at", now)
-    if isinstance(created_at, datetime) and isinstance(parent, datetime) and created_at < parent:
-        if parent > now:  # the project's date is the one that is wrong
-            return created_at
+    if isinstance(created_at, datetime) and parent and created_at < parent:
         return Unknown(reason="created_at is before the creation of the key's project")
     return created_at
 
 
-def _used(used_at: Moment, created_at: datetime | Unknown, now: datetime) -> Moment:
+def _used(used_at: Moment, since: datetime | None, now: datetime) -> Moment:
     if used_at is None:
         return None
     used_at = past(used_at, "last_used_at", now)
-    if isinstance(used_at, datetime) and isinstance(created_at, datetime) and used_at < created_at:
+    if isinstance(used_at, datetime) and since and used_at < since:
         return Unknown(reason="last_used_at is before the key's creation")
     return used_at
 
 
-def _expires(expires_at: Moment, created_at: datetime | Unknown) -> Moment:
-    if (
-        isinstance(expires_at, datetime)
-        and isinstance(created_at, datetime)
-        and expires_at < created_at
-    ):
+def _expires(expires_at: Moment, since: datetime | None) -> Moment:
+    if isinstance(expires_at, datetime) and since and expires_at < since:
         return Unknown(reason="expires_at is before the key's creation")
     return expires_at

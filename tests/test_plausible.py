@@ -50,6 +50,8 @@ def test_no_age_is_negative_and_no_idle_time_exceeds_the_age(  # noqa: PLR0913, 
     assert all(value >= timedelta() for value in durations.values())
     if "age" in durations and "idle" in durations:
         assert durations["idle"] <= durations["age"]
+    if "idle" in durations and "project.age" in durations:
+        assert durations["idle"] <= durations["project.age"]
 
 
 @pytest.mark.parametrize(
@@ -69,6 +71,24 @@ def test_no_age_is_negative_and_no_idle_time_exceeds_the_age(  # noqa: PLR0913, 
 )
 def test_what_depends_on_an_impossible_date_is_unknown(dates: dict[str, object], name: str) -> None:
     assert isinstance(fact(name, an_inventory(keys=(a_key(**dates),))), Unknown)
+
+
+@pytest.mark.parametrize("created", [UNKNOWN, ago(days=30)])
+@pytest.mark.parametrize(
+    ("dates", "name"),
+    [
+        ({"last_used_at": ago(days=20)}, "idle"),
+        ({"last_used_at": ago(days=20)}, "used"),
+        ({"expires_at": ago(days=20)}, "expires"),
+        ({"expires_at": ago(days=20)}, "key.state"),
+    ],
+)
+def test_a_date_before_the_projects_creation_is_unknown(
+    created: datetime | Unknown, dates: dict[str, object], name: str
+) -> None:
+    key = a_key(created_at=created, **dates)
+    projects = (a_project(created_at=ago(days=10)),)
+    assert isinstance(fact(name, an_inventory(keys=(key,), projects=projects)), Unknown)
 
 
 def test_what_does_not_depend_on_it_is_known() -> None:

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from http import HTTPStatus
 from typing import Final, NamedTuple, TypeVar
 
 from scanner.collection import Collection
-from scanner.errors import ApiNotFound
 from scanner.inventory import (
     AuditEvent,
     AuditKind,
@@ -26,7 +26,7 @@ from scanner.openai_api.client import AdminClient, Answer, Params
 from scanner.openai_api.listing import Listing, Query
 from scanner.openai_api.pages import BucketPage, Page
 from scanner.openai_api.translate import Flaws
-from scanner.openai_api.wire import WireAmount, WireAuditEvent, WireBucket
+from scanner.openai_api.wire import WireAmount, WireAuditEvent, WireBucket, WireUsageResult
 from scanner.plan import Plan
 
 Number = TypeVar("Number", int, Decimal)
@@ -52,6 +52,8 @@ _SDK_ONLY: Final = "decisions"
 _DAY: Final = timedelta(days=1)
 _CLOCKS_DIFFER: Final = timedelta(days=2)
 _CURRENCY: Final = "usd"
+_COUNTS: Final = ("num_model_requests", "num_requests")
+_AMOUNTS: Final = ("amount.value", "amount.currency")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +119,7 @@ class _Walk:
         buckets = await listing.items()
         listing.lost += sum(_is_lost(bucket, listing.flaws(bucket)) for bucket in buckets)
         coverage = listing.coverage()
-        if isinstance(listing.error, ApiNotFound) and path.endswith(_SDK_ONLY):
+        if _is_not_offered(listing) and path.endswith(_SDK_ONLY):
             reason = "the API does not offer it"
             coverage = replace(coverage, state=CoverageState.COMPLETE, reason=reason)
         self.coverage.append(coverage)
@@ -153,6 +155,12 @@ async def _nothing() -> tuple[()]:
     return ()
 
 
+def _is_not_offered(listing: Listing[WireBucket]) -> bool:
+    """Return whether there is no such endpoint; what lacks a later page was offered."""
+    status = listing.error.status if listing.error else None
+    return status == HTTPStatus.NOT_FOUND and not listing.coverage().pages
+
+
 def _is_lost(bucket: WireBucket, flaws: Flaws) -> bool:
     """Return whether a day came without its results."""
     return "results" not in bucket.model_fields_set or flaws.of("results") is not None
@@ -162,22 +170,30 @@ def _rows(bucket: WireBucket, flaws: Flaws) -> Iterator[_Row]:
     for number, result in enumerate(bucket.results):
         if result.api_key_id is not None:
             path = f"results.{number}"
-            invalid = [
-                flaws.of(f"{path}.{name}") for name in ("num_model_requests", "num_requests")
-            ]
-            requests = (result.num_model_requests or 0) + (result.num_requests or 0)
             yield _Row(
                 result.api_key_id,
                 bucket.start_time,
-                next(filter(None, invalid), requests),
-                flaws.of(f"{path}.amount.value") or _usd(result.amount),
+                _first_flaw(flaws, path, _COUNTS) or _requests(result),
+                _first_flaw(flaws, path, _AMOUNTS) or _usd(result.amount or WireAmount()),
             )
 
 
-def _usd(amount: WireAmount | None) -> Decimal | Unknown:
-    if amount is None or not amount.value:
+def _first_flaw(flaws: Flaws, path: str, fields: Iterable[str]) -> Unknown | None:
+    return next(filter(None, (flaws.of(f"{path}.{field}") for field in fields)), None)
+
+
+def _requests(result: WireUsageResult) -> int | Unknown:
+    counts = [n for n in (result.num_model_requests, result.num_requests) if n is not None]
+    return sum(counts) if counts else Unknown(reason="the API did not give num_model_requests")
+
+
+def _usd(amount: WireAmount) -> Decimal | Unknown:
+    if amount.value == 0:
         return Decimal()
-    if amount.currency and amount.currency.lower() != _CURRENCY:
+    if amount.value is None or not amount.currency:
+        missing = "value" if amount.value is None else "currency"
+        return Unknown(reason=f"the API did not give amount.{missing}")
+    if amount.currency.lower() != _CURRENCY:
         return Unknown(reason=f"costs are in {amount.currency!r}, not in US dollars")
     return amount.value
 

@@ -14,7 +14,7 @@ import httpx2
 
 from scanner.errors import ApiError, ApiFailed
 from scanner.openai_api.connections import Body, Connections, Network
-from scanner.openai_api.failures import NO_ANSWER, malformed, not_json, refused, unreachable
+from scanner.openai_api.failures import NO_ANSWER, not_json, refused, unreachable, unread
 from scanner.openai_api.pace import Pace
 from scanner.openai_api.retry import Backoff, asked_wait, should_retry, told_time
 from scanner.openai_api.salvage import MalformedBodyError
@@ -174,8 +174,8 @@ class AdminClient(AbstractAsyncContextManager["AdminClient"]):
                 at=told_time(response.headers),
             )
         except MalformedBodyError as problem:
-            error = malformed(str(problem), endpoint, request_id)
-            return _Failure(error=error, tries=self._backoff.tries if problem.is_torn else 1)
+            failed = unread(problem, endpoint, request_id)
+            return _Failure(error=failed, tries=self._backoff.tries if problem.is_torn else 1)
 
     def _too_late(self, endpoint: str) -> ApiFailed:
         if self._pace.was_told_to_end:

@@ -50,6 +50,7 @@ _HIDDEN: Final = (
     f"the API does not support {_ACCESS}=any: keys whose owner has lost access to the project may"
     " be missing"
 )
+_REJECTED: Final = (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
 def _now() -> datetime:
@@ -174,7 +175,7 @@ class _Walk:
         if _is_rejected(listing):
             older = Listing(self._client, replace(query, params={}), Page[WireProjectKey])
             rest = await older.items()
-            if older.error is None:
+            if older.coverage().pages:
                 listing, wires = older, rest
                 self._without_access.add(project.id)
         if wires and not any(_ACCESS in wire.model_fields_set for wire in wires):
@@ -245,6 +246,6 @@ def _project_path(project: Project) -> str:
 
 
 def _is_rejected(listing: Listing[WireProjectKey]) -> bool:
-    """Return whether the API may not know the parameter."""
+    """Return whether the API may not know the parameter; it does if it gave a page."""
     status = listing.error.status if listing.error else None
-    return status in {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}
+    return status in _REJECTED and not listing.coverage().pages

@@ -21,7 +21,7 @@ from scanner.errors import (
     ApiUnreachable,
 )
 from scanner.openai_api.bodies import TooLargeError
-from scanner.openai_api.pages import message_of
+from scanner.openai_api.pages import message_of, texts_of
 from scanner.openai_api.salvage import MalformedBodyError, read_json
 from scanner.secret import Secret, redact
 
@@ -38,6 +38,8 @@ _TEXT_READ: Final = 4_000
 _PART_OF_KEY: Final = re.compile(r"\bsk-[\w-]*\*+[\w-]*")
 """The API repeats a key that it does not know, but for its middle."""
 _TLS: Final = "TLS: "
+_LATER: Final = "Try again later; see https://status.openai.com."
+_MISSING_SCOPE: Final = "missing scope"
 
 
 def malformed(what: str, endpoint: str, request_id: str | None) -> ApiMalformed:
@@ -48,6 +50,19 @@ def malformed(what: str, endpoint: str, request_id: str | None) -> ApiMalformed:
         request_id=request_id,
         help="Update KeyVigil; if that does not help, report it with the request id.",
     )
+
+
+def unread(problem: MalformedBodyError, endpoint: str, request_id: str | None) -> ApiError:
+    """Return the error for a successful response that is not what was requested."""
+    message = str(problem)
+    if not problem.is_reported:
+        return malformed(message, endpoint, request_id)
+    kind: type[ApiError] = ApiFailed
+    hint = _LATER
+    if _MISSING_SCOPE in message.lower():
+        kind, hint = ApiForbidden, _give_scope(endpoint)
+    what = f"{endpoint} reported an error: {_shown(message)}"
+    return kind(what, endpoint=endpoint, request_id=request_id, help=hint)
 
 
 def not_json(response: httpx2.Response, endpoint: str) -> ApiMalformed | None:
@@ -75,7 +90,9 @@ def refused(response: httpx2.Response, endpoint: str, key: Secret) -> ApiError:
     kind: type[ApiError] = ApiFailed
     match status:
         case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN if "scope" in message.lower():
-            kind, hint = ApiForbidden, f"Give the admin key the scope {_scope(endpoint)}."
+            kind, hint = ApiForbidden, _give_scope(endpoint)
+        case _ if _MISSING_SCOPE in message.lower():
+            kind, hint = ApiForbidden, _give_scope(endpoint)
         case HTTPStatus.UNAUTHORIZED:
             kind, hint = ApiRejected, _CHECK_KEY
         case HTTPStatus.FORBIDDEN if text:
@@ -87,8 +104,12 @@ def refused(response: httpx2.Response, endpoint: str, key: Secret) -> ApiError:
         case _ if not text or not is_json:
             hint = "The response is not the API's own: a proxy may stand in between."
         case _:
-            hint = "Try again later; see https://status.openai.com."
+            hint = _LATER
     return kind(what, endpoint=endpoint, request_id=request_id, status=status, help=hint)
+
+
+def _give_scope(endpoint: str) -> str:
+    return f"Give the admin key the scope {_scope(endpoint)}."
 
 
 def _scope(endpoint: str) -> str:
@@ -113,7 +134,7 @@ def _message(response: httpx2.Response) -> tuple[str, bool]:
     except MalformedBodyError:
         text = response.content[:_TEXT_READ].decode("utf-8", errors="replace").strip()
         return ("" if text.startswith("<") else text), False
-    return message_of(body), True
+    return message_of(body) or texts_of(body), True
 
 
 def unreachable(error: Exception, endpoint: str, base_url: str) -> ApiUnreachable | ApiMalformed:

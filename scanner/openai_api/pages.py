@@ -3,7 +3,7 @@
 What the models accept is read at once; the rest is salvaged record by record.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import ClassVar, Final, Generic, NamedTuple, TypeVar
 
 from pydantic import PrivateAttr, ValidationError
@@ -33,11 +33,15 @@ Item = TypeVar(
 
 
 class Page(Wire, Generic[Item]):
-    """One page of a listing; `has_more` None: not given, so the next page must be requested."""
+    """One page of a listing; `has_more` None: not given, so the next page must be requested.
+
+    A page that reports an error beside its records is not complete, whatever it says.
+    """
 
     data: tuple[Item, ...]
     has_more: bool | None = None
     last_id: str | None = None
+    error: None = None
 
     cursor_parameter: ClassVar[str] = "after"
     _invalid: dict[str, Mapping[str, str]] = PrivateAttr(default_factory=dict)
@@ -77,7 +81,10 @@ class BucketPage(Page[WireBucket]):
         return self.next_page if self.has_more is not False else None
 
 
-_MESSAGES: Final = ("error", "errors", "message", "msg", "detail", "error_description")
+_MESSAGES: Final = (
+    *("error", "errors", "title", "message", "msg", "detail", "error_description", "description"),
+    *("reason", "fault", "faultstring"),
+)
 
 
 class Record(NamedTuple, Generic[Item]):
@@ -106,7 +113,7 @@ def parse_one(body: bytes, kind: type[Item]) -> Record[Item]:
         raw = read_json(body)
     found = salvage(raw, kind)
     if found is None:
-        raise MalformedBodyError(message_of(raw) or "it is not an object with an id")
+        raise _not_that(raw, "it is not an object with an id")
     return Record(found.item, found.invalid)
 
 
@@ -115,16 +122,35 @@ def message_of(body: object) -> str:
     if isinstance(body, str):
         return body
     if isinstance(body, list):
-        return "; ".join(filter(None, map(message_of, body)))
-    if isinstance(body, dict):
-        texts = (message_of(body.get(field)) for field in _MESSAGES)
-        return ": ".join(dict.fromkeys(filter(None, texts)))
-    return ""
+        return _joined("; ", map(message_of, body))
+    if not isinstance(body, dict):
+        return ""
+    fields = {name.lower(): value for name, value in body.items()}
+    named = [fields[name] for name in _MESSAGES if name in fields]
+    inner = (message_of(value) for value in body.values() if isinstance(value, dict))
+    message = _joined(": ", (message_of(one) or texts_of(one) for one in named))
+    return message or _joined(": ", inner)
+
+
+def texts_of(body: object) -> str:
+    """Return all text in a body that is certainly an error, or ""."""
+    if isinstance(body, dict | list):
+        return _joined(": ", map(texts_of, body.values() if isinstance(body, dict) else body))
+    return body if isinstance(body, str) else ""
+
+
+def _joined(separator: str, texts: Iterable[str]) -> str:
+    return separator.join(dict.fromkeys(filter(None, texts)))
+
+
+def _not_that(raw: object, otherwise: str) -> MalformedBodyError:
+    message = message_of(raw)
+    return MalformedBodyError(message or otherwise, is_reported=bool(message))
 
 
 def _salvaged_page(raw: object, page: type[Page[Item]]) -> Page[Item]:
-    if not isinstance(raw, dict) or not isinstance(raw.get("data"), list):
-        raise MalformedBodyError(message_of(raw) or "data: it is not a list of records")
+    if not isinstance(raw, dict) or not isinstance(raw.get("data"), list) or raw.get("error"):
+        raise _not_that(raw, "data: it is not a list of records")
     kind: type[Item] = page.model_fields["data"].annotation.__args__[0]  # type: ignore[union-attr]
     envelope = {name: value for name, value in raw.items() if name != "data"}
     found = [salvage(record, kind) for record in raw["data"]]

@@ -17,7 +17,14 @@ from scanner.errors import ApiError, ApiRejected, ApiUnreachable
 from scanner.openai_api.activity import USAGE_ENDPOINTS
 from scanner.openai_api.client import Params
 from scanner.openai_api.connections import Connections, Network
-from scanner.openai_api.failures import NO_ANSWER, malformed, not_json, refused, unreachable
+from scanner.openai_api.failures import (
+    NO_ANSWER,
+    malformed,
+    not_json,
+    refused,
+    unreachable,
+    unread,
+)
 from scanner.openai_api.pages import BucketPage, Page, parse_page
 from scanner.openai_api.salvage import MalformedBodyError
 from scanner.openai_api.wire import (
@@ -135,7 +142,7 @@ def _read(
     try:
         page = parse_page(response.content, kind)
     except MalformedBodyError as problem:
-        return None, malformed(str(problem), endpoint, request_id)
+        return None, unread(problem, endpoint, request_id)
     if page.lost:
         return page, malformed("a record has no usable id", endpoint, request_id)
     return page, None

@@ -33,11 +33,15 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class MalformedBodyError(ValueError):
-    """A body that is not what the API promises; `is_torn`: it is not JSON, or cut off."""
+    """A body that is not what the API promises; `is_torn`: it is not JSON, or cut off.
 
-    def __init__(self, what: str, *, is_torn: bool = False) -> None:
+    `is_reported`: the body is an error, and this is its message.
+    """
+
+    def __init__(self, what: str, *, is_torn: bool = False, is_reported: bool = False) -> None:
         super().__init__(what)
         self.is_torn = is_torn
+        self.is_reported = is_reported
 
 
 class Salvaged(NamedTuple):
@@ -124,6 +128,8 @@ def _what_is_wrong(value: object, kind: str) -> str:
         return "is too long" if kind == "string_too_long" else wrong_type
     if kind == "string_type":
         return "is a number"
+    if isinstance(value, float) and not kind.startswith("int"):
+        return "is negative" if value < 0 else "is out of range"
     return _what_is_wrong_with(value) if isinstance(value, int) else "is not a whole number"
 
 

@@ -27,6 +27,9 @@ Id = Annotated[
 Timestamp = Annotated[int, Field(ge=_YEAR_2015, le=_YEAR_9999)]
 """Unix seconds."""
 Text = Annotated[str, Field(max_length=2_000)]
+Money = Annotated[
+    Decimal, Field(strict=False, allow_inf_nan=False, ge=0, le=10**12, decimal_places=50)
+]
 Count = Annotated[int, Field(ge=0, le=2**53)]
 
 
@@ -128,7 +131,7 @@ class WireAdminKey(Wire):
 class WireAmount(Wire):
     """A sum of money; the API has been seen to send the number as a string."""
 
-    value: Annotated[Decimal, Field(strict=False, allow_inf_nan=False)] | None = None
+    value: Money | None = None
     currency: Text | None = None
 
 

@@ -1,11 +1,12 @@
 """The facts about what happened with a key: its use, its cost, what the audit log tells of it."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from scanner.collection import Collection
 from scanner.finding import OwnerState
 from scanner.inventory import AuditEvent, AuditKind, OwnerKind, Unknown
+from scanner.plausible import not_before
 from scanner.policy.registry import FactType, Value, fact
 from scanner.policy.subject import Subject
 
@@ -58,7 +59,7 @@ def _used_since_owner_left(subject: Subject) -> Value:
     if subject.owner_state is not OwnerState.LEFT_ORG:
         state = subject.owner_state
         return Unknown(reason=state.reason) if isinstance(state, Unknown) else None
-    left_at = subject.directory.left_at(subject.key.owner.id)
+    left_at = subject.directory.left_at(subject.key)
     if left_at is None:
         return Unknown(reason="when the owner left is not known")
     told, use = subject.key.last_used_at, subject.directory.uses.get(subject.key.id)
@@ -152,8 +153,8 @@ def _unchanged(subject: Subject) -> Value:
     creation = _creation(subject, subject.key.id, AuditKind.KEY_CREATED)
     events = subject.directory.events.get(subject.key.id)
     if events and events[-1].kind is AuditKind.KEY_UPDATED:
-        return subject.since(events[-1].at)
-    return creation if isinstance(creation, Unknown) else subject.since(creation.at)
+        return _since(subject, events[-1])
+    return creation if isinstance(creation, Unknown) else _since(subject, creation)
 
 
 @fact(
@@ -173,6 +174,14 @@ def _owner_created_by(subject: Subject) -> Value:
     if isinstance(owner.id, Unknown):
         return owner.id
     return _actor(_creation(subject, owner.id, AuditKind.ACCOUNT_CREATED))
+
+
+def _since(subject: Subject, event: AuditEvent) -> timedelta | Unknown:
+    """Return the time since something happened with the key."""
+    at = event.at
+    if isinstance(at, datetime):
+        at = not_before(at, subject.key, f"effective_at of {event.kind.value}")
+    return subject.since(at)
 
 
 def _creation(subject: Subject, of: str, kind: AuditKind) -> AuditEvent | Unknown:

@@ -53,14 +53,20 @@ class Directory:
         self.knows_usage = self.why_activity_unseen(Collection.USAGE) is None
         self.why_keys_unseen = self._why_keys_unseen()
 
-    def left_at(self, owner_id: str | Unknown) -> datetime | None:
-        """Return since when a member is certainly gone: by the audit log, or by a listing."""
-        deleted = [
+    def left_at(self, key: Key) -> datetime | None:
+        """Return since when a key's owner is certainly gone: by the audit log, or by a listing.
+
+        Before the key was created, the owner was there again.
+        """
+        owner_id = str(key.owner.id)
+        times = [
             event.at
-            for event in self.events.get(str(owner_id), ())
+            for event in self.events.get(owner_id, ())
             if event.kind is AuditKind.USER_DELETED and isinstance(event.at, datetime)
-        ]
-        return deleted[-1] if deleted else self._absent_since.get(str(owner_id))
+        ][-1:]
+        times += filter(None, [self._absent_since.get(owner_id)])
+        earliest = key.created_at
+        return next((t for t in times if isinstance(earliest, Unknown) or t >= earliest), None)
 
     def has_account(self, key: Key) -> bool:
         """Whether the service account that owns the key was listed in the key's project."""

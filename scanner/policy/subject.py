@@ -17,7 +17,7 @@ from scanner.inventory import (
     Unknown,
     User,
 )
-from scanner.plausible import past, plausible_key
+from scanner.plausible import earliest, past, plausible_key
 from scanner.policy.directory import Directory
 
 _DAY: Final = timedelta(days=1)
@@ -83,11 +83,13 @@ def subjects(inventory: Inventory, now: datetime) -> Iterator[Subject]:
             user,
             _owner_state(key, user, directory),
             key.owner.email or (user.email if user else None),
-            _last_use(key, now, directory),
+            _last_use(key, project, now, directory),
         )
 
 
-def _last_use(key: Key, now: datetime, directory: Directory) -> datetime | Unknown | None:
+def _last_use(
+    key: Key, project: Project | None, now: datetime, directory: Directory
+) -> datetime | Unknown | None:
     """Return the newest evidence of use. A day of usage counts to its end, for the key's good."""
     told = key.last_used_at
     use = directory.uses.get(key.id) if directory.uses else None
@@ -96,7 +98,8 @@ def _last_use(key: Key, now: datetime, directory: Directory) -> datetime | Unkno
     if isinstance(use.requests, Unknown):
         return use.requests
     used_at = min(use.last_day + _DAY, now)
-    if isinstance(key.created_at, datetime) and used_at < key.created_at:
+    since = earliest(key, project, now)
+    if since and used_at < since:
         return Unknown(reason="usage reports a use before the key's creation")
     return used_at
 

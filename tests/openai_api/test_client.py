@@ -266,14 +266,50 @@ def test_an_error_body_of_every_form_keeps_its_message(body: object, status: int
     assert "x" * 200 in str(raised.value) or "Missing scopes" in str(raised.value)
 
 
-def test_an_error_in_a_successful_response_keeps_its_message_and_is_not_repeated() -> None:
-    slow = Reply(body={"error": {"message": "Too many requests, slow down."}})
+SCOPES = "Missing scopes: api.management.read."
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ({"error": {"message": "slow down"}}, ApiFailed),
+        ({"data": {"error": {"message": "slow down"}}}, ApiFailed),
+        ({"data": [], "has_more": False, "error": {"message": "slow down"}}, ApiFailed),
+        ({"error": "slow down: " + SCOPES}, ApiForbidden),
+    ],
+)
+def test_an_error_in_a_successful_response_keeps_its_message_and_is_not_repeated(
+    body: object, kind: type[ApiError]
+) -> None:
     with (
-        scripted(in_turn(slow)) as (script, client, _waits),
-        pytest.raises(ApiMalformed, match="slow down"),
+        scripted(in_turn(Reply(body=body))) as (script, client, _waits),
+        pytest.raises(kind, match="slow down"),
     ):
         get_page(client)
     assert len(script.asked) == 1
+
+
+@pytest.mark.parametrize("status", [200, 400, 403, 404])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"errors": {"0": SCOPES}},
+        {"Message": SCOPES},
+        {"title": SCOPES, "status": 403},
+        {"error": {"description": SCOPES}},
+        {"error": {"code": SCOPES}},
+        {"error": {"message": {"en": SCOPES}}},
+        {"fault": {"faultstring": SCOPES, "detail": {"errorcode": "policy"}}},
+        {"response": {"error": {"message": SCOPES}}},
+    ],
+)
+def test_a_message_is_found_wherever_an_error_body_has_it(body: object, status: int) -> None:
+    with (
+        scripted(in_turn(Reply(status=status, body=body))) as (_, client, _waits),
+        pytest.raises(ApiForbidden, match="Missing scopes") as raised,
+    ):
+        get_page(client)
+    assert "api.management.read" in (raised.value.help or "")
 
 
 def test_a_dead_host_is_named_with_the_reason() -> None:

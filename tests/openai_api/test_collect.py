@@ -281,10 +281,11 @@ async def _collect(client: AdminClient) -> Inventory:
         return await ApiCollector(client, make_plan(everything=True, skip=OPTIONAL)).collect()
 
 
-def test_an_api_that_rejects_the_parameter_is_asked_without_it_and_incomplete() -> None:
+@pytest.mark.parametrize("status", [400, 404, 422])
+def test_an_api_that_rejects_the_parameter_is_asked_without_it_and_incomplete(status: int) -> None:
     def reply(asked: Asked) -> Reply:
         if "owner_project_access" in asked.query:
-            return Reply(status=400, body={"error": {"message": "Unrecognized argument"}})
+            return Reply(status=status, body={"error": {"message": "Unrecognized argument"}})
         listed = {"projects": page(PROJECT), "api_keys": page(KEY), "users": page({"id": "user-1"})}
         return listed.get(_last(asked), Reply())
 
@@ -295,6 +296,26 @@ def test_an_api_that_rejects_the_parameter_is_asked_without_it_and_incomplete() 
     assert [(gap.collection, gap.state) for gap in gaps] == [
         (Collection.PROJECT_KEYS, CoverageState.PARTIAL)
     ]
+
+
+@pytest.mark.parametrize("knows_parameter", [True, False])
+def test_a_later_page_that_is_rejected_costs_no_earlier_one(*, knows_parameter: bool) -> None:
+    hidden = KEY | {"id": "key_2", "owner_project_access": "inactive"}
+
+    def reply(asked: Asked) -> Reply:
+        is_hiding = "owner_project_access" not in asked.query
+        if "after" in asked.query or not (knows_parameter or is_hiding):
+            return Reply(status=400, body={"error": {"message": "no"}})
+        keys = [KEY] if is_hiding else [KEY, hidden]
+        more = Reply(body={"data": keys, "has_more": True})
+        listed = {"projects": page(PROJECT), "api_keys": more, "users": page({"id": "user-1"})}
+        return listed.get(_last(asked), Reply())
+
+    with scripted(reply) as (_, client, _waits):
+        inventory = asyncio.run(_collect(client()))
+    expected = ["key_1", "key_2"] if knows_parameter else ["key_1"]
+    assert [key.id for key in inventory.keys] == expected
+    assert not is_complete(inventory.coverage)
 
 
 def test_an_api_that_ignores_the_parameter_may_hide_keys_of_empty_projects_too() -> None:

