@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import Final, NamedTuple, TypeVar
 
 from scanner.collection import Collection
+from scanner.errors import ApiError
 from scanner.inventory import (
     AuditEvent,
     AuditKind,
@@ -119,7 +120,7 @@ class _Walk:
         buckets = await listing.items()
         listing.lost += sum(_is_lost(bucket, listing.flaws(bucket)) for bucket in buckets)
         coverage = listing.coverage()
-        if _is_not_offered(listing) and path.endswith(_SDK_ONLY):
+        if is_not_offered(path, listing.error) and not coverage.pages:
             reason = "the API does not offer it"
             coverage = replace(coverage, state=CoverageState.COMPLETE, reason=reason)
         self.coverage.append(coverage)
@@ -150,15 +151,14 @@ class _Walk:
         return tuple(event for wire, flaws in wires if (event := translate.to_event(wire, flaws)))
 
 
+def is_not_offered(path: str, error: ApiError | None) -> bool:
+    """Return whether an endpoint is one that the API need not have, and does not have."""
+    return error is not None and error.status == HTTPStatus.NOT_FOUND and path.endswith(_SDK_ONLY)
+
+
 async def _nothing() -> tuple[()]:
     """Collect nothing."""
     return ()
-
-
-def _is_not_offered(listing: Listing[WireBucket]) -> bool:
-    """Return whether there is no such endpoint; what lacks a later page was offered."""
-    status = listing.error.status if listing.error else None
-    return status == HTTPStatus.NOT_FOUND and not listing.coverage().pages
 
 
 def _is_lost(bucket: WireBucket, flaws: Flaws) -> bool:

@@ -14,7 +14,7 @@ import httpx2
 from scanner.checkup import Asked
 from scanner.collection import Collection
 from scanner.errors import ApiError, ApiRejected, ApiUnreachable
-from scanner.openai_api.activity import USAGE_ENDPOINTS
+from scanner.openai_api.activity import USAGE_ENDPOINTS, is_not_offered
 from scanner.openai_api.client import Params
 from scanner.openai_api.connections import Connections, Network
 from scanner.openai_api.failures import (
@@ -122,6 +122,8 @@ class _Asking:
             else:
                 self._is_named = self._is_named or bool(response.headers.get("openai-organization"))
                 page, error = _read(response, endpoint, question.page)
+        if is_not_offered(question.path, error):
+            error = None
         return Asked(collection=question.collection, endpoint=endpoint, error=error), page
 
     def _compare_clocks(self, response: httpx2.Response) -> None:

@@ -78,6 +78,15 @@ def test_an_answer_that_is_none_of_the_apis_is_an_error(body: object) -> None:
     assert isinstance(told.asked[0].error, ApiMalformed | ApiFailed)
 
 
+def test_an_endpoint_that_the_api_need_not_have_is_no_problem() -> None:
+    def answer(asked: Request) -> Reply:
+        return Reply(status=404 if asked.path.endswith("decisions") else 200)
+
+    with serving(Script(answer)) as url:
+        told = probed(url)
+    assert not any(one.error for one in of(told, Collection.USAGE))
+
+
 def test_a_projects_id_is_one_part_of_a_path() -> None:
     def answer(asked: Request) -> Reply:
         project = {"id": "../x?y", "created_at": 1, "status": "active"}
