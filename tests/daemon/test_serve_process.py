@@ -202,10 +202,10 @@ def test_what_sigterm_cut_short_is_made_up_for_at_the_next_start(tmp_path: Path)
     ):
         wait_for_request()
         assert run.stop() == 0
-    with organization() as env, daemon(env, store) as run:
+    with organization_with({}) as (env, _), daemon(env, store) as run:
         run.until("catching_up")
         run.until("run_ended", outcome="done")
-    with organization() as env, daemon(env, store) as run:
+    with organization_with({}) as (env, _), daemon(env, store) as run:
         run.until("up_to_date")
         assert run.stop() == 0
         assert run.count("run_started") == 0
