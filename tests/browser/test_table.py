@@ -166,7 +166,7 @@ def test_the_count_names_every_filter_and_what_is_not_shown(open_report: Open) -
     address = "#severity=critical,high&rule=key-too-old&project=proj_1&owner=Ada Ito&q=red"
     opened = open_report(everything(), address)
     assert opened.count() == (
-        "1 of 5 violations (8 other findings not shown); severity critical or high;"
+        "1 of 5 violations (9 other findings not shown); severity critical or high;"
         " rule “Keys are replaced within 90 days”; project search; owner Ada Ito; with “red”"
     )
     assert open_report(everything(), "#status=resolved").count() == "2 resolved findings"

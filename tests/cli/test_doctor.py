@@ -190,7 +190,7 @@ def late_api(certificate: Path | None = None) -> Iterator[int]:
 def test_a_clock_that_is_wrong(own: dict[str, str], tmp_path: Path) -> None:
     with late_api() as port:
         env = {**own, "OPENAI_BASE_URL": f"http://127.0.0.1:{port}/v1"}
-        code, lines = examined(env, tmp_path)
+        code, lines = examined({**env, "KEYVIGIL_ORGANIZATION": "acme"}, tmp_path)
     assert (code, problems(lines)) == (3, {"clock"})
     assert lines["clock"][1].startswith("this machine's clock is ")
     assert lines["clock"][1].endswith(" behind the API's")
@@ -243,8 +243,8 @@ def test_a_file_where_the_historys_folder_should_be(own: dict[str, str], tmp_pat
 def test_a_file_that_is_no_history(own: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "history.db").write_text("no database at all, and long enough to be seen as none")
     code, lines = examined(own, tmp_path)
-    assert (code, problems(lines)) == (3, {"history"})
-    assert "file is not a database" in lines["history"][1]
+    assert (code, problems(lines)) == (2, {"history"})
+    assert f"{tmp_path}/history.db: it is not a SQLite database" in lines["history"][1]
 
 
 def test_a_database_that_is_away(own: dict[str, str], tmp_path: Path) -> None:
@@ -252,7 +252,7 @@ def test_a_database_that_is_away(own: dict[str, str], tmp_path: Path) -> None:
     code, lines = examined({**own, "KEYVIGIL_STORE": place}, tmp_path)
     assert (code, problems(lines)) == (3, {"history"})
     assert "postgresql://ada:***@127.0.0.1:9/keyvigil failed" in lines["history"][1]
-    assert lines["history"][2].startswith("Check that the database is reachable")
+    assert lines["history"][2].startswith("Check host and port in the URL")
 
 
 def test_reports_go_where_they_can_be_written(own: dict[str, str], tmp_path: Path) -> None:

@@ -117,6 +117,7 @@ def test_a_history_of_an_old_key_is_found_again_with_another_key(
             connection.execute(text(f"UPDATE {table} SET organization = 'key-0123abcd'"))  # noqa: S608 - our own names
         connection.execute(text("DROP TABLE history_names"))
         connection.execute(text("DROP TABLE history_projects"))
+        connection.execute(text("ALTER TABLE locks DROP COLUMN lease_seconds"))
         connection.execute(text("UPDATE keyvigil_version SET version_num = '0005'"))
     report, _ = operator.scan(key=ROTATED)
     assert opened(report) == 0

@@ -46,7 +46,10 @@ def test_every_key_of_a_large_organization_is_found_hidden_ones_included(tmp_pat
     assert parsed["totals"]["keys"] == truth.key_count() == 8005
     assert truth.hidden_key_count() > 500
     hidden = {
-        key.id for project, key in truth.project_keys() if not truth.owner_has_access(project, key)
+        key.id
+        for project, key in truth.project_keys()
+        if not truth.owner_has_access(project, key)
+        and (key.expires_at is None or key.expires_at > now().timestamp() + 60)
     }
     judged = {finding["key"]["id"] for finding in parsed["findings"]}
     assert hidden <= judged
@@ -117,7 +120,6 @@ def test_a_policy_with_three_mistakes_shows_all_three_before_anything_is_asked(
         (("--policy", "/dev/zero"), "The policy /dev/zero is larger than 4,000,000 bytes."),
         (("--policy", "basline"), "There is no policy 'basline'; did you mean 'baseline'?"),
         (("--policy", "none.yaml"), "none.yaml cannot be read: No such file or directory."),
-        (("--policy", "baseline", "--policy", "baseline"), "There are two policies 'baseline'."),
         (("--fail-on", "bad"), "--fail-on is never 'bad'; known: critical, high,"),
     ],
 )

@@ -330,13 +330,17 @@ def test_a_dead_host_is_named_with_the_reason() -> None:
 
 
 @pytest.mark.parametrize(
-    ("variable", "value"), [("HTTPS_PROXY", "foo://bar:baz"), ("SSL_CERT_FILE", "/nowhere/x.pem")]
+    ("variable", "value", "named"),
+    [
+        ("HTTPS_PROXY", "foo://bar:baz", "HTTPS_PROXY"),
+        ("SSL_CERT_FILE", "/nowhere/x.pem", "proxy or TLS settings"),
+    ],
 )
 def test_an_environment_that_no_client_can_use_is_named(
-    variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+    variable: str, value: str, named: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(variable, value)
-    with pytest.raises(UsageError, match="proxy or TLS settings"):
+    with pytest.raises(UsageError, match=named):
         AdminClient(Secret(KEY), base_url="https://127.0.0.1:9/v1", pace=Pace(1))
 
 

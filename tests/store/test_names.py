@@ -70,6 +70,7 @@ def test_histories_of_before_are_given_their_names_and_projects(place: str) -> N
     with database.writing() as connection:
         for table in (history_names, history_projects):
             connection.execute(text(f"DROP TABLE {table.name}"))
+        connection.execute(text("ALTER TABLE locks DROP COLUMN lease_seconds"))
         connection.execute(text("UPDATE keyvigil_version SET version_num = '0005'"))
     store = a_store(place)
     sources = {name: known.names for name in kept if (known := store.names.called(name))}
