@@ -93,6 +93,8 @@ def _meant(scene: Scene, action: Action, hands: Hands) -> Intent | Spared:
         look = hands.revoker.look(action.key_id, action.project_id or None)
     except ApiError as error:
         return Spared(action, f"it could not be read again: {error}")
+    if look.key is not None and look.at is None:
+        return Spared(action, "the API did not give the time, so that the clock cannot be verified")
     apart = abs(hands.clock() - look.at) if look.at else timedelta()
     if apart > _CLOCKS:
         minutes = apart // timedelta(minutes=1)

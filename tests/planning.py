@@ -167,3 +167,17 @@ def an_act(result: Result | None, *, ends: datetime | None = None, **changes: An
         return Act(intent, None)
     ended = Outcome(receipt=intent.receipt, at=intent.at, result=result, note="no", expires_at=ends)
     return Act(intent, ended)
+
+
+def a_scene(key: Key, policy: Policy, **more: Any) -> Scene:
+    """Return all that a plan for one key is made of, with all people notified."""
+    inventory = seen(key, **more)
+    result = scanned(inventory, [policy])
+    told = {f.fingerprint: promised(f, [policy], WIDE, TOLD, ago(days=1)) for f in result.findings}
+    return Scene(
+        result=result,
+        inventory=inventory,
+        policies=[policy],
+        bounds=WIDE,
+        known=Known(announced=told),
+    )

@@ -5,28 +5,13 @@ from typing import Any
 
 import pytest
 
-from scanner.guards import Known
-from scanner.inventory import Key, OwnerKind, ProjectAccess, ServiceAccount, Unknown
-from scanner.policy.model import Policy
+from scanner.inventory import OwnerKind, ProjectAccess, ServiceAccount, Unknown
 from scanner.ports import Look
 from scanner.recheck import judged_again
 from scanner.remedy import Scene, make_plan_of_revocation
 from scanner.revocation import Action, Method
 from tests.factories import NOW, a_user, ago, an_owner
-from tests.planning import TOLD, WIDE, a_policy, old, promised, scanned, seen
-
-
-def a_scene(key: Key, policy: Policy, **more: Any) -> Scene:
-    inventory = seen(key, **more)
-    result = scanned(inventory, [policy])
-    told = {f.fingerprint: promised(f, [policy], WIDE, TOLD, ago(days=1)) for f in result.findings}
-    return Scene(
-        result=result,
-        inventory=inventory,
-        policies=[policy],
-        bounds=WIDE,
-        known=Known(announced=told),
-    )
+from tests.planning import WIDE, a_policy, a_scene, old
 
 
 def due(scene: Scene) -> Action:

@@ -102,12 +102,7 @@ class ApiRevoker(AbstractContextManager["ApiRevoker"]):
             if project_id is not None:  # else 404 may mean that we may not see the project
                 await self._client.get(_project(project_id), {}, len)
             return Look(key=None)
-        if key.id != key_id or key.project_id != project_id:
-            raise ApiError(
-                f"The API was asked for the key {key_id} and answered with another.",
-                endpoint=f"GET {_path(key_id, project_id)}",
-                help="Nothing was done. Report it to OpenAI.",
-            )
+        _check_identity(key.id, key_id, _path(key_id, project_id))
         return Look(key=key, owner=await self._owner(key) if whole else None, at=at)
 
     async def _key(self, key_id: str, project_id: str | None) -> tuple[Key, datetime | None]:
@@ -128,6 +123,7 @@ class ApiRevoker(AbstractContextManager["ApiRevoker"]):
             if owner.kind is OwnerKind.USER:
                 path = f"{_ROOT}/users/{quote(owner.id, safe='')}"
                 user = await self._client.get(path, {}, lambda body: parse_one(body, WireUser))
+                _check_identity(user.value.item.id, owner.id, path)
                 return translate.to_user(user.value.item, _flaws(path, user.value))
             if owner.kind is OwnerKind.SERVICE_ACCOUNT and key.kind is KeyKind.PROJECT:
                 of_project = _project(str(key.project_id))
@@ -135,6 +131,7 @@ class ApiRevoker(AbstractContextManager["ApiRevoker"]):
                 account = await self._client.get(
                     path, {}, lambda body: parse_one(body, WireServiceAccount)
                 )
+                _check_identity(account.value.item.id, owner.id, path)
                 return translate.to_service_account(account.value.item, str(key.project_id))
         except ApiNotFound:
             return None
@@ -142,6 +139,16 @@ class ApiRevoker(AbstractContextManager["ApiRevoker"]):
 
     def _run(self, work: Coroutine[Any, Any, Value]) -> Value:
         return self._runner.run(work)
+
+
+def _check_identity(found: str, requested: str, path: str) -> None:
+    """Raise ApiError for a response about another object: it proves nothing."""
+    if found != requested:
+        raise ApiError(
+            f"The API was asked for {requested} and answered with another.",
+            endpoint=f"GET {path}",
+            help="Nothing was done. Report it to OpenAI.",
+        )
 
 
 def _flaws(path: str, record: Record[Any]) -> Flaws:

@@ -85,6 +85,15 @@ def test_an_owner_who_is_gone_is_no_error_and_a_short_look_does_not_ask() -> Non
     assert len(script.asked) == 3
 
 
+@pytest.mark.parametrize("kind", ["users", "service_accounts"])
+def test_a_response_about_another_owner_proves_nothing(kind: str) -> None:
+    account = {"type": "service_account", "service_account": {"id": "svc_1"}}
+    wire = {**WIRE, "owner": account} if kind == "service_accounts" else WIRE
+    replies = answers(api_keys=Reply(body=wire), **{kind: Reply(body={"id": "user-2"})})
+    with revoking(replies) as (revoker, _), pytest.raises(ApiError, match="answered with another"):
+        revoker.look("key/1", "proj_1")
+
+
 def test_a_service_account_is_asked_for_in_the_keys_project() -> None:
     account = {"id": "svc_1", "name": "robot", "role": "member", "created_at": 1}
     wire = {**WIRE, "owner": {"type": "service_account", "service_account": account}}
