@@ -16,17 +16,23 @@ if TYPE_CHECKING:
 
 
 def identified(
-    settings: Settings, store: "SqlStore", chosen: str | None, retried: Callable[[], None]
+    settings: Settings,
+    store: "SqlStore",
+    chosen: str | None,
+    retried: Callable[[], None],
+    *,
+    is_alone: bool = True,
 ) -> Identity:
     """Return the history that a scan of this organization continues.
 
-    The API is requested only where no name is `chosen`, or none is recorded under it yet. Raise
-    ApiError if it does not answer, UsageError if two organizations would share a history.
+    The API is requested only where no name is `chosen`, or none is recorded under it yet; never
+    for one of several organizations, which would wait for each other. Raise ApiError if it does
+    not answer, UsageError if two organizations would share a history.
     """
     known = store.names.called(chosen) if chosen else None
     if chosen and known:
         return identify(chosen, NameSource.CHOSEN, known, ())
-    if chosen and not store.names.has_any():
+    if chosen and (not is_alone or not store.names.has_any()):
         return identify(chosen, NameSource.CHOSEN, None, ())
     with watching(is_verbose=False, retried=retried) as progress:
         named = run_until_told(name_organization(settings, progress))

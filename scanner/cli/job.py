@@ -68,7 +68,9 @@ class Ready:
     failed: list[StoreError] = field(default_factory=list)
     """Why the history cannot be used, if so."""
 
-    def remembering(self, run: Run, *, is_dry: bool) -> AbstractContextManager[Memory | None]:
+    def remembering(
+        self, run: Run, *, is_dry: bool, is_alone: bool = True
+    ) -> AbstractContextManager[Memory | None]:
         """Hold the lock of the organization's history, as `remembering` does."""
         return remembering(
             self.settings,
@@ -78,6 +80,7 @@ class Ready:
             seen_again_for(self.job),
             run.asked_again,
             is_dry=is_dry,
+            is_alone=is_alone,
             failed=self.failed.append,
         )
 

@@ -154,7 +154,7 @@ def _scan_together(
 
 def _begin(job: Job, once: Once, run: Run, held: ExitStack, *, is_dry: bool) -> _Begun:
     ready = prepared(job)
-    history = ready.remembering(run, is_dry=is_dry)
+    history = ready.remembering(run, is_dry=is_dry, is_alone=False)
     night = held.enter_context(accounting(Once(since=once.since), history))
     return _Begun(ready=ready, night=night, run=run)
 

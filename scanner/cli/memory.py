@@ -63,14 +63,14 @@ def remembering(
     retried: Callable[[], None] = lambda: None,
     *,
     is_dry: bool,
+    is_alone: bool = True,
     failed: Callable[[StoreError], None] | None = None,
 ) -> Iterator[Memory | None]:
     """Hold the organization's lock, unless `is_dry`, while the context lasts; None: no history.
 
-    `config` is the settings file, if one was named; `again` returns a recorded scan's result;
-    `retried` is told of each request that is asked again. Where the history cannot be used,
-    `failed` receives why, and the scan goes on without it; without `failed` it is raised. Raise
-    StoreLocked if another scan runs, ApiError if the API does not answer, or UsageError.
+    `again` returns a recorded scan's result, `retried` learns of each retry; `is_alone`: no other
+    organization is scanned. `failed` receives why the history cannot be used, and the scan goes
+    on without it. Raise StoreLocked if another scan runs, ApiError, or UsageError.
     """
     alerts, bounds = read_alerts(config, again), read_bounds(os.environ, config)
     if store is None:
@@ -81,7 +81,7 @@ def remembering(
         memory: Memory | None = None
         try:
             history = open_store(store)
-            identity = identified(settings, history, organization, retried)
+            identity = identified(settings, history, organization, retried, is_alone=is_alone)
             memory = Memory(
                 store=history,
                 organization=identity.organization,

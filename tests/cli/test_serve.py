@@ -173,7 +173,7 @@ def test_a_night_that_was_missed_is_scanned_at_the_start_with_the_options_it_was
     with running(again, env) as run:
         run.until("up_to_date")
         assert run.count("reports_missing") == 0
-        assert run.metrics()[f"keyvigil_keys{{{NAME}}}"] > 0
+        assert run.metrics(TOKEN)[f"keyvigil_keys{{{NAME}}}"] > 0
         assert run.stop(signal.SIGTERM) == 0
     assert page == (out / "report.html").read_bytes()
     nights = history.nights(NAME, 10)

@@ -8,7 +8,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -49,20 +49,22 @@ class Running:
         named = [one for one in self.events if one["event"] == event]
         return sum(fields.items() <= one.items() for one in named)
 
-    def get(self, path: str) -> tuple[int, str]:
-        """Ask for a page; return status and body."""
+    def get(self, path: str, token: str = "") -> tuple[int, str]:
+        """Request a page, with a token if there is one; return status and body."""
         port = self.until("listening")["port"]
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        url = f"http://127.0.0.1:{port}{path}"
+        request = urllib.request.Request(url, headers=headers)
         try:
-            url = f"http://127.0.0.1:{port}{path}"
-            with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
+            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310 - http
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, error.read().decode()
 
-    def metrics(self) -> dict[str, float]:
+    def metrics(self, token: str = "") -> dict[str, float]:
         """Return the samples, read by Prometheus's own reader."""
-        status, text = self.get("/metrics")
+        status, text = self.get("/metrics", token)
         assert status == 200
         return samples(text)
 
@@ -75,7 +77,7 @@ class Running:
 
     def _read(self) -> None:
         assert self.process.stderr is not None
-        with self.process.stderr as lines:
+        with self.process.stderr as lines, suppress(ValueError):  # closed while it was read
             for line in lines:
                 with self._changed:
                     if line.startswith("{"):

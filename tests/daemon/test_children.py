@@ -51,10 +51,10 @@ def test_a_history_that_cannot_be_opened_is_not_one_without_nights(tmp_path: Pat
     broken = tmp_path / "broken.db"
     broken.write_text("no database at all, and long enough to be seen as none")
     said: dict[str | Path, str] = {
-        tmp_path: f"The history cannot be kept in {tmp_path}: Is a directory.",
+        tmp_path: f"The history cannot be kept in {tmp_path}: it is a folder.",
         newer: f"The history in {newer} was written by a newer KeyVigil",
-        broken: f"The history in {broken} failed: file is not a database.",
-        "mysql://somewhere": "The place of the history is an address for mysql",
+        broken: f"The history cannot be kept in {broken}: it is not a SQLite database.",
+        "mysql://somewhere": "KEYVIGIL_STORE is neither a file nor a valid postgresql:// URL",
     }
     for place, reason in said.items():
         found, (reasoned,) = recorded(tmp_path, place)

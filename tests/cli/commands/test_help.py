@@ -74,7 +74,7 @@ def test_each_file_of_commands_is_among_all() -> None:
         (["revoke", "apply"], "Missing argument 'PLAN'.", "keyvigil revoke apply --help"),
         (
             ["history", "prume"],
-            "Invalid value for 'prune': 'prume' is not one of 'prune'.",
+            "Invalid value for 'prune|unlock': 'prume' is not one of 'prune', 'unlock'.",
             "keyvigil history --help",
         ),
     ],
