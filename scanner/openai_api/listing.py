@@ -10,7 +10,6 @@ from scanner.inventory import Coverage, CoverageState
 from scanner.openai_api.client import AdminClient, Answer, Params
 from scanner.openai_api.failures import malformed
 from scanner.openai_api.pages import Item, Page, parse_page
-from scanner.openai_api.salvage import MalformedBodyError
 from scanner.openai_api.translate import VALID, Flaws
 
 PAGE_SIZE: Final = 100
@@ -73,7 +72,11 @@ class Listing(Generic[Item]):
             self.lost += page.lost
             yield self._first_seen(page)
             cursor = page.cursor()
-            is_end = cursor is None or (self._is_end is not None and self._is_end(answer))
+            is_enough = self._is_end is not None and self._is_end(answer)
+            if page.has_more and cursor is None and not is_enough:
+                self.error = self._impossible("has_more is true, and there is no next page")
+                return
+            is_end = cursor is None or is_enough
             if is_end and self._query.never_empty and not self._ids:
                 self.error = self._impossible("no organization is without any")
                 return
@@ -126,17 +129,11 @@ class Listing(Generic[Item]):
             params[self._page.cursor_parameter] = cursor
         # Page follows page, and nothing can be done about it: whoever has begun must not wait.
         first = cursor is not None or self._query.project_id is None
-        answer = await self._client.get(self._query.path, params, self._parse, first=first)
+        answer = await self._client.get(
+            self._query.path, params, lambda body: parse_page(body, self._page), first=first
+        )
         self.organization = answer.organization
         return answer
-
-    def _parse(self, body: bytes) -> Page[Item]:
-        page = parse_page(body, self._page)
-        if page.has_more and page.is_empty:
-            raise MalformedBodyError("has_more is true on an empty page")
-        if page.has_more and page.cursor() is None:
-            raise MalformedBodyError("has_more is true without a cursor to go on from")
-        return page
 
     def _first_seen(self, page: Page[Item]) -> tuple[Item, ...]:
         """Drop what an earlier page held: items move between pages while they are read."""

@@ -331,3 +331,10 @@ def test_an_api_that_ignores_the_parameter_may_hide_keys_of_empty_projects_too()
         inventory = asyncio.run(_collect(client()))
     gaps = {row.project_id for row in inventory.coverage if row.state is not CoverageState.COMPLETE}
     assert gaps == {"proj_1", "proj_9"}
+
+
+def test_a_page_of_projects_that_promises_more_and_has_none_is_a_gap() -> None:
+    empty = Reply(body={"data": [], "has_more": True})
+    with scripted(lambda _asked: empty) as (_, client, _waits):
+        inventory = asyncio.run(_collect(client()))
+    assert (inventory.projects, is_complete(inventory.coverage)) == ((), False)
