@@ -40,11 +40,14 @@ PAGE_ADDRESS: Final = (
     rf"https://{_HOST}{_PORT}(?:[/?#](?:[!#-;=?-\[\]_a-z~]|\{{(?:scan_id|date)\}})*)?"
 )
 """https, of characters that need no escaping anywhere; {scan_id} and {date} in it vary."""
-_ESCAPED: Final = "%[0-9A-Fa-f]{2}"
+_ESCAPED: Final = "%(?!00)[0-9A-Fa-f]{2}"
+_NAME: Final = r"(?:[^:/?#@\s%]|%(?!00|3[aA])[0-9A-Fa-f]{2})*"
+"""A user or a database; an escaped : shows that more was escaped than the password."""
+_OPTION: Final = rf"[A-Za-z_]+=(?:[^&#@\s%]|{_ESCAPED})*"
 _POSTGRESQL: Final = (
-    rf"postgres(?:ql)?(?:\+[a-z0-9]+)?://(?:(?:[^:/?#@\s%]|{_ESCAPED})*(?::(?:[^/?#@\s%]|{_ESCAPED})*)?@)?"
-    rf"(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9._-]|{_ESCAPED})*){_PORT}"
-    rf"(?:/(?:[^/?#@\s%]|{_ESCAPED})*)?(?:\?(?:[^#@\s%]|{_ESCAPED})*)?"
+    rf"postgres(?:ql)?(?:\+[a-z0-9]+)?://(?:{_NAME}(?::(?:[^/?#@\s%]|{_ESCAPED})*)?@)?"
+    rf"(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9._-]|%2[fF])*){_PORT}"
+    rf"(?:/{_NAME})?(?:\?{_OPTION}(?:&{_OPTION})*)?"
 )
 _DSN_SCHEMES: Final = (
     "postgres",
@@ -68,16 +71,19 @@ def any_case(word: str) -> str:
     return "".join(f"[{letter.upper()}{letter.lower()}]" for letter in word)
 
 
+_COLON: Final = "(?::|%3[aA])"
+_AT: Final = "(?:@|%40)"
 _NOT_DSN: Final = "(?!{})".format(
     "|".join(
         (
             r"[\s\S]*://",
-            r"[\s\"'`]*[A-Za-z][A-Za-z0-9+._-]+:[/\\]",
-            rf"[\s\"'`]*(?:{'|'.join(map(any_case, _DSN_SCHEMES))})[A-Za-z0-9+._-]*:",
-            r"[\s\S]*:[\s\S]*@",
-            r"[\s\S]*@(?:[/\\]{2}|[^/\\]*:[0-9]+(?:[/\\]|$))",
+            rf"[\s\"'`]*[A-Za-z][A-Za-z0-9+._-]+{_COLON}(?:[/\\]|%2[fF])",
+            rf"[\s\"'`]*(?:{'|'.join(map(any_case, _DSN_SCHEMES))})[A-Za-z0-9+._-]*{_COLON}",
+            rf"[\s\S]*{_COLON}[\s\S]*{_AT}",
+            rf"[\s\S]*{_AT}(?:[/\\]{{2}}|[^/\\]*:[0-9]+(?:[/\\]|$))",
+            r"[^:/\\]*:(?:[0-9]+|\*):[^:]*:[^:]*:",  # a line of .pgpass
             rf"(?:[\s\S]*[\s;,&?\"'`])?(?:{'|'.join(map(any_case, _DSN_WORDS))})\s*=",
-            rf"[\s\S]*(?:{'|'.join(map(any_case, ('password', 'passwd', 'pwd')))})\s*=",
+            rf"[\s\S]*(?:{'|'.join(map(any_case, ('password', 'passwd', 'pwd')))})[\s\"'`]*[=:]",
         )
     )
 )

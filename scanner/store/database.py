@@ -17,6 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from scanner.addresses import without_user
 from scanner.errors import NoHistory, StoreAway, StoreError, UsageError
 from scanner.folders import make_folder, target_of
 from scanner.store.failures import help_for, is_foreign, is_lost, reason
@@ -155,6 +156,8 @@ def _address(place: str) -> tuple[URL, str]:
     if url.get_backend_name() not in ("postgresql", "postgres"):
         raise _no_place()
     shown = url.set(drivername="postgresql", query={}).render_as_string(hide_password=True)
+    if url.password is None:  # the user may be the password
+        shown = without_user(shown)
     return url.set(drivername="postgresql+psycopg"), shown
 
 
@@ -220,6 +223,8 @@ def _sqlite_engine(url: URL) -> Engine:
 def _postgresql(url: URL) -> Engine:
     try:
         return create_engine(url, poolclass=NullPool, connect_args={"connect_timeout": 10})
+    except SQLAlchemyError:  # for an option, which it would repeat
+        raise _no_place() from None
     except ImportError:
         raise UsageError(
             "History in PostgreSQL needs the package psycopg.",

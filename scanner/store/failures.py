@@ -20,6 +20,7 @@ _BY_CODE: Final = {
 _CREDENTIALS: Final = "Check user and password in the URL, and the server's pg_hba.conf."
 _DATABASE: Final = "Create the database, or correct its name in the URL."
 _RIGHTS: Final = "Grant the user all rights on the schema; docs/history.md lists them."
+_OPTIONS: Final = "Correct the options after ? in the URL, as libpq has them."
 _CONNECTION: Final = "Check host and port in the URL, and that PostgreSQL runs there."
 _BY_STATE: Final = {
     "28": _CREDENTIALS,
@@ -39,6 +40,9 @@ _BY_TEXT: Final = (
     ("too many ", _BY_STATE["53300"]),
     ("remaining connection slots", _BY_STATE["53300"]),
     ("starting up", "Wait until the PostgreSQL server has started."),
+    ("connection option", _OPTIONS),
+    ("sslmode value", _OPTIONS),
+    ("definition of service", _OPTIONS),
     ("certificate", "Check the TLS settings of the server and sslmode in the URL."),
     ("SSL", "Check the TLS settings of the server and sslmode in the URL."),
 )
@@ -64,9 +68,9 @@ def help_for(error: SQLAlchemyError) -> str:
     for start, help_text in _BY_STATE.items():
         if state.startswith(start):
             return help_text
-    if not is_lost(error):
-        return _OTHER
     text = reason(error)
+    if not is_lost(error):
+        return _OPTIONS if "connection option" in text else _OTHER
     return next((help_text for word, help_text in _BY_TEXT if word in text), _CONNECTION)
 
 

@@ -14,7 +14,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 import scanner.store.database as opening
 from scanner.errors import StoreAway, StoreError, UsageError
@@ -165,6 +165,8 @@ def test_a_new_file_is_for_its_owner_only(tmp_path: Path) -> None:
     [
         ("mysql://root:geheim@localhost/x", "valid postgresql:// URL"),
         ("http://localhost:port/x", "valid postgresql:// URL"),
+        ("postgresql://u@localhost/x?port=geheim", "valid postgresql:// URL"),
+        ("postgresql://u@localhost/x?plugin=geheim", "valid postgresql:// URL"),
         ("/proc/none/history.db", "cannot be kept in /proc/none/history.db"),
     ],
 )
@@ -186,6 +188,13 @@ def test_a_database_that_does_not_answer_is_named_without_its_password() -> None
     with pytest.raises(StoreError, match="refused") as caught:
         open_database("postgresql://scanner:geheim@127.0.0.1:9/history")
     assert "scanner:***@127.0.0.1:9/history" in str(caught.value)
+    assert "geheim" not in str(caught.value)
+
+
+def test_a_user_without_a_password_is_not_shown_as_it_may_be_one() -> None:
+    with pytest.raises(StoreError) as caught:
+        open_database("postgresql://geheim@127.0.0.1:9/history")
+    assert "***@127.0.0.1:9/history" in str(caught.value)
     assert "geheim" not in str(caught.value)
 
 
@@ -236,13 +245,14 @@ def test_the_help_fits_the_error() -> None:
     missing = psycopg.OperationalError('FATAL:  database "kv" does not exist')
     refused = psycopg.OperationalError("connection failed: Connection refused")
     wrong = psycopg.OperationalError('FATAL:  password authentication failed for user "u"')
+    option = psycopg.ProgrammingError('invalid connection option "bogus"')
     helps = [
-        help_for(OperationalError("SELECT 1", {}, error))
-        for error in (full, missing, refused, wrong)
+        help_for(DBAPIError.instance("SELECT 1", {}, error, psycopg.Error))
+        for error in (full, missing, refused, wrong, option)
     ]
-    words = ("disk", "Create the database", "host and port", "password")
-    assert [word in found for word, found in zip(words, helps, strict=True)] == [True] * 4
-    assert len(set(helps)) == 4
+    words = ("disk", "Create the database", "host and port", "password", "options")
+    assert [word in found for word, found in zip(words, helps, strict=True)] == [True] * 5
+    assert len(set(helps)) == 5
 
 
 @pytest.mark.parametrize("value", ["not a date", "2026-13-45 00:00:00.000000", 7, "9" * 40])
