@@ -10,6 +10,7 @@ from typing import Any, Final
 import typer
 from rich.table import Table
 
+from scanner.addresses import without_user
 from scanner.cli.choosing import chosen, file_settings, with_file
 from scanner.cli.console import counted, inert, out
 from scanner.cli.job import jobs_of, places_of
@@ -161,7 +162,7 @@ def _schedule(settings: Chosen, file: FileSettings) -> Iterator[_Row]:
 def _variables() -> Iterator[_Row]:
     for one in VARIABLES:
         text = os.environ.get(one.name, "").strip()
-        shown = "***" if one.is_secret else text
+        shown = "***" if one.is_secret else without_user(text)
         yield _Row(
             name=one.name, value=shown if text else _UNSET, origin=one.name if text else "default"
         )

@@ -169,6 +169,7 @@ def test_secrets_are_shown_as_set_and_never_themselves(monkeypatch: pytest.Monke
             monkeypatch.setenv(one.name, "hunter2")
     monkeypatch.setenv("KEYVIGIL_STORE", "postgresql://u:hunter2@db/k?password=hunter2")
     monkeypatch.setenv("KEYVIGIL_PROXY", "http://u:hunter2@proxy")
+    monkeypatch.setenv("KEYVIGIL_SLACK_API_URL", "https://u:hunter2@slack.example.com/api/")
     Path("keyvigil.yaml").write_text(
         "organizations:\n- { name: a, key_env: A_KEY }\n- { name: b, key_env: B_KEY }\n"
         "- { name: c, key_command: [vault, hunter2] }\n"
@@ -179,6 +180,7 @@ def test_secrets_are_shown_as_set_and_never_themselves(monkeypatch: pytest.Monke
     assert shown["OPENAI_ADMIN_KEY"] == Shown(value="***", origin="OPENAI_ADMIN_KEY")
     assert shown["store.place"].value == "postgresql://***@db/k?***"
     assert shown["http.proxy"].value == "http://***@proxy"
+    assert shown["KEYVIGIL_SLACK_API_URL"].value == "https://***@slack.example.com/api/"
     assert shown["organizations.a.key"].value == "A_KEY (set)"
     assert shown["organizations.b.key"].value == "B_KEY (not set)"
     assert shown["organizations.c.key"].value == "the command 'vault'"
