@@ -53,9 +53,10 @@ def serving(
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         server = _server(family)((host, port), Handler)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
+        why = "not a valid host name" if isinstance(error, UnicodeError) else error.strerror
         raise UsageError(
-            f"keyvigil serve cannot listen on {host}:{port}: {error.strerror or error}.",
+            f"keyvigil serve cannot listen on {host}:{port}: {why or error}.",
             help="Choose another address with --listen HOST:PORT; port 0 takes any that is free.",
         ) from None
     server.log, server.connections = log, under_way

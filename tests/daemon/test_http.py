@@ -429,7 +429,8 @@ def test_what_is_no_address_is_refused(text: str) -> None:
 
 
 def test_a_port_that_is_taken_and_a_host_that_is_not_ours_are_one_clear_message(site: Site) -> None:
-    for host, port in ((site.host, site.port), ("192.0.2.1", 0), ("no.such.host.invalid", 0)):
+    names = ("192.0.2.1", "no.such.host.invalid", "a..b", "\udcff")
+    for host, port in ((site.host, site.port), *((name, 0) for name in names)):
         with (
             pytest.raises(UsageError, match=f"cannot listen on {host}:{port}: "),
             serving(pages(), host, port, silent),
