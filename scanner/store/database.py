@@ -12,6 +12,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -29,6 +30,7 @@ _VERSION_TABLE: Final = "keyvigil_version"
 _MIGRATION_LOCK: Final = 0x6B657976
 """Advisory; any number that others are unlikely to take."""
 _WRITES: Final = "keyvigil_writes"
+_MAGIC: Final = b"SQLite format 3\0"
 
 
 class Database:
@@ -73,7 +75,7 @@ class Database:
     def _explained(self) -> Iterator[None]:
         try:
             yield
-        except (ValueError, TypeError, OverflowError):
+        except (ValueError, TypeError, OverflowError, RecursionError, CommandError):
             raise StoreError(
                 f"The history in {self.place} holds a value that is not valid, such as a date that"
                 " is not a date.",
@@ -81,7 +83,7 @@ class Database:
             ) from None
         except SQLAlchemyError as error:
             kind = StoreAway if self.dialect == "postgresql" and is_lost(error) else StoreError
-            if is_foreign(error):
+            if is_foreign(error) and not _was_database(Path(self.place)):
                 raise _not_ours(self.place, "is not a SQLite database") from None
             raise kind(
                 f"The history in {self.place} failed: {reason(error)}", help=help_for(error)
@@ -173,6 +175,12 @@ def _not_ours(place: str, why: str) -> UsageError:
         f"The history cannot be kept in {place}: it {why}.",
         help="Use the history's own file with --store, or a file that does not exist yet.",
     )
+
+
+def _was_database(path: Path) -> bool:
+    """Whether a file begins as a SQLite database does, or with zeros, as after a loss of power."""
+    with path.open("rb") as file:
+        return file.read(len(_MAGIC)) in (_MAGIC, bytes(len(_MAGIC)))
 
 
 def _sqlite(url: URL) -> Engine:

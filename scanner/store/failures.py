@@ -7,10 +7,12 @@ from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from scanner.secret import redact
 
+_DAMAGED: Final = "Restore the file from a backup, or move it away to start a new one."
 _BY_CODE: Final = {
     sqlite3.SQLITE_FULL: "Free space on the disk of the history.",
     sqlite3.SQLITE_IOERR: "Check the disk of the history: it may be full or faulty.",
-    sqlite3.SQLITE_CORRUPT: "Restore the file from a backup, or move it away to start a new one.",
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
+    sqlite3.SQLITE_NOTADB: _DAMAGED,
     sqlite3.SQLITE_BUSY: "Another process is writing to the history; try again when it ends.",
     sqlite3.SQLITE_LOCKED: "Another process is writing to the history; try again when it ends.",
     sqlite3.SQLITE_READONLY: "Make the file and its folder writable for this user.",

@@ -191,19 +191,19 @@ class SqlStore:
         query = select(snapshots.c.content).where(snapshots.c.scan_id == scan_id)
         with self._database.reading() as connection:
             content = connection.execute(query).scalar()
-        if content is None:
-            raise UsageError(
-                f"What the scan {scan_id} saw is kept no more.",
-                help="The latest are kept: KEYVIGIL_KEEP_SNAPSHOTS says how many.",
-            )
-        return bytes(content)
+            if content is not None:
+                return bytes(content)
+        raise UsageError(
+            f"What the scan {scan_id} saw is kept no more.",
+            help="The latest are kept: KEYVIGIL_KEEP_SNAPSHOTS says how many.",
+        )
 
     def reported(self, scan_id: str) -> History | None:
         """Return a scan's history as it was reported; None if that was not kept."""
         query = select(snapshots.c.history).where(snapshots.c.scan_id == scan_id)
         with self._database.reading() as connection:
             content = connection.execute(query).scalar()
-        return None if content is None else unpack(bytes(content))
+            return None if content is None else unpack(bytes(content))
 
     def policy_texts(self, night: Night) -> dict[str, str]:
         """Return the texts of the policies that a scan went by, by digest."""

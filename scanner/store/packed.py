@@ -4,6 +4,7 @@ Gzipped JSON: `standings`, `nights` and `closed`, as lifecycle.py has them.
 """
 
 import gzip
+import zlib
 from typing import Final
 
 from pydantic import TypeAdapter
@@ -19,5 +20,8 @@ def pack(history: History) -> bytes:
 
 
 def unpack(content: bytes) -> History:
-    """Return a history that was packed."""
-    return _ADAPTER.validate_json(gzip.decompress(content))
+    """Return a history that was packed; raise ValueError for anything else."""
+    try:
+        return _ADAPTER.validate_json(gzip.decompress(content))
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(str(error)) from None

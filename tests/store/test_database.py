@@ -3,6 +3,7 @@
 import json
 import sqlite3
 import threading
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -265,3 +266,51 @@ def test_a_value_that_is_not_a_date_is_an_error_of_the_history(tmp_path: Path, v
         a_store(path).nights(ACME, 10)
     assert path in str(caught.value)
     assert caught.value.help
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: bytes(len(content)),
+        lambda content: content[:16] + b"\0\3" + content[18:],
+        lambda content: content[: len(content) // 2],
+    ],
+)
+def test_a_damaged_history_is_not_taken_for_another_kind_of_file(
+    tmp_path: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    path = tmp_path / "history.db"
+    record(a_store(str(path)), NOW)
+    path.write_bytes(damage(path.read_bytes()))
+    for opened in (open_database, look):
+        with pytest.raises(StoreError, match="failed") as caught:
+            opened(str(path))
+        assert "backup" in str(caught.value.help)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "INSERT INTO keyvigil_version VALUES ('0001')",
+        "UPDATE scans SET policies = '" + "[" * 3_000 + "'",
+        "UPDATE snapshots SET history = x'00ff'",
+        "UPDATE snapshots SET history = 'text'",
+        "UPDATE snapshots SET content = 'text'",
+    ],
+)
+def test_a_value_that_cannot_be_read_is_an_error_of_the_history(
+    tmp_path: Path, change: str
+) -> None:
+    path = str(tmp_path / "history.db")
+    record(a_store(path), NOW)
+    with closing(sqlite3.connect(path)) as changed, changed:
+        changed.execute(change)
+    with pytest.raises(StoreError, match="a value that is not valid"):
+        read_snapshot_and_history(path)
+
+
+def read_snapshot_and_history(path: str) -> None:
+    store = a_store(path)
+    scan_id = store.find("latest", ACME).scan_id
+    store.snapshot(scan_id)
+    store.reported(scan_id)
