@@ -34,10 +34,11 @@ def row_of_case(case: Case, organization: str) -> dict[str, Any]:
 def night_of(row: Row[Any]) -> Night:
     """Read a row of `scans`."""
     values = {name: getattr(row, name) for name in _NIGHT}
+    counts = dict(row.by_severity)
     return Night(
-        **values,
+        **{**values, "rules": None if row.rules is None else dict(row.rules)},
         policies=tuple(row.policies),
-        by_severity={severity: row.by_severity.get(severity, 0) for severity in Severity},
+        by_severity={severity: counts.get(severity, 0) for severity in Severity},
         remedy_time=timedelta(seconds=row.remedy_seconds),
         sources=tuple(PolicySource(**source) for source in row.sources or ()),
     )
