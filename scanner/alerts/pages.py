@@ -7,15 +7,28 @@ import httpx2
 PLAIN: Final = {"accept-encoding": "identity"}
 """Headers that request a body which need not be decompressed."""
 _HEAD: Final = 512
-"""Bytes of a response that are read."""
+"""Bytes of a response that are looked at, after any white space."""
+_BLANKS: Final = 65_536
+"""Bytes of white space that are skipped."""
+_KINDS: Final = ("text/html", "application/xhtml+xml")
 
 
 def head(answer: httpx2.Response) -> bytes:
     """Return how the body of a streamed response begins, as it came, without white space."""
-    start = next(answer.iter_raw(_HEAD), b"")[:_HEAD]
-    return start.removeprefix(b"\xef\xbb\xbf").strip()
+    blanks = 0
+    for piece in answer.iter_raw(_HEAD):
+        start = piece[:_HEAD].removeprefix(b"\xef\xbb\xbf").strip()
+        blanks += len(piece)
+        if start or blanks > _BLANKS:
+            return start
+    return b""
 
 
-def is_page(start: bytes) -> bool:
-    """Whether a body that begins so is HTML or XML, which no receiver of ours answers with."""
-    return start.startswith(b"<")
+def is_page(answer: httpx2.Response, start: bytes) -> bool:
+    """Whether a response whose body begins so is HTML or XML, which no receiver of ours sends.
+
+    What is declared as HTML is a page if it has a tag, or is compressed, which was not requested.
+    """
+    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    is_compressed = answer.headers.get("content-encoding", "identity") != "identity"
+    return start.startswith(b"<") or (kind in _KINDS and (is_compressed or b"<" in start))

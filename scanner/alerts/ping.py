@@ -109,7 +109,7 @@ def _meaning(answer: httpx2.Response) -> tuple[str, bool]:
     status = answer.status_code
     if answer.is_success:
         start = head(answer)
-        said = "it answered with a page, as a login does" if is_page(start) else ""
+        said = "it answered with a page, as a login does" if is_page(answer, start) else ""
         return _NOT_TAKEN.get(start, said), False
     if answer.is_redirect:
         return f"it answered {status}, and a redirect is not followed", False

@@ -131,7 +131,7 @@ class WebhookSink:
 def _meaning(answer: httpx2.Response) -> tuple[str, float | None]:
     """Return what an answer says went wrong, or "", and the wait before another try, if any."""
     if answer.is_success:
-        said = "it answered with a page, as a login does" if is_page(head(answer)) else ""
+        said = "it answered with a page, as a login does" if is_page(answer, head(answer)) else ""
         return said, None
     status = answer.status_code
     if answer.is_redirect:

@@ -1,5 +1,6 @@
 """No sink follows a redirect, takes a page for a confirmation, or reads without end."""
 
+import gzip
 import json
 from collections.abc import Callable, Iterator
 
@@ -93,12 +94,23 @@ def test_a_redirect_to_the_same_host_is_no_delivery(
 
 
 @pytest.mark.parametrize("send", SENDS)
-@pytest.mark.parametrize("page", [PAGE, b"\xef\xbb\xbf\n <html>", b"<!-- ok --><html>"])
+@pytest.mark.parametrize(
+    ("page", "encoding"),
+    [
+        (PAGE, "identity"),
+        (b"\xef\xbb\xbf\n <html>", "identity"),
+        (b"<!-- ok --><html>", "identity"),
+        (b" \r\n" * 1_000 + b"<html>", "identity"),
+        ("<html>".encode("utf-16"), "identity"),
+        (gzip.compress(b"<html>"), "gzip"),
+    ],
+)
 def test_a_login_page_is_no_delivery(
-    servers: tuple[Receiver, str, Receiver, str], send: Send, page: bytes
+    servers: tuple[Receiver, str, Receiver, str], send: Send, page: bytes, encoding: str
 ) -> None:
     ours, url, _, _ = servers
-    ours.play(*[Answer(headers={"content-type": "text/html"}, body=page)] * 9)
+    headers = {"content-type": "text/html; charset=utf-8", "content-encoding": encoding}
+    ours.play(*[Answer(headers=headers, body=page)] * 9)
     with pytest.raises(AlertError):
         send(url)
 
