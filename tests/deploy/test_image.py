@@ -120,7 +120,7 @@ def test_the_demo_runs_with_nothing_writable_but_its_state(image: Image) -> None
     said = image.confined(*exec_form(RUNTIME, "ENTRYPOINT"), "demo")
     assert said.returncode == 0, said.stderr
     assert "9 of 14 keys break the policy" in said.stdout
-    spoilt = image.confined("python", "-c", "open('/tmp/x', 'w')")
+    spoilt = image.confined("python", "-c", "open('/tmp/keyvigil-test', 'w')")
     assert "Read-only file system" in spoilt.stderr
     strange = image.confined(
         "python", "-c", "import os; print(os.getuid(), os.access('.', os.W_OK))"
