@@ -7,7 +7,7 @@ WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --custom-compile-command "make lock"
 
-.PHONY: demo test test-fast bench pictures lint format lock
+.PHONY: demo test test-fast bench pictures licences lint format lock
 
 demo: $(READY)  ## a made-up organization, scanned; the report goes to out/demo/
 	@$(BIN)/keyvigil demo
@@ -24,6 +24,9 @@ bench: $(READY)  ## figures, not verdicts
 pictures: $(READY)  ## those in the README, of the demo's report
 	$(BIN)/python -m tests.browser.pictures
 
+licences: $(READY)  ## docs/licences.md, of the locked wheels
+	@$(BIN)/python -m deploy.release.licences
+
 lint: $(READY)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -34,7 +37,7 @@ format: $(READY)
 	$(BIN)/ruff check --fix-only --quiet
 	$(BIN)/ruff format
 
-lock: $(READY)  ## write all lock files anew
+lock: $(READY)  ## write all lock files again; then run make licences
 	$(COMPILE) pyproject.toml --all-extras --output-file requirements.lock
 	$(COMPILE) pyproject.toml --group dev --output-file requirements-dev.lock
 	$(COMPILE) --group build --output-file requirements-build.lock

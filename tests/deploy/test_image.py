@@ -148,6 +148,26 @@ def test_it_has_every_extra_and_nothing_that_installs_or_builds(image: Image) ->
 
 
 @pytest.mark.slow
+def test_it_contains_the_licences_of_all_that_is_in_it(image: Image) -> None:
+    folder = image.root / "opt" / "keyvigil" / "share" / "doc" / "keyvigil"
+    assert (folder / "licences.md").read_text() == (ROOT / "docs" / "licences.md").read_text()
+    assert (folder / "os-packages.md").read_text().startswith("# Licences of the base image\n")
+    site = next((image.root / "opt" / "keyvigil" / "lib").glob("python*/site-packages"))
+    table = (folder / "licences.md").read_text()
+    listed = set(re.findall(r"^\| ([a-z0-9-]+) \| \d", table, re.MULTILINE))
+    there = {path.name.partition("-")[0].replace("_", "-") for path in site.glob("*.dist-info")}
+    assert there - {"keyvigil"} <= listed
+
+
+def test_the_image_has_the_packages_of_the_base_only() -> None:
+    """The list of packages is written in the first stage: both have those of the base."""
+    runs = [step.rest for stage in (BUILD, RUNTIME) for step in stage if step.word == "RUN"]
+    assert len(runs) == 5
+    assert not [command for command in runs if re.search(r"\b(apt|apt-get|dpkg)\b", command)]
+    assert [stage[0].rest.split()[0] for stage in (BUILD, RUNTIME)] == ["${PYTHON}"] * 2
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("processor", ["x86_64", "aarch64"])
 def test_all_that_is_locked_can_be_had_built_for_its_python(processor: str, tmp_path: Path) -> None:
     (python,) = re.findall(r"^ARG PYTHON=python:(\d\.\d+)-", FILE.read_text(), re.MULTILINE)
