@@ -7,7 +7,7 @@ WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --custom-compile-command "make lock"
 
-.PHONY: demo test test-fast bench pictures licences lint format lock
+.PHONY: demo test test-fast bench pictures licences sbom lint format lock
 
 demo: $(READY)  ## a made-up organization, scanned; the report goes to out/demo/
 	@$(BIN)/keyvigil demo
@@ -26,6 +26,9 @@ pictures: $(READY)  ## those in the README, of the demo's report
 
 licences: $(READY)  ## docs/licences.md, of the locked wheels
 	@$(BIN)/python -m deploy.release.licences
+
+sbom: $(READY)  ## dist/keyvigil.cdx.json: the locked run-time distributions as CycloneDX
+	@$(BIN)/python -m deploy.release.sbom
 
 lint: $(READY)
 	$(BIN)/ruff check
