@@ -1,4 +1,4 @@
-"""The workflow and the action: judged by GitHub's schemas and zizmor; the action's steps, run."""
+"""The workflows and the action: judged by GitHub's schemas and zizmor; the action's steps, run."""
 
 import json
 import re
@@ -16,7 +16,12 @@ from tests.conftest import ROOT
 FOLDER = ROOT / "deploy" / "github-actions"
 WORKFLOW = FOLDER / "keyvigil.yml"
 ACTION = FOLDER / "action.yml"
-SCHEMAS = {WORKFLOW: "vendor.github-workflows", ACTION: "vendor.github-actions"}
+RELEASE = ROOT / ".github" / "workflows" / "release.yml"
+SCHEMAS = {
+    WORKFLOW: "vendor.github-workflows",
+    ACTION: "vendor.github-actions",
+    RELEASE: "vendor.github-workflows",
+}
 
 
 def schema_takes(path: Path, schema: str) -> bool:
@@ -75,7 +80,7 @@ def test_foreign_actions_are_named_by_commit_and_version() -> None:
         for line in path.read_text().splitlines()
         if "uses: " in line and "uses: ./" not in line
     ]
-    assert len(used) == 4
+    assert len(used) == 6
     for line in used:
         assert re.fullmatch(r"- uses: [\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line), line
 
