@@ -7,13 +7,15 @@ for twice.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from scanner.errors import ApiError, ApiForbidden, ApiRejected
 from scanner.inventory import Unknown
-from scanner.ports import Clock, Journal, Revoker
+from scanner.plausible import CLOCKS_DIFFER, clock_problem
+from scanner.ports import Clock, Journal, Look, Revoker
 from scanner.receipt import Act, Intent, Outcome, Result, Spared
 from scanner.recheck import intent_of, judged_again
 from scanner.remedy import Scene, most_a_day
@@ -25,8 +27,12 @@ GIVEN_UP: Final = timedelta(days=7)
 """How long to go on looking where looking fails."""
 _AWAKE: Final = timedelta(minutes=1)
 """How long after its note a change may still be asked for."""
-_CLOCKS: Final = timedelta(minutes=5)
-"""How far the API's clock and ours may be apart."""
+MAX_REFUSALS: Final = 3
+"""Responses 403 in one run after which the remaining keys are skipped."""
+_REFUSED: Final = (
+    f"the API refused {MAX_REFUSALS} requests of this run (403): does the admin key still have"
+    " its permissions?"
+)
 _BUSY: Final = 429
 _REFUSALS: Final = frozenset(range(400, 500)) - {404, 408, 409}
 """The statuses that say for sure that nothing was changed."""
@@ -45,6 +51,7 @@ class Hands:
 
 def carry_out(scene: Scene, plan: Plan, hands: Hands) -> Iterator[Act | Spared]:
     """Revoke what is due; yield what became of each key. Raise StoreError if it cannot be noted."""
+    hands = _counting(hands)
     for action in plan.due:
         reason = hands.stopped()
         yield Spared(action, reason) if reason else _revoke(scene, action, hands)
@@ -82,9 +89,51 @@ def make(intent: Intent, hands: Hands) -> Act:
 
 def rehearse(scene: Scene, plan: Plan, hands: Hands) -> Iterator[Intent | Spared]:
     """Read each key that is due again, and yield what would be done; change and note nothing."""
+    hands = _counting(hands)
     for action in plan.due:
         reason = hands.stopped()
         yield Spared(action, reason) if reason else _meant(scene, action, hands)
+
+
+class _CountedRefusals:
+    """Implements Revoker: counts the requests to which the API answered 403."""
+
+    def __init__(self, revoker: Revoker) -> None:
+        self.count = 0
+        self._revoker = revoker
+
+    def look(self, key_id: str, project_id: str | None, *, whole: bool = True) -> Look:
+        """Read a key again and, for the `whole` look, its owner and project."""
+        with self._counted():
+            return self._revoker.look(key_id, project_id, whole=whole)
+
+    def change(self, intent: Intent) -> str:
+        """Request one change, once; return the request's id."""
+        with self._counted():
+            return self._revoker.change(intent)
+
+    def scopes_given(self, key_id: str, since: datetime) -> tuple[str, ...] | None:
+        """Return the newest scopes of a key since a moment, if it was given any."""
+        return self._revoker.scopes_given(key_id, since)
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        try:
+            yield
+        except ApiForbidden:
+            self.count += 1
+            raise
+
+
+def _counting(hands: Hands) -> Hands:
+    """Return hands that stop after too many refusals: the next keys would be refused as well."""
+    revoker = _CountedRefusals(hands.revoker)
+
+    def stopped() -> str:
+        is_refused = revoker.count >= MAX_REFUSALS
+        return _REFUSED if is_refused else hands.stopped()
+
+    return replace(hands, revoker=revoker, stopped=stopped)
 
 
 def _meant(scene: Scene, action: Action, hands: Hands) -> Intent | Spared:
@@ -93,12 +142,9 @@ def _meant(scene: Scene, action: Action, hands: Hands) -> Intent | Spared:
         look = hands.revoker.look(action.key_id, action.project_id or None)
     except ApiError as error:
         return Spared(action, f"it could not be read again: {error}")
-    if look.key is not None and look.at is None:
-        return Spared(action, "the API did not give the time, so that the clock cannot be verified")
-    apart = abs(hands.clock() - look.at) if look.at else timedelta()
-    if apart > _CLOCKS:
-        minutes = apart // timedelta(minutes=1)
-        return Spared(action, f"this machine's clock and the API's are {minutes} minutes apart")
+    problem = clock_problem(None if look.at is None else hands.clock() - look.at)
+    if look.key is not None and problem:
+        return Spared(action, problem)
     known = replace(scene.known, acts=hands.journal.acts())
     scene = replace(scene, known=known)
     again = judged_again(scene, action, look, hands.clock())
@@ -177,7 +223,7 @@ def _effect(intent: Intent, hands: Hands, *, is_accepted: bool) -> tuple[bool | 
         case Method.EXPIRE:
             meant = intent.at + timedelta(seconds=intent.expires_in)
             is_changed = expires_at is not None and expires_at != intent.expires_at
-            is_meant = is_accepted or abs((expires_at or meant) - meant) <= _CLOCKS
+            is_meant = is_accepted or abs((expires_at or meant) - meant) <= CLOCKS_DIFFER
             return is_changed and is_meant, seen
 
 

@@ -44,6 +44,7 @@ class Candidate:
     subject: Subject
     opened_at: datetime | None
     gaps: frozenset[tuple[Collection, str | None]]
+    ambiguous: frozenset[str]
     known: Known
     bounds: Bounds
 
@@ -112,23 +113,37 @@ def _is_not_our_own(candidate: Candidate) -> str:
     return "it may be the key that this scan itself uses" if is_own else ""
 
 
+def _is_in_one_project(candidate: Candidate) -> str:
+    is_ambiguous = candidate.finding.key.id in candidate.ambiguous
+    return "several projects list its id" if is_ambiguous else ""
+
+
 def _is_not_protected(candidate: Candidate) -> str:
+    """Compare ids and names, also old and new ones of an owner, with what is protected."""
     key, project, bounds = candidate.finding.key, candidate.finding.project, candidate.bounds
-    name_of = project.name if project else None
-    owner_id = None if isinstance(key.owner.id, Unknown) else key.owner.id
-    email = candidate.finding.owner_email
-    known = owner_id and (email or key.owner.kind is OwnerKind.SERVICE_ACCOUNT)
+    of_project = [(key.project_id,), (project.name if project else None,)]
     what = (
-        ("it", bounds.protected_keys, (key.id, key.name), key.name),
-        ("its project", bounds.protected_projects, (key.project_id, name_of), name_of),
-        ("its owner", bounds.protected_owners, (owner_id, key.owner.name, email), known),
+        ("it", bounds.protected_keys, [(key.id,), (key.name,)]),
+        ("its project", bounds.protected_projects, [] if key.kind is KeyKind.ADMIN else of_project),
+        ("its owner", bounds.protected_owners, _owner_names(candidate)),
     )
-    for kind, globs, names, decisive in what:
-        if any(name and _fits(name, glob) for glob in globs for name in names):
+    for kind, globs, names in what:
+        known = [[name for name in same if name] for same in names]
+        if any(_fits(name, glob) for glob in globs for same in known for name in same):
             return f"{kind} is protected"
-        if globs and not decisive:
+        if globs and not all(known):
             return f"{kind} may be protected: its name is unknown"
     return ""
+
+
+def _owner_names(candidate: Candidate) -> list[tuple[str | None, ...]]:
+    """Return the id, the names and the addresses by which a key's owner is known."""
+    owner, user = candidate.finding.key.owner, candidate.subject.user
+    owner_id = None if isinstance(owner.id, Unknown) else owner.id
+    names = [(owner_id,), (owner.name, user.name if user else None)]
+    if owner.kind is not OwnerKind.SERVICE_ACCOUNT:
+        names.append((owner.email, user.email if user else None))
+    return names
 
 
 def _fits(name: str, glob: str) -> bool:
@@ -229,6 +244,7 @@ def _is_not_done(candidate: Candidate) -> str:
 GUARDS: Final[tuple[Guard, ...]] = (
     _is_not_our_own,
     _is_no_admin_key,
+    _is_in_one_project,
     _is_not_protected,
     _was_seen_whole,
     _has_known_state,

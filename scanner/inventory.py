@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from operator import itemgetter
@@ -240,6 +240,8 @@ class Inventory:
 
     `organization` is the name the API gives in its responses, or None. `events` are newest
     first, as the log lists them. `absent_since`: the first full listing of users without an owner.
+    `ambiguous`: ids of keys that several projects list. `clock_ahead` is how far this machine's
+    clock was ahead of the API's, None if no response had a date.
     """
 
     organization: str | None
@@ -252,6 +254,8 @@ class Inventory:
     costs: tuple[KeyCost, ...] = ()
     events: tuple[AuditEvent, ...] = ()
     absent_since: tuple[tuple[str, datetime], ...] = ()
+    ambiguous: tuple[str, ...] = ()
+    clock_ahead: timedelta | None = None
 
 
 def oldest_first(events: Iterable[AuditEvent]) -> list[AuditEvent]:

@@ -8,10 +8,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from scanner.durations import format_duration
 from scanner.inventory import Key, Project, Unknown
 
 CLOCKS_DIFFER: Final = timedelta(minutes=5)
-"""A recorded scan that began later than now by more is in the future."""
+"""Two clocks that differ by more disagree; a scan that began later than now by more is in the
+future."""
 SKEW: Final = timedelta(hours=1)
 """How far in the future a date may be before the clocks cannot both be right."""
 
@@ -26,6 +28,19 @@ def past(moment: datetime | Unknown, what: str, now: datetime) -> datetime | Unk
         return now
     reason = f"{what} is in the future: this machine's clock or the API's is wrong"
     return Unknown(reason=reason)
+
+
+def clock_problem(ahead: timedelta | None) -> str:
+    """Return why this machine's clock cannot be relied on, or "".
+
+    `ahead` is how far it is ahead of the API's, None if no response had a date.
+    """
+    if ahead is None:
+        return "the API did not give the time, so that this machine's clock cannot be verified"
+    if abs(ahead) <= CLOCKS_DIFFER:
+        return ""
+    direction = "ahead of" if ahead > timedelta() else "behind"
+    return f"this machine's clock is {format_duration(abs(ahead))} {direction} the API's"
 
 
 def plausible_key(key: Key, project: Project | None, now: datetime) -> Key:

@@ -9,7 +9,7 @@ from typing import Protocol
 from scanner.announcement import Delivery, Draft, Part
 from scanner.errors import ApiError
 from scanner.identity import Identified
-from scanner.inventory import Inventory, Key, ServiceAccount, User
+from scanner.inventory import Inventory, Key, Project, ServiceAccount, User
 from scanner.lifecycle import Case, History, Night
 from scanner.receipt import Act, Intent, Outcome
 from scanner.result import ScanResult
@@ -169,13 +169,14 @@ class AlertSink(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """A key as it is now; None: it exists no more. `owner` None: likewise, or not looked for.
+    """A key as it is now; None: it no longer exists. `owner` None: likewise, or not read.
 
-    `at` is what the API's clock said, None if it did not.
+    `project` is None where it was not read. `at` is the time by the API's clock, if it gave one.
     """
 
     key: Key | None
     owner: User | ServiceAccount | None = None
+    project: Project | None = None
     at: datetime | None = None
 
 
@@ -183,7 +184,7 @@ class Revoker(Protocol):
     """Reads one key again, and changes it. Every method raises ApiError."""
 
     def look(self, key_id: str, project_id: str | None, *, whole: bool = True) -> Look:
-        """Read a key again and, for the `whole` look, its owner."""
+        """Read a key again and, for the `whole` look, its owner and project."""
         ...
 
     def change(self, intent: Intent) -> str:

@@ -4,7 +4,16 @@ import secrets
 from dataclasses import replace
 from datetime import datetime
 
-from scanner.inventory import Inventory, Key, OwnerKind, ServiceAccount, Unknown, User, oldest_first
+from scanner.inventory import (
+    Inventory,
+    Key,
+    OwnerKind,
+    Project,
+    ServiceAccount,
+    Unknown,
+    User,
+    oldest_first,
+)
 from scanner.judge import judge
 from scanner.ports import Look
 from scanner.receipt import Intent
@@ -15,11 +24,11 @@ from scanner.revocation import READ_ONLY, Action, Method
 def judged_again(scene: Scene, action: Action, look: Look, now: datetime) -> Action | str:
     """Return what the plan of this moment says of a key that was read again, or why it is let be.
 
-    All but the key and its owner is taken as the scan saw it.
+    All but the key, its owner and its project is taken as the scan saw it.
     """
     if look.key is None:
-        return "it exists no more"
-    inventory = _with(scene.inventory, look.key, look.owner)
+        return "it no longer exists"
+    inventory = _with(scene.inventory, look.key, look.owner, look.project)
     findings = judge(inventory, scene.policies, now).findings
     result = replace(scene.result, started_at=now, findings=findings)
     again = replace(scene, inventory=inventory, result=result)
@@ -80,9 +89,14 @@ def _told(moment: datetime | Unknown | None) -> datetime | None:
     return None if isinstance(moment, Unknown) else moment
 
 
-def _with(inventory: Inventory, key: Key, owner: User | ServiceAccount | None) -> Inventory:
-    """Return the inventory with a key, and whoever owns it or no more, as they were read again."""
+def _with(
+    inventory: Inventory, key: Key, owner: User | ServiceAccount | None, project: Project | None
+) -> Inventory:
+    """Return the inventory with a key, its owner, if any, and its project as re-read."""
     keys = tuple(key if one.id == key.id else one for one in inventory.keys)
+    projects = tuple(
+        project if project and one.id == project.id else one for one in inventory.projects
+    )
     users, accounts = inventory.users, inventory.service_accounts
     if key.owner.kind is OwnerKind.USER:
         users = tuple(one for one in users if one.id != key.owner.id)
@@ -91,4 +105,4 @@ def _with(inventory: Inventory, key: Key, owner: User | ServiceAccount | None) -
         its = (key.project_id, key.owner.id)
         accounts = tuple(one for one in accounts if (one.project_id, one.id) != its)
         accounts += (owner,) if isinstance(owner, ServiceAccount) else ()
-    return replace(inventory, keys=keys, users=users, service_accounts=accounts)
+    return replace(inventory, keys=keys, projects=projects, users=users, service_accounts=accounts)

@@ -113,6 +113,7 @@ def _candidates(scene: Scene) -> Iterator[Candidate]:
             subject=seen[finding.key.id],
             opened_at=standing.case.opened_at if standing else None,
             gaps=gaps,
+            ambiguous=frozenset(scene.inventory.ambiguous),
             known=scene.known,
             bounds=scene.bounds,
         )

@@ -169,9 +169,9 @@ def an_act(result: Result | None, *, ends: datetime | None = None, **changes: An
     return Act(intent, ended)
 
 
-def a_scene(key: Key, policy: Policy, **more: Any) -> Scene:
-    """Return all that a plan for one key is made of, with all people notified."""
-    inventory = seen(key, **more)
+def a_scene(*keys: Key, policy: Policy, **more: Any) -> Scene:
+    """Return all that a plan for these keys is made of, with all people notified."""
+    inventory = seen(*keys, **more)
     result = scanned(inventory, [policy])
     told = {f.fingerprint: promised(f, [policy], WIDE, TOLD, ago(days=1)) for f in result.findings}
     return Scene(

@@ -6,9 +6,10 @@ from unittest.mock import Mock
 
 import pytest
 
-from scanner.enforce import Hands, rehearse
+from scanner.enforce import Hands, carry_out, rehearse
+from scanner.errors import ApiForbidden
 from scanner.ports import Look
-from scanner.receipt import Intent, Spared
+from scanner.receipt import Act, Intent, Spared
 from scanner.remedy import make_plan_of_revocation
 from tests.factories import NOW
 from tests.planning import a_policy, a_scene, old
@@ -37,7 +38,7 @@ class Reader:
 def test_nothing_is_revoked_unless_the_clock_can_be_verified(
     at: datetime | None, kind: type[Intent | Spared]
 ) -> None:
-    scene = a_scene(old(), a_policy())
+    scene = a_scene(old(), policy=a_policy())
     journal = Mock(**{"acts.return_value": ()})
     hands = Hands(
         revoker=Mock(look=Reader(at).look),
@@ -48,3 +49,31 @@ def test_nothing_is_revoked_unless_the_clock_can_be_verified(
     )
     (done,) = rehearse(scene, make_plan_of_revocation(scene), hands)
     assert type(done) is kind
+
+
+def test_after_three_refusals_the_remaining_keys_are_skipped() -> None:
+    """Reading is refused twice and changing once; the fourth key and the fifth are not touched."""
+    keys = tuple(old(id=f"key_{number}") for number in range(1, 6))
+    scene = a_scene(*keys, policy=a_policy())
+    refused = ApiForbidden("refused", endpoint="GET", status=403)
+    change = Mock(side_effect=refused)
+
+    def look(key_id: str, _project_id: str | None, *, whole: bool = True) -> Look:
+        if whole and key_id in {"key_1", "key_2"}:
+            raise refused
+        return Look(key=next(key for key in keys if key.id == key_id), at=NOW)
+
+    journal = Mock(**{"acts.return_value": (), "begin.return_value": True})
+    hands = Hands(
+        revoker=Mock(look=look, change=change),
+        journal=journal,
+        clock=lambda: NOW,
+        by="test",
+        stopped=lambda: "",
+    )
+    plan = make_plan_of_revocation(scene)
+    done = list(carry_out(scene, plan, hands))
+    assert [type(one) for one in done] == [Spared, Spared, Act, Spared, Spared]
+    assert change.call_count == journal.begin.call_count == 1
+    skipped = [one.reason for one in done if isinstance(one, Spared)][2:]
+    assert all("403" in reason for reason in skipped)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from scanner.collection import Collection
-from scanner.inventory import Key, KeyUse, Unknown
+from scanner.inventory import Key, KeyKind, KeyUse, Unknown
 from scanner.receipt import Act, Result
 from scanner.revocation import Method
 from tests.factories import (
@@ -72,6 +72,28 @@ def test_each_bound_lets_the_key_be(bounds: dict[str, Any], reason: str) -> None
     plan = planned(seen(old()), bounds=replace(WIDE, **bounds))
     assert plan.due == ()
     assert reasons(plan) == [(reason,)]
+
+
+def test_a_key_that_several_projects_list_is_skipped() -> None:
+    plan = planned(seen(old(), ambiguous=("key_1",)))
+    assert plan.due == ()
+    assert reasons(plan) == [("several projects list its id",)]
+
+
+@pytest.mark.parametrize("owner", [{"id": Unknown(reason="?")}, {"name": None}, {"email": None}])
+def test_an_owner_of_whom_a_name_is_unknown_may_be_protected(owner: dict[str, Any]) -> None:
+    bounds = replace(WIDE, protected_owners=("ci-*",))
+    key = old(owner=an_owner(**owner))
+    plan = planned(seen(key, users=()), a_policy(), bounds=bounds)
+    assert plan.due == ()
+    assert reasons(plan) == [("its owner may be protected: its name is unknown",)]
+
+
+def test_an_admin_key_has_no_project_that_could_be_protected() -> None:
+    key = old(kind=KeyKind.ADMIN, project_id=None, project_access=None)
+    bounds = replace(WIDE, protected_projects=("x",), admin_keys=frozenset({"key_1"}))
+    plan = planned(seen(key), a_policy(method="delete"), bounds=bounds)
+    assert [action.key_id for action in plan.due] == ["key_1"]
 
 
 def test_a_key_whose_name_is_unknown_may_be_protected() -> None:

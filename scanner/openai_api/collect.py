@@ -1,6 +1,7 @@
 """The walk through one organization: everything that can be seen, and an account of the rest."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -118,6 +119,7 @@ class _Walk:
             organization=listing.organization,
             projects=tuple(self._projects.values()),
             keys=self._all_keys(admin_keys),
+            ambiguous=self._ambiguous(),
             users=users,
             service_accounts=tuple(
                 account
@@ -208,6 +210,11 @@ class _Walk:
         for key in admin_keys:
             keys.setdefault(key.id, key)
         return tuple(keys.values())
+
+    def _ambiguous(self) -> tuple[str, ...]:
+        """Return the ids of keys that several projects list: whose they are is not known."""
+        listed = Counter(key.id for keys in self._project_keys.values() for key in keys)
+        return tuple(sorted(key_id for key_id, count in listed.items() if count > 1))
 
     def _why_keys_may_be_hidden(self, row: Coverage) -> Coverage:
         """Return a listing of keys as partial if the API leaves out owners without access.

@@ -12,7 +12,16 @@ from typing import Any, Final, Self, TypeVar
 from urllib.parse import quote
 
 from scanner.errors import ApiError, ApiNotFound
-from scanner.inventory import Key, KeyKind, OwnerKind, ServiceAccount, Unknown, User, oldest_first
+from scanner.inventory import (
+    Key,
+    KeyKind,
+    OwnerKind,
+    Project,
+    ServiceAccount,
+    Unknown,
+    User,
+    oldest_first,
+)
 from scanner.openai_api import translate
 from scanner.openai_api.client import AdminClient, Params
 from scanner.openai_api.pages import Page, Record, parse_one, parse_page
@@ -20,6 +29,7 @@ from scanner.openai_api.translate import Flaws
 from scanner.openai_api.wire import (
     WireAdminKey,
     WireAuditEvent,
+    WireProject,
     WireProjectKey,
     WireServiceAccount,
     WireUser,
@@ -56,7 +66,7 @@ class ApiRevoker(AbstractContextManager["ApiRevoker"]):
         self._runner.close()
 
     def look(self, key_id: str, project_id: str | None, *, whole: bool = True) -> Look:
-        """Read a key again and, for the `whole` look, its owner; raise ApiError."""
+        """Read a key again and, for the `whole` look, its owner and project; raise ApiError."""
         return self._run(self._look(key_id, project_id, whole=whole))
 
     def change(self, intent: Intent) -> str:
@@ -99,11 +109,14 @@ class ApiRevoker(AbstractContextManager["ApiRevoker"]):
         try:
             key, at = await self._key(key_id, project_id)
         except ApiNotFound:
-            if project_id is not None:  # else 404 may mean that we may not see the project
-                await self._client.get(_project(project_id), {}, len)
+            if project_id is not None:  # else 404 may mean that the project is not visible
+                await self._project(project_id)
             return Look(key=None)
         _check_identity(key.id, key_id, _path(key_id, project_id))
-        return Look(key=key, owner=await self._owner(key) if whole else None, at=at)
+        if not whole:
+            return Look(key=key, at=at)
+        project = None if project_id is None else await self._project(project_id)
+        return Look(key=key, owner=await self._owner(key), project=project, at=at)
 
     async def _key(self, key_id: str, project_id: str | None) -> tuple[Key, datetime | None]:
         path = _path(key_id, project_id)
@@ -113,6 +126,12 @@ class ApiRevoker(AbstractContextManager["ApiRevoker"]):
         project = await self._client.get(path, {}, lambda body: parse_one(body, WireProjectKey))
         flaws = _flaws(path, project.value)
         return translate.to_project_key(project.value.item, project_id, flaws), project.at
+
+    async def _project(self, project_id: str) -> Project:
+        path = _project(project_id)
+        answer = await self._client.get(path, {}, lambda body: parse_one(body, WireProject))
+        _check_identity(answer.value.item.id, project_id, path)
+        return translate.to_project(answer.value.item, _flaws(path, answer.value))
 
     async def _owner(self, key: Key) -> User | ServiceAccount | None:
         """Read who owns the key; None if they exist no more, or nobody knows who they are."""

@@ -338,3 +338,15 @@ def test_a_page_of_projects_that_promises_more_and_has_none_is_a_gap() -> None:
     with scripted(lambda _asked: empty) as (_, client, _waits):
         inventory = asyncio.run(_collect(client()))
     assert (inventory.projects, is_complete(inventory.coverage)) == ((), False)
+
+
+def test_an_id_that_two_projects_list_is_reported_as_ambiguous(
+    organization: SandboxOrganization, sandbox_url: str
+) -> None:
+    assert walk(sandbox_url).ambiguous == ()
+    first, second = list(organization.projects.values())[:2]
+    key = next(iter(first.keys.values()))
+    second.keys[key.id] = key
+    inventory = walk(sandbox_url)
+    assert inventory.ambiguous == (key.id,)
+    assert [one.id for one in inventory.keys].count(key.id) == 1

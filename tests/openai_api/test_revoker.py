@@ -38,6 +38,8 @@ WIRE = {
         "user": {"id": "user-1", "name": "Ada", "email": "a@example.com", "role": "member"},
     },
 }
+PROJECT = "/v1/organization/projects/proj_1"
+WIRE_PROJECT = {"id": "proj_1", "name": "chat", "created_at": 1, "status": "active"}
 GONE = Reply(status=404, body={"error": {"message": "No such thing."}})
 
 
@@ -52,11 +54,11 @@ def revoking(answer: Callable[[Asked], Reply]) -> Iterator[tuple[ApiRevoker, Scr
 
 
 def answers(**by_last_part: Reply) -> Callable[[Asked], Reply]:
-    """Answer by a word that the path holds; with a key, else."""
+    """Answer by a word that the path holds; with the project or a key, else."""
 
     def answer(asked: Asked) -> Reply:
         found = (reply for word, reply in by_last_part.items() if f"/{word}/" in f"{asked.path}/")
-        return next(found, Reply(body=WIRE))
+        return next(found, Reply(body=WIRE_PROJECT if asked.path == PROJECT else WIRE))
 
     return answer
 
@@ -75,14 +77,17 @@ def test_a_key_is_read_with_its_owner_and_the_apis_clock() -> None:
     assert look.owner.enabled is True
     assert look.at
     assert abs(datetime.now(UTC) - look.at).total_seconds() < 60
-    assert [asked.path for asked in script.asked] == [PATH, "/v1/organization/users/user-1"]
+    assert look.project
+    assert look.project.name == "chat"
+    users = "/v1/organization/users/user-1"
+    assert [asked.path for asked in script.asked] == [PATH, PROJECT, users]
 
 
 def test_an_owner_who_is_gone_is_no_error_and_a_short_look_does_not_ask() -> None:
     with revoking(answers(users=GONE)) as (revoker, script):
         assert revoker.look("key/1", "proj_1").owner is None
         assert revoker.look("key/1", "proj_1", whole=False).owner is None
-    assert len(script.asked) == 3
+    assert len(script.asked) == 4
 
 
 @pytest.mark.parametrize("kind", ["users", "service_accounts"])
@@ -91,6 +96,16 @@ def test_a_response_about_another_owner_proves_nothing(kind: str) -> None:
     wire = {**WIRE, "owner": account} if kind == "service_accounts" else WIRE
     replies = answers(api_keys=Reply(body=wire), **{kind: Reply(body={"id": "user-2"})})
     with revoking(replies) as (revoker, _), pytest.raises(ApiError, match="answered with another"):
+        revoker.look("key/1", "proj_1")
+
+
+@pytest.mark.parametrize("key", [Reply(body=WIRE), GONE])
+def test_a_response_about_another_project_proves_nothing(key: Reply) -> None:
+    other = Reply(body={**WIRE_PROJECT, "id": "proj_2"})
+    with (
+        revoking(lambda asked: other if asked.path == PROJECT else key) as (revoker, _),
+        pytest.raises(ApiError, match="answered with another"),
+    ):
         revoker.look("key/1", "proj_1")
 
 

@@ -135,7 +135,7 @@ def test_each_guard_alone_stops_it(
     ("how", "reason"),
     [
         ("used", "ago, within 1d"),
-        ("gone", "it exists no more"),
+        ("gone", "it no longer exists"),
         ("expires", "it expires by itself"),
     ],
 )
