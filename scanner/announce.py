@@ -21,8 +21,9 @@ from scanner.announcement import (
     Sink,
     Topic,
 )
+from scanner.coverage import by_collection
 from scanner.finding import Finding
-from scanner.inventory import Coverage, by_collection, is_complete
+from scanner.inventory import Coverage, is_complete
 from scanner.lifecycle import Standing, State
 from scanner.prospect import Prospect, prospects
 from scanner.result import ScanResult

@@ -16,9 +16,9 @@ from scanner.errors import ApiError, ApiForbidden, ApiRejected
 from scanner.inventory import Unknown
 from scanner.plausible import CLOCKS_DIFFER, clock_problem
 from scanner.ports import Clock, Journal, Look, Revoker
-from scanner.receipt import Act, Intent, Outcome, Result, Spared
+from scanner.receipt import Act, Intent, Outcome, Result, Spared, revoked_since
 from scanner.recheck import intent_of, judged_again
-from scanner.remedy import Scene, most_a_day
+from scanner.remedy import DAY, Scene, most_a_day
 from scanner.revocation import Action, Method, Plan
 
 PATIENCE: Final = timedelta(minutes=10)
@@ -145,8 +145,6 @@ def _meant(scene: Scene, action: Action, hands: Hands) -> Intent | Spared:
     problem = clock_problem(None if look.at is None else hands.clock() - look.at)
     if look.key is not None and problem:
         return Spared(action, problem)
-    known = replace(scene.known, acts=hands.journal.acts())
-    scene = replace(scene, known=known)
     again = judged_again(scene, action, look, hands.clock())
     if isinstance(again, str) or look.key is None:
         return Spared(action, str(again))
@@ -154,12 +152,23 @@ def _meant(scene: Scene, action: Action, hands: Hands) -> Intent | Spared:
 
 
 def _revoke(scene: Scene, action: Action, hands: Hands) -> Act | Spared:
+    ids = scene.inventory.ids
+    elsewhere, acts = hands.journal.acts_elsewhere(ids), hands.journal.acts()
+    scene = replace(scene, known=replace(scene.known, acts=acts, elsewhere=elsewhere))
     intent = _meant(scene, action, hands)
     if isinstance(intent, Spared):
         return intent
-    if not hands.journal.begin(intent, most_a_day(len(scene.inventory.keys), scene.bounds)):
-        return Spared(action, "as many keys as a day allows were revoked already")
-    return make(intent, hands)
+    known = frozenset(act.intent.receipt for act in (*elsewhere, *acts))
+
+    def objection(now: tuple[Act, ...]) -> str:
+        if any(a.intent.key_id == intent.key_id and a.intent.receipt not in known for a in now):
+            return "another run is changing it"
+        most = most_a_day(len(scene.inventory.keys), scene.bounds)
+        is_over = revoked_since(now, intent.at - DAY) >= most
+        return "the limit of keys within 24 hours has been reached" if is_over else ""
+
+    reason = hands.journal.begin(intent, ids, objection)
+    return Spared(action, reason) if reason else make(intent, hands)
 
 
 def _outcome(intent: Intent, hands: Hands, error: ApiError | None) -> Outcome | None:

@@ -25,7 +25,7 @@ class Known:
 
     `announced`: when people were told what is to become of a key, by the finding's fingerprint.
     `own_keys`: ids that may be the scanner's own. `acts`: all that was ever done, oldest first;
-    `elsewhere`: the same in the journals of other names, as an organization may change its own.
+    `elsewhere`: the same of the organization's other histories, as it may have several names.
     """
 
     announced: Mapping[str, Told]

@@ -1,6 +1,5 @@
 """What one walk through an organization saw, and what it could not see."""
 
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -223,18 +222,6 @@ class Coverage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CollectionCoverage:
-    """How all listings of one collection went together; `gaps` are those not complete."""
-
-    collection: Collection
-    state: CoverageState
-    listings: int
-    pages: int
-    items: int
-    gaps: tuple[Coverage, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
     """One organization as one scan collected it. Every key is in it once.
 
@@ -257,6 +244,12 @@ class Inventory:
     ambiguous: tuple[str, ...] = ()
     clock_ahead: timedelta | None = None
 
+    @property
+    def ids(self) -> frozenset[str]:
+        """The ids of its projects and keys, which are unique to the provider."""
+        projects = {project.id for project in self.projects}
+        return frozenset(projects.union(key.id for key in self.keys))
+
 
 def oldest_first(events: Iterable[AuditEvent]) -> list[AuditEvent]:
     """Return events, given newest first, in the order in which they happened.
@@ -274,31 +267,3 @@ def oldest_first(events: Iterable[AuditEvent]) -> list[AuditEvent]:
 def is_complete(coverage: Iterable[Coverage]) -> bool:
     """Tell whether every listing that was asked for was seen to its end."""
     return all(listing.state is CoverageState.COMPLETE for listing in coverage)
-
-
-def by_collection(coverage: Iterable[Coverage]) -> tuple[CollectionCoverage, ...]:
-    """Sum the listings up by collection, in the order of `Collection`."""
-    groups: defaultdict[Collection, list[Coverage]] = defaultdict(list)
-    for listing in coverage:
-        groups[listing.collection].append(listing)
-    return tuple(
-        _summed(collection, groups[collection]) for collection in Collection if groups[collection]
-    )
-
-
-def _summed(collection: Collection, listings: list[Coverage]) -> CollectionCoverage:
-    gaps = tuple(row for row in listings if row.state is not CoverageState.COMPLETE)
-    if is_complete(listings):
-        state = CoverageState.COMPLETE
-    elif all(row.state is CoverageState.UNAVAILABLE for row in listings):
-        state = CoverageState.UNAVAILABLE
-    else:
-        state = CoverageState.PARTIAL
-    return CollectionCoverage(
-        collection=collection,
-        state=state,
-        listings=len(listings),
-        pages=sum(row.pages for row in listings),
-        items=sum(row.items for row in listings),
-        gaps=gaps,
-    )

@@ -209,10 +209,21 @@ class Journal(Protocol):
         """Return every intent, oldest first, with how it ended."""
         ...
 
-    def begin(self, intent: Intent, most: int) -> bool:
-        """Keep an intent before it is acted on, for good when this returns.
+    def acts_elsewhere(self, ids: frozenset[str]) -> tuple[Act, ...]:
+        """Return those of the organization's other histories, with how each ended.
 
-        False, and nothing kept: `most` keys were revoked within a day already.
+        `ids` are those of the organization's projects and keys, by which they are recognised.
+        """
+        ...
+
+    def begin(
+        self, intent: Intent, ids: frozenset[str], objection: Callable[[tuple[Act, ...]], str]
+    ) -> str:
+        """Keep an intent before it is acted on, for good when this returns "".
+
+        `objection` returns why not, given all of the organization's actions under any name, `ids`
+        as above; no other process keeps an intent meanwhile. Then nothing is kept, and this returns
+        the same.
         """
         ...
 

@@ -67,9 +67,7 @@ def make_plan_of_revocation(scene: Scene, only: Container[str] | None = None) ->
             actions[action.key_id], candidates[action.key_id] = action, candidate
     due = sorted((a for a in actions.values() if a.due_at <= now), key=_order)
     waiting = sorted((a for a in actions.values() if a.due_at > now), key=_order)
-    ids = {key.id for key in inventory.keys}
-    elsewhere = (act for act in scene.known.elsewhere if act.intent.key_id in ids)
-    today = revoked_since((*scene.known.acts, *elsewhere), now - DAY)
+    today = revoked_since((*scene.known.elsewhere, *scene.known.acts), now - DAY)
     refusal = _over_the_bounds(len(due), today, len(inventory.keys), bounds) if due else ""
     return Plan(
         scan_id=result.id,

@@ -63,7 +63,8 @@ def test_after_three_refusals_the_remaining_keys_are_skipped() -> None:
             raise refused
         return Look(key=next(key for key in keys if key.id == key_id), at=NOW)
 
-    journal = Mock(**{"acts.return_value": (), "begin.return_value": True})
+    returns = {"acts.return_value": (), "acts_elsewhere.return_value": (), "begin.return_value": ""}
+    journal = Mock(**returns)
     hands = Hands(
         revoker=Mock(look=look, change=change),
         journal=journal,

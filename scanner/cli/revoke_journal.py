@@ -73,7 +73,7 @@ def undo(context: typer.Context, receipt: str) -> None:
             intent = act.intent
             look = acting.revoker.look(intent.key_id, intent.project_id, whole=False)
             back = undoing(act, look.key, now(), whose(memory.lease))
-            acts.begin(back, most=0)
+            acts.begin(back, frozenset(), lambda _acts: "")
             done = make(back, acting)
     print_act(done, out)
     outcome = done.outcome

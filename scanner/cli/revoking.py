@@ -52,7 +52,7 @@ def scene_of(result: ScanResult, scanned: Scanned, memory: Memory) -> Scene:
             announced=memory.store.outbox.announced(memory.organization),
             own_keys=_own_keys(scanned.inventory, memory.own_key),
             acts=memory.store.acts(memory.organization),
-            elsewhere=memory.store.acts_elsewhere(memory.organization),
+            elsewhere=memory.store.acts_elsewhere(memory.organization, scanned.inventory.ids),
         ),
     )
 

@@ -10,9 +10,10 @@ from rich.text import Text
 
 from scanner.cli.console import counted, inert, tell
 from scanner.cli.revocation_shown import print_revocation
+from scanner.coverage import by_collection
 from scanner.durations import format_duration
 from scanner.finding import Finding
-from scanner.inventory import by_collection, is_complete
+from scanner.inventory import is_complete
 from scanner.lifecycle import History, Standing, State
 from scanner.result import RuleGroup, ScanResult, grouped, undecided
 from scanner.severity import Severity

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from scanner.announce_acts import in_words as in_words_of_act
 from scanner.bundled import bundled
+from scanner.coverage import by_collection
 from scanner.display import visible
 from scanner.durations import format_duration
 from scanner.finding import ExceptionText, Outcome
@@ -27,7 +28,7 @@ from scanner.formats.page_data import (
 )
 from scanner.formats.standing_out import by_owner, by_project, most_exposed, oldest
 from scanner.formats.trend import draw
-from scanner.inventory import Project, Unknown, by_collection
+from scanner.inventory import Project, Unknown
 from scanner.lifecycle import History, Standing, State
 from scanner.prospect import ahead
 from scanner.result import ScanResult, undecided

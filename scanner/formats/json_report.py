@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from scanner.coverage import by_collection
 from scanner.finding import Evidence, ExceptionTally, Finding, Outcome, RuleTally
 from scanner.formats.history_rows import history_row, policy_rows
 from scanner.formats.report_rows import (
@@ -26,7 +27,7 @@ from scanner.formats.report_rows import (
     UnlistedKeyRow,
 )
 from scanner.formats.revocation_rows import revocation_row
-from scanner.inventory import Coverage, Key, Project, Unknown, by_collection
+from scanner.inventory import Coverage, Key, Project, Unknown
 from scanner.lifecycle import Standing
 from scanner.result import ScanResult, UnlistedKey
 

@@ -6,9 +6,10 @@ Source: junit-10.xsd of the Jenkins xUnit plugin, which most readers follow.
 from collections import defaultdict
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from scanner.coverage import CollectionCoverage, by_collection
 from scanner.display import visible
 from scanner.finding import Finding, Outcome, RuleTally
-from scanner.inventory import CollectionCoverage, Coverage, by_collection, is_complete
+from scanner.inventory import Coverage, is_complete
 from scanner.result import ScanResult
 from scanner.words import in_words
 

@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from scanner.coverage import by_collection
 from scanner.display import visible
 from scanner.finding import Finding
-from scanner.inventory import by_collection, is_complete
+from scanner.inventory import is_complete
 from scanner.lifecycle import State
 from scanner.result import RuleGroup, ScanResult, grouped, undecided
 from scanner.words import in_words

@@ -12,8 +12,9 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from scanner.announce_acts import is_done
+from scanner.coverage import by_collection
 from scanner.display import visible
-from scanner.inventory import CoverageState, by_collection
+from scanner.inventory import CoverageState
 from scanner.lifecycle import State
 from scanner.receipt import Revocation
 from scanner.result import ScanResult

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
+from scanner.coverage import by_collection
 from scanner.display import visible
 from scanner.finding import Finding
-from scanner.inventory import by_collection
 from scanner.lifecycle import State
 from scanner.result import ScanResult, grouped, undecided
 from scanner.words import in_words

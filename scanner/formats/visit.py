@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from scanner.inventory import by_collection, is_complete
+from scanner.coverage import by_collection
+from scanner.inventory import is_complete
 from scanner.result import ScanResult
 
 

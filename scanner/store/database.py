@@ -28,7 +28,8 @@ _BUSY: Final = 30.0
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _VERSION_TABLE: Final = "keyvigil_version"
 _MIGRATION_LOCK: Final = 0x6B657976
-"""Advisory; any number that others are unlikely to take."""
+_JOURNAL_LOCK: Final = 0x6B657977
+"""Advisory; any numbers that others are unlikely to take."""
 _WRITES: Final = "keyvigil_writes"
 _MAGIC: Final = b"SQLite format 3\0"
 
@@ -88,6 +89,16 @@ class Database:
             raise kind(
                 f"The history in {self.place} failed: {reason(error)}", help=help_for(error)
             ) from None
+
+
+def serialize(connection: Connection) -> None:
+    """Wait for other transactions that did the same; on SQLite only one can write anyway."""
+    if connection.dialect.name == "postgresql":
+        _lock(connection, _JOURNAL_LOCK)
+
+
+def _lock(connection: Connection, number: int) -> None:
+    connection.execute(text(f"SELECT pg_advisory_xact_lock({number})"))
 
 
 def upserting(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
@@ -248,7 +259,7 @@ def _bring_up_to_date(database: Database) -> None:
         _refuse_foreign(database, connection)
     with database.writing() as connection:
         if database.dialect == "postgresql":
-            connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
+            _lock(connection, _MIGRATION_LOCK)
         _refuse_newer(database, _version(connection), scripts)
         config = _config()
         config.attributes["connection"] = connection

@@ -15,7 +15,7 @@ from scanner.lifecycle import Case, Event, History, Night, State
 from scanner.ports import Lease, Past
 from scanner.receipt import Act, Entry
 from scanner.store.database import Database, upserting
-from scanner.store.journal import SqlJournal, acts_of, journals
+from scanner.store.journal import SqlJournal, acts_elsewhere, acts_of, journals
 from scanner.store.keeping import Keeping, Pruned, forget
 from scanner.store.locks import extend, holding, taken_over
 from scanner.store.names import SqlNames, histories_called, keep_identity
@@ -152,10 +152,9 @@ class SqlStore:
         """Return all that was ever done to the organization's keys, oldest first."""
         return acts_of(journals(self._database, organization).get(organization, ()))
 
-    def acts_elsewhere(self, organization: str) -> tuple[Act, ...]:
-        """Return all that the journals of other names tell."""
-        kept = journals(self._database)
-        return tuple(act for name in kept if name != organization for act in acts_of(kept[name]))
+    def acts_elsewhere(self, organization: str, ids: frozenset[str]) -> tuple[Act, ...]:
+        """Return the actions of its other histories, by the `ids` of its projects and keys."""
+        return acts_elsewhere(self._database, organization, ids)
 
     def journals(self) -> dict[str, tuple[Entry, ...]]:
         """Return each organization's journal as it is kept, whether its chain holds or not."""

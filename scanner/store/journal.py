@@ -2,8 +2,8 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any, Final
 
 from pydantic import TypeAdapter
@@ -19,15 +19,14 @@ from scanner.receipt import (
     Intent,
     Outcome,
     broken_at,
-    revoked_since,
     seal,
 )
-from scanner.store.database import Database, upserting
+from scanner.store.database import Database, serialize, upserting
 from scanner.store.locks import extend
+from scanner.store.names import related
 from scanner.store.outbox import enqueue
 from scanner.store.schema import journal, journal_told
 
-_DAY: Final = timedelta(hours=24)
 _SAID: Final[TypeAdapter[dict[str, Intent | Outcome]]] = TypeAdapter(dict[str, Intent | Outcome])
 
 
@@ -44,16 +43,25 @@ class SqlJournal:
         _refuse_broken(kept, self._lease.organization)
         return acts_of(kept)
 
-    def begin(self, intent: Intent, most: int) -> bool:
-        """Keep an intent, unless `most` keys were revoked within a day before it."""
+    def acts_elsewhere(self, ids: frozenset[str]) -> tuple[Act, ...]:
+        """Return the actions of the organization's other histories, recognised by these ids."""
+        return acts_elsewhere(self._database, self._lease.organization, ids)
+
+    def begin(
+        self, intent: Intent, ids: frozenset[str], objection: Callable[[tuple[Act, ...]], str]
+    ) -> str:
+        """Keep an intent, unless `objection` returns why not; return the same."""
+        organization = self._lease.organization
         with self._database.writing() as connection:
+            serialize(connection)
             self._hold(connection)
-            before = _entries(connection, self._lease.organization)
-            _refuse_broken(before, self._lease.organization)
-            if not intent.undoes and _today(before, intent.at) >= most:
-                return False
-            _append(connection, self._lease.organization, before, intent)
-            return True
+            before = _entries(connection, organization)
+            _refuse_broken(before, organization)
+            others = _acts_elsewhere(connection, organization, ids)
+            reason = objection((*others, *acts_of(before)))
+            if not reason:
+                _append(connection, organization, before, intent)
+            return reason
 
     def end(self, outcome: Outcome) -> None:
         """Keep how an intent ended."""
@@ -100,6 +108,36 @@ def _refuse_broken(kept: Iterable[Entry], organization: str) -> None:
             f"The journal of {organization} was changed at entry {number:,}: nothing is revoked.",
             help="keyvigil revoke journal verify tells the same. Find out who changed it.",
         )
+
+
+def acts_elsewhere(database: Database, organization: str, ids: frozenset[str]) -> tuple[Act, ...]:
+    """Return the actions of the other histories of an organization.
+
+    `ids` are those of its projects and keys. A history is the organization's if it collected one of
+    its projects, or acted on one of these. Raise StoreError if one of their chains is broken.
+    """
+    with database.reading() as connection:
+        return _acts_elsewhere(connection, organization, ids)
+
+
+def _acts_elsewhere(
+    connection: Connection, organization: str, ids: frozenset[str]
+) -> tuple[Act, ...]:
+    histories = related(connection, organization, ids)
+    found: list[Act] = []
+    names = select(journal.c.organization).distinct().order_by(journal.c.organization)
+    for name in connection.execute(names.where(journal.c.organization != organization)).scalars():
+        entries = _entries(connection, name)
+        acts = acts_of(entries)
+        if name in histories or any(is_about(act, ids) for act in acts):
+            _refuse_broken(entries, name)
+            found.extend(acts)
+    return tuple(found)
+
+
+def is_about(act: Act, ids: frozenset[str]) -> bool:
+    """Whether an action was on one of these keys, or on a key of one of these projects."""
+    return act.intent.key_id in ids or act.intent.project_id in ids
 
 
 def journals(database: Database, organization: str | None = None) -> dict[str, tuple[Entry, ...]]:
@@ -149,10 +187,6 @@ def _entries(connection: Connection, organization: str) -> tuple[Entry, ...]:
 
 def _entry(row: Row[Any]) -> Entry:
     return Entry(row.number, row.before, row.hash, row.content)
-
-
-def _today(before: Iterable[Entry], now: datetime) -> int:
-    return revoked_since(acts_of(before), now - _DAY)
 
 
 def _append(

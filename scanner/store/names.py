@@ -1,6 +1,6 @@
 """The names of histories, and the projects by which one is recognised under a new name."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -61,13 +61,41 @@ def history_of(connection: Connection, name: str) -> str | None:
 
 def sharing(connection: Connection, project_ids: Iterable[str]) -> tuple[KnownHistory, ...]:
     """Return the histories that have one of these projects, by name."""
-    ids = sorted(set(project_ids))
+    return tuple(known(connection, one) for one in sorted(_collected(connection, project_ids)))
+
+
+def _collected(connection: Connection, project_ids: Iterable[str]) -> set[str]:
+    """Return the histories that collected one of these projects."""
     found: set[str] = set()
-    for start in range(0, len(ids), _IN_ONE_QUERY):
-        some = history_projects.c.project_id.in_(ids[start : start + _IN_ONE_QUERY])
-        query = select(history_projects.c.organization).where(some).distinct()
+    for some in _in_parts(project_ids):
+        query = select(history_projects.c.organization).distinct()
+        query = query.where(history_projects.c.project_id.in_(some))
         found.update(connection.execute(query).scalars())
-    return tuple(known(connection, organization) for organization in sorted(found))
+    return found
+
+
+def _in_parts(ids: Iterable[str]) -> Iterator[list[str]]:
+    """Yield them a few at a time: what a query can hold."""
+    ordered = sorted(set(ids))
+    for start in range(0, len(ordered), _IN_ONE_QUERY):
+        yield ordered[start : start + _IN_ONE_QUERY]
+
+
+def related(connection: Connection, organization: str, ids: Iterable[str]) -> frozenset[str]:
+    """Return the other histories of an organization, by the projects that they collected.
+
+    `ids` are some of its projects. A history may lead to another: the projects of both count.
+    """
+    found, projects = {organization}, set(ids)
+    new = {organization}
+    while new:
+        ours = select(history_projects.c.project_id)
+        for some in _in_parts(new):
+            rows = connection.execute(ours.where(history_projects.c.organization.in_(some)))
+            projects.update(rows.scalars())
+        new = _collected(connection, projects) - found
+        found |= new
+    return frozenset(found - {organization})
 
 
 def known(connection: Connection, organization: str) -> KnownHistory:

@@ -120,7 +120,8 @@ def test_the_demo_runs_with_nothing_writable_but_its_state(image: Image) -> None
     said = image.confined(*exec_form(RUNTIME, "ENTRYPOINT"), "demo")
     assert said.returncode == 0, said.stderr
     assert "9 of 14 keys break the policy" in said.stdout
-    spoilt = image.confined("python", "-c", "open('/tmp/keyvigil-test', 'w')")
+    path = image.root / "new"
+    spoilt = image.confined("python", "-c", f"open({str(path)!r}, 'w')")
     assert "Read-only file system" in spoilt.stderr
     strange = image.confined(
         "python", "-c", "import os; print(os.getuid(), os.access('.', os.W_OK))"
@@ -145,26 +146,6 @@ def test_it_has_every_extra_and_nothing_that_installs_or_builds(image: Image) ->
     names = {path.name.partition("-")[0] for path in site.glob("*.dist-info")}
     assert "keyvigil" in names
     assert not names & {"pip", "setuptools", "hatchling", "pytest"}
-
-
-@pytest.mark.slow
-def test_it_contains_the_licences_of_all_that_is_in_it(image: Image) -> None:
-    folder = image.root / "opt" / "keyvigil" / "share" / "doc" / "keyvigil"
-    assert (folder / "licences.md").read_text() == (ROOT / "docs" / "licences.md").read_text()
-    assert (folder / "os-packages.md").read_text().startswith("# Licences of the base image\n")
-    site = next((image.root / "opt" / "keyvigil" / "lib").glob("python*/site-packages"))
-    table = (folder / "licences.md").read_text()
-    listed = set(re.findall(r"^\| ([a-z0-9-]+) \| \d", table, re.MULTILINE))
-    there = {path.name.partition("-")[0].replace("_", "-") for path in site.glob("*.dist-info")}
-    assert there - {"keyvigil"} <= listed
-
-
-def test_the_image_has_the_packages_of_the_base_only() -> None:
-    """The list of packages is written in the first stage: both have those of the base."""
-    runs = [step.rest for stage in (BUILD, RUNTIME) for step in stage if step.word == "RUN"]
-    assert len(runs) == 5
-    assert not [command for command in runs if re.search(r"\b(apt|apt-get|dpkg)\b", command)]
-    assert [stage[0].rest.split()[0] for stage in (BUILD, RUNTIME)] == ["${PYTHON}"] * 2
 
 
 @pytest.mark.slow

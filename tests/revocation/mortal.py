@@ -8,6 +8,8 @@ from scanner.enforce import Hands
 from scanner.ports import Journal, Look, Revoker
 from scanner.receipt import Act, Intent, Outcome
 
+Objection = Callable[[tuple[Act, ...]], str]
+
 
 class Killed(BaseException):
     """The process ends here, as by a signal that nobody can catch."""
@@ -60,11 +62,14 @@ class _MortalJournal:
     def acts(self) -> tuple[Act, ...]:
         return self.journal.acts()
 
-    def begin(self, intent: Intent, most: int) -> bool:
+    def acts_elsewhere(self, ids: frozenset[str]) -> tuple[Act, ...]:
+        return self.journal.acts_elsewhere(ids)
+
+    def begin(self, intent: Intent, ids: frozenset[str], objection: Objection) -> str:
         self.mortal.step()
-        begun = self.journal.begin(intent, most)
+        reason = self.journal.begin(intent, ids, objection)
         self.mortal.step()
-        return begun
+        return reason
 
     def end(self, outcome: Outcome) -> None:
         self.mortal.step()
@@ -82,10 +87,13 @@ class Sleepy:
     def acts(self) -> tuple[Act, ...]:
         return self.journal.acts()
 
-    def begin(self, intent: Intent, most: int) -> bool:
-        begun = self.journal.begin(intent, most)
+    def acts_elsewhere(self, ids: frozenset[str]) -> tuple[Act, ...]:
+        return self.journal.acts_elsewhere(ids)
+
+    def begin(self, intent: Intent, ids: frozenset[str], objection: Objection) -> str:
+        reason = self.journal.begin(intent, ids, objection)
         self.sleep()
-        return begun
+        return reason
 
     def end(self, outcome: Outcome) -> None:
         self.journal.end(outcome)

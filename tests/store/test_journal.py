@@ -1,19 +1,27 @@
 """The journal: only added to, whole, under the lease, and within the bounds of a day."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from scanner.errors import StoreError
-from scanner.receipt import FIRST, Act, Outcome, Result, broken_at
+from scanner.identity import Identified, Identity, NameSource
+from scanner.lifecycle import History
+from scanner.receipt import FIRST, Act, Intent, Outcome, Result, broken_at
 from scanner.revocation import Method
 from scanner.store.database import open_database
+from scanner.store.history import SqlStore
+from scanner.store.journal import SqlJournal
 from tests.factories import NOW
 from tests.planning import an_intent
-from tests.store.making import ACME, a_store
+from tests.store.making import ACME, a_store, night
 from tests.store.test_outbox import a_draft
+from tests.support.waiting import PATIENCE
 
 INTENT = an_intent(
     at=NOW,
@@ -33,7 +41,7 @@ def test_what_is_noted_is_read_again(place: str) -> None:
     store = a_store(place)
     with store.hold(ACME) as lease:
         journal = store.journal(lease)
-        assert journal.begin(INTENT, most=1)
+        assert not begin(journal, INTENT)
         assert journal.acts() == (Act(INTENT, None),)
         journal.end(DONE)
         journal.end(replace(DONE, result=Result.FAILED))  # what was noted first counts
@@ -45,31 +53,97 @@ def test_what_is_noted_is_read_again(place: str) -> None:
     assert broken_at(entries) is None
 
 
-@pytest.mark.parametrize(
-    ("hours", "result", "undoes", "is_begun"),
-    [
-        (23, Result.DONE, "", False),
-        (23, Result.UNKNOWN, "", False),
-        (23, None, "", False),
-        (23, Result.FAILED, "", True),
-        (23, Result.REFUSED, "", True),
-        (25, Result.DONE, "", True),
-        (23, Result.DONE, "r0", True),
-    ],
-)
-def test_a_day_has_its_bounds(
-    place: str, hours: int, result: Result | None, undoes: str, *, is_begun: bool
-) -> None:
+def begin(journal: SqlJournal, intent: Intent) -> str:
+    return journal.begin(intent, frozenset(), lambda _acts: "")
+
+
+def test_what_objects_sees_every_action_and_keeps_the_intent_out(place: str) -> None:
     store = a_store(place)
     with store.hold(ACME) as lease:
         journal = store.journal(lease)
-        assert journal.begin(replace(INTENT, undoes=undoes), most=1)
-        if result:
-            journal.end(replace(DONE, result=result))
-        later = replace(INTENT, receipt="r2", at=NOW + timedelta(hours=hours))
-        assert journal.begin(later, most=1) is is_begun
-        assert len(journal.acts()) == 1 + is_begun
-        assert journal.begin(replace(later, receipt="r3", undoes="r1"), most=0)
+        begin(journal, INTENT)
+        journal.end(DONE)
+        seen: list[tuple[Act, ...]] = []
+
+        def objection(acts: tuple[Act, ...]) -> str:
+            seen.append(acts)
+            return "no"
+
+        assert journal.begin(replace(INTENT, receipt="r2"), frozenset(), objection) == "no"
+        assert seen == [(Act(INTENT, DONE),)]
+        assert journal.acts() == (Act(INTENT, DONE),)
+
+
+def identified(name: str, *project_ids: str) -> Identified:
+    identity = Identity(organization=name, name=name, source=NameSource.CHOSEN)
+    return Identified(identity=identity, project_ids=project_ids)
+
+
+def collected(store: SqlStore, name: str, *project_ids: str) -> None:
+    """Record a scan under a name that collected these projects."""
+    with store.hold(name) as lease:
+        scan = night(NOW, scan_id=f"scan of {name}", organization=name)
+        history = History(standings=(), nights=(scan,), closed=())
+        store.record(lease, history, b"", identified=identified(name, *project_ids))
+
+
+def test_the_organizations_other_histories_are_found_by_its_projects_and_keys(place: str) -> None:
+    store = a_store(place)
+    collected(store, "one", "proj_1", "proj_2")
+    collected(store, "two", "proj_2", "proj_3")
+    collected(store, "three", "proj_3")
+    collected(store, "another", "proj_9")
+    acted: dict[str, dict[str, Any]] = {
+        "one": {"receipt": "own"},
+        "two": {"receipt": "by a common project"},
+        "three": {"receipt": "by way of two"},
+        "never recorded": {"receipt": "by the action's project", "project_id": "proj_1"},
+        "nor this": {"receipt": "by the key", "key_id": "key_7"},
+        "another": {"receipt": "of another organization", "project_id": "proj_9", "key_id": "x"},
+    }
+    for name, changes in acted.items():
+        with store.hold(name) as lease:
+            begin(store.journal(lease), replace(INTENT, **changes))
+    ids = frozenset({"proj_1", "key_7"})
+    receipts = {act.intent.receipt for act in store.acts_elsewhere("one", ids)}
+    assert receipts == {
+        "by a common project",
+        "by way of two",
+        "by the action's project",
+        "by the key",
+    }
+
+
+def test_a_broken_journal_of_the_same_organization_stops_revoking(place: str) -> None:
+    store = a_store(place)
+    with store.hold("two") as lease:
+        begin(store.journal(lease), INTENT)
+    with open_database(place).writing() as connection:
+        connection.execute(text("UPDATE journal SET hash = before"))
+    with store.hold("one") as lease, pytest.raises(StoreError, match="journal of two was changed"):
+        store.journal(lease).begin(
+            replace(INTENT, receipt="r2"), frozenset({INTENT.key_id}), lambda _acts: ""
+        )
+
+
+def test_of_processes_that_begin_at_once_each_sees_what_the_others_kept(place: str) -> None:
+    """Four names of one organization, and a limit of one: one of them may act."""
+    store = a_store(place)
+    names = ("one", "two", "three", "four")
+    start = threading.Barrier(len(names))
+
+    def act(name: str) -> str:
+        with store.hold(name) as lease:
+            start.wait(PATIENCE)
+            return store.journal(lease).begin(
+                replace(INTENT, receipt=name, key_id=f"key_{name}", project_id="proj_1"),
+                frozenset({"proj_1"}),
+                lambda acts: "too many" if acts else "",
+            )
+
+    with ThreadPoolExecutor(len(names)) as threads:
+        reasons = sorted(threads.map(act, names))
+    assert reasons == ["", "too many", "too many", "too many"]
 
 
 def test_without_the_lease_nothing_is_noted(place: str) -> None:
@@ -78,7 +152,7 @@ def test_without_the_lease_nothing_is_noted(place: str) -> None:
         pass
     with store.hold(ACME):
         for note in (
-            lambda: store.journal(old).begin(INTENT, 1),
+            lambda: begin(store.journal(old), INTENT),
             lambda: store.journal(old).end(DONE),
         ):
             with pytest.raises(StoreError, match="took over"):
@@ -102,7 +176,7 @@ def test_whoever_writes_to_it_is_seen_and_nothing_is_revoked(
     store = a_store(place)
     with store.hold(ACME) as lease:
         for name in ("r1", "r2", "r3"):
-            assert store.journal(lease).begin(replace(INTENT, receipt=name), most=9)
+            assert not begin(store.journal(lease), replace(INTENT, receipt=name))
         with open_database(place).writing() as connection:
             connection.execute(text(how))
         (entries,) = store.journals().values()
@@ -110,13 +184,13 @@ def test_whoever_writes_to_it_is_seen_and_nothing_is_revoked(
         with pytest.raises(StoreError, match=f"was changed at entry {number}"):
             store.journal(lease).acts()
         with pytest.raises(StoreError, match=f"was changed at entry {number}"):
-            store.journal(lease).begin(replace(INTENT, receipt="r4"), most=9)
+            begin(store.journal(lease), replace(INTENT, receipt="r4"))
 
 
 def test_an_entry_that_says_nothing_we_know_is_told(place: str) -> None:
     store = a_store(place)
     with store.hold(ACME) as lease:
-        assert store.journal(lease).begin(INTENT, most=1)
+        begin(store.journal(lease), INTENT)
     with open_database(place).writing() as connection:
         connection.execute(text("""UPDATE journal SET content = '{"other": {}}'"""))
     with pytest.raises(StoreError, match="Entry 1 of the journal cannot be read"):
@@ -128,7 +202,7 @@ def test_people_are_told_of_each_entry_once(place: str) -> None:
     with store.hold(ACME) as lease:
         journal = store.journal(lease)
         assert journal.news() == ((), 0)
-        journal.begin(INTENT, most=1)
+        begin(journal, INTENT)
         assert journal.news() == ((Act(INTENT, None),), 1)
         draft = a_draft()
         told = draft._replace(announcement=replace(draft.announcement, entry=1))

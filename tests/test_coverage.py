@@ -1,5 +1,6 @@
 from scanner.collection import Collection
-from scanner.inventory import CollectionCoverage, CoverageState, by_collection, is_complete
+from scanner.coverage import CollectionCoverage, by_collection
+from scanner.inventory import CoverageState, is_complete
 from tests.factories import a_gap, a_listing, full_coverage
 
 
