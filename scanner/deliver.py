@@ -15,7 +15,7 @@ GIVEN_UP: Final = timedelta(days=30)
 """How long what no route is there for is kept, in case the route comes back."""
 
 
-def deliver(  # noqa: PLR0913 - five ports, and how they are shown
+def deliver(  # noqa: PLR0913 - five ports, how alerts are shown, and what they start
     outbox: Outbox,
     lease: Lease,
     sinks: Mapping[str, AlertSink],
@@ -23,11 +23,13 @@ def deliver(  # noqa: PLR0913 - five ports, and how they are shown
     page_of: Callable[[str], bytes | None],
     *,
     masks: bool,
+    starts_grace: bool,
 ) -> Iterator[AlertError]:
     """Deliver what is pending, channels before people and the oldest first; yield what failed.
 
     `page_of` returns a scan's HTML report, if it can be had. `masks` the addresses also in alerts
-    that were recorded unmasked. Raise StoreError if the outbox fails.
+    that were recorded unmasked; its notices start grace periods if it `starts_grace`. Raise
+    StoreError if the outbox fails.
     """
     failed: set[str] = set()
     pending = outbox.pending(lease.organization)
@@ -36,7 +38,7 @@ def deliver(  # noqa: PLR0913 - five ports, and how they are shown
         sink = sinks.get(route)
         if sink is None:
             if clock() - delivery.made_at > GIVEN_UP:
-                outbox.close(lease, delivery, clock(), None)
+                outbox.close(lease, delivery, clock(), None, starts_grace=False)
             continue
         if route in failed:
             continue  # the next scan tells it, in the right order
@@ -48,7 +50,7 @@ def deliver(  # noqa: PLR0913 - five ports, and how they are shown
             failed.add(route)
             yield named
         else:
-            outbox.close(lease, delivery, clock(), named)
+            outbox.close(lease, delivery, clock(), named, starts_grace=starts_grace)
 
 
 def _masked(delivery: Delivery) -> Delivery:

@@ -13,6 +13,7 @@ from scanner.collection import Collection
 from scanner.durations import format_duration, format_exactly
 from scanner.finding import Finding
 from scanner.inventory import KeyKind, OwnerKind, Unknown
+from scanner.plausible import CLOCKS_DIFFER
 from scanner.policy.model import Response, Rule
 from scanner.policy.subject import Subject
 from scanner.receipt import Act, Result, undone
@@ -64,6 +65,8 @@ class Candidate:
         """When they were told as much, since the finding was last found anew."""
         told = self.known.announced.get(self.finding.fingerprint)
         if told is None or self.opened_at is None or told.at < self.opened_at:
+            return None
+        if told.at > self.subject.now + CLOCKS_DIFFER:  # dated by a clock that was ahead
             return None
         return told if told.promise.covers(self.promise) else None
 

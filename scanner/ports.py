@@ -120,9 +120,18 @@ class Outbox(Protocol):
         ...
 
     def close(
-        self, lease: Lease, delivery: Delivery, at: datetime, named: frozenset[str] | None
+        self,
+        lease: Lease,
+        delivery: Delivery,
+        at: datetime,
+        named: frozenset[str] | None,
+        *,
+        starts_grace: bool,
     ) -> None:
-        """Let a delivery be done, that named these findings; None: it is given up."""
+        """Let a delivery be done, that named these findings; None: it is given up.
+
+        Its notices start grace periods only if it `starts_grace`.
+        """
         ...
 
 

@@ -3,12 +3,13 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from scanner.finding import ExceptionTally, Finding, Outcome, RuleTally, RuleText
 from scanner.inventory import Coverage, is_complete
 from scanner.lifecycle import History, PolicySource
+from scanner.plausible import clock_problem
 from scanner.receipt import Revocation
 from scanner.severity import Severity
 
@@ -70,7 +71,7 @@ class ScanResult:
     `sources` are the texts of the policies. `history` is None if none is kept, `revocation` if
     nothing is to be revoked. `history_name` is what the settings or the history call the
     organization; two may have one name in the API. It stays as it is where the organization is
-    renamed: `renamed_from` is the name until this scan.
+    renamed: `renamed_from` is the name until this scan. `clock_ahead` is as in Inventory.
     """
 
     id: str
@@ -91,6 +92,7 @@ class ScanResult:
     revocation: Revocation | None = None
     history_name: str | None = None
     renamed_from: str | None = None
+    clock_ahead: timedelta | None = None
 
     @property
     def complete(self) -> bool:
@@ -109,6 +111,17 @@ class ScanResult:
         return (
             f"{who} used a key that no listing shows, a legacy user key or one deleted since:"
             f" {names}{more}. Ask them to delete it if it still exists."
+        )
+
+    @property
+    def clock_note(self) -> str:
+        """Warn that this machine's clock was wrong, and what that means; or ""."""
+        problem = clock_problem(self.clock_ahead) if self.clock_ahead is not None else ""
+        if not problem:
+            return ""
+        return (
+            f"{problem[0].upper()}{problem[1:]}: ages are wrong by as much, no grace period starts,"
+            " and no key is revoked. Set the clock, with NTP for example, and scan again."
         )
 
     @property

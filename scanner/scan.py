@@ -54,6 +54,7 @@ def scan(
         findings=judgement.findings,
         coverage=inventory.coverage,
         unlisted=unlisted_keys(inventory, started_at),
+        clock_ahead=inventory.clock_ahead,
         exceptions=judgement.exceptions,
         sources=tuple(dict.fromkeys(one.source for policy in policies for one in policy.texts)),
         disabled=tuple(

@@ -22,6 +22,7 @@ from tests.planning import (
     IDLE,
     SEEN,
     UNTOLD,
+    UNTOLD_YET,
     WIDE,
     a_policy,
     allowed,
@@ -256,3 +257,10 @@ def test_an_admin_key_is_only_deleted_and_only_if_it_is_named() -> None:
     assert reasons(planned(seen(key), bounds=named)) == [("an admin key can only be deleted",)]
     deleting = planned(seen(key, a_key()), a_policy(method="delete"), bounds=named)
     assert due(deleting) == [("key_admin", Method.DELETE)]
+
+
+def test_a_notice_dated_in_the_future_starts_no_grace_period() -> None:
+    """The clock was ahead when it was delivered."""
+    plan = planned(seen(old()), told=NOW + timedelta(days=1), heard=NOW + timedelta(days=1))
+    assert plan.due == plan.waiting == ()
+    assert reasons(plan) == [(UNTOLD_YET,)]

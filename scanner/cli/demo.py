@@ -3,7 +3,7 @@
 import shutil
 import sys
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +21,7 @@ from scanner.cli.summary import changes_of
 from scanner.cli.telling import Alerts
 from scanner.deliver import deliver
 from scanner.formats.files import check_writable, write_whole
+from scanner.inventory import Inventory
 from scanner.plan import make_plan
 from scanner.policy.model import Policy
 from scanner.policy_files import load_policies
@@ -128,14 +129,20 @@ def _print_next(html: Path, json: Path, config: Path, revoke: str) -> None:
 
 
 def _at(moment: datetime, settings: Settings, policies: tuple[Policy, ...]) -> Source:
-    """Walk what is served, as if it was that moment."""
-    return Source(collect=live(settings, make_plan(policies)).collect, clock=lambda: moment)
+    """Collect what is served, as if it was that moment: the clock is that of the API."""
+
+    def collect() -> Inventory:
+        return replace(live(settings, make_plan(policies)).collect(), clock_ahead=timedelta())
+
+    return Source(collect=collect, clock=lambda: moment)
 
 
 def _hear(memory: Memory, lease: Lease, moment: datetime) -> None:
     """Let what a night has to tell arrive at that moment."""
     outbox = memory.store.outbox
-    for _ in deliver(outbox, lease, _SINKS, lambda: moment, lambda _: None, masks=False):
+    for _ in deliver(
+        outbox, lease, _SINKS, lambda: moment, lambda _: None, masks=False, starts_grace=True
+    ):
         pass
 
 

@@ -56,7 +56,8 @@ def print_summary(result: ScanResult, console: Console, *, shows_all: bool) -> N
     if result.revocation:
         print_revocation(result.revocation, console)
     _print_undetermined(result, console)
-    _print_unlisted(result, console)
+    for note in filter(None, (result.unlisted_note, result.clock_note)):
+        tell(console, inert(note, "yellow"))
     print_coverage(result, console)
 
 
@@ -193,11 +194,6 @@ def _print_undetermined(result: ScanResult, console: Console) -> None:
                 f"Undetermined: {group.rule.id} for {count}: {group.reason.rstrip('.')}.", "magenta"
             ),
         )
-
-
-def _print_unlisted(result: ScanResult, console: Console) -> None:
-    if result.unlisted:
-        tell(console, inert(result.unlisted_note, "yellow"))
 
 
 def print_coverage(result: ScanResult, console: Console) -> None:

@@ -15,6 +15,7 @@ from scanner.daemon.events import Level
 from scanner.deliver import GIVEN_UP, deliver
 from scanner.errors import AlertError, KeyVigilError, StoreError
 from scanner.formats.registry import format_of
+from scanner.plausible import clock_problem
 from scanner.ports import AlertSink, Lease, Outbox
 from scanner.redaction import without_addresses
 from scanner.result import ScanResult
@@ -62,7 +63,8 @@ def tell(
 ) -> list[KeyVigilError]:
     """Deliver what this scan and those before have left to tell; return what failed.
 
-    `masks` the addresses in alerts and in the reports attached to them.
+    `masks` the addresses in alerts and in the reports attached to them. A notice starts a grace
+    period only if this machine's clock agreed with the API's during the scan.
     """
     if not alerts.routes:
         return []
@@ -78,7 +80,17 @@ def tell(
     failures: list[KeyVigilError] = []
     try:
         before = outbox.pending(lease.organization)
-        failures.extend(deliver(outbox, lease, alerts.sinks, now, page_of, masks=masks))
+        failures.extend(
+            deliver(
+                outbox,
+                lease,
+                alerts.sinks,
+                now,
+                page_of,
+                masks=masks,
+                starts_grace=not clock_problem(result.clock_ahead),
+            )
+        )
         left = outbox.pending(lease.organization)
     except StoreError as error:
         return [*failures, error]

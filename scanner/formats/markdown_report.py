@@ -52,8 +52,8 @@ def _parts(result: ScanResult) -> Iterator[str]:
     counts = {severity.value: count for severity, count in totals.by_severity.items()}
     counts |= {"excepted": totals.excepted, "undetermined": totals.undetermined}
     yield _table(tuple(counts), [tuple(f"{count:,}" for count in counts.values())])
-    if result.unlisted:
-        yield f"{_plain(result.unlisted_note)}\n\n"
+    for note in filter(None, (result.clock_note, result.unlisted_note)):
+        yield f"{_plain(note)}\n\n"
     yield from _changes(result)
     for group in grouped(result.violations):
         yield from _group(group, f"{group.severity.value}: {group.rule.title}")

@@ -32,8 +32,7 @@ def _lines(result: ScanResult) -> Iterator[str]:
     counts = {severity.value: count for severity, count in totals.by_severity.items()}
     counts |= {"excepted": totals.excepted, "undetermined": totals.undetermined}
     yield ", ".join(f"{count:,} {name}" for name, count in counts.items())
-    if result.unlisted:
-        yield result.unlisted_note
+    yield from filter(None, (result.clock_note, result.unlisted_note))
     yield from _changes(result)
     for group in grouped(result.violations):
         yield from ("", f"{group.severity.value.upper()}: {group.rule.title} ({group.rule.id})")

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
@@ -78,16 +78,20 @@ class ApiCollector:
 
     async def collect(self) -> Inventory:
         """Walk the organization; raise ApiError only if its projects cannot be listed at all."""
-        return await _Walk(self._client, self._plan, self._progress).run(self._clock())
+        return await _Walk(self._client, self._plan, self._progress, self._clock).run()
 
 
 class _Walk:
     """What one walk has gathered so far."""
 
-    def __init__(self, client: AdminClient, plan: Plan, progress: Progress | None) -> None:
+    def __init__(
+        self, client: AdminClient, plan: Plan, progress: Progress | None, clock: Clock
+    ) -> None:
         self._client = client
         self._plan = plan
         self._progress = progress
+        self._clock = clock
+        self._clock_ahead: timedelta | None = None
         self._coverage: list[Coverage] = []
         self._projects: dict[str, Project] = {}
         self._project_keys: dict[str, tuple[Key, ...]] = {}
@@ -96,12 +100,13 @@ class _Walk:
         self._projects_done = 0
         self._keys_seen = 0
 
-    async def run(self, now: datetime) -> Inventory:
+    async def run(self) -> Inventory:
         listing = Listing(self._client, _PROJECTS, Page[WireProject])
         async with asyncio.TaskGroup() as tasks:
             organization = tasks.create_task(self._organization())
-            activity = tasks.create_task(collect_activity(self._client, self._plan, now))
+            activity = tasks.create_task(collect_activity(self._client, self._plan, self._clock()))
             async for page in listing.pages():
+                self._compare_clocks(listing.at)
                 for wire in page:
                     project = translate.to_project(wire, listing.flaws(wire))
                     self._projects[project.id] = project
@@ -120,6 +125,7 @@ class _Walk:
             projects=tuple(self._projects.values()),
             keys=self._all_keys(admin_keys),
             ambiguous=self._ambiguous(),
+            clock_ahead=self._clock_ahead,
             users=users,
             service_accounts=tuple(
                 account
@@ -210,6 +216,12 @@ class _Walk:
         for key in admin_keys:
             keys.setdefault(key.id, key)
         return tuple(keys.values())
+
+    def _compare_clocks(self, at: datetime | None) -> None:
+        """Keep the largest difference between this machine's clock and the API's."""
+        if at is not None:
+            ahead = self._clock() - at
+            self._clock_ahead = max(self._clock_ahead or ahead, ahead, key=abs)
 
     def _ambiguous(self) -> tuple[str, ...]:
         """Return the ids of keys that several projects list: whose they are is not known."""

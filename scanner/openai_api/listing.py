@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final, Generic
 
 from scanner.collection import Collection
@@ -35,6 +36,7 @@ class Query:
 class Listing(Generic[Item]):
     """Reads one listing. An error ends it, and is in `error` and `coverage`.
 
+    `organization` and `at` are the name and the time that the newest response gave.
     `is_end` ends it after a page: what the API offers beyond is not needed.
     """
 
@@ -47,6 +49,7 @@ class Listing(Generic[Item]):
     ) -> None:
         self.error: ApiError | None = None
         self.organization: str | None = None
+        self.at: datetime | None = None
         self.lost = 0
         self._is_end: Callable[[Answer[Page[Item]]], bool] | None = is_end
         self._invalid: dict[str, Mapping[str, str]] = {}
@@ -132,7 +135,7 @@ class Listing(Generic[Item]):
         answer = await self._client.get(
             self._query.path, params, lambda body: parse_page(body, self._page), first=first
         )
-        self.organization = answer.organization
+        self.organization, self.at = answer.organization, answer.at
         return answer
 
     def _first_seen(self, page: Page[Item]) -> tuple[Item, ...]:

@@ -92,9 +92,18 @@ class SqlOutbox:
             connection.execute(update(deliveries).where(ours).values(values))
 
     def close(
-        self, lease: Lease, delivery: Delivery, at: datetime, named: frozenset[str] | None
+        self,
+        lease: Lease,
+        delivery: Delivery,
+        at: datetime,
+        named: frozenset[str] | None,
+        *,
+        starts_grace: bool,
     ) -> None:
-        """Let a delivery be done, that named these findings; None: it is given up."""
+        """Let a delivery be done, that named these findings; None: it is given up.
+
+        Its notices start grace periods only if it `starts_grace`.
+        """
         values: dict[str, Any] = {"state": _GIVEN_UP}
         if named is not None:
             values = {"state": _DELIVERED, "delivered_at": at}
@@ -102,7 +111,8 @@ class SqlOutbox:
         with self._database.writing() as connection:
             self._hold(connection, lease)
             connection.execute(update(deliveries).where(ours).values(values))
-            for item in delivery.draft.announcement.items:
+            items = delivery.draft.announcement.items if starts_grace else ()
+            for item in items:
                 if named and item.fingerprint in named and item.revocation:
                     _announce(connection, lease.organization, item, at)
 

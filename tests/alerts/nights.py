@@ -50,10 +50,16 @@ class Deadly:
         self.outbox.note(lease, delivery_id, name, part)
 
     def close(
-        self, lease: Lease, delivery: Delivery, at: datetime, named: frozenset[str] | None
+        self,
+        lease: Lease,
+        delivery: Delivery,
+        at: datetime,
+        named: frozenset[str] | None,
+        *,
+        starts_grace: bool,
     ) -> None:
         self._count()
-        self.outbox.close(lease, delivery, at, named)
+        self.outbox.close(lease, delivery, at, named, starts_grace=starts_grace)
 
     def _count(self) -> None:
         self.noted += 1
@@ -113,7 +119,15 @@ class Nights:
         if killed_at:
             outbox = Deadly(outbox=outbox, at=killed_at)
         return list(
-            deliver(outbox, lease, self.sinks(), self._now, lambda _: self.page, masks=self.masks)
+            deliver(
+                outbox,
+                lease,
+                self.sinks(),
+                self._now,
+                lambda _: self.page,
+                masks=self.masks,
+                starts_grace=True,
+            )
         )
 
     @property

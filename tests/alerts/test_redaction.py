@@ -104,14 +104,22 @@ class Waiting:
     def note(self, _lease: Lease, _delivery: str, name: str, part: Part) -> None:
         self.parts[name] = part
 
-    def close(self, *_: Any) -> None:
+    def close(self, *_: Any, **_named: Any) -> None:
         self.closed = True
 
 
 def sent(sink: AlertSink, outbox: Waiting) -> list[AlertError]:
     sinks = {outbox.delivery.draft.route: sink}
     return list(
-        deliver(outbox, LEASE, sinks, lambda: NOW, lambda _: b"<!doctype html>", masks=True)
+        deliver(
+            outbox,
+            LEASE,
+            sinks,
+            lambda: NOW,
+            lambda _: b"<!doctype html>",
+            masks=True,
+            starts_grace=True,
+        )
     )
 
 

@@ -1,8 +1,9 @@
 """The walk against the sandbox, over real HTTP: what it finds is what there is."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -15,17 +16,21 @@ from scanner.openai_api.collect import ApiCollector
 from scanner.openai_api.pace import Pace
 from scanner.plan import Plan, make_plan
 from scanner.policy_files import load_policies
-from scanner.sandbox.app import SANDBOX_KEY
+from scanner.ports import Clock
+from scanner.sandbox.app import SANDBOX_KEY, AsgiApp, Receive, SandboxApp, Scope, Send
 from scanner.sandbox.organization import DAY, Account, SandboxOrganization
+from scanner.sandbox.server import serving
 from scanner.secret import Secret
 from tests.factories import EVERYTHING, NOW
 from tests.openai_api.scripted import Asked, Reply, scripted
 
 
-def walk(url: str, key: str = SANDBOX_KEY, plan: Plan = EVERYTHING) -> Inventory:
+def walk(
+    url: str, key: str = SANDBOX_KEY, plan: Plan = EVERYTHING, clock: Clock = lambda: NOW
+) -> Inventory:
     async def go() -> Inventory:
         async with AdminClient(Secret(key), base_url=url, pace=Pace(8)) as client:
-            return await ApiCollector(client, plan, clock=lambda: NOW).collect()
+            return await ApiCollector(client, plan, clock=clock).collect()
 
     return asyncio.run(go())
 
@@ -350,3 +355,24 @@ def test_an_id_that_two_projects_list_is_reported_as_ambiguous(
     inventory = walk(sandbox_url)
     assert inventory.ambiguous == (key.id,)
     assert [one.id for one in inventory.keys].count(key.id) == 1
+
+
+@pytest.mark.parametrize("ahead", [timedelta(), timedelta(days=40), timedelta(days=-30)])
+def test_the_difference_of_the_clocks_is_measured(sandbox_url: str, ahead: timedelta) -> None:
+    assert walk(sandbox_url, clock=lambda: NOW + ahead).clock_ahead == ahead
+
+
+def test_without_a_date_the_clocks_are_not_compared(organization: SandboxOrganization) -> None:
+    def no_date(app: AsgiApp) -> AsgiApp:
+        async def called(scope: Scope, receive: Receive, send: Send) -> None:
+            async def without(message: Any) -> None:
+                headers = message.get("headers", [])
+                kept = [(name, value) for name, value in headers if name.lower() != b"date"]
+                await send({**message, "headers": kept} if headers else message)
+
+            await app(scope, receive, without)
+
+        return called
+
+    with serving(no_date(SandboxApp(organization, clock=NOW.timestamp))) as url:
+        assert walk(url).clock_ahead is None

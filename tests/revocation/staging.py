@@ -189,7 +189,7 @@ class Stage:
         remember(result, self.store, lease, b"", drafts(result, [ROUTE], known))
         if self.told:
             for delivery in outbox.pending(ACME):
-                outbox.close(lease, delivery, self.moment, named(delivery))
+                outbox.close(lease, delivery, self.moment, named(delivery), starts_grace=True)
 
 
 @dataclass(kw_only=True)

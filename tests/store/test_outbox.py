@@ -71,7 +71,7 @@ def test_parts_are_kept_and_what_is_done_is_pending_no_more(place: str) -> None:
         outbox.note(lease, delivery.id, "message", SENT)
         (begun,) = outbox.pending(ACME)
         assert begun.parts == {"message": SENT, "thread-1": SENDING}
-        outbox.close(lease, delivery, NOW, named(delivery))
+        outbox.close(lease, delivery, NOW, named(delivery), starts_grace=True)
     assert outbox.pending(ACME) == ()
     (done,) = outbox.delivered(ACME, "security", "#security", NOW)
     assert done.parts["message"].receipt == {"channel": "C1", "ts": "1.2"}
@@ -88,7 +88,7 @@ def test_who_lost_the_lock_can_note_nothing(place: str) -> None:
         with pytest.raises(StoreError, match="took over"):
             store.outbox.note(lease, delivery.id, "message", SENDING)
         with pytest.raises(StoreError, match="took over"):
-            store.outbox.close(lease, delivery, NOW, named(delivery))
+            store.outbox.close(lease, delivery, NOW, named(delivery), starts_grace=True)
     assert [one.parts for one in store.outbox.pending(ACME)] == [{}]
 
 
@@ -99,8 +99,8 @@ def test_of_a_delivery_only_its_route_outlives_pruning_and_what_waits_is_kept(pl
         record(store, lease, a_draft(), a_draft(route="other"))
         store.prune(ACME, late)
         first, second = outbox.pending(ACME)
-        outbox.close(lease, first, NOW, named(first))
-        outbox.close(lease, second, NOW, None)
+        outbox.close(lease, first, NOW, named(first), starts_grace=True)
+        outbox.close(lease, second, NOW, None, starts_grace=True)
     assert len(outbox.delivered(ACME, first.draft.route, "#security", NOW)) == 1
     for _ in range(2):
         store.prune(ACME, late)
@@ -119,13 +119,13 @@ def test_what_later_alerts_of_the_day_join_outlives_pruning(place: str) -> None:
     with store.hold(ACME) as lease:
         record(store, lease, a_draft())
         (first,) = outbox.pending(ACME)
-        outbox.close(lease, first, NOW, named(first))
+        outbox.close(lease, first, NOW, named(first), starts_grace=True)
         later = a_history(NOW + timedelta(hours=2), number=1)
         store.record(lease, later, b"seen", [a_draft(4)])
         store.prune(ACME, NOW + timedelta(days=3))
         assert len(outbox.delivered(ACME, "security", "#security", NOW)) == 1
         (second,) = outbox.pending(ACME)
-        outbox.close(lease, second, NOW, named(second))
+        outbox.close(lease, second, NOW, named(second), starts_grace=True)
     store.prune(ACME, NOW + timedelta(days=3))
     assert outbox.delivered(ACME, "security", "#security", NOW) == ()
 
@@ -136,7 +136,7 @@ def test_what_waited_when_a_scan_started_is_known_later(place: str) -> None:
     with store.hold(ACME) as lease:
         record(store, lease, a_draft())
         (delivery,) = outbox.pending(ACME)
-        outbox.close(lease, delivery, TOMORROW, named(delivery))
+        outbox.close(lease, delivery, TOMORROW, named(delivery), starts_grace=True)
     assert outbox.pending(ACME) == ()
     assert [one.id for one in outbox.pending(ACME, TOMORROW)] == [delivery.id]
     assert outbox.pending(ACME, NOW) == ()
@@ -169,7 +169,9 @@ def test_announced_is_when_it_was_first_told_since_it_was_last_found_anew(place:
         with store.hold(ACME) as lease:
             store.record(lease, history, b"seen", [draft])
             (delivery,) = outbox.pending(ACME)
-            outbox.close(lease, delivery, NOW + timedelta(hours=at), named(delivery))
+            outbox.close(
+                lease, delivery, NOW + timedelta(hours=at), named(delivery), starts_grace=True
+            )
         known = outbox.announced(ACME).get(item.fingerprint)
         hours = ((at - NOW) / timedelta(hours=1) for at in known[:2]) if known else ()
         told.append(tuple(hours))
@@ -177,11 +179,31 @@ def test_announced_is_when_it_was_first_told_since_it_was_last_found_anew(place:
     assert outbox.announced("Other") == {}
 
 
+def test_a_notice_under_a_clock_that_is_not_verified_starts_no_grace_period(place: str) -> None:
+    store, outbox = a_store(place), a_store(place).outbox
+    found = next(a_draft(seed) for seed in range(99) if a_draft(seed).announcement.items)
+    item = found.announcement.items[0]._replace(
+        topic=Topic.NEW, since=NOW, revocation="will be deleted", promise=PROMISE
+    )
+    announcement = replace(found.announcement, items=(item,), counts={item.topic: 1})
+    noticed = []
+    for number, starts_grace in enumerate((False, True, False)):
+        draft = found._replace(route=f"route-{number}", announcement=announcement)
+        at = NOW + timedelta(hours=number)
+        with store.hold(ACME) as lease:
+            store.record(lease, a_history(at, number=number), b"seen", [draft])
+            (delivery,) = outbox.pending(ACME)
+            outbox.close(lease, delivery, at, named(delivery), starts_grace=starts_grace)
+        noticed.append({one.at for one in outbox.announced(ACME).values()})
+    later = NOW + timedelta(hours=1)
+    assert noticed == [set(), {later}, {later}]
+
+
 def test_what_is_given_up_is_not_announced(place: str) -> None:
     store = a_store(place)
     with store.hold(ACME) as lease:
         record(store, lease, a_draft())
         (delivery,) = store.outbox.pending(ACME)
-        store.outbox.close(lease, delivery, NOW, None)
+        store.outbox.close(lease, delivery, NOW, None, starts_grace=True)
     assert store.outbox.announced(ACME) == {}
     assert store.outbox.pending(ACME) == ()

@@ -85,7 +85,9 @@ class Recording:
             self.made.append([_without_id(one) for one in alerts])
             for one in outbox.pending(self.organization) if day.is_delivered else ():
                 items = one.draft.announcement.items
-                outbox.close(lease, one, at, frozenset(item.fingerprint for item in items))
+                outbox.close(
+                    lease, one, at, frozenset(item.fingerprint for item in items), starts_grace=True
+                )
 
     def open_cases(self) -> tuple[Case, ...]:
         return tuple(sorted(self.store.cases(self.organization, ())))
