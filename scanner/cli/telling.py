@@ -3,13 +3,13 @@
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
 from scanner.alert_settings import read_alert_settings
-from scanner.announcement import Route
+from scanner.announcement import Delivery, Route
 from scanner.cli.console import counted, say
 from scanner.daemon.events import Level
 from scanner.deliver import GIVEN_UP, deliver
@@ -94,13 +94,17 @@ def tell(
         left = outbox.pending(lease.organization)
     except StoreError as error:
         return [*failures, error]
-    homeless = Counter(one.draft.route for one in left if one.draft.route not in alerts.sinks)
-    for route, count in homeless.items():
+    _warn_of_unknown_routes(left, alerts)
+    if len(before) > len(left):
+        say(f"Delivered {counted(len(before) - len(left), 'alert')}.")
+    return failures
+
+
+def _warn_of_unknown_routes(waiting: Iterable[Delivery], alerts: Alerts) -> None:
+    routes = Counter(one.draft.route for one in waiting if one.draft.route not in alerts.sinks)
+    for route, count in routes.items():
         say(
             f"{counted(count, 'alert')} for the route '{route}', which the settings do not have,"
             f" will be dropped {GIVEN_UP.days} days after their scan.",
             level=Level.WARNING,
         )
-    if len(before) > len(left):
-        say(f"Delivered {counted(len(before) - len(left), 'alert')}.")
-    return failures
