@@ -1,8 +1,8 @@
 """What a checkup finds: what works, what does not, and how to mend it. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -19,6 +19,7 @@ from scanner.errors import (
     UsageError,
 )
 from scanner.identity import NAME_IT
+from scanner.plausible import CLOCKS_DIFFER
 from scanner.revocation import Bounds, Mode
 
 _MOST_SKEW: Final = timedelta(seconds=60)
@@ -56,6 +57,19 @@ class Asked:
     endpoint: str
     error: ApiError | None = None
     skipped: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockReading:
+    """This machine's clock and a history's dates, compared with the clock of its database.
+
+    `ahead` is negative if this machine's clock is behind. `future_scans` are ids of recorded scans,
+    the latest first; `lock_end` is the end of a lock that ends later than its lease allows.
+    """
+
+    ahead: timedelta
+    future_scans: tuple[str, ...] = ()
+    lock_end: datetime | None = None
 
 
 def ok(name: str, said: str, help: str = "") -> Check:  # noqa: A002 - the word users see
@@ -121,16 +135,51 @@ def clock(skew: timedelta | None) -> Check:
     """Judge by how much this machine's clock is ahead of the API's; None: it told no time."""
     if skew is None:
         return unchecked("clock", "no answer told the API's time")
-    apart = format_duration(timedelta(seconds=max(1, round(abs(skew).total_seconds()))))
     if abs(skew) <= _MOST_SKEW:
-        return ok("clock", f"within {apart} of the API's")
-    direction = "ahead of" if skew > timedelta() else "behind"
+        return ok("clock", f"within {_apart(skew)} of the API's")
     return Check(
         name="clock",
         state=State.PROBLEM,
-        said=f"this machine's clock is {apart} {direction} the API's",
+        said=f"this machine's clock is {_apart(skew)} {_direction(skew)} the API's",
         help="Ages are judged by this clock: let NTP set it (timedatectl set-ntp true).",
     )
+
+
+def clock_problems(reading: ClockReading) -> Iterator[Check]:
+    """Yield what is wrong with a history's clocks and dates; without names of organizations."""
+    ahead = reading.ahead
+    if abs(ahead) > CLOCKS_DIFFER:
+        yield Check(
+            name="database clock",
+            state=State.PROBLEM,
+            said=f"this machine's clock is {_apart(ahead)} {_direction(ahead)} the database's",
+            help="Let NTP set the clocks of both machines (timedatectl set-ntp true).",
+        )
+    if reading.future_scans:
+        yield Check(
+            name="recorded scans",
+            state=State.PROBLEM,
+            said="dated in the future, because a clock was ahead:"
+            f" {', '.join(reading.future_scans)}",
+            help="Correct the clock of the machine that scans; these scans satisfy no schedule.",
+        )
+    if reading.lock_end is not None:
+        yield Check(
+            name="lock dates",
+            state=State.PROBLEM,
+            said=f"a lock ends at {reading.lock_end:%Y-%m-%d %H:%M:%S} UTC, later than its lease"
+            " allows: a clock was ahead",
+            help="Correct the clock. The next scan takes the lock over; keyvigil history unlock"
+            " releases it now.",
+        )
+
+
+def _apart(skew: timedelta) -> str:
+    return format_duration(timedelta(seconds=max(1, round(abs(skew).total_seconds()))))
+
+
+def _direction(skew: timedelta) -> str:
+    return "ahead of" if skew > timedelta() else "behind"
 
 
 def organization(name: str | None, *, is_named: bool | None) -> Check:

@@ -30,6 +30,7 @@ from scanner.settings import Settings, StoreSettings
 
 if TYPE_CHECKING:
     from scanner.alerts.slack_api import SlackApi
+    from scanner.checkup import ClockReading
     from scanner.openai_api.revoker import ApiRevoker
     from scanner.store.history import SqlStore
     from scanner.store.looking import Looked
@@ -114,12 +115,29 @@ def look_at_store(settings: StoreSettings) -> "Looked | None":
 
     Raise StoreError or UsageError.
     """
-    from scanner.store.database import file_of  # noqa: PLC0415 - SQLAlchemy takes its time
-    from scanner.store.looking import look  # noqa: PLC0415
+    from scanner.store.looking import look  # noqa: PLC0415 - SQLAlchemy takes its time
 
     place = settings.place.reveal()
+    return look(place, now) if _may_exist(place) else None
+
+
+def read_clocks(settings: StoreSettings) -> "ClockReading | None":
+    """Compare clocks and dates of the history; None if its file or its tables do not exist yet.
+
+    Raise StoreError or UsageError.
+    """
+    from scanner.store import looking  # noqa: PLC0415 - SQLAlchemy takes its time
+
+    place = settings.place.reveal()
+    return looking.read_clocks(place, now) if _may_exist(place) else None
+
+
+def _may_exist(place: str) -> bool:
+    """Return whether a history's file exists; of a database that is not known."""
+    from scanner.store.database import file_of  # noqa: PLC0415 - SQLAlchemy takes its time
+
     file = file_of(place)
-    return None if file is not None and not file.exists() else look(place)
+    return file is None or file.exists()
 
 
 def open_store(settings: StoreSettings, *, must_exist: bool = False) -> "SqlStore":

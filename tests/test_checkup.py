@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -6,9 +6,11 @@ import pytest
 from scanner.checkup import (
     Asked,
     Check,
+    ClockReading,
     State,
     answered,
     clock,
+    clock_problems,
     ok,
     organization,
     problem,
@@ -171,3 +173,28 @@ def test_an_organization_that_nothing_names_is_a_problem_of_the_settings() -> No
     unnamed = organization(None, is_named=False)
     assert unnamed.is_setting
     assert "--organization" in unnamed.help
+
+
+@pytest.mark.parametrize(
+    ("reading", "names"),
+    [
+        (ClockReading(ahead=timedelta(minutes=5)), []),
+        (ClockReading(ahead=timedelta(minutes=-5)), []),
+        (ClockReading(ahead=timedelta(minutes=5, seconds=1)), ["database clock"]),
+        (ClockReading(ahead=timedelta(minutes=-5, seconds=-1)), ["database clock"]),
+        (
+            ClockReading(
+                ahead=timedelta(days=1),
+                future_scans=("b", "a"),
+                lock_end=datetime(2027, 1, 2, tzinfo=UTC),
+            ),
+            ["database clock", "recorded scans", "lock dates"],
+        ),
+    ],
+)
+def test_each_wrong_clock_or_date_of_a_history_is_a_problem_with_its_fix(
+    reading: ClockReading, names: list[str]
+) -> None:
+    found = list(clock_problems(reading))
+    assert [check.name for check in found] == names
+    assert all(check.state is State.PROBLEM and check.help for check in found)

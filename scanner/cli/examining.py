@@ -13,7 +13,16 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from scanner.checkup import Check, State, answered, clock, ok, organization, problem, unchecked
+from scanner.checkup import (
+    Check,
+    answered,
+    clock,
+    clock_problems,
+    ok,
+    organization,
+    problem,
+    unchecked,
+)
 from scanner.cli.console import counted
 from scanner.cli.job import Job, metrics_of
 from scanner.cli.outputs import read_combined, read_outputs
@@ -187,13 +196,8 @@ def history(settings: StoreSettings | None) -> Iterator[Check]:
     if looked.version != looked.ours:
         state = f"schema {looked.version or 'none'}: the next scan brings it to {looked.ours}"
     yield ok("history", f"{looked.place} can be read and written, {state}")
-    if looked.ahead:
-        yield Check(
-            name="recorded scans",
-            state=State.PROBLEM,
-            said=f"recorded in the future, while a clock was ahead: {', '.join(looked.ahead)}",
-            help="Correct the clock of the machine that scans; these scans satisfy no schedule.",
-        )
+    if looked.clocks:
+        yield from clock_problems(looked.clocks)
     running = "; ".join(looked.running)
     yield ok("lock", f"a scan is running: {running}" if running else "no scan is running")
 

@@ -12,6 +12,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from scanner.checkup import clock_problems
 from scanner.cli.console import ExitCode, counted, inert, out, say
 from scanner.cli.report import WITHOUT_ID, tell_whose
 from scanner.compare import between
@@ -23,7 +24,7 @@ from scanner.setting import Chosen
 from scanner.settings import StoreSettings, read_store_settings, store_settings
 from scanner.settings_table import ORGANIZATION
 from scanner.severity import Severity
-from scanner.wiring import now, open_store, release_lock
+from scanner.wiring import now, open_store, read_clocks, release_lock
 
 if TYPE_CHECKING:
     from scanner.store.history import SqlStore
@@ -58,6 +59,14 @@ def history(settings: Chosen, limit: int, *, as_json: bool) -> None:
         out.print("No scan is recorded yet.")
     else:
         _print_nights(nights)
+
+
+def clocks(settings: Chosen) -> None:
+    """Print, as JSON, what is wrong with the clocks and dates of the history."""
+    place = store_settings(settings, os.environ)
+    reading = read_clocks(place) if place else None
+    found = clock_problems(reading) if reading else ()
+    typer.echo(json.dumps([f"{one.name}: {one.said}" for one in found]))
 
 
 def prune(settings: Chosen) -> None:

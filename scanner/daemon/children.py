@@ -3,12 +3,12 @@
 import json
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, TypeVar
 
 from scanner.daemon.account import read_account
 from scanner.daemon.events import Level, Log
@@ -20,6 +20,9 @@ _LOOK: Final = 30.0
 """Seconds for a look at the history."""
 _PATIENCE: Final = 10.0
 """Seconds that a scan has to end in order, once it was told to."""
+
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,20 +88,8 @@ class Children:
         None if nobody can tell: the history cannot be read, or, without a name, holds several.
         """
         limit = _NIGHTS * max(1, len(organizations))
-        command = ("history", "--json", "--limit", str(limit))
-        process = self._start(command, environment, stdout=subprocess.PIPE)
-        if process is None:
-            return None
-        try:
-            out, said = process.communicate(timeout=_LOOK)
-        except subprocess.TimeoutExpired:
-            self._end(process)
-            out, said = process.communicate()
-        self._forget(process)
-        nights = _nights(out) if process.returncode == 0 else None
+        nights = self._read(("--json", "--limit", str(limit)), environment, _nights)
         if nights is None:
-            reason = parse_said(said.strip().partition("\n")[0]).text
-            self._log(Level.WARNING, "history_unreadable", reason=reason)
             return None
         if organizations:
             return tuple(night for night in nights if night.organization in organizations)
@@ -110,6 +101,32 @@ class Children:
             )
             return None
         return nights
+
+    def clocks(self, environment: Mapping[str, str]) -> tuple[str, ...] | None:
+        """Return the problems of the history's clocks and dates; None if it cannot be read."""
+        return self._read(("--clocks",), environment, _problems)
+
+    def _read(
+        self,
+        options: Sequence[str],
+        environment: Mapping[str, str],
+        parse: Callable[[str], Result | None],
+    ) -> Result | None:
+        """Return what `keyvigil history` prints; None, logged unless all ends, if that fails."""
+        process = self._start(("history", *options), environment, stdout=subprocess.PIPE)
+        if process is None:
+            return None
+        try:
+            out, said = process.communicate(timeout=_LOOK)
+        except subprocess.TimeoutExpired:
+            self._end(process)
+            out, said = process.communicate()
+        self._forget(process)
+        found = parse(out) if process.returncode == 0 else None
+        if found is None and not self._stopping.is_set():
+            reason = parse_said(said.strip().partition("\n")[0]).text
+            self._log(Level.WARNING, "history_unreadable", reason=reason)
+        return found
 
     def _start(
         self, arguments: Sequence[str], environment: Mapping[str, str], *, stdout: int
@@ -196,4 +213,11 @@ def _nights(text: str) -> tuple[Recorded, ...] | None:
             for row in json.loads(text)
         )
     except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _problems(text: str) -> tuple[str, ...] | None:
+    try:
+        return tuple(map(str, json.loads(text)))
+    except (ValueError, TypeError):
         return None

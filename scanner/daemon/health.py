@@ -1,19 +1,30 @@
-"""Whether the daemon does what it is for, as of a moment: what /healthz answers."""
+"""The state of the daemon as of a moment, as /healthz reports it."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Final
 
 _LATE: Final = timedelta(minutes=5)
 """How much later than planned a run may begin: a busy machine, a clock that is set."""
+_UNKNOWN: Final = "whether the clocks agree is unknown: the history has not been read"
+
+
+class Status(StrEnum):
+    """OVERDUE: a run is late. DEGRADED: runs are on time, and a clock or a date is wrong."""
+
+    OK = "ok"
+    DEGRADED = "degraded"
+    OVERDUE = "overdue"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """What is known of the runs. All moments in UTC.
+    """What is known of the runs and the clocks. All moments in UTC.
 
     `due` is the first run since the last success that has not succeeded, `given_up` why nobody
     tries it any more, `running_since` when the scan that runs began, which may take `timeout`.
+    `clock_problems` is None if the history could not be read.
     """
 
     next_run: datetime | None
@@ -22,9 +33,17 @@ class Health:
     due: datetime | None = None
     given_up: str = ""
     running_since: datetime | None = None
+    clock_problems: tuple[str, ...] | None = ()
+
+    def report(self, now: datetime) -> tuple[Status, str]:
+        """Return the status, and on one line the reasons why it is not OK."""
+        overdue = self.complaint(now)
+        clocks = (_UNKNOWN,) if self.clock_problems is None else self.clock_problems
+        status = Status.OVERDUE if overdue else Status.DEGRADED if clocks else Status.OK
+        return status, "; ".join((*([overdue] if overdue else []), *clocks))
 
     def complaint(self, now: datetime) -> str | None:
-        """Return what is wrong, on one line; None if all is as it should be."""
+        """Return why a run is overdue, on one line; None if none is."""
         return self._of_the_scheduler(now) or self._of_the_runs(now)
 
     def _of_the_scheduler(self, now: datetime) -> str | None:

@@ -21,11 +21,12 @@ LABELS: Final[Mapping[str, tuple[str, ...]]] = {
     "keyvigil_runs_skipped_total": (),
     "keyvigil_next_run_timestamp_seconds": (),
     "keyvigil_settings_reload_success": (),
+    "keyvigil_clock_problems": (),
     "keyvigil_metrics_textfile_success": (),
 }
 """The daemon's metrics by name, each with the labels that it has."""
 OWN: Final = tuple(LABELS)
-_RUNS, _MISSED, _SKIPPED, _NEXT_RUN, _RELOAD, _TEXTFILE = OWN
+_RUNS, _MISSED, _SKIPPED, _NEXT_RUN, _RELOAD, _CLOCKS, _TEXTFILE = OWN
 
 
 class Metrics:
@@ -37,6 +38,7 @@ class Metrics:
         self._missed = 0
         self._skipped = 0
         self._has_valid_settings = True
+        self._clock_problems: int | None = None
 
     def ran(self, outcome: Outcome) -> None:
         """Count a run."""
@@ -60,6 +62,11 @@ class Metrics:
         with self._lock:
             self._has_valid_settings = is_valid
 
+    def clocks(self, problems: int | None) -> None:
+        """Note how many problems the history's clocks and dates have; None if that is unknown."""
+        with self._lock:
+            self._clock_problems = problems
+
     def render(self, next_run: datetime | None, textfiles: Sequence[Path] = ()) -> str:
         """Return the page, what scans left in the files included, as far as they are there."""
         lines = (*self._own(next_run), *_joined(textfiles))
@@ -68,7 +75,7 @@ class Metrics:
     def _own(self, next_run: datetime | None) -> Iterator[str]:
         with self._lock:
             runs, missed, skipped = dict(self._runs), self._missed, self._skipped
-            is_valid = self._has_valid_settings
+            is_valid, clock_problems = self._has_valid_settings, self._clock_problems
         yield from _family(_RUNS, "counter", "Scans that keyvigil serve ran, by how they ended.")
         for outcome in _COUNTED:
             yield f'{_RUNS}{{outcome="{outcome}"}} {runs.get(outcome, 0)}'
@@ -96,6 +103,12 @@ class Metrics:
                 "gauge",
                 "1 if the settings and policies, when last read, could be used.",
                 str(int(is_valid)),
+            ),
+            (
+                _CLOCKS,
+                "gauge",
+                "Problems of the history's clocks and dates, NaN if unknown.",
+                "NaN" if clock_problems is None else str(clock_problems),
             ),
         ):
             yield from _family(name, kind, meaning)

@@ -10,6 +10,7 @@ from typing import Final
 
 from scanner.daemon.account import is_done
 from scanner.daemon.children import Children, by_organization
+from scanner.daemon.clocks import ClockWatch
 from scanner.daemon.clockwork import Clockwork
 from scanner.daemon.events import Level, Log
 from scanner.daemon.health import Health
@@ -74,18 +75,21 @@ class Daemon:
         self._clockwork = Clockwork(
             self._run, missed=self._was_missed, skipped=self._was_skipped, grace=self._grace
         )
+        self._clocks = ClockWatch(lambda: children.clocks(self._loaded.environment), metrics, log)
 
     def start(self) -> None:
         """Begin to run scans, first the one that was missed, if there is one and it still can."""
         self._clockwork.start(self._loaded.times)
         self._log(Level.INFO, "started", schedule=self._loaded.words, next_run=self.next_run())
         threading.Thread(target=self._begin, name="keyvigil-catching-up", daemon=True).start()
+        self._clocks.start()
 
     def stop(self) -> None:
         """Run no more; the scan that runs ends within seconds."""
         self._is_ready, self._is_stopping = False, True
         self._clockwork.stop()
         self._children.stop()
+        self._clocks.stop()
 
     def reload(self, reason: str) -> None:
         """Read the files anew; if they cannot be used, keep what was, and say so loudly."""
@@ -105,6 +109,7 @@ class Daemon:
             )
             return
         self._metrics.reloaded(is_valid=True)
+        self._clocks.check_soon()
         with self._lock:
             has_other_times = loaded.times != self._loaded.times
             self._loaded = loaded
@@ -146,6 +151,7 @@ class Daemon:
                 due=self._failing,
                 given_up=self._given_up,
                 running_since=self._running_since,
+                clock_problems=self._clocks.problems,
             )
 
     def _begin(self) -> None:
@@ -208,6 +214,7 @@ class Daemon:
             level = _LEVELS.get(ended.outcome, Level.ERROR)
             self._log(level, "run_ended", **ended.fields(self._clock() - now))
             self._conclude(ended, due, attempt)
+        self._clocks.check_soon()
 
     def _is_recorded(self, loaded: Loaded, due: datetime) -> bool:
         """Whether others scanned, meanwhile, all that was due; one without a night was not."""

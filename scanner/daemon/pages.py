@@ -10,7 +10,7 @@ from typing import BinaryIO, Final, NamedTuple
 from urllib.parse import unquote
 
 from scanner.daemon.access import Access
-from scanner.daemon.health import Health
+from scanner.daemon.health import Health, Status
 from scanner.daemon.metrics import CONTENT_TYPE
 from scanner.daemon.reports import NOTHING, PAGE, Reports
 from scanner.ports import Clock
@@ -91,12 +91,11 @@ class Pages:
 
     def _health(self) -> Answer:
         health = self.health()
-        complaint = health.complaint(self.clock())
-        next_run = {"next_run": _at(health.next_run)}
-        if complaint is None:
-            return _json(HTTPStatus.OK, {"status": "ok", **next_run})
-        told = {"status": "overdue", "reason": complaint, **next_run}
-        return _json(HTTPStatus.SERVICE_UNAVAILABLE, told)
+        status, reason = health.report(self.clock())
+        is_overdue = status is Status.OVERDUE
+        code = HTTPStatus.SERVICE_UNAVAILABLE if is_overdue else HTTPStatus.OK
+        why = {"reason": reason} if reason else {}
+        return _json(code, {"status": status, **why, "next_run": _at(health.next_run)})
 
 
 def _report(reports: Reports, names: list[str]) -> Answer:

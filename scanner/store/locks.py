@@ -46,14 +46,13 @@ def _on_postgresql(_element: Any, _compiler: Any, **_options: Any) -> str:  # no
 
 
 def is_held() -> ColumnElement[bool]:
-    """Whether a lock is held: its lease is not over, and not longer than it was taken for.
+    """Whether a lock is held: its lease is not over, and its end is possible."""
+    return and_(locks.c.expires_at > database_clock(), ~ends_too_late())
 
-    A lease that ends later was taken while the clock was ahead: its holder cannot be waited for.
-    """
-    return and_(
-        locks.c.expires_at > database_clock(),
-        locks.c.expires_at <= database_clock() + locks.c.lease_seconds + _ADJUSTMENT,
-    )
+
+def ends_too_late() -> ColumnElement[bool]:
+    """Whether a lock ends later than its lease allows: the clock was ahead when it was taken."""
+    return locks.c.expires_at > database_clock() + locks.c.lease_seconds + _ADJUSTMENT
 
 
 @contextmanager

@@ -1,16 +1,18 @@
-"""A look at a history that is there: can it be read and written, and who holds its locks."""
+"""Checks of a history that exists: can it be read and written, its locks and its clocks."""
 
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from sqlalchemy import insert, select
+from sqlalchemy import Connection, func, insert, select
 
+from scanner.checkup import ClockReading
 from scanner.errors import StoreError
 from scanner.plausible import CLOCKS_DIFFER
+from scanner.ports import Clock
 from scanner.store.database import Database, connect, versions
-from scanner.store.locks import database_clock, is_held
+from scanner.store.locks import database_clock, ends_too_late, is_held
 from scanner.store.schema import locks, scans
 
 _SHOWN: Final = 5
@@ -20,18 +22,18 @@ _SHOWN: Final = 5
 class Looked:
     """What was seen. `version` None: there is nothing of ours in it yet; `ours` is this program's.
 
-    `running` names the organizations that are being scanned, by whom and since when.
+    `running` names the organizations that are being scanned, by whom and since when. `clocks` is
+    None unless the version is this program's.
     """
 
     place: str
     version: str | None
     ours: str
     running: tuple[str, ...]
-    ahead: tuple[str, ...] = ()
-    """Scans that are recorded later than the database's clock."""
+    clocks: ClockReading | None = None
 
 
-def look(place: str) -> Looked:
+def look(place: str, clock: Clock) -> Looked:
     """Look at a history, and write into it what is taken back at once; nothing is migrated.
 
     Raise UsageError for a place that cannot be one, or that a newer KeyVigil wrote; StoreError if
@@ -41,7 +43,7 @@ def look(place: str) -> Looked:
     version, ours = versions(database)
     _check_pages(database)
     running: tuple[str, ...] = ()
-    ahead: tuple[str, ...] = ()
+    clocks: ClockReading | None = None
     with database.writing() as connection:
         if version == ours:
             held = select(locks).where(is_held())
@@ -50,15 +52,39 @@ def look(place: str) -> Looked:
                 f" since {datetime.fromtimestamp(row.acquired_at, UTC):%Y-%m-%d %H:%M:%S} UTC"
                 for row in connection.execute(held)
             )
-            now = connection.execute(select(database_clock())).scalar_one()
-            limit = datetime.fromtimestamp(now, UTC) + CLOCKS_DIFFER
-            later = select(scans.c.scan_id).where(scans.c.started_at > limit).limit(_SHOWN)
-            ahead = tuple(connection.execute(later).scalars())
+            clocks = _clocks(connection, clock)
             nobody = {"organization": f"doctor {secrets.token_hex(8)}", "holder": "", "token": 0}
             times = {"acquired_at": 0.0, "expires_at": 0.0}
             connection.execute(insert(locks).values(**nobody, **times))
         connection.rollback()
-    return Looked(place=database.place, version=version, ours=ours, running=running, ahead=ahead)
+    return Looked(place=database.place, version=version, ours=ours, running=running, clocks=clocks)
+
+
+def read_clocks(place: str, clock: Clock) -> ClockReading | None:
+    """Compare this machine's clock and the recorded dates with the database's clock.
+
+    None for a history of another version. Raise as `look` does; nothing is written.
+    """
+    database = connect(place, must_exist=True)
+    version, ours = versions(database)
+    if version != ours:
+        return None
+    with database.reading() as connection:
+        return _clocks(connection, clock)
+
+
+def _clocks(connection: Connection, clock: Clock) -> ClockReading:
+    theirs = datetime.fromtimestamp(connection.execute(select(database_clock())).scalar_one(), UTC)
+    here = clock()
+    future = select(scans.c.scan_id).where(scans.c.started_at > theirs + CLOCKS_DIFFER)
+    latest = future.order_by(scans.c.started_at.desc()).limit(_SHOWN)
+    last_end = connection.execute(select(func.max(locks.c.expires_at)).where(ends_too_late()))
+    end = last_end.scalar()
+    return ClockReading(
+        ahead=here - theirs,
+        future_scans=tuple(connection.execute(latest).scalars()),
+        lock_end=None if end is None else datetime.fromtimestamp(end, UTC),
+    )
 
 
 def _check_pages(database: Database) -> None:

@@ -1,11 +1,11 @@
-"""/healthz turns red when a run is overdue, and only then."""
+"""/healthz is overdue when a run is late, and degraded when a clock or a date is wrong."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from scanner.daemon.health import Health
+from scanner.daemon.health import Health, Status
 
 DUE = datetime(2026, 11, 25, 2, 30, tzinfo=UTC)
 NEXT = DUE + timedelta(days=1)
@@ -50,3 +50,29 @@ def complaint(now: datetime, **changes: Any) -> str | None:
 )
 def test_as_of_a_moment(now: datetime, changes: dict[str, Any], told: str | None) -> None:
     assert complaint(now, **changes) == told
+
+
+@pytest.mark.parametrize(
+    ("now", "problems", "status", "reason"),
+    [
+        (DUE, (), Status.OK, ""),
+        (DUE, ("clock: a", "scans: b"), Status.DEGRADED, "clock: a; scans: b"),
+        (
+            DUE,
+            None,
+            Status.DEGRADED,
+            "whether the clocks agree is unknown: the history has not been read",
+        ),
+        (
+            NEXT + HOUR,
+            ("clock: a",),
+            Status.OVERDUE,
+            "the run planned for 2026-11-26 02:30 UTC is overdue: it has not begun; clock: a",
+        ),
+    ],
+)
+def test_problems_of_clocks_degrade_it(
+    now: datetime, problems: tuple[str, ...] | None, status: Status, reason: str
+) -> None:
+    health = Health(next_run=NEXT, grace=6 * HOUR, timeout=HOUR, clock_problems=problems)
+    assert health.report(now) == (status, reason)

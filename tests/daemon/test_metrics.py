@@ -1,5 +1,6 @@
 """/metrics: read by Prometheus's own reader, whatever a scan left in its file."""
 
+import math
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,7 +25,9 @@ keyvigil_most +Inf
 
 
 def test_every_outcome_is_there_from_the_start() -> None:
-    found = samples(Metrics().render(AT))
+    metrics = Metrics()
+    metrics.clocks(0)
+    found = samples(metrics.render(AT))
     runs = {f"keyvigil_runs_total{{{outcome}}}": 0.0 for outcome in Outcome}
     del runs["keyvigil_runs_total{skipped}"]
     assert found == {
@@ -33,6 +36,7 @@ def test_every_outcome_is_there_from_the_start() -> None:
         "keyvigil_runs_skipped_total": 0,
         "keyvigil_next_run_timestamp_seconds": AT.timestamp(),
         "keyvigil_settings_reload_success": 1,
+        "keyvigil_clock_problems": 0,
     }
 
 
@@ -51,6 +55,15 @@ def test_what_becomes_of_the_runs_is_counted() -> None:
     assert found["keyvigil_settings_reload_success"] == 0
     next_run = found["keyvigil_next_run_timestamp_seconds"]
     assert next_run != next_run  # noqa: PLR0124 - not a number
+
+
+def test_clock_problems_are_counted_and_not_a_number_while_unknown() -> None:
+    metrics = Metrics()
+    assert math.isnan(samples(metrics.render(AT))["keyvigil_clock_problems"])
+    metrics.clocks(2)
+    assert samples(metrics.render(AT))["keyvigil_clock_problems"] == 2
+    metrics.clocks(None)
+    assert math.isnan(samples(metrics.render(AT))["keyvigil_clock_problems"])
 
 
 def test_what_a_scan_left_is_joined(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from scanner.schedule import Times
 from scanner.wiring import now
 from tests.daemon.driver import Every
 from tests.daemon.running import samples
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 DONE = Ended(outcome=Outcome.DONE, code=0, account=Account(fate=Fate.RECORDED, scan_id="s"))
@@ -47,6 +47,8 @@ class Scans:
         self.is_stopped = threading.Event()
         self._ends = list(ends)
         self.nights: tuple[Recorded, ...] | None = ()
+        self.problems: tuple[str, ...] | OSError | None = ()
+        self.clocks_read = threading.Semaphore(0)
         if last is not None:
             self.nights = (Recorded(organization="Acme", started_at=last, complete=True),)
 
@@ -68,6 +70,12 @@ class Scans:
         self, _environment: Mapping[str, str], _organizations: Sequence[str]
     ) -> tuple[Recorded, ...] | None:
         return self.nights
+
+    def clocks(self, _environment: Mapping[str, str]) -> tuple[str, ...] | None:
+        self.clocks_read.release()
+        if isinstance(self.problems, Exception):
+            raise self.problems
+        return self.problems
 
     def stop(self) -> None:
         self.is_stopped.set()
@@ -432,3 +440,36 @@ def test_due_times_before_it_began_are_nobodys_fault() -> None:
         assert dues == sorted(set(dues))
         assert dues[0] > began
         assert it.count("keyvigil_runs_missed_total") < (now() - began).total_seconds()
+
+
+def test_a_clock_problem_is_logged_once_and_reported_until_it_is_over() -> None:
+    with house(last=None, problems=("lock dates: a",)) as it:
+        until(lambda: it.daemon.health().clock_problems == ("lock dates: a",))
+        it.scans.problems = ("lock dates: a", "recorded scans: b")
+        it.daemon.reload("SIGHUP")
+        until(lambda: it.count("keyvigil_clock_problems") == 2)
+        it.scans.problems = ()
+        it.daemon.reload("SIGHUP")
+        until(lambda: it.told.of("clocks_agree") == [{}])
+        assert it.daemon.health().clock_problems == ()
+        assert it.count("keyvigil_clock_problems") == 0
+    assert it.told.of("clock_problem") == [
+        {"problem": "lock dates: a"},
+        {"problem": "recorded scans: b"},
+    ]
+
+
+def test_clocks_are_checked_again_after_each_run() -> None:
+    with house() as it:
+        assert it.scans.clocks_read.acquire(timeout=PATIENCE)
+        until(lambda: it.count("keyvigil_runs_total{done}") == 1)
+        assert it.scans.clocks_read.acquire(timeout=PATIENCE)
+
+
+def test_clocks_that_cannot_be_checked_are_unknown_and_checked_again() -> None:
+    with house(last=None, problems=OSError("no process")) as it:
+        until(lambda: len(it.told.of("clocks_unchecked")) == 1)
+        assert it.daemon.health().clock_problems is None
+        it.scans.problems = ()
+        it.daemon.reload("SIGHUP")
+        until(lambda: it.daemon.health().clock_problems == ())

@@ -366,6 +366,23 @@ def test_it_keeps_no_file_behind_and_its_copies_to_itself(tmp_path: Path) -> Non
     assert list(private.iterdir()) == []
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_scan_dated_in_the_future_degrades_health(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    is_file = kind == "sqlite"
+    store = str(tmp_path / "h.db") if is_file else request.getfixturevalue("database")
+    a_night_ago(store, seconds=-LONG)
+    with daemon({"OPENAI_ADMIN_KEY": SANDBOX_KEY}, store) as run:
+        problem = run.until("clock_problem")["problem"]
+        assert problem.startswith("recorded scans: dated in the future")
+        code, body = run.get("/healthz")
+        assert (code, json.loads(body)["status"]) == (200, "degraded")
+        assert problem in json.loads(body)["reason"]
+        until(lambda: run.metrics()["keyvigil_clock_problems"] == 1)
+        assert run.stop() == 0
+
+
 def test_idle_it_is_small(tmp_path: Path) -> None:
     with daemon({"OPENAI_ADMIN_KEY": SANDBOX_KEY}, tmp_path / "history.db") as run:
         run.until("no_history")

@@ -24,6 +24,7 @@ from scanner.store.database import Database, open_database
 from scanner.store.failures import help_for
 from scanner.store.looking import look
 from scanner.store.schema import metadata
+from scanner.wiring import now
 from tests.factories import NOW
 from tests.store.making import ACME, a_case, a_store, night, record
 
@@ -234,9 +235,10 @@ def test_a_file_of_another_kind_is_reported_as_such_and_left_alone(tmp_path: Pat
         other.execute("CREATE TABLE theirs (a)")
     for path in (text_file, foreign, tmp_path):
         before = path.read_bytes() if path.is_file() else b""
-        for opened in (open_database, look):
-            with pytest.raises(UsageError):
-                opened(str(path))
+        with pytest.raises(UsageError):
+            open_database(str(path))
+        with pytest.raises(UsageError):
+            look(str(path), now)
         assert not path.is_file() or path.read_bytes() == before
 
 

@@ -14,6 +14,7 @@ from scanner.store.history import SqlStore
 from scanner.store.locks import acquire, extend, unlock
 from scanner.store.looking import look
 from scanner.store.schema import locks
+from scanner.wiring import now
 from tests.store.making import ACME, a_store, let_lease_run_out, take_over
 from tests.support.waiting import PATIENCE, until
 
@@ -115,7 +116,7 @@ def test_a_lock_that_ends_later_than_its_lease_allows_is_stale(place: str) -> No
     database = open_database(place)
     ahead = acquire(database, ACME, 600)
     move(place, 365 * 86_400)
-    assert look(place).running == ()
+    assert look(place, now).running == ()
     assert acquire(database, ACME, 600).token == ahead.token + 1
 
 
@@ -126,7 +127,7 @@ def test_a_short_lease_never_takes_over_a_live_long_one(place: str) -> None:
         acquire(database, ACME, 1)
     assert re.search(r"\d{4}-\d\d-\d\d", str(caught.value))
     assert re.search(r"\d{4}-\d\d-\d\d", str(caught.value.help))
-    assert len(look(place).running) == 1
+    assert len(look(place, now).running) == 1
 
 
 def test_a_released_lock_is_free_and_its_holder_records_nothing(place: str) -> None:

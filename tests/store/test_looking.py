@@ -3,23 +3,26 @@
 import os
 import sqlite3
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 
+from scanner.checkup import clock_problems
 from scanner.errors import StoreError, UsageError
 from scanner.store.database import connect, file_of, open_database
-from scanner.store.looking import look
+from scanner.store.locks import acquire
+from scanner.store.looking import look, read_clocks
 from scanner.store.schema import locks
+from scanner.wiring import now
 from tests.factories import NOW
-from tests.store.making import ACME, a_store, record
+from tests.store.making import ACME, a_store, night, record
 
 
 def test_a_history_that_is_up_to_date_is_written_to_and_stays_as_it_was(place: str) -> None:
     a_store(place)
-    looked = look(place)
+    looked = look(place, now)
     assert looked.version == looked.ours
     assert looked.running == ()
     with connect(place).reading() as connection:
@@ -29,11 +32,11 @@ def test_a_history_that_is_up_to_date_is_written_to_and_stays_as_it_was(place: s
 def test_a_scan_that_runs_is_named_and_goes_on(place: str) -> None:
     store = a_store(place)
     with store.hold(ACME) as lease:
-        (running,) = look(place).running
+        (running,) = look(place, now).running
         assert running.startswith(f"{ACME}, by {lease.holder}, since ")
         with store.hold("Another"):
-            assert len(look(place).running) == 2
-    assert look(place).running == ()
+            assert len(look(place, now).running) == 2
+    assert look(place, now).running == ()
 
 
 def test_what_a_newer_version_wrote_is_told(place: str) -> None:
@@ -41,14 +44,14 @@ def test_what_a_newer_version_wrote_is_told(place: str) -> None:
     with database.writing() as connection:
         connection.execute(text("UPDATE keyvigil_version SET version_num = '9999'"))
     with pytest.raises(UsageError, match="newer KeyVigil"):
-        look(place)
+        look(place, now)
 
 
 def test_an_older_one_is_not_brought_up_to_date(place: str) -> None:
     database = open_database(place)
     with database.writing() as connection:
         connection.execute(text("UPDATE keyvigil_version SET version_num = '0001'"))
-    looked = look(place)
+    looked = look(place, now)
     assert looked.version == "0001"
     assert looked.version != looked.ours
     with database.reading() as connection:
@@ -59,7 +62,7 @@ def test_an_older_one_is_not_brought_up_to_date(place: str) -> None:
 def test_an_empty_place_is_left_empty(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     path.touch()
-    assert look(str(path)).version is None
+    assert look(str(path), now).version is None
     assert b"locks" not in path.read_bytes()
 
 
@@ -74,7 +77,7 @@ def test_a_history_that_may_only_be_read_is_told(tmp_path: Path) -> None:
             )
         )
     with pytest.raises(StoreError, match="read-only"):
-        look(str(path))
+        look(str(path), now)
 
 
 def test_a_place_is_a_file_or_none(tmp_path: Path) -> None:
@@ -94,7 +97,7 @@ def test_a_damaged_history_is_detected(tmp_path: Path) -> None:
     content[3 * size : 6 * size] = b"\xa5" * (3 * size)
     path.write_bytes(content)
     with pytest.raises(StoreError) as caught:
-        look(str(path))
+        look(str(path), now)
     assert str(path) in str(caught.value)
     assert "backup" in str(caught.value.help)
 
@@ -114,9 +117,59 @@ def test_a_history_on_a_read_only_disk_is_read(
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
-def test_a_scan_recorded_in_the_future_is_named(place: str) -> None:
+def test_clocks_and_dates_without_a_problem_have_none(place: str) -> None:
     store = a_store(place)
-    record(store, datetime.now(UTC) - timedelta(days=1))
-    assert look(place).ahead == ()
-    record(store, datetime.now(UTC) + timedelta(days=30))
-    assert len(look(place).ahead) == 1
+    record(store, now() - timedelta(days=1))
+    with store.hold(ACME):
+        assert problems(place) == []
+
+
+def test_a_scan_recorded_in_the_future_is_named(place: str) -> None:
+    at = now() + timedelta(days=30)
+    record(a_store(place), at)
+    assert problems(place) == [
+        ("recorded scans", f"dated in the future, because a clock was ahead: {night(at).scan_id}")
+    ]
+
+
+def test_a_lock_that_ends_later_than_its_lease_is_named_by_its_end(place: str) -> None:
+    database = open_database(place)
+    acquire(database, ACME, 600)
+    with database.writing() as connection:
+        connection.execute(update(locks).values(expires_at=4_102_444_800))
+    said = "a lock ends at 2100-01-01 00:00:00 UTC, later than its lease allows: a clock was ahead"
+    assert problems(place) == [("lock dates", said)]
+    acquire(database, ACME, 600)
+    assert problems(place) == []
+
+
+@pytest.mark.parametrize(("hours", "words"), [(2, "ahead of"), (-2, "behind")])
+def test_a_clock_that_differs_from_the_databases_is_a_problem(
+    place: str, hours: int, words: str
+) -> None:
+    open_database(place)
+    reading = read_clocks(place, lambda: now() + timedelta(hours=hours))
+    assert reading is not None
+    (check,) = clock_problems(reading)
+    assert check.name == "database clock"
+    assert check.said.startswith("this machine's clock is ")
+    assert check.said.endswith(f" {words} the database's")
+
+
+def test_clocks_of_an_older_history_are_not_read(place: str) -> None:
+    database = open_database(place)
+    with database.writing() as connection:
+        connection.execute(text("UPDATE keyvigil_version SET version_num = '0001'"))
+    assert read_clocks(place, now) is None
+
+
+def problems(place: str) -> list[tuple[str, str]]:
+    """Return name and text of each problem; reading the clocks alone finds the same."""
+    both = (look(place, now).clocks, read_clocks(place, now))
+    found, again = (
+        [(check.name, check.said) for check in clock_problems(reading)]
+        for reading in both
+        if reading
+    )
+    assert found == again
+    return found

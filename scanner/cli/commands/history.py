@@ -27,13 +27,18 @@ def history(
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many.")] = 30,
     as_json: JsonOption = False,
     is_sure: Annotated[bool, typer.Option("--yes", help="Unlock without a question.")] = False,
+    only_clocks: Annotated[
+        bool, typer.Option("--clocks", hidden=True, help="Print problems of the clocks as JSON.")
+    ] = False,
 ) -> None:
     """List the scans that were recorded, oldest first, and how it goes."""
     from scanner.cli.choosing import chosen
-    from scanner.cli.history import history, prune, unlock
+    from scanner.cli.history import clocks, history, prune, unlock
 
     settings = chosen(context)
-    if action is None:
+    if only_clocks:
+        clocks(settings)
+    elif action is None:
         history(settings, limit, as_json=as_json)
     elif action == "prune":
         prune(settings)
