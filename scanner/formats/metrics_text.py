@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from scanner.announce_acts import is_done
+from scanner.announce_acts import is_done, went_well
 from scanner.coverage import by_collection
 from scanner.display import visible
 from scanner.inventory import CoverageState
@@ -66,7 +66,8 @@ METRICS: Final = (
         "keyvigil_revocations",
         "gauge",
         ("state",),
-        "Keys to revoke (due, waiting, let_be) and revoked since the scan before (done, failed).",
+        "Keys to revoke (due, waiting, let_be), and revocations since the scan before (done;"
+        " failed: or uncertain).",
     ),
     Metric("keyvigil_retries_total", "counter", (), "Requests that were asked again."),
     Metric("keyvigil_alerts_pending", "gauge", (), "Alerts that wait for the next scan."),
@@ -175,13 +176,12 @@ def _of_result(result: ScanResult) -> Iterator[Sample]:
 
 def _of_revocation(revocation: Revocation) -> Iterator[Sample]:
     plan, acts = revocation.plan, revocation.acts
-    done = sum(map(is_done, acts))
     counts = {
         "due": len(plan.due) if revocation.mode is Mode.PLAN else 0,
         "waiting": len(plan.waiting),
         "let_be": len(plan.held) + len(revocation.spared),
-        "done": done,
-        "failed": len(acts) - done,
+        "done": sum(map(is_done, acts)),
+        "failed": sum(not went_well(act) for act in acts),
     }
     for state, count in counts.items():
         yield _REVOCATIONS, (state,), str(count)

@@ -9,12 +9,15 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from scanner.formats.metrics_text import METRICS, Before, RunFigures, read_before, render_metrics
+from scanner.receipt import Result, Revocation
 from scanner.result import ScanResult
+from scanner.revocation import NOTHING, Mode
 from scanner.secret import redact
 from scanner.severity import Severity
 from tests.browser.making import with_revocation
 from tests.conftest import golden
 from tests.factories import NOW, a_mixed_inventory, a_remembered_result, a_result, an_inventory
+from tests.planning import an_act
 
 GOLDEN = Path(__file__).parent / "golden" / "metrics.prom"
 AT = NOW.timestamp()
@@ -121,6 +124,15 @@ def test_another_organizations_file_says_nothing_of_this_ones() -> None:
     text = render_metrics(None, a_run(is_success=False), before)
     assert read(text)["keyvigil_retries_total",] == 0
     assert ("keyvigil_last_success_timestamp_seconds",) not in read(text)
+
+
+def test_a_revocation_that_is_uncertain_counts_as_failed_and_a_successful_undo_does_not() -> None:
+    undo = an_act(Result.DONE, undoes="an earlier receipt")
+    acts = (an_act(Result.DONE), an_act(Result.FAILED), an_act(None), undo)
+    revocation = Revocation(mode=Mode.ENFORCE, plan=NOTHING, acts=acts)
+    found = read(render_metrics(replace(a_result(), revocation=revocation), a_run(), Before()))
+    assert found["keyvigil_revocations", "done"] == 1
+    assert found["keyvigil_revocations", "failed"] == 2
 
 
 @given(st.text())
