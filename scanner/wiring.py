@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from scanner.checkup import ClockReading
     from scanner.openai_api.revoker import ApiRevoker
     from scanner.store.history import SqlStore
+    from scanner.store.locks import HeldLock
     from scanner.store.looking import Looked
 
 
@@ -154,12 +155,21 @@ def open_store(settings: StoreSettings, *, must_exist: bool = False) -> "SqlStor
     return SqlStore(database, keeping=keeping, lease=settings.lease)
 
 
-def release_lock(settings: StoreSettings, organization: str) -> str | None:
-    """Release the lock of a history; return its holder, None if it was not held."""
+def read_locks(settings: StoreSettings) -> "tuple[HeldLock, ...]":
+    """Return the locks of a history that are held, or end too late to be."""
+    from scanner.store.database import open_database  # noqa: PLC0415 - SQLAlchemy takes its time
+    from scanner.store.locks import held_locks  # noqa: PLC0415
+
+    with open_database(settings.place.reveal(), must_exist=True).reading() as connection:
+        return held_locks(connection)
+
+
+def release_lock(settings: StoreSettings, held: "HeldLock") -> bool:
+    """Release a lock; return whether it was still the same."""
     from scanner.store.database import open_database  # noqa: PLC0415 - SQLAlchemy takes its time
     from scanner.store.locks import unlock  # noqa: PLC0415
 
-    return unlock(open_database(settings.place.reveal(), must_exist=True), organization)
+    return unlock(open_database(settings.place.reveal(), must_exist=True), held)
 
 
 def make_sinks(settings: AlertSettings, sleep: Callable[[float], None]) -> dict[str, AlertSink]:

@@ -71,6 +71,20 @@ class _Console(Console):
             raise SystemExit(ExitCode.PIPE_CLOSED)
 
 
+def has_person() -> bool:
+    """Return whether a person can answer a question."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def confirmed(question: str) -> bool:
+    """Return whether the person at the terminal agrees; any answer but yes is a refusal.
+
+    Typer's own question prints a blank on stdout.
+    """
+    err.print(inert(f"{question} [y/N] "), end="", soft_wrap=True)
+    return sys.stdin.buffer.readline().strip().lower() in (b"y", b"yes")
+
+
 def close_quietly(stream: IO[str] | None) -> None:
     """Send what is still to be written on a stream nowhere: nobody reads it any more."""
     if stream is not None:

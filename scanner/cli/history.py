@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -13,18 +12,18 @@ from rich.table import Table
 from rich.text import Text
 
 from scanner.checkup import clock_problems
-from scanner.cli.console import ExitCode, counted, inert, out, say
+from scanner.cli.console import ExitCode, confirmed, counted, has_person, inert, out, say
 from scanner.cli.report import WITHOUT_ID, tell_whose
 from scanner.compare import between
 from scanner.durations import format_duration
-from scanner.errors import NoHistory, UsageError
+from scanner.errors import NoHistory, StoreLocked, UsageError
 from scanner.formats.history_rows import night_row
 from scanner.lifecycle import Case, Night, Turn
 from scanner.setting import Chosen
 from scanner.settings import StoreSettings, read_store_settings, store_settings
 from scanner.settings_table import ORGANIZATION
 from scanner.severity import Severity
-from scanner.wiring import now, open_store, read_clocks, release_lock
+from scanner.wiring import now, open_store, read_clocks, read_locks, release_lock
 
 if TYPE_CHECKING:
     from scanner.store.history import SqlStore
@@ -85,20 +84,41 @@ def prune(settings: Chosen) -> None:
 
 
 def unlock(settings: Chosen, *, is_sure: bool) -> None:
-    """Release the locks of the history, after confirmation; raise UsageError without it."""
+    """Release the locks of the history, after confirmation.
+
+    Raise UsageError without it, and StoreLocked if a lock is another one by then.
+    """
     place, organization = store_settings(settings, os.environ), settings[ORGANIZATION]
     store = _opened(place)
-    if not is_sure and not sys.stdin.isatty():
+    which = store.names.history_of(organization) if organization else None
+    held = [one for one in read_locks(place) if which in (None, one.organization)] if place else []
+    if place is None or not held:
+        of = f" of {organization}" if organization else ""
+        out.print(inert(f"No lock{of} is held."))
+        return
+    names = {one: store.names.shown_name(one.organization) for one in held}
+    for one, name in names.items():
+        say(f"{name}: locked by {one}. Its lease ends at {one.until:%Y-%m-%d %H:%M:%S} UTC.")
+    if not is_sure:
+        _confirm_release(counted(len(held), "lock"))
+    for one, name in names.items():
+        if not release_lock(place, one):
+            raise StoreLocked(
+                f"The lock of {name} was renewed by another scan meanwhile, and not released.",
+                help="Repeat the command to see who holds it now.",
+            )
+        out.print(inert(f"{name}: released."))
+
+
+def _confirm_release(locks: str) -> None:
+    if not has_person():
         raise UsageError(
-            "Releasing a lock needs confirmation.",
+            f"Releasing {locks} needs confirmation.",
             help="Check that no scan is running, then repeat the command with --yes.",
         )
-    if not is_sure and not typer.confirm("Is no scan running?", err=True):
+    if not confirmed(f"Release {locks}? A scan that still runs will not be recorded."):
+        say("Nothing was released.")
         raise typer.Exit(ExitCode.DONE)
-    for one in [store.names.history_of(organization)] if organization else store.organizations():
-        holder = release_lock(place, one) if place else None
-        name = organization or store.names.shown_name(one)
-        out.print(inert(f"{name}: {f'released, held by {holder}' if holder else 'not locked'}."))
 
 
 def diff(

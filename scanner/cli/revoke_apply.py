@@ -1,7 +1,6 @@
 """`keyvigil revoke apply`: a plan that somebody looked at, carried out."""
 
 import os
-import sys
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -10,7 +9,18 @@ from typing import Final
 import typer
 
 from scanner.cli.choosing import chosen, file_settings
-from scanner.cli.console import ExitCode, counted, inert, out, say, show_error, tell, worst
+from scanner.cli.console import (
+    ExitCode,
+    confirmed,
+    counted,
+    has_person,
+    inert,
+    out,
+    say,
+    show_error,
+    tell,
+    worst,
+)
 from scanner.cli.job import job_of, seen_again_for
 from scanner.cli.memory import Memory, remembering
 from scanner.cli.recording import with_history
@@ -129,12 +139,12 @@ def _confirm(plan: Plan, organization: str, *, is_sure: bool) -> None:
     if is_sure:
         return
     count = counted(len(plan.due), "key")
-    if not sys.stdin.isatty():
+    if not has_person():
         raise UsageError(
             f"{count} of {organization} would be revoked, and nobody is there to say yes.",
             help="--yes says it beforehand; --dry-run only looks.",
         )
-    if not typer.confirm(f"Revoke {count} of {inert(organization).plain}?", err=True):
+    if not confirmed(f"Revoke {count} of {organization}?"):
         say("Nothing was done.")
         raise typer.Exit
 

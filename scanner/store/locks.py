@@ -10,10 +10,11 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Float, and_, select, update
+from sqlalchemy import ColumnElement, Connection, Float, Row, and_, select, update
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -24,6 +25,7 @@ from scanner.store.schema import locks
 
 _BEATS: Final = 3
 """Renewals in the time of one lease."""
+_DATE: Final = "%Y-%m-%d %H:%M:%S"
 _ADJUSTMENT: Final = 5.0
 """Seconds by which a clock may be set back in small steps while a scan runs."""
 
@@ -128,36 +130,65 @@ def acquire(database: Database, organization: str, seconds: float) -> Lease:
     return Lease(organization=organization, holder=holder, token=token)
 
 
-def unlock(database: Database, organization: str) -> str | None:
-    """Release a lock whatever its lease; return its holder, None if it was not held.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldLock:
+    """A lock whose lease is not over. `since` and `until` are by the database's clock."""
 
-    A scan that still runs under it can record nothing any more.
+    organization: str
+    holder: str
+    token: int
+    since: datetime
+    until: datetime
+
+    def __str__(self) -> str:
+        return f"{self.holder}, since {self.since:{_DATE}} UTC"
+
+
+def held_locks(connection: Connection, *which: ColumnElement[bool]) -> tuple[HeldLock, ...]:
+    """Return the locks whose lease is not over; without `which`, also those that end too late."""
+    unfinished = select(locks).where(locks.c.expires_at > database_clock(), *which)
+    rows = connection.execute(unfinished.order_by(locks.c.organization))
+    return tuple(map(_held_lock, rows))
+
+
+def unlock(database: Database, held: HeldLock) -> bool:
+    """Release a lock whatever its lease; return whether it was still the same.
+
+    A scan that still runs under it cannot record anything from then on.
     """
+    ours = and_(
+        locks.c.organization == held.organization,
+        locks.c.token == held.token,
+        locks.c.expires_at > database_clock(),
+    )
     with database.writing() as connection:
-        held = select(locks.c.holder).where(locks.c.organization == organization, is_held())
-        holder: str | None = connection.execute(held).scalar()
-        if holder is not None:
-            released = update(locks).where(locks.c.organization == organization)
-            connection.execute(released.values(expires_at=0, token=locks.c.token + 1))
-    return holder
+        released = update(locks).where(ours).values(expires_at=0, token=locks.c.token + 1)
+        return connection.execute(released).rowcount == 1
 
 
 def taken_over(organization: str) -> LockLost:
     """Return what to raise where the lease is not the latest any more."""
     return LockLost(
         f"Another scan of {organization} took over, as this machine slept or the database was away,"
-        " so that this one was not recorded.",
+        " or the lock was released: this scan was not recorded.",
         help="Nothing is wrong with the history; the other scan speaks for tonight.",
     )
 
 
 def _locked(connection: Connection, organization: str) -> StoreLocked:
-    held = connection.execute(select(locks).where(locks.c.organization == organization)).one()
-    since, until = (
-        f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}"
-        for at in (held.acquired_at, held.expires_at)
-    )
+    row = connection.execute(select(locks).where(locks.c.organization == organization)).one()
+    held = _held_lock(row)
     return StoreLocked(
-        f"Another scan of {organization} is running: {held.holder}, since {since} UTC.",
-        help=f"Wait until it ends. If it died, its lock frees itself at {until} UTC.",
+        f"Another scan of {organization} is running: {held}.",
+        help=f"Wait until it ends. If it died, its lock frees itself at {held.until:{_DATE}} UTC.",
+    )
+
+
+def _held_lock(row: Row[Any]) -> HeldLock:
+    return HeldLock(
+        organization=row.organization,
+        holder=row.holder,
+        token=row.token,
+        since=datetime.fromtimestamp(row.acquired_at, UTC),
+        until=datetime.fromtimestamp(row.expires_at, UTC),
     )

@@ -12,7 +12,7 @@ from scanner.errors import StoreError
 from scanner.plausible import CLOCKS_DIFFER
 from scanner.ports import Clock
 from scanner.store.database import Database, connect, versions
-from scanner.store.locks import database_clock, ends_too_late, is_held
+from scanner.store.locks import database_clock, ends_too_late, held_locks, is_held
 from scanner.store.schema import locks, scans
 
 _SHOWN: Final = 5
@@ -46,12 +46,8 @@ def look(place: str, clock: Clock) -> Looked:
     clocks: ClockReading | None = None
     with database.writing() as connection:
         if version == ours:
-            held = select(locks).where(is_held())
-            running = tuple(
-                f"{row.organization}, by {row.holder},"
-                f" since {datetime.fromtimestamp(row.acquired_at, UTC):%Y-%m-%d %H:%M:%S} UTC"
-                for row in connection.execute(held)
-            )
+            held = held_locks(connection, is_held())
+            running = tuple(f"{lock.organization}, by {lock}" for lock in held)
             clocks = _clocks(connection, clock)
             nobody = {"organization": f"doctor {secrets.token_hex(8)}", "holder": "", "token": 0}
             times = {"acquired_at": 0.0, "expires_at": 0.0}

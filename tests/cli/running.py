@@ -1,6 +1,7 @@
 """The real command in a process of its own."""
 
 import os
+import pty
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -60,6 +61,29 @@ def keyvigil_anew(
         check=False,
         stdin=subprocess.DEVNULL,
     )
+    assert "Traceback" not in done.stderr, done.stderr
+    return Ran(code=done.returncode, out=done.stdout, err=done.stderr)
+
+
+def keyvigil_on_terminal(
+    *arguments: str | Path, typed: str, env: Mapping[str, str] | None = None
+) -> Ran:
+    """Run `keyvigil` with a terminal as its input, on which that is typed."""
+    ours, theirs = pty.openpty()
+    os.write(ours, typed.encode())
+    try:
+        done = subprocess.run(  # noqa: S603 - our own command
+            [*COMMAND, *map(str, arguments)],
+            env=environment(env or {}),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+            stdin=theirs,
+        )
+    finally:
+        os.close(ours)
+        os.close(theirs)
     assert "Traceback" not in done.stderr, done.stderr
     return Ran(code=done.returncode, out=done.stdout, err=done.stderr)
 

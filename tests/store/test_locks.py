@@ -11,7 +11,7 @@ from scanner.errors import LockLost, StoreLocked
 from scanner.ports import Lease
 from scanner.store.database import open_database
 from scanner.store.history import SqlStore
-from scanner.store.locks import acquire, extend, unlock
+from scanner.store.locks import acquire, extend, held_locks, unlock
 from scanner.store.looking import look
 from scanner.store.schema import locks
 from scanner.wiring import now
@@ -133,8 +133,25 @@ def test_a_short_lease_never_takes_over_a_live_long_one(place: str) -> None:
 def test_a_released_lock_is_free_and_its_holder_records_nothing(place: str) -> None:
     database = open_database(place)
     lease = acquire(database, ACME, 86_400)
-    assert unlock(database, ACME) == lease.holder
-    assert unlock(database, ACME) is None
+    with database.reading() as connection:
+        (held,) = held_locks(connection)
+    assert (held.organization, held.holder, held.token) == (ACME, lease.holder, lease.token)
+    assert unlock(database, held)
+    assert not unlock(database, held)
+    with database.reading() as connection:
+        assert held_locks(connection) == ()
     with database.writing() as connection:
         assert not extend(connection, lease, 60)
     assert acquire(database, ACME, 60).token > lease.token
+
+
+def test_only_the_lock_that_was_shown_is_released(place: str) -> None:
+    database = open_database(place)
+    acquire(database, ACME, 600)
+    with database.reading() as connection:
+        (shown,) = held_locks(connection)
+    take_over(place)
+    assert not unlock(database, shown)
+    with database.reading() as connection:
+        (held,) = held_locks(connection)
+    assert held.token == shown.token + 1
