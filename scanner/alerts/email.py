@@ -15,6 +15,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 
 from scanner.alerts.mail_connection import BoundedSMTP, BoundedSMTPoverTLS
 from scanner.alerts.text import in_lines, named_in_lines
+from scanner.alerts.within import OverdueError, within
 from scanner.alerts.wording import (
     SHAPES,
     by_rule,
@@ -35,6 +36,8 @@ from scanner.secret import Secret
 
 _PART: Final = "mail"
 _TIMEOUT: Final = 60
+_WHOLE: Final = 300.0
+"""Seconds for the whole conversation."""
 _SHOWN: Final = 20
 _LINE: Final = 300
 _LARGE: Final = frozenset({523, 552})
@@ -147,7 +150,12 @@ class EmailSink:
 
     def _explained(self, hand_in: Callable[[], _Refused]) -> _Refused:
         try:
-            return hand_in()
+            return within(_WHOLE, hand_in)
+        except OverdueError as error:
+            raise AlertUncertain(
+                f"The mail server sent {error}: a mail that was handed in may have arrived.",
+                help="The next scan sends it again, under the same Message-ID.",
+            ) from None
         except _HungUp as error:
             raise AlertUncertain(
                 f"The mail server hung up ({self._shown(error)}), so that nobody knows whether it"

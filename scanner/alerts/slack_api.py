@@ -13,8 +13,18 @@ from typing import Any, Final
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web import SlackResponse
 
+from scanner.alerts.slack_answers import (
+    id_of,
+    next_cursor,
+    object_in,
+    objects_in,
+    texts_in,
+    uncertain,
+    word,
+)
 from scanner.alerts.slack_transport import API, UNEXPECTED, SlackWebClient
-from scanner.errors import AlertError, AlertUncertain
+from scanner.alerts.wording import plain
+from scanner.errors import AlertError
 from scanner.secret import Secret, redact
 
 SILENT: Final = logging.getLogger("keyvigil.slack_sdk")
@@ -26,9 +36,11 @@ _MOST_WAITED: Final = 300.0
 _PACE: Final = 1.0
 _MAX_PAGES: Final = 500
 """Pages of one listing: 100,000 channels, or 50,000 messages."""
+_MOST_LISTED: Final = 600.0
+"""Seconds of one listing."""
 REDIRECTED: Final = "redirected"
 """Our word for a redirect, which is never followed."""
-_TOO_MANY: Final = 429
+_MOST_DETAILS: Final = 300
 _MENDS: Final = {
     "not_authed": "Set KEYVIGIL_SLACK_TOKEN to the app's bot token (xoxb-...).",
     "invalid_auth": "KEYVIGIL_SLACK_TOKEN is no token of a Slack app: copy the bot token anew.",
@@ -41,9 +53,9 @@ _MENDS: Final = {
     "restricted_action": "A rule of the workspace keeps the app from posting: ask its owners.",
 }
 _UNSURE: Final = frozenset(
-    {"internal_error", "fatal_error", "request_timeout", "service_unavailable"}
+    {"internal_error", "fatal_error", "request_timeout", "service_unavailable", UNEXPECTED}
 )
-"""Slack says of these that part may have been done."""
+"""Part may have been done: Slack documents that of its words, and the others are not Slack's."""
 REFUSED_BLOCKS: Final = frozenset(
     {"invalid_blocks", "msg_blocks_too_long", "invalid_blocks_format"}
 )
@@ -113,11 +125,12 @@ class SlackApi:
             )
         finally:
             self._posted[place] = self._clock()
-        if not isinstance(answer["channel"], str) or not isinstance(answer["ts"], str):
-            raise self._uncertain(UNEXPECTED)
-        self._ids[channel] = answer["channel"]
-        self._posted[self._ids[channel]] = self._posted[place]
-        return self._ids[channel], answer["ts"]
+        channel_id, ts = word(answer["channel"]), word(answer["ts"])
+        if not channel_id or not ts:
+            raise uncertain(UNEXPECTED)
+        self._ids[channel] = channel_id
+        self._posted[channel_id] = self._posted[place]
+        return channel_id, ts
 
     def update(self, channel: str, ts: str, **message: Any) -> None:  # noqa: ANN401 - Slack's own
         """Put another message in the place of one; the same again does no harm."""
@@ -125,16 +138,21 @@ class SlackApi:
 
     def upload(self, channel: str, thread: str, name: str, content: bytes) -> None:
         """Share a file in a thread."""
-        self._call(
-            self._client.files_upload_v2,
-            channel=channel,
-            thread_ts=thread,
-            filename=name,
-            title=name,
-            content=content,
-        )
+        try:
+            self._call(
+                self._client.files_upload_v2,
+                channel=channel,
+                thread_ts=thread,
+                filename=name,
+                title=name,
+                content=content,
+            )
+        except (AttributeError, LookupError, TypeError, ValueError):  # the SDK checks no types
+            raise uncertain(UNEXPECTED) from None
 
-    def history(self, channel: str, since: float, thread: str | None = None) -> list[Any]:
+    def history(
+        self, channel: str, since: float, thread: str | None = None
+    ) -> list[Mapping[str, Any]]:
         """Return a channel's or a thread's messages since a moment, with their metadata."""
         where: dict[str, Any] = {"channel": channel, "oldest": f"{since:.6f}"}
         method: Callable[..., SlackResponse] = self._client.conversations_history
@@ -142,7 +160,7 @@ class SlackApi:
             method = self._client.conversations_replies
             where["ts"] = thread
         pages = self._pages(method, include_all_metadata=True, **where)
-        return [message for page in pages for message in page.get("messages") or []]
+        return [message for page in pages for message in objects_in(page, "messages")]
 
     def channel_id(self, name: str) -> str | None:
         """Return the id of a channel by its name; None if the app sees none of that name."""
@@ -150,7 +168,7 @@ class SlackApi:
             found = self.channel(name)
             if found is None:
                 return None
-            self._ids[name] = str(found["id"])
+            self._ids[name] = id_of(found)
         return self._ids[name]
 
     def channel(self, place: str) -> Mapping[str, Any] | None:
@@ -160,7 +178,7 @@ class SlackApi:
         """
         if not place.startswith("#"):
             answer = self._call(self._client.conversations_info, channel=place)
-            return self._object(answer, "channel")
+            return object_in(answer, "channel")
         refusal: SlackRefused | None = None
         for kind in ("public_channel", "private_channel"):
             try:
@@ -176,21 +194,24 @@ class SlackApi:
     def _channels(self, kind: str) -> Iterator[Mapping[str, Any]]:
         method = self._client.conversations_list
         for page in self._pages(method, types=kind, exclude_archived=True, limit=200):
-            yield from page.get("channels") or []
+            yield from objects_in(page, "channels")
 
     def _pages(
         self,
         method: Callable[..., SlackResponse],
         **arguments: Any,  # noqa: ANN401 - Slack's own
     ) -> Iterator[SlackResponse]:
-        """Yield the pages of a listing; raise SlackRefused after _MAX_PAGES."""
-        cursor = ""
+        """Yield the pages of a listing; raise SlackRefused after _MAX_PAGES or _MOST_LISTED."""
+        cursor, ends_at = "", self._clock() + _MOST_LISTED
         for _ in range(_MAX_PAGES):
             page = self._call(method, cursor=cursor, **arguments)
             yield page
-            cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
+            cursor = next_cursor(page)
             if not cursor:
                 return
+            if self._clock() > ends_at:
+                said = f"Slack's listing takes longer than {_MOST_LISTED:.0f} seconds"
+                raise self._refused(said, code="too_slow")
         raise self._refused(f"Slack listed more than {_MAX_PAGES} pages", code="too_many_pages")
 
     def direct_channel(self, address: str) -> str | None:
@@ -202,28 +223,20 @@ class SlackApi:
     def _open_direct(self, address: str) -> str | None:
         try:
             found = self._call(self._client.users_lookupByEmail, email=address)
-            user = self._object(found, "user").get("id")
+            user = id_of(object_in(found, "user"))
             answer = self._call(self._client.conversations_open, users=user)
         except SlackRefused as error:
             if error.code in NOBODY:
                 return None
             raise
-        return str(self._object(answer, "channel")["id"])
+        return id_of(object_in(answer, "channel"))
 
     def scopes(self) -> frozenset[str]:
         """Return what the token may do."""
         answer = self._call(self._client.auth_test)
         headers = {name.lower(): value for name, value in answer.headers.items()}
-        return frozenset(
-            filter(None, headers.get("x-oauth-scopes", "").replace(" ", "").split(","))
-        )
-
-    def _object(self, answer: SlackResponse, name: str) -> Mapping[str, Any]:
-        """Return an object with an id in a response; raise AlertUncertain if it has none."""
-        found = answer.get(name)
-        if not isinstance(found, dict) or not isinstance(found.get("id"), str):
-            raise self._uncertain(UNEXPECTED)
-        return found
+        scopes = headers.get("x-oauth-scopes", "").replace(" ", "")
+        return frozenset(filter(None, scopes.split(",")))
 
     def _call(self, method: Callable[..., SlackResponse], **arguments: Any) -> SlackResponse:  # noqa: ANN401 - Slack's own
         while True:
@@ -243,11 +256,12 @@ class SlackApi:
                     help="Check the network and HTTPS_PROXY; the next scan tells what is left.",
                 ) from None
             except (OSError, http.client.HTTPException) as error:
-                raise self._uncertain(str(error) or type(error).__name__) from None
+                why = self._token.mask(redact(str(error))) or type(error).__name__
+                raise uncertain(why) from None
 
     def _wait_after(self, error: SlackApiError) -> float | None:
         """Return how long Slack wants us to wait, while there is time left; else None."""
-        if error.response.status_code != _TOO_MANY:
+        if error.response.status_code != http.client.TOO_MANY_REQUESTS:
             return None
         try:
             wait = max(float(error.response.headers.get("Retry-After", _PACE)), _PACE)
@@ -260,8 +274,8 @@ class SlackApi:
         """Return what an answer that is no success means."""
         answer: Any = error.response
         body = answer.data if isinstance(answer.data, dict) else {}
-        code = str(body.get("error") or "")
-        if answer.status_code == _TOO_MANY:
+        code = word(body.get("error")) or UNEXPECTED
+        if answer.status_code == http.client.TOO_MANY_REQUESTS:
             said = f"Slack still asks to wait after {_MOST_WAITED:.0f} seconds"
             return self._refused(said, code="ratelimited", help="The next scan tells what is left.")
         if http.client.MULTIPLE_CHOICES <= answer.status_code < http.client.BAD_REQUEST:
@@ -270,23 +284,17 @@ class SlackApi:
                 code=REDIRECTED,
                 help="Check KEYVIGIL_SLACK_API_URL, and whether a proxy requires a login.",
             )
-        is_broken = answer.status_code >= http.client.INTERNAL_SERVER_ERROR or " " in code
-        if is_broken or code in _UNSURE:
-            return self._uncertain(f"status {answer.status_code}")
-        details = "; ".join(str(one) for one in body.get("errors") or ())
+        if answer.status_code >= http.client.INTERNAL_SERVER_ERROR or code in _UNSURE:
+            why = code if answer.status_code == http.client.OK else ""
+            return uncertain(why or f"status {answer.status_code}")
+        reasons = texts_in(body.get("errors"))
+        details = f" ({plain('; '.join(reasons), _MOST_DETAILS)})" if reasons else ""
         mend = _MENDS.get(code)
         if code == "missing_scope":
-            needed = body.get("needed") or "that it needs"
+            needed = word(body.get("needed")) or "that it needs"
             mend = f"Add the scope {needed} to the Slack app (OAuth & Permissions), reinstall it."
-        said = f"Slack refused: {code}{f' ({details})' if details else ''}"
+        said = f"Slack refused: {code}{details}"
         return self._refused(said, code=code, help=mend)
 
     def _refused(self, said: str, *, code: str, help: str | None = None) -> SlackRefused:  # noqa: A002 - as errors have it
         return SlackRefused(f"{self._token.mask(redact(said))}.", code=code, help=help)
-
-    def _uncertain(self, why: str) -> AlertUncertain:
-        return AlertUncertain(
-            f"Slack did not answer as it should ({self._token.mask(redact(why))}), so that nobody"
-            " knows whether the message arrived.",
-            help="The next scan looks for it, and sends it if it is not there.",
-        )

@@ -9,6 +9,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
+from scanner.alerts.slack_answers import word
 from scanner.alerts.slack_api import REDIRECTED, REFUSED_BLOCKS, SlackApi, SlackRefused
 from scanner.alerts.slack_blocks import Message
 from scanner.announcement import Delivery, Part, PartState
@@ -152,9 +153,11 @@ class Sending:
         """Look for a message that may have arrived; raise _CannotTell if the app may not."""
         place, told = self._history(channel, since, thread)
         for one in told:
-            if (one.get("metadata") or {}).get("event_payload") == self._mark(name):
+            metadata, ts = one.get("metadata"), word(one.get("ts"))
+            payload = metadata.get("event_payload") if isinstance(metadata, Mapping) else None
+            if ts and payload == self._mark(name):
                 how = _BLOCKS if one.get("blocks") else _LINE
-                found = _Place(place, str(one["ts"]))
+                found = _Place(place, ts)
                 return self._done(name, channel, found, how, below=bool(thread))
         return None
 
@@ -164,10 +167,13 @@ class Sending:
             _, told = self._history(channel, self._delivery.made_at, thread)
         except _CannotTell:
             return False
-        files = (file for one in told for file in one.get("files") or ())
+        lists = (files for one in told if isinstance(files := one.get("files"), list))
+        files = (file for files in lists for file in files)
         return any(isinstance(file, Mapping) and file.get("name") == name for file in files)
 
-    def _history(self, channel: str, since: datetime, thread: str | None) -> tuple[str, list[Any]]:
+    def _history(
+        self, channel: str, since: datetime, thread: str | None
+    ) -> tuple[str, list[Mapping[str, Any]]]:
         """Return a channel's id and its messages; raise _CannotTell if the app may not see them."""
         try:
             place = self._api.channel_id(channel) if channel.startswith("#") else channel

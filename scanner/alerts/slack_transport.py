@@ -1,7 +1,8 @@
 """Slack's SDK over connections of our own: no redirect, no cookie, no endless response.
 
-The SDK follows redirects together with its token, uploads to any address that it receives and
-reads responses of any size. Its one method of each client that opens a connection is replaced.
+The SDK follows redirects together with its token, uploads to any address that it receives, and
+reads responses of any size for any time. Its one method of each client that opens a connection is
+replaced.
 """
 
 import http.client
@@ -22,12 +23,18 @@ from slack_sdk.web import WebClient
 from slack_sdk.web.file_upload_v2_result import FileUploadV2Result
 from slack_sdk.webhook import WebhookClient, WebhookResponse
 
+from scanner.alerts.within import within
+
 API: Final = "https://slack.com/api/"
 MAX_RESPONSE: Final = 16 * 1024 * 1024
 """Bytes of one response."""
+WHOLE: Final = 60.0
+"""Seconds for one request and its whole response."""
+WHOLE_UPLOAD: Final = 300.0
 UNEXPECTED: Final = "unexpected response"
 """In place of Slack's word for an error, which has no blank."""
 _READ: Final = 65_536
+_Received = tuple[int, dict[str, str], bytes]
 
 
 class ResponseTooLargeError(http.client.HTTPException):
@@ -49,7 +56,7 @@ class SlackWebClient(WebClient):
         if url is None or not is_upload_address(str(url), self.base_url):
             raise SlackRequestError("the upload address is not on files.slack.com")
         request = Request(url, data=data, method="POST")  # noqa: S310 - the line above
-        status, _, body = _send(request, self.proxy, self.timeout)
+        status, _, body = _send(request, self.proxy, self.timeout, WHOLE_UPLOAD)
         if status != HTTPStatus.OK:  # the SDK would repeat the body
             raise SlackRequestError(f"the upload was answered {status}")
         return FileUploadV2Result(status=status, body=body.decode("utf-8", "replace"))
@@ -81,8 +88,17 @@ def is_upload_address(url: str, base_url: str) -> bool:
     return origin in (upload, own, ("https", f"files.{own[1]}"))
 
 
-def _send(request: Request, proxy: str | None, timeout: float) -> tuple[int, dict[str, str], bytes]:
-    """Send once; return status, headers and body. Redirects are responses like others."""
+def _send(
+    request: Request, proxy: str | None, timeout: float, whole: float | None = None
+) -> _Received:
+    """Send once; return status, headers and body. Redirects are responses like others.
+
+    `timeout` is for each read, `whole` for all of it.
+    """
+    return within(whole or WHOLE, lambda: _sent(request, proxy, timeout))
+
+
+def _sent(request: Request, proxy: str | None, timeout: float) -> _Received:
     if not request.full_url.lower().startswith(("http:", "https:")):
         raise SlackRequestError("the address is not http or https")
     opener = OpenerDirector()  # without the handlers for redirects, errors, files and ftp

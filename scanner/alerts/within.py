@@ -1,4 +1,4 @@
-"""Waiting for somebody else, but not for ever."""
+"""A limit for the whole time that a server may take."""
 
 import queue
 import threading
@@ -8,8 +8,12 @@ from typing import TypeVar
 Result = TypeVar("Result")
 
 
+class OverdueError(TimeoutError):
+    """Work that was not done within its time, and may still be done."""
+
+
 def within(seconds: float, work: Callable[[], Result]) -> Result:
-    """Return what `work` does, or raise what it raises; TimeoutError once its time is over.
+    """Return what `work` does, or raise what it raises; OverdueError once its time is over.
 
     A client's own limits are for each read: who sends a byte now and then never meets them. Work
     that takes too long goes on unheeded, and holds no process up that ends.
@@ -26,7 +30,7 @@ def within(seconds: float, work: Callable[[], Result]) -> Result:
     try:
         came = done.get(timeout=seconds)
     except queue.Empty:
-        raise TimeoutError from None
+        raise OverdueError(f"no complete response within {seconds:g} seconds") from None
     if isinstance(came, _Failed):
         raise came.error
     return came

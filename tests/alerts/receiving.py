@@ -84,20 +84,26 @@ class Frozen(datetime):
         return cls.fromtimestamp(cls.at.timestamp(), tz)
 
 
+HEADERS = (b"HTTP/1.1 200 OK\r\n", b"x-name: value\r\n")
+BODY = (b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n", b" ")
+GREETING = (b"", b"220-hello\r\n")
+"""What a slow server sends at once, and what again and again."""
+
+
 @contextmanager
-def trickling() -> Iterator[str]:
-    """Serve answers whose headers come line by line, slowly, for ten seconds; yields where."""
+def trickling(start: bytes = HEADERS[0], piece: bytes = HEADERS[1]) -> Iterator[str]:
+    """Serve answers that come piece by piece, slowly, for ten seconds; yields where."""
 
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
-            self.request.recv(65_536)
             with suppress(OSError):
-                self.request.sendall(b"HTTP/1.1 200 OK\r\n")
-                for number in range(100):
-                    self.request.sendall(f"x-{number}: y\r\n".encode())
+                if start:  # a server of HTTP; one of mail begins
+                    self.request.recv(65_536)
+                self.request.sendall(start)
+                for _ in range(100):
+                    self.request.sendall(piece)
                     if self.server.over.wait(0.1):  # type: ignore[attr-defined]
                         return
-                self.request.sendall(b"content-length: 0\r\n\r\n")
 
     class Server(socketserver.ThreadingTCPServer):
         daemon_threads = True

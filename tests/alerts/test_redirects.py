@@ -3,22 +3,25 @@
 import gzip
 import json
 from collections.abc import Callable, Iterator
+from itertools import count
 
 import pytest
 
-from scanner.alerts import slack_transport
+from scanner.alerts import email, slack_transport, webhook
 from scanner.alerts.ping import Ping
 from scanner.alerts.slack import SlackSink
 from scanner.alerts.slack_api import SlackApi, SlackRefused
-from scanner.alerts.slack_transport import API, is_upload_address
+from scanner.alerts.slack_transport import API, SlackWebClient, is_upload_address
 from scanner.alerts.slack_webhook import SlackWebhookSink
 from scanner.alerts.webhook import WebhookSink
+from scanner.alerts.within import OverdueError
 from scanner.announcement import Route, Sink
 from scanner.errors import AlertError, AlertUncertain
 from scanner.sandbox.server import serving
 from scanner.secret import Secret
+from tests.alerts.mailing import DELIVERY, a_sink
 from tests.alerts.making import Notes, Sleep, a_delivery, no_page
-from tests.alerts.receiving import Answer, Receiver
+from tests.alerts.receiving import BODY, GREETING, HEADERS, Answer, Receiver, trickling
 from tests.factories import NOW
 
 Send = Callable[[str], object]
@@ -155,6 +158,71 @@ def test_an_endless_listing_of_slack_ends(
     with pytest.raises(SlackRefused):
         api_at(url).channel("#alerts")
     assert len(ours.received) == 9
+
+
+def test_a_slow_listing_of_slack_ends(servers: tuple[Receiver, str, Receiver, str]) -> None:
+    ours, url, _, _ = servers
+    page = {"ok": True, "messages": [], "response_metadata": {"next_cursor": "x"}}
+    ours.play(*[Answer(body=json.dumps(page).encode())] * 9)
+    clock = count(step=250.0)
+    api = SlackApi(
+        Secret("xoxb-1"), clock=lambda: next(clock), sleep=Sleep(), base_url=f"{url}/api/"
+    )
+    with pytest.raises(SlackRefused, match="takes longer than 600 seconds"):
+        api.history("C1", 0.0)
+    assert len(ours.received) == 3
+
+
+@pytest.mark.parametrize("send", [by_slack, by_slack_webhook])
+@pytest.mark.parametrize("pieces", [HEADERS, BODY])
+def test_a_response_that_comes_byte_by_byte_ends_at_the_limit_of_the_whole(
+    monkeypatch: pytest.MonkeyPatch, send: Send, pieces: tuple[bytes, bytes]
+) -> None:
+    monkeypatch.setattr(slack_transport, "WHOLE", 0.5)
+    with (
+        trickling(*pieces) as slow,
+        pytest.raises(AlertUncertain, match=r"no complete response within 0.5 seconds"),
+    ):
+        send(slow)
+
+
+@pytest.mark.parametrize("pieces", [HEADERS, BODY])
+def test_an_upload_whose_response_comes_byte_by_byte_ends_at_its_limit(
+    monkeypatch: pytest.MonkeyPatch, pieces: tuple[bytes, bytes]
+) -> None:
+    monkeypatch.setattr(slack_transport, "WHOLE_UPLOAD", 0.5)
+    with trickling(*pieces) as slow:
+        client = SlackWebClient(token="xoxb-1", base_url=f"{slow}/api/", timeout=30)
+        with pytest.raises(OverdueError):
+            client._upload_file(url=f"{slow}/upload", data=b"page")  # noqa: SLF001 - the SDK's
+
+
+@pytest.mark.parametrize("pieces", [HEADERS, BODY])
+def test_a_ping_whose_response_comes_byte_by_byte_ends_at_its_limit(
+    pieces: tuple[bytes, bytes],
+) -> None:
+    with trickling(*pieces) as slow, pytest.raises(AlertError, match=r"within 0.5 seconds"):
+        Ping(Secret(slow), sleep=Sleep(), seconds=0.5).fail("why", is_hurried=True)
+
+
+@pytest.mark.parametrize("pieces", [HEADERS, BODY])
+def test_a_webhook_whose_response_comes_byte_by_byte_ends_at_its_limit(
+    monkeypatch: pytest.MonkeyPatch, pieces: tuple[bytes, bytes]
+) -> None:
+    monkeypatch.setattr(webhook, "_TIMEOUT", 0.5)
+    with trickling(*pieces) as slow, pytest.raises(AlertError, match=r"within 0.5 seconds"):
+        by_webhook(slow)
+
+
+def test_a_mail_server_that_greets_line_by_line_ends_at_the_limit_of_the_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(email, "_WHOLE", 0.5)
+    with (
+        trickling(*GREETING) as slow,
+        pytest.raises(AlertUncertain, match=r"no complete response within 0.5 seconds"),
+    ):
+        a_sink(int(slow.rpartition(":")[2]))(DELIVERY, Notes(), no_page)
 
 
 def test_a_file_goes_to_slacks_upload_host_only(
