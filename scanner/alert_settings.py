@@ -13,6 +13,7 @@ from scanner.alerts.email import MailServer
 from scanner.alerts_file import is_address, is_channel
 from scanner.announcement import Route, Sink
 from scanner.errors import UsageError
+from scanner.proxies import check_environment_proxies
 from scanner.secret import Secret
 from scanner.settings import refuse_misspelt
 from scanner.settings_file import (
@@ -31,6 +32,7 @@ SMTP: Final = "KEYVIGIL_SMTP_URL"
 MAIL_TO: Final = "KEYVIGIL_MAIL_TO"
 MAIL_FROM: Final = "KEYVIGIL_MAIL_FROM"
 PING: Final = "KEYVIGIL_PING_URL"
+_SLACK: Final = "https://slack.com"
 SLACK_API: Final = "KEYVIGIL_SLACK_API_URL"
 
 _PORTS: Final = {"smtps": 465, "smtp": 587}
@@ -65,25 +67,32 @@ def read_alert_settings(environment: Mapping[str, str], config: Path | None) -> 
     routes = said.routes or tuple(_of_environment(environment))
     sinks = {route.sink for route in routes}
     addresses = {route.name: _address(environment, route) for route in routes if _has_one(route)}
+    token = _token(environment) if sinks & {Sink.SLACK, Sink.SLACK_OWNERS} else None
+    slack_api = _slack_api(environment)
+    used = [address.reveal() for address in addresses.values()]
+    if any(map(_is_over_tls, [*used, *([slack_api or _SLACK] if token else [])])):
+        check_environment_proxies()
     return AlertSettings(
         routes=routes,
-        token=_token(environment) if sinks & {Sink.SLACK, Sink.SLACK_OWNERS} else None,
+        token=token,
         mail=_mail_server(environment) if Sink.EMAIL in sinks else None,
         addresses=addresses,
         webhook_secret=Secret(secret) if (secret := _text(environment, WEBHOOK_SECRET)) else None,
         report=said.report,
-        slack_api=_slack_api(environment),
+        slack_api=slack_api,
     )
 
 
 def read_ping_url(environment: Mapping[str, str]) -> Secret | None:
-    """Read where pings go, None: nowhere; raise UsageError for what is no https address."""
+    """Read where pings go, None: nowhere; raise UsageError for an address or proxy not to use."""
     text = _text(environment, PING)
     if text and not _is_safe(text):
         raise UsageError(
             f"{PING} {_unsafe(text)}.",
             help="Set it to the address that pings of this scan go to, https://...",
         )
+    if _is_over_tls(text):
+        check_environment_proxies()
     return Secret(text) if text else None
 
 
@@ -165,6 +174,11 @@ def _is_safe(address: str) -> bool:
     url = split_address(address)
     host = url.hostname or ""
     return bool(host) and (url.scheme == "https" or (url.scheme == "http" and is_loopback(host)))
+
+
+def _is_over_tls(address: str) -> bool:
+    """Whether an address is reached over TLS, and so through the proxy of the environment."""
+    return split_address(address).scheme == "https"
 
 
 def _unsafe(address: str) -> str:

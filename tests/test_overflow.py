@@ -11,9 +11,7 @@ from scanner.daemon.http import parse_address
 from scanner.durations import parse_duration, parse_short_duration
 from scanner.errors import PolicyError, UsageError
 from scanner.kinds import duration, whole
-from scanner.openai_api.connections import Connections, Network
 from scanner.policy.parse import parse_policy
-from scanner.secret import Secret
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 HUGE = "9" * 5_000
@@ -54,14 +52,3 @@ def test_counts_ports_and_moments_of_any_length_are_refused() -> None:
     for moment in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"):
         with pytest.raises(UsageError):
             _moment(moment)
-
-
-@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "http_proxy", "ALL_PROXY"])
-@pytest.mark.parametrize("url", ["http://u:hunter2@127.0.0.1:99999", "h:0", "http://h:port"])
-def test_a_proxy_of_the_environment_with_another_port_is_refused(
-    variable: str, url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(variable, url)
-    with pytest.raises(UsageError) as caught:
-        Connections(Secret("k"), "https://api.example.com", Network())
-    assert "hunter2" not in str(caught.value)

@@ -6,6 +6,7 @@ import httpx2
 
 PLAIN: Final = {"accept-encoding": "identity"}
 """Headers that request a body which need not be decompressed."""
+PROXIES_AND_TRUST: Final = "HTTPS_PROXY, ALL_PROXY and SSL_CERT_FILE"
 _HEAD: Final = 512
 """Bytes of a response that are looked at, after any white space."""
 _BLANKS: Final = 65_536

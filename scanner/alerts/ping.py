@@ -10,7 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx2
 
-from scanner.alerts.pages import PLAIN, head, is_page
+from scanner.alerts.pages import PLAIN, PROXIES_AND_TRUST, head, is_page
 from scanner.alerts.within import within
 from scanner.errors import AlertError
 from scanner.secret import Secret, redact
@@ -100,8 +100,7 @@ def _sent(url: str, body: str, seconds: float) -> tuple[str, bool]:
     except httpx2.RequestError as error:  # in words of ours: those of the other side may be hostile
         return f"the connection ended without an answer ({type(error).__name__})", True
     except (httpx2.InvalidURL, ImportError, OSError, ValueError) as error:
-        settings = "HTTPS_PROXY, ALL_PROXY and SSL_CERT_FILE"
-        return f"nothing was sent, check {settings} ({type(error).__name__})", False
+        return f"nothing was sent, check {PROXIES_AND_TRUST} ({type(error).__name__})", False
 
 
 def _meaning(answer: httpx2.Response) -> tuple[str, bool]:

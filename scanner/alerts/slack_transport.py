@@ -9,20 +9,17 @@ import http.client
 import json
 from http import HTTPStatus
 from typing import Any, Final
+from urllib.error import URLError
 from urllib.parse import urlsplit
-from urllib.request import (
-    HTTPHandler,
-    HTTPSHandler,
-    OpenerDirector,
-    ProxyHandler,
-    Request,
-)
+from urllib.request import Request
 
+import httpx2
 from slack_sdk.errors import SlackRequestError
 from slack_sdk.web import WebClient
 from slack_sdk.web.file_upload_v2_result import FileUploadV2Result
 from slack_sdk.webhook import WebhookClient, WebhookResponse
 
+from scanner.alerts.pages import PLAIN, PROXIES_AND_TRUST
 from scanner.alerts.within import within
 
 API: Final = "https://slack.com/api/"
@@ -33,7 +30,6 @@ WHOLE: Final = 60.0
 WHOLE_UPLOAD: Final = 300.0
 UNEXPECTED: Final = "unexpected response"
 """In place of Slack's word for an error, which has no blank."""
-_READ: Final = 65_536
 _Received = tuple[int, dict[str, str], bytes]
 
 
@@ -49,14 +45,14 @@ class SlackWebClient(WebClient):
         url: str,  # noqa: ARG002 - the SDK's, and the request has it
         req: Request,
     ) -> dict[str, Any]:
-        status, headers, body = _send(req, self.proxy, self.timeout)
+        status, headers, body = _send(req, self.timeout)
         return {"status": status, "headers": headers, "parsed_body": _slack_object(body)}
 
     def _upload_file(self, *, url: str | None, data: bytes, **_how: Any) -> FileUploadV2Result:  # noqa: ANN401 - the SDK's
         if url is None or not is_upload_address(str(url), self.base_url):
             raise SlackRequestError("the upload address is not on files.slack.com")
         request = Request(url, data=data, method="POST")  # noqa: S310 - the line above
-        status, _, body = _send(request, self.proxy, self.timeout, WHOLE_UPLOAD)
+        status, _, body = _send(request, self.timeout, WHOLE_UPLOAD)
         if status != HTTPStatus.OK:  # the SDK would repeat the body
             raise SlackRequestError(f"the upload was answered {status}")
         return FileUploadV2Result(status=status, body=body.decode("utf-8", "replace"))
@@ -66,7 +62,7 @@ class SlackWebhookClient(WebhookClient):
     """Sends messages to the webhook's own address only."""
 
     def _perform_http_request_internal(self, url: str, req: Request) -> WebhookResponse:
-        status, headers, body = _send(req, self.proxy, self.timeout)
+        status, headers, body = _send(req, self.timeout)
         text = body.decode("utf-8", "replace")
         return WebhookResponse(url=url, status_code=status, body=text, headers=headers)
 
@@ -88,34 +84,48 @@ def is_upload_address(url: str, base_url: str) -> bool:
     return origin in (upload, own, ("https", f"files.{own[1]}"))
 
 
-def _send(
-    request: Request, proxy: str | None, timeout: float, whole: float | None = None
-) -> _Received:
+def _send(request: Request, timeout: float, whole: float | None = None) -> _Received:
     """Send once; return status, headers and body. Redirects are responses like others.
 
-    `timeout` is for each read, `whole` for all of it.
+    `timeout` is for each read, `whole` for all of it. Raise URLError if nothing was sent, OSError
+    or ResponseTooLargeError if it may have been.
     """
-    return within(whole or WHOLE, lambda: _sent(request, proxy, timeout))
+    try:
+        return within(whole or WHOLE, lambda: _sent(request, timeout))
+    except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
+        raise URLError(str(error) or type(error).__name__) from None
+    except httpx2.RequestError as error:  # in words of ours: the server's may be hostile
+        said = f"the connection ended without an answer: {type(error).__name__}"
+        raise ConnectionError(said) from None
+    except (httpx2.InvalidURL, ImportError, ValueError) as error:
+        said = f"nothing was sent, check {PROXIES_AND_TRUST}"
+        raise URLError(f"{said} ({type(error).__name__})") from None
 
 
-def _sent(request: Request, proxy: str | None, timeout: float) -> _Received:
-    if not request.full_url.lower().startswith(("http:", "https:")):
+def _sent(request: Request, timeout: float) -> _Received:
+    url = request.full_url
+    if not url.lower().startswith(("http:", "https:")):
         raise SlackRequestError("the address is not http or https")
-    opener = OpenerDirector()  # without the handlers for redirects, errors, files and ftp
-    proxies = ProxyHandler({"http": proxy, "https": proxy}) if proxy else ProxyHandler()
-    for handler in (proxies, HTTPHandler(), HTTPSHandler()):
-        opener.add_handler(handler)
-    with opener.open(request, timeout=timeout) as response:
-        headers = dict(response.headers.items())
-        for name, value in response.headers.items():
-            if name.lower() == "retry-after":
-                headers["Retry-After"] = value
-        return response.status, headers, _read(response)
+    is_tls = url.lower().startswith("https:")
+    with httpx2.stream(
+        request.get_method(),
+        url,
+        content=request.data if isinstance(request.data, bytes) else None,
+        headers={**dict(request.header_items()), **PLAIN},
+        timeout=timeout,
+        follow_redirects=False,
+        verify=is_tls,
+        trust_env=is_tls,  # a proxy cannot reach this machine
+    ) as response:
+        headers = dict(response.headers)
+        if "retry-after" in headers:
+            headers["Retry-After"] = headers["retry-after"]
+        return response.status_code, headers, _read(response)
 
 
-def _read(response: http.client.HTTPResponse) -> bytes:
+def _read(response: httpx2.Response) -> bytes:
     body = bytearray()
-    while chunk := response.read(_READ):
+    for chunk in response.iter_raw():
         body += chunk
         if len(body) > MAX_RESPONSE:
             raise ResponseTooLargeError(f"a response of more than {MAX_RESPONSE // 1024**2} MiB")

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import httpx2
 
-from scanner.alerts.pages import PLAIN, head, is_page
+from scanner.alerts.pages import PLAIN, PROXIES_AND_TRUST, head, is_page
 from scanner.alerts.within import within
 from scanner.announcement import Announcement, Delivery, Item, PartState, Route
 from scanner.errors import AlertError, UsageError
@@ -90,8 +90,7 @@ class WebhookSink:
         except httpx2.RequestError as error:
             return self._shown(error), 0.0
         except (httpx2.InvalidURL, ImportError, OSError, ValueError) as error:
-            settings = "HTTPS_PROXY, ALL_PROXY and SSL_CERT_FILE"
-            return f"nothing was sent, check {settings} ({type(error).__name__})", None
+            return f"nothing was sent, check {PROXIES_AND_TRUST} ({type(error).__name__})", None
 
     def _sent(self, url: str, body: bytes, headers: Mapping[str, str]) -> tuple[str, float | None]:
         with httpx2.stream(

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from scanner.checkup import (
     Check,
+    State,
     answered,
     clock,
     clock_problems,
@@ -33,6 +34,7 @@ from scanner.formats.files import check_writable, try_to_write
 from scanner.plan import Plan, make_plan
 from scanner.policy.model import Policy
 from scanner.policy_files import load_policies
+from scanner.proxies import check_environment_proxies
 from scanner.setting import Chosen
 from scanner.settings import ADMIN_KEY, Settings, StoreSettings, misspelt, read_settings
 from scanner.settings_table import COLLECT, COMBINED, OUTPUTS, SKIP
@@ -109,8 +111,9 @@ def key(
     if not has_way:
         return (of_key,), None
     pretended = read_settings(job.chosen, {ADMIN_KEY: _PRETENDED})
-    reached = attempted("connection", lambda: _connection(pretended, environment))
-    return (of_key, *reached), settings
+    reached = tuple(attempted("connection", lambda: _connection(pretended, environment)))
+    is_usable = all(check.state is State.OK for check in reached)
+    return (of_key, *reached), settings if is_usable else None
 
 
 def _connection(settings: Settings, environment: Mapping[str, str]) -> Iterator[Check]:
@@ -118,6 +121,7 @@ def _connection(settings: Settings, environment: Mapping[str, str]) -> Iterator[
     if url.scheme == "http":
         yield ok("connection", f"{settings.base_url}: on this machine, without TLS and proxy")
         return
+    check_environment_proxies()
     trust = " and ".join(name for name in _TRUST if environment.get(name))
     if settings.network.ca_bundle:
         trust = f"{settings.network.ca_bundle}"

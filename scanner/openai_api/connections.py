@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 import httpx2
 
 from scanner.errors import UsageError
 from scanner.openai_api.bodies import HEADERS, Reading
+from scanner.proxies import check_environment_proxies
 from scanner.secret import Secret, redact
 
 Body = Mapping[str, Any]
@@ -113,22 +112,6 @@ class Connections:
             proxy=self._proxy.reveal() if self._proxy else None,
             trust_env=self._trust_env,
         )
-
-
-def check_environment_proxies() -> None:
-    """Raise UsageError for a proxy of the environment whose port is not valid."""
-    for scheme, url in getproxies().items():
-        try:
-            is_valid = (
-                scheme == "no" or urlsplit(url if "://" in url else f"http://{url}").port != 0
-            )
-        except ValueError:
-            is_valid = False
-        if not is_valid:
-            raise UsageError(
-                f"{scheme.upper()}_PROXY is not a valid address of a proxy.",
-                help="Use http://host:port, with a port from 1 to 65535.",
-            )
 
 
 def _unusable(error: Exception, proxy: Secret | None) -> UsageError:

@@ -20,8 +20,9 @@ from scanner.errors import AlertError, AlertUncertain
 from scanner.sandbox.server import serving
 from scanner.secret import Secret
 from tests.alerts.mailing import DELIVERY, a_sink
-from tests.alerts.making import Notes, Sleep, a_delivery, no_page
+from tests.alerts.making import Notes, Sleep, a_delivery, everything_in, no_page
 from tests.alerts.receiving import BODY, GREETING, HEADERS, Answer, Receiver, trickling
+from tests.cli.tunnels import proxy
 from tests.factories import NOW
 
 Send = Callable[[str], object]
@@ -223,6 +224,38 @@ def test_a_mail_server_that_greets_line_by_line_ends_at_the_limit_of_the_whole(
         pytest.raises(AlertUncertain, match=r"no complete response within 0.5 seconds"),
     ):
         a_sink(int(slow.rpartition(":")[2]))(DELIVERY, Notes(), no_page)
+
+
+@pytest.mark.parametrize("send", SENDS)
+def test_what_stays_on_this_machine_goes_through_no_proxy(
+    servers: tuple[Receiver, str, Receiver, str], monkeypatch: pytest.MonkeyPatch, send: Send
+) -> None:
+    ours, url, foreign, elsewhere = servers
+    for name in ("HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, elsewhere)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    foreign.play()
+    ours.play(*[Answer(body=b"ok" if send is by_slack_webhook else OK)] * 9)
+    send(url)
+    assert len(ours.received) == 1
+    assert foreign.received == []
+
+
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "ALL_PROXY"])
+@pytest.mark.parametrize("send", SENDS)
+def test_what_leaves_this_machine_goes_through_the_proxy_and_its_password_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch, send: Send, variable: str
+) -> None:
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with proxy() as (place, asked):
+        monkeypatch.setenv(variable, f"http://me:hunter2@{place}")
+        with pytest.raises(AlertError) as caught:
+            send("https://127.0.0.1:9")
+    assert asked[0].startswith("CONNECT 127.0.0.1:9 ")
+    assert "proxy-authorization: basic " in asked[0].lower()
+    assert "hunter2" not in everything_in(caught.value)
 
 
 def test_a_file_goes_to_slacks_upload_host_only(
