@@ -8,7 +8,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -72,12 +72,17 @@ class Running:
         """Tell it to stop; return its exit code."""
         self.process.send_signal(number)
         code = self.process.wait(PATIENCE)
-        self._reader.join(PATIENCE)
+        self.join()
         return code
+
+    def join(self) -> None:
+        """Wait until all that the process wrote is read: it has ended, and closed its stderr."""
+        self._reader.join(PATIENCE)
+        assert not self._reader.is_alive()
 
     def _read(self) -> None:
         assert self.process.stderr is not None
-        with self.process.stderr as lines, suppress(ValueError):  # closed while it was read
+        with self.process.stderr as lines:
             for line in lines:
                 with self._changed:
                     if line.startswith("{"):
@@ -115,6 +120,7 @@ def running(
             yield run
         finally:
             process.kill()
+            run.join()  # before the stream is closed
     assert not [line for line in run.other if "Traceback" in line], run.other
 
 
