@@ -5,6 +5,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -284,7 +285,7 @@ def test_a_damaged_history_is_not_taken_for_another_kind_of_file(
     path = tmp_path / "history.db"
     record(a_store(str(path)), NOW)
     path.write_bytes(damage(path.read_bytes()))
-    for opened in (open_database, look):
+    for opened in (open_database, partial(look, clock=lambda: NOW)):
         with pytest.raises(StoreError, match="failed") as caught:
             opened(str(path))
         assert "backup" in str(caught.value.help)
