@@ -16,6 +16,9 @@ MAX_BODY: Final = 32 * MIB
 """Bytes of one response, on the wire and decompressed: a page has some 30,000 at most usage."""
 MAX_ERROR: Final = MIB
 """Bytes of a response that is not 200; a larger one has no message."""
+MAX_VALUES: Final = 2_000_000
+MAX_OBJECTS: Final = 200_000
+"""Commas, and objects and lists, in one response: parsed, they take up more than their text."""
 LARGE: Final = 2 * MIB
 """Bytes that every request may hold; one at a time may hold more."""
 HEADERS: Final = {"Accept-Encoding": "gzip"}
@@ -25,7 +28,7 @@ _NO_LENGTH: Final = frozenset({"content-encoding", "content-length", "transfer-e
 
 
 class TooLargeError(httpx2.DecodingError):
-    """A response with status 200 is larger than MAX_BODY."""
+    """A response with status 200 is larger than MAX_BODY, MAX_VALUES or MAX_OBJECTS."""
 
 
 class Reading:
@@ -44,6 +47,7 @@ class Reading:
         try:
             wire = await self._wire(response, limit)
             body = _decompressed(wire, response.headers.get("content-encoding", ""), limit)
+            _check_values(body)
         except httpx2.DecodingError:
             if is_ok:
                 raise
@@ -94,6 +98,14 @@ def _check_size(wire: bytes, limit: int) -> None:
         size += len(piece)
         if size > limit:
             raise _too_large(limit)
+
+
+def _check_values(body: bytes) -> None:
+    """Raise TooLargeError for more values than any listing has, before they are parsed."""
+    if body.count(b",") > MAX_VALUES:
+        raise TooLargeError(f"the response has more than {MAX_VALUES:,} values")
+    if body.count(b"{") + body.count(b"[") > MAX_OBJECTS:
+        raise TooLargeError(f"the response has more than {MAX_OBJECTS:,} objects and lists")
 
 
 def _inflated(wire: bytes) -> Iterator[bytes]:

@@ -1,10 +1,11 @@
 """Whose an admin key is, before the scan: the organization's name and its projects' ids."""
 
-import json
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from scanner.openai_api.client import AdminClient, Params
+from scanner.openai_api.listing import MAX_PAGES
+from scanner.openai_api.salvage import MalformedBodyError, read_json
 
 _PATH: Final = "/organization/projects"
 _PARAMS: Final[Params] = {"limit": 100, "include_archived": "true"}
@@ -30,11 +31,11 @@ async def read_name(client: AdminClient) -> Named:
 
 
 async def read_project_ids(client: AdminClient) -> frozenset[str]:
-    """Read all pages of projects; raise ApiError."""
+    """Read the pages of projects, MAX_PAGES at most; raise ApiError."""
     found: set[str] = set()
     cursor: str | None = ""
     cursors: set[str] = set()
-    while cursor is not None and cursor not in cursors:
+    while cursor is not None and cursor not in cursors and len(cursors) < MAX_PAGES:
         cursors.add(cursor)
         params = {**_PARAMS, "after": cursor} if cursor else _PARAMS
         ids, cursor = (await client.get(_PATH, params, _page)).value
@@ -45,8 +46,8 @@ async def read_project_ids(client: AdminClient) -> frozenset[str]:
 def _page(body: bytes) -> tuple[frozenset[str], str | None]:
     """Return a page's ids and the cursor of the next: the scan itself reports what is wrong."""
     try:
-        page: Any = json.loads(body)
-    except ValueError:
+        page = read_json(body)
+    except MalformedBodyError:
         return frozenset(), None
     data = page.get("data") if isinstance(page, dict) else None
     records = data if isinstance(data, list) else []

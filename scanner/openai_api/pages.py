@@ -4,9 +4,9 @@ What the models accept is read at once; the rest is salvaged record by record.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import ClassVar, Final, Generic, NamedTuple, TypeVar
+from typing import Annotated, ClassVar, Final, Generic, NamedTuple, TypeVar
 
-from pydantic import PrivateAttr, ValidationError
+from pydantic import FailFast, PrivateAttr, ValidationError
 
 from scanner.openai_api.salvage import MalformedBodyError, read_json, salvage
 from scanner.openai_api.wire import (
@@ -38,7 +38,7 @@ class Page(Wire, Generic[Item]):
     A page that reports an error beside its records is not complete, whatever it says.
     """
 
-    data: tuple[Item, ...]
+    data: Annotated[tuple[Item, ...], FailFast()]
     has_more: bool | None = None
     last_id: str | None = None
     error: None = None

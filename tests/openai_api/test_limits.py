@@ -6,15 +6,15 @@ import itertools
 import json
 import tracemalloc
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 from scanner.errors import ApiError, ApiFailed, ApiMalformed, ApiUnreachable
 from scanner.inventory import CoverageState
-from scanner.openai_api import bodies, listing
+from scanner.openai_api import bodies, listing, naming
 from scanner.openai_api.bodies import MIB
 from scanner.openai_api.client import AdminClient
 from scanner.openai_api.pace import Pace
@@ -26,6 +26,7 @@ from tests.openai_api.test_listing import walk
 
 GZIP = {"content-encoding": "gzip"}
 BLANKS = b" " * MIB
+Value = TypeVar("Value")
 
 
 @cache
@@ -44,6 +45,13 @@ def refusal(make_client: Callable[[], AdminClient]) -> ApiError:
     with pytest.raises(ApiError) as caught:
         asyncio.run(ask())
     return caught.value
+
+
+async def with_client(
+    make_client: Callable[[], AdminClient], read: Callable[[AdminClient], Awaitable[Value]]
+) -> Value:
+    async with make_client() as client:
+        return await read(client)
 
 
 @pytest.fixture
@@ -73,6 +81,34 @@ def test_a_bomb_in_an_error_leaves_its_status(memory: Callable[[], int], status:
     assert error.status == status
     assert len(script.asked) == 1
     assert peak < 32 * MIB
+
+
+@pytest.mark.parametrize("value", [b"{}", b"[]", b"1", b"[[[[[[[[]]]]]]]]", b'{"id":"u"}'])
+def test_many_small_values_are_one_gap_before_they_take_up_memory(
+    monkeypatch: pytest.MonkeyPatch, memory: Callable[[], int], value: bytes
+) -> None:
+    monkeypatch.setattr(bodies, "MAX_VALUES", 200_000)
+    monkeypatch.setattr(bodies, "MAX_OBJECTS", 20_000)
+    body = b'{"data": [' + b",".join([value] * 210_000) + b"]}"
+    with scripted(in_turn(Reply(body=body))) as (script, client, _):
+        found, coverage = walk(client)
+        peak = memory()
+    assert found == []
+    assert coverage.state is CoverageState.UNAVAILABLE
+    assert "has more than" in str(coverage.reason)
+    assert len(script.asked) == 1
+    assert peak < 32 * MIB
+
+
+def test_a_page_whose_records_are_all_invalid_takes_up_little_memory(
+    memory: Callable[[], int],
+) -> None:
+    body = b'{"data": [' + b",".join([b"1"] * 500_000) + b"]}"
+    with scripted(in_turn(Reply(body=body))) as (_, client, _):
+        _, coverage = walk(client)
+        peak = memory()
+    assert "500,000 records without a usable id" in str(coverage.reason)
+    assert peak < 64 * MIB
 
 
 @pytest.mark.parametrize("status", [200, 302, 400])
@@ -160,6 +196,28 @@ def test_a_listing_without_end_ends_as_a_gap(
     assert len(found) == len(script.asked) == 5
     assert coverage.state is CoverageState.PARTIAL
     assert coverage.reason
+
+
+def test_the_projects_that_identify_an_organization_end_as_well(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(naming, "MAX_PAGES", 5)
+    numbers = itertools.count()
+
+    def answer(_asked: Asked) -> Reply:
+        name = f"proj_{next(numbers)}"
+        return Reply(body={"data": [{"id": name}], "has_more": True, "last_id": name})
+
+    with scripted(answer) as (script, client, _):
+        found = asyncio.run(with_client(client, naming.read_project_ids))
+    assert len(found) == len(script.asked) == 5
+
+
+@pytest.mark.parametrize("body", [b"[" * 10_000, b'{"data": [' + b"9" * 5_000 + b"]}"])
+def test_a_page_that_cannot_be_read_identifies_no_organization(body: bytes) -> None:
+    with scripted(in_turn(Reply(body=body))) as (_, client, _):
+        named = asyncio.run(with_client(client, naming.read_name))
+    assert named.project_ids == frozenset()
 
 
 def test_a_cookie_is_never_sent_back() -> None:
