@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode
@@ -26,6 +25,7 @@ from scanner.openai_api.failures import (
     unread,
 )
 from scanner.openai_api.pages import BucketPage, Page, parse_page
+from scanner.openai_api.retry import told_time
 from scanner.openai_api.salvage import MalformedBodyError
 from scanner.openai_api.wire import (
     WireAdminKey,
@@ -127,11 +127,9 @@ class _Asking:
         return Asked(collection=question.collection, endpoint=endpoint, error=error), page
 
     def _compare_clocks(self, response: httpx2.Response) -> None:
-        try:
-            told = parsedate_to_datetime(response.headers.get("date", ""))
+        told = told_time(response.headers)
+        if told is not None:
             self._skew = self._clock() - told
-        except (TypeError, ValueError):  # no date, or one without a time zone
-            return
 
 
 def _read(

@@ -62,7 +62,7 @@ def told_time(headers: Mapping[str, str]) -> datetime | None:
     """Return the time that an answer's Date gives, if it gives one."""
     try:
         told = parsedate_to_datetime(headers.get("date", ""))
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         return None
     return told if told.tzinfo else None
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner.openai_api.retry import Backoff, asked_wait, should_retry
+from scanner.openai_api.retry import Backoff, asked_wait, should_retry, told_time
 
 NOW = datetime(2026, 7, 1, 3, 0, tzinfo=UTC)
 
@@ -60,3 +60,26 @@ def test_other_waits_are_fully_jittered_below_a_ceiling_that_doubles(
     attempt: int, jitter: float
 ) -> None:
     assert Backoff().wait(attempt, None, jitter) == min(0.5 * 2**attempt, 8.0) * jitter
+
+
+@pytest.mark.parametrize(
+    ("date", "time"),
+    [
+        ("Wed, 01 Jul 2026 03:00:00 GMT", NOW),
+        ("Wednesday, 01-Jul-26 03:00:00 GMT", NOW),
+        ("Wed, 01 Jul 2026 05:00:00 +0200", NOW),
+        ("Wed, 01 Jul 2026 03:00:00", None),
+        ("Wed, 01 Jul 2026 03:00:00 +99999999999999999999", None),
+        ("Wed, 01 Jul 2026 03:00:00 GMT, Wed, 01 Jul 2026 03:00:00 GMT", None),
+        ("soon", None),
+        ("", None),
+    ],
+)
+def test_the_time_of_a_response_is_what_its_date_says(date: str, time: datetime | None) -> None:
+    assert told_time({"date": date}) == time
+
+
+@given(date=st.text())
+def test_no_date_can_break_the_reading(date: str) -> None:
+    time = told_time({"date": date})
+    assert time is None or time.tzinfo
