@@ -37,7 +37,10 @@ class Known:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """One key that violates one rule that asks for revocation, and all that guards look at."""
+    """One key that violates one rule that asks for revocation, and all that guards look at.
+
+    `clock_problem` is why the clock of the scan cannot be relied on, or "".
+    """
 
     finding: Finding
     rule: Rule
@@ -46,6 +49,7 @@ class Candidate:
     opened_at: datetime | None
     gaps: frozenset[tuple[Collection, str | None]]
     ambiguous: frozenset[str]
+    clock_problem: str
     known: Known
     bounds: Bounds
 
@@ -81,6 +85,11 @@ def objections(candidate: Candidate) -> Iterator[str]:
 
 Guard = Callable[[Candidate], str]
 """Returns why a key is to be let be, or ""."""
+
+
+def _has_verified_clock(candidate: Candidate) -> str:
+    """Check the time of the scan: without it no age is certain, nor can a notice be dated."""
+    return candidate.clock_problem
 
 
 def _is_announced(candidate: Candidate) -> str:
@@ -249,6 +258,7 @@ GUARDS: Final[tuple[Guard, ...]] = (
     _is_no_admin_key,
     _is_in_one_project,
     _is_not_protected,
+    _has_verified_clock,
     _was_seen_whole,
     _has_known_state,
     _is_old_enough,

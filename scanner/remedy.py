@@ -17,6 +17,7 @@ from scanner.figures import format_amount
 from scanner.finding import Finding, Outcome
 from scanner.guards import GUARDS, Candidate, Known, objections
 from scanner.inventory import CoverageState, Inventory, Unknown
+from scanner.plausible import clock_problem
 from scanner.policy.model import Policy, Response
 from scanner.policy.subject import subjects
 from scanner.receipt import revoked_since
@@ -112,6 +113,7 @@ def _candidates(scene: Scene) -> Iterator[Candidate]:
             opened_at=standing.case.opened_at if standing else None,
             gaps=gaps,
             ambiguous=frozenset(scene.inventory.ambiguous),
+            clock_problem=clock_problem(result.clock_ahead),
             known=scene.known,
             bounds=scene.bounds,
         )

@@ -67,7 +67,8 @@ def old(**changes: Any) -> Key:
 
 def seen(*keys: Key, **changes: Any) -> Inventory:
     projects = (a_project(), a_project(id="proj_2", name="shop"))
-    return an_inventory(**{"keys": keys, "projects": projects, "coverage": SEEN, **changes})
+    as_seen = {"keys": keys, "projects": projects, "coverage": SEEN, "clock_ahead": timedelta()}
+    return an_inventory(**{**as_seen, **changes})
 
 
 def scanned(inventory: Inventory, policies: Sequence[Policy]) -> ScanResult:

@@ -21,6 +21,7 @@ from tests.factories import (
 from tests.planning import (
     IDLE,
     SEEN,
+    TOLD,
     UNTOLD,
     UNTOLD_YET,
     WIDE,
@@ -264,3 +265,21 @@ def test_a_notice_dated_in_the_future_starts_no_grace_period() -> None:
     plan = planned(seen(old()), told=NOW + timedelta(days=1), heard=NOW + timedelta(days=1))
     assert plan.due == plan.waiting == ()
     assert reasons(plan) == [(UNTOLD_YET,)]
+
+
+@pytest.mark.parametrize(
+    ("ahead", "reason"),
+    [
+        (timedelta(days=3), "this machine's clock is 3d ahead of the API's"),
+        (timedelta(days=-3), "this machine's clock is 3d behind the API's"),
+        (None, "the API did not give the time, so that this machine's clock cannot be verified"),
+    ],
+)
+@pytest.mark.parametrize("told", [None, TOLD])
+def test_a_scan_whose_clock_is_not_verified_revokes_and_promises_nothing(
+    told: datetime | None, ahead: timedelta | None, reason: str
+) -> None:
+    plan = planned(seen(old(), clock_ahead=ahead), told=told)
+    assert plan.due == plan.waiting == ()
+    assert [first for first, *_ in reasons(plan)] == [reason]
+    assert not any(held.is_to_be_told for held in plan.held)
