@@ -13,6 +13,7 @@ from scanner.evidence import Evidence
 from scanner.finding import Finding, Judgement, Outcome
 from scanner.inventory import Inventory, Unknown
 from scanner.lifecycle import Case, Event, Night, Resolution, Standing, State, Turn
+from scanner.plausible import clock_problem
 from scanner.policy.model import Rule
 from scanner.severity import Severity
 
@@ -32,7 +33,9 @@ def compare(  # noqa: PLR0913, PLR0917 - all that a comparison rests on
     """
     known = {case.fingerprint: case for case in cases}
     tested = {rule.text.id: _Tested(rule.definition, rule.grading) for rule in rules}
-    comparison = _Comparison(Evidence(inventory, now), tested, nights, now)
+    is_clock_verified = not clock_problem(inventory.clock_ahead)
+    evidence = Evidence(inventory, now)
+    comparison = _Comparison(evidence, tested, nights, now, is_clock_verified=is_clock_verified)
     found = [
         comparison.found(finding, known.pop(finding.fingerprint, None))
         for finding in judgement.findings
@@ -112,9 +115,12 @@ class _Comparison:
         rules: Mapping[str, _Tested],
         nights: Sequence[Night],
         now: datetime,
+        *,
+        is_clock_verified: bool,
     ) -> None:
         self._evidence, self._rules, self._nights, self._now = evidence, rules, nights, now
         self._rules_before = nights[-1].rules if nights else None
+        self._is_clock_verified = is_clock_verified
 
     def found(self, finding: Finding, case: Case | None) -> Standing | None:
         """Return where a finding of this scan stands; None: it is not violated, nor was it."""
@@ -150,6 +156,8 @@ class _Comparison:
         seen = _case(finding, rule, self._now)
         if case is None:
             return Standing(State.NEW, seen)
+        if self._is_clock_verified:
+            case = _not_in_the_future(case, self._now)
         if self._evidence.why_unverified(case):  # another listing has the key: its own is not known
             seen = seen._replace(project_id=case.project_id, project_name=case.project_name)
         is_back = case.resolved_at is not None
@@ -205,6 +213,12 @@ def _case(finding: Finding, rule: _Tested, now: datetime) -> Case:
         last_seen=now,
         grading=rule.grading,
     )
+
+
+def _not_in_the_future(case: Case, now: datetime) -> Case:
+    """Return the case as found now at the latest: a clock that was ahead may have dated it."""
+    first_seen, opened_at = min(case.first_seen, now), min(case.opened_at, now)
+    return case._replace(first_seen=first_seen, opened_at=opened_at)
 
 
 def _worst_first(standing: Standing) -> tuple[int, str, str, str]:

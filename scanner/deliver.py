@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -23,13 +23,14 @@ def deliver(  # noqa: PLR0913 - five ports, how alerts are shown, and what they 
     page_of: Callable[[str], bytes | None],
     *,
     masks: bool,
-    starts_grace: bool,
+    verified_at: datetime | None,
 ) -> Iterator[AlertError]:
     """Deliver what is pending, channels before people and the oldest first; yield what failed.
 
     `page_of` returns a scan's HTML report, if it can be had. `masks` the addresses also in alerts
-    that were recorded unmasked; its notices start grace periods if it `starts_grace`. Raise
-    StoreError if the outbox fails.
+    that were recorded unmasked. `verified_at` is when this machine's clock agreed with the API's,
+    None if it did not: only notices that are delivered later start grace periods. Raise StoreError
+    if the outbox fails.
     """
     failed: set[str] = set()
     pending = outbox.pending(lease.organization)
@@ -50,7 +51,9 @@ def deliver(  # noqa: PLR0913 - five ports, how alerts are shown, and what they 
             failed.add(route)
             yield named
         else:
-            outbox.close(lease, delivery, clock(), named, starts_grace=starts_grace)
+            at = clock()
+            starts_grace = verified_at is not None and at >= verified_at
+            outbox.close(lease, delivery, at, named, starts_grace=starts_grace)
 
 
 def _masked(delivery: Delivery) -> Delivery:

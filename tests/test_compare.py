@@ -317,6 +317,21 @@ def test_what_comes_back_is_reopened_and_keeps_its_first_night() -> None:
     assert (case.openings, case.resolved_at, case.resolution) == (2, None, None)
 
 
+@pytest.mark.parametrize(
+    ("clock_ahead", "found"),
+    [(timedelta(), NOW), (timedelta(days=-30), LATER), (None, LATER)],
+)
+def test_a_finding_dated_in_the_future_is_found_now_under_a_verified_clock(
+    clock_ahead: timedelta | None, found: datetime
+) -> None:
+    """Else no notice would be later than the finding, until that date."""
+    memory, mine = Memory(), [policy(AGE)]
+    memory.night(an_inventory(keys=(OLD,)), mine, LATER)
+    memory.night(an_inventory(keys=(OLD,), clock_ahead=clock_ahead), mine, NOW)
+    (case,) = memory.cases.values()
+    assert (case.first_seen, case.opened_at, case.openings) == (found, found, 1)
+
+
 def test_between_two_scans_only_what_is_otherwise_is_told() -> None:
     def event(fingerprint: str, day: int, state: State, severity: Severity) -> Event:
         return Event(fingerprint, NOW + timedelta(days=day), f"scan-{day}", state, severity)

@@ -141,7 +141,7 @@ def _hear(memory: Memory, lease: Lease, moment: datetime) -> None:
     """Let what a night has to tell arrive at that moment."""
     outbox = memory.store.outbox
     for _ in deliver(
-        outbox, lease, _SINKS, lambda: moment, lambda _: None, masks=False, starts_grace=True
+        outbox, lease, _SINKS, lambda: moment, lambda _: None, masks=False, verified_at=moment
     ):
         pass
 

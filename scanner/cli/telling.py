@@ -88,7 +88,7 @@ def tell(
                 now,
                 page_of,
                 masks=masks,
-                starts_grace=not clock_problem(result.clock_ahead),
+                verified_at=None if clock_problem(result.clock_ahead) else result.started_at,
             )
         )
         left = outbox.pending(lease.organization)

@@ -19,7 +19,7 @@ from scanner.store.journal import SqlJournal, acts_elsewhere, acts_of, journals
 from scanner.store.keeping import Keeping, Pruned, forget
 from scanner.store.locks import extend, holding, taken_over
 from scanner.store.names import SqlNames, histories_called, keep_identity
-from scanner.store.outbox import SqlOutbox, enqueue
+from scanner.store.outbox import SqlOutbox, end_notices, enqueue
 from scanner.store.packed import pack, unpack
 from scanner.store.rows import (
     CASE,
@@ -137,6 +137,7 @@ class SqlStore:
             for some in _in_parts(changed):
                 rows = [row_of_case(case, lease.organization) for case in some]
                 connection.execute(_upsert_cases(connection), rows)
+            end_notices(connection, lease.organization, history.of(State.NEW, State.REOPENED))
             for part in _in_parts(happened):
                 connection.execute(insert(events), [row_of_event(one, night) for one in part])
             enqueue(connection, lease.organization, night.started_at, drafts)

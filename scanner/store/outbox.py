@@ -19,6 +19,7 @@ from scanner.announcement import (
     Topic,
 )
 from scanner.errors import StoreError
+from scanner.lifecycle import Standing
 from scanner.ports import Lease
 from scanner.revocation import Promise, Told
 from scanner.severity import Severity
@@ -162,10 +163,22 @@ def enqueue(
         connection.execute(insert(deliveries), rows)
 
 
-def _announce(connection: Connection, organization: str, item: Item, at: datetime) -> None:
-    """Note that people were told what is to become of a key: anew, or again.
+def end_notices(connection: Connection, organization: str, found: Iterable[Standing]) -> None:
+    """Delete the notices of findings that are new or reopened: they need another one.
 
-    The same promise that another route tells later leaves the moment as it is.
+    The dates do not show it if the clock was behind when the findings were reopened.
+    """
+    ours = announcements.c.organization == organization
+    announced = connection.execute(select(announcements.c.fingerprint).where(ours)).scalars()
+    for fingerprint in {one.case.fingerprint for one in found}.intersection(announced):
+        its = announcements.c.fingerprint == fingerprint
+        connection.execute(delete(announcements).where(ours, its))
+
+
+def _announce(connection: Connection, organization: str, item: Item, at: datetime) -> None:
+    """Record the notice of a revocation, or its repetition.
+
+    The same promise that another route delivers later leaves the moment unchanged.
     """
     ours = (
         (announcements.c.organization == organization)
@@ -174,7 +187,11 @@ def _announce(connection: Connection, organization: str, item: Item, at: datetim
     if item.promise is not None:
         promise = _PROMISE.dump_python(item.promise, mode="json")
         before = connection.execute(select(announcements).where(ours)).one_or_none()
-        if before is None or before.promise != promise or before.announced_at < item.since:
+        if (
+            before is None
+            or before.promise != promise
+            or not item.since <= before.announced_at <= at  # else dated by a clock that was ahead
+        ):
             connection.execute(delete(announcements).where(ours))
             row = {
                 "organization": organization,

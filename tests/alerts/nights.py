@@ -126,7 +126,7 @@ class Nights:
                 self._now,
                 lambda _: self.page,
                 masks=self.masks,
-                starts_grace=True,
+                verified_at=self._now(),
             )
         )
 

@@ -118,7 +118,7 @@ def sent(sink: AlertSink, outbox: Waiting) -> list[AlertError]:
             lambda: NOW,
             lambda _: b"<!doctype html>",
             masks=True,
-            starts_grace=True,
+            verified_at=NOW,
         )
     )
 

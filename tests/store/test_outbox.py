@@ -1,12 +1,13 @@
 """What is to be told, on SQLite and on PostgreSQL: kept with its scan, until it is told."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import select
 
 from scanner.announcement import Delivery, Draft, Part, PartState, Sink, Topic
+from scanner.deliver import deliver
 from scanner.errors import StoreError
 from scanner.lifecycle import Standing, State
 from scanner.ports import Lease
@@ -33,6 +34,16 @@ def named(delivery: Delivery) -> frozenset[str]:
 
 def a_draft(seed: int = 3, route: str = "security") -> Draft:
     return Draft(route, Sink.SLACK, "#security", random_announcement(seed))
+
+
+def a_notice(since: datetime) -> Draft:
+    """Return an alert that announces one revocation; the finding was found then."""
+    found = next(a_draft(seed) for seed in range(99) if a_draft(seed).announcement.items)
+    item = found.announcement.items[0]._replace(
+        topic=Topic.NEW, since=since, revocation="will be deleted", promise=PROMISE
+    )
+    announcement = replace(found.announcement, items=(item,), counts={item.topic: 1})
+    return found._replace(announcement=announcement)
 
 
 def record(store: SqlStore, lease: Lease, *told: Draft) -> None:
@@ -181,14 +192,9 @@ def test_announced_is_when_it_was_first_told_since_it_was_last_found_anew(place:
 
 def test_a_notice_under_a_clock_that_is_not_verified_starts_no_grace_period(place: str) -> None:
     store, outbox = a_store(place), a_store(place).outbox
-    found = next(a_draft(seed) for seed in range(99) if a_draft(seed).announcement.items)
-    item = found.announcement.items[0]._replace(
-        topic=Topic.NEW, since=NOW, revocation="will be deleted", promise=PROMISE
-    )
-    announcement = replace(found.announcement, items=(item,), counts={item.topic: 1})
     noticed = []
     for number, starts_grace in enumerate((False, True, False)):
-        draft = found._replace(route=f"route-{number}", announcement=announcement)
+        draft = a_notice(NOW)._replace(route=f"route-{number}")
         at = NOW + timedelta(hours=number)
         with store.hold(ACME) as lease:
             store.record(lease, a_history(at, number=number), b"seen", [draft])
@@ -197,6 +203,56 @@ def test_a_notice_under_a_clock_that_is_not_verified_starts_no_grace_period(plac
         noticed.append({one.at for one in outbox.announced(ACME).values()})
     later = NOW + timedelta(hours=1)
     assert noticed == [set(), {later}, {later}]
+
+
+@pytest.mark.parametrize("at", [NOW - timedelta(days=30), NOW, NOW + timedelta(minutes=1)])
+def test_a_notice_delivered_before_the_clock_was_verified_starts_no_grace_period(
+    place: str, at: datetime
+) -> None:
+    """The clock was verified during the scan, and set back before the delivery."""
+    store = a_store(place)
+    with store.hold(ACME) as lease:
+        store.record(lease, a_history(NOW), b"seen", [a_notice(NOW)])
+        sinks = {"security": lambda delivery, _log, _page: named(delivery)}
+        failed = deliver(
+            store.outbox, lease, sinks, lambda: at, lambda _: None, masks=False, verified_at=NOW
+        )
+        assert not list(failed)
+    assert [one.at for one in store.outbox.announced(ACME).values()] == [at] * (at >= NOW)
+
+
+def test_a_finding_that_is_reopened_needs_another_notice(place: str) -> None:
+    """Also if the clock was behind when it was reopened, so that the notice seems to be later."""
+    store = a_store(place)
+    case = a_case(fingerprint=a_notice(NOW).announcement.items[0].fingerprint)
+    states = (State.NEW, State.PERSISTING, State.RESOLVED, State.REOPENED)
+    noticed = []
+    for number, state in enumerate(states):
+        at = NOW + timedelta(days=number)
+        opened_at = NOW - timedelta(days=1) if state is State.REOPENED else NOW
+        standing = Standing(state, case._replace(opened_at=opened_at))
+        with store.hold(ACME) as lease:
+            draft = a_notice(NOW)._replace(route=f"route-{number}")
+            store.record(lease, a_history(at, standing, number=number), b"seen", [draft])
+            noticed.append(len(store.outbox.announced(ACME)))
+            for delivery in store.outbox.pending(ACME):
+                is_first = state is State.NEW
+                store.outbox.close(lease, delivery, at, named(delivery), starts_grace=is_first)
+    assert noticed == [0, 1, 1, 0]
+
+
+def test_a_notice_dated_in_the_future_is_replaced(place: str) -> None:
+    """A clock that was ahead dated it; the next notice under a correct clock starts the period."""
+    store = a_store(place)
+    for number, at in enumerate((NOW + timedelta(days=30), TOMORROW, TOMORROW + timedelta(1))):
+        with store.hold(ACME) as lease:
+            history = a_history(NOW + timedelta(hours=number), number=number)
+            draft = a_notice(NOW)._replace(route=f"route-{number}")
+            store.record(lease, history, b"seen", [draft])
+            (delivery,) = store.outbox.pending(ACME)
+            store.outbox.close(lease, delivery, at, named(delivery), starts_grace=True)
+    ((first, last, _),) = store.outbox.announced(ACME).values()
+    assert (first, last) == (TOMORROW, TOMORROW + timedelta(1))
 
 
 def test_what_is_given_up_is_not_announced(place: str) -> None:
