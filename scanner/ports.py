@@ -66,8 +66,10 @@ class Past(Protocol):
         """Return the latest cases that were resolved since a moment and still are, latest first."""
         ...
 
-    def nights(self, organization: str, limit: int) -> tuple[Night, ...]:
-        """Return the latest recorded scans, oldest first."""
+    def nights(
+        self, organization: str, limit: int, *, before: datetime | None = None
+    ) -> tuple[Night, ...]:
+        """Return the latest recorded scans, or those that began `before`, oldest first."""
         ...
 
 

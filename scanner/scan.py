@@ -13,6 +13,7 @@ from scanner.identity import Identified, Identity
 from scanner.inventory import Inventory
 from scanner.judge import judge
 from scanner.lifecycle import Case, History, Night, Standing, State
+from scanner.plausible import clock_problem
 from scanner.policy.model import Policy
 from scanner.ports import Clock, Collector, Lease, Past, Store
 from scanner.result import DisabledRule, ScanResult
@@ -99,7 +100,9 @@ def compared(
     result = scanned.result
     rules = [rule for policy in scanned.policies for rule in policy.rules]
     violated = [finding.fingerprint for finding in result.violations]
-    nights = past.nights(organization, _NIGHTS_SHOWN - 1)
+    # Scans in the future ran while the clock was ahead: none is the one before.
+    before = None if clock_problem(result.clock_ahead) else result.started_at
+    nights = past.nights(organization, _NIGHTS_SHOWN - 1, before=before)
     standings = compare(
         past.cases(organization, violated),
         scanned.inventory,

@@ -203,8 +203,11 @@ class Remembered:
         cases = self._cases.values()
         return tuple(c for c in cases if c.resolved_at and c.resolved_at >= since)[:limit]
 
-    def nights(self, _organization: str, limit: int) -> tuple[Night, ...]:
-        return tuple(self._nights[-limit:])
+    def nights(
+        self, _organization: str, limit: int, *, before: datetime | None = None
+    ) -> tuple[Night, ...]:
+        nights = [night for night in self._nights if before is None or night.started_at < before]
+        return tuple(nights[-limit:])
 
     def remember(self, history: History) -> None:
         self._nights.append(history.nights[-1])

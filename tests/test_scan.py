@@ -1,6 +1,7 @@
-"""Since when an owner is gone, by the history: the first scan that found it."""
+"""What a scan takes from its history: who left and since when, and the scan before."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from scanner.policy_files import load_policies
 from scanner.result import ScanResult
 from scanner.scan import compared, gone_by_history, scan, with_departures
 from tests.factories import NOW, Remembered, a_key, ago, an_inventory
+
+TODAY, FUTURE = ago(hours=9), NOW + timedelta(days=365)
 
 
 def gone(used_at: datetime, **changes: Any) -> Inventory:
@@ -64,3 +67,23 @@ rules:
     night(store, gone(ago(days=4)), ago(days=3), policy)
     result = night(store, gone(ago(days=1)), NOW, policy)
     assert [finding.severity.value for finding in result.violations] == ["low"]
+
+
+@pytest.mark.parametrize(
+    ("clock_ahead", "previous"),
+    [(timedelta(), TODAY), (timedelta(days=-9), FUTURE), (None, FUTURE)],
+)
+def test_a_scan_in_the_future_is_not_the_one_before_under_a_verified_clock(
+    clock_ahead: timedelta | None, previous: datetime
+) -> None:
+    store = Remembered()
+    result: ScanResult | None = None
+    for at, ahead in ((TODAY, timedelta()), (FUTURE, timedelta(days=365)), (NOW, clock_ahead)):
+        scanned = scan(partial(an_inventory, clock_ahead=ahead), [], at, lambda: NOW)
+        result = compared(scanned, store, "Acme")
+        assert result.history
+        store.remember(result.history)
+    assert result
+    assert result.history
+    assert result.history.previous
+    assert result.history.previous.started_at == previous

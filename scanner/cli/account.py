@@ -59,11 +59,10 @@ class Accounting:
         if self._since is None or memory is None:
             return
         try:
-            nights = memory.store.nights(memory.organization, _NIGHTS)
+            until = now() + CLOCKS_DIFFER
+            nights = memory.store.nights(memory.organization, _NIGHTS, before=until)
         except StoreError:  # recording the scan reports it
             return
-        latest = now() + CLOCKS_DIFFER
-        nights = tuple(night for night in nights if night.started_at <= latest)
         if is_done(nights, self._since):
             self.account = Account(fate=Fate.SKIPPED, organization=memory.name)
             since = f"{self._since:%Y-%m-%d %H:%M} {self._since.tzname()}"

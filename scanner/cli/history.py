@@ -19,6 +19,7 @@ from scanner.durations import format_duration
 from scanner.errors import NoHistory, StoreLocked, UsageError
 from scanner.formats.history_rows import night_row
 from scanner.lifecycle import Case, Night, Turn
+from scanner.plausible import CLOCKS_DIFFER
 from scanner.setting import Chosen
 from scanner.settings import StoreSettings, read_store_settings, store_settings
 from scanner.settings_table import ORGANIZATION
@@ -126,7 +127,8 @@ def diff(
 ) -> None:
     """Print what changed between two scans; raise UsageError if they cannot be compared."""
     history = _opened(read_store_settings(os.environ, store))
-    first, second = history.find(before, organization), history.find(after, organization)
+    until = now() + CLOCKS_DIFFER
+    first, second = (history.find(name, organization, before=until) for name in (before, after))
     if organization is None and {before, after} & set(WITHOUT_ID):
         tell_whose(history, second)
     if first.organization != second.organization:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 from scanner.announce import drafts
@@ -120,7 +120,8 @@ def _record(
     ids = tuple(project.id for project in scanned.inventory.projects)
     identity = memory.identity
     identified = Identified(identity=identity, project_ids=ids) if identity else None
-    nights = memory.store.nights(memory.organization, 1)
+    until = result.started_at + timedelta.resolution
+    nights = memory.store.nights(memory.organization, 1, before=until)
     if not nights or nights[-1].scan_id != result.id:
         alerts = alerts_of(result, memory, masks=masks)
         remember(

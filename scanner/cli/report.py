@@ -19,6 +19,7 @@ from scanner.errors import KeyVigilError, UsageError
 from scanner.formats.snapshot import parse_snapshot
 from scanner.lifecycle import Night
 from scanner.plan import make_plan
+from scanner.plausible import CLOCKS_DIFFER
 from scanner.policy.model import Policy
 from scanner.policy_files import (
     load_policies,
@@ -32,7 +33,7 @@ from scanner.scan import Scanned, compared, scan
 from scanner.settings import read_store_settings
 from scanner.settings_file import read_settings_file
 from scanner.settings_table import POLICIES
-from scanner.wiring import open_store
+from scanner.wiring import now, open_store
 
 if TYPE_CHECKING:
     from scanner.store.history import SqlStore
@@ -86,7 +87,7 @@ def recorded(wanted: Wanted) -> Recorded:
     if settings is None:
         raise UsageError("There is no history to take a scan from.", help="Leave out --store none.")
     history = open_store(settings, must_exist=True)
-    night = history.find(wanted.name, wanted.organization)
+    night = history.find(wanted.name, wanted.organization, before=now() + CLOCKS_DIFFER)
     if wanted.organization is None and wanted.name in WITHOUT_ID:
         tell_whose(history, night)
     policies = _policies(wanted, night, history)

@@ -22,6 +22,7 @@ from scanner.cli.sign_of_life import sign_of_life
 from scanner.errors import KeyVigilError, UsageError
 from scanner.formats.snapshot import Snapshot, parse_snapshot, read_snapshot
 from scanner.plan import make_plan
+from scanner.plausible import CLOCKS_DIFFER
 from scanner.policy_files import load_policies
 from scanner.setting import Chosen
 from scanner.settings import StoreSettings, store_settings
@@ -38,7 +39,7 @@ from scanner.settings_table import (
     SKIP,
     SNAPSHOT,
 )
-from scanner.wiring import open_store
+from scanner.wiring import now, open_store
 
 _OF_A_WALK: Final = (COLLECT, COMBINED, METRICS, *CONNECTION)
 _SCAN: Final = re.compile(r"latest|previous|[0-9]{8}(T[0-9]{0,6}(Z(-[0-9a-f]{0,8})?)?)?")
@@ -129,5 +130,5 @@ def _what_was_seen(name: str, settings: StoreSettings | None, organization: str 
     if settings is None or Path(name).exists() or not _SCAN.fullmatch(name):
         return read_snapshot(Path(name).expanduser())
     history = open_store(settings, must_exist=True)
-    night = history.find(name, organization)
+    night = history.find(name, organization, before=now() + CLOCKS_DIFFER)
     return parse_snapshot(BytesIO(history.snapshot(night.scan_id)), f"the scan {night.scan_id}")

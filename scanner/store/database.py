@@ -2,10 +2,10 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 from alembic import command
@@ -32,6 +32,9 @@ _JOURNAL_LOCK: Final = 0x6B657977
 """Advisory; any numbers that others are unlikely to take."""
 _WRITES: Final = "keyvigil_writes"
 _MAGIC: Final = b"SQLite format 3\0"
+_IN_ONE_QUERY: Final = 500
+
+Item = TypeVar("Item")
 
 
 class Database:
@@ -99,6 +102,12 @@ def serialize(connection: Connection) -> None:
 
 def _lock(connection: Connection, number: int) -> None:
     connection.execute(text(f"SELECT pg_advisory_xact_lock({number})"))
+
+
+def in_parts(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    """Yield a few items at a time: what a query, and the memory, can hold."""
+    for start in range(0, len(items), _IN_ONE_QUERY):
+        yield items[start : start + _IN_ONE_QUERY]
 
 
 def upserting(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:

@@ -1,9 +1,9 @@
 """The port Store on a database: what is remembered of each night, and read again."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from sqlalchemy import Connection, Select, insert, select, true
 
@@ -14,7 +14,7 @@ from scanner.identity import Identified
 from scanner.lifecycle import Case, Event, History, Night, State
 from scanner.ports import Lease, Past
 from scanner.receipt import Act, Entry
-from scanner.store.database import Database, upserting
+from scanner.store.database import Database, in_parts, upserting
 from scanner.store.journal import SqlJournal, acts_elsewhere, acts_of, journals
 from scanner.store.keeping import Keeping, Pruned, forget
 from scanner.store.locks import extend, holding, taken_over
@@ -32,11 +32,8 @@ from scanner.store.rows import (
 )
 from scanner.store.schema import cases, events, policies, scans, snapshots
 
-_IN_ONE_QUERY: Final = 500
 _AS_BEFORE: Final = (State.UNVERIFIED, State.NOT_EVALUATED)
 """Nothing was seen of these that their cases would be described by."""
-
-Item = TypeVar("Item")
 
 
 class SqlStore:
@@ -69,7 +66,7 @@ class SqlStore:
             rows = connection.execute(ours.where(cases.c.resolved_at.is_(None)))
             found = [case_of(row) for row in rows]
             others = sorted(set(fingerprints).difference(case.fingerprint for case in found))
-            for some in _in_parts(others):
+            for some in in_parts(others):
                 rows = connection.execute(ours.where(cases.c.fingerprint.in_(some)))
                 found += [case_of(row) for row in rows]
         return tuple(found)
@@ -134,11 +131,11 @@ class SqlStore:
             connection.execute(insert(scans), row_of_night(night))
             connection.execute(insert(snapshots), seen)
             _keep_texts(connection, texts or {}, night.started_at)
-            for some in _in_parts(changed):
+            for some in in_parts(changed):
                 rows = [row_of_case(case, lease.organization) for case in some]
                 connection.execute(_upsert_cases(connection), rows)
             end_notices(connection, lease.organization, history.of(State.NEW, State.REOPENED))
-            for part in _in_parts(happened):
+            for part in in_parts(happened):
                 connection.execute(insert(events), [row_of_event(one, night) for one in part])
             enqueue(connection, lease.organization, night.started_at, drafts)
             keep_identity(connection, lease.organization, identified, night.started_at)
@@ -165,15 +162,19 @@ class SqlStore:
         """Return where it is noted what is done to keys."""
         return SqlJournal(self._database, lease, self._lease)
 
-    def find(self, name: str, organization: str | None = None) -> Night:
+    def find(
+        self, name: str, organization: str | None = None, *, before: datetime | None = None
+    ) -> Night:
         """Return the scan with that id or beginning of an id; the `latest`; or its `previous`.
 
-        Raise UsageError if there is none, or more than one.
+        Scans are not the latest if there is one that began `before`, which they did not: their
+        clock was ahead. Raise UsageError if there is none, or more than one.
         """
         places = {"latest": -1, "previous": -2}
         if name in places:
-            latest = self.nights(organization, 1)
-            nights = self.nights(latest[0].organization, 2) if latest else ()
+            before = before if self.nights(organization, 1, before=before) else None
+            latest = self.nights(organization, 1, before=before)
+            nights = self.nights(latest[0].organization, 2, before=before) if latest else ()
             if len(nights) >= -places[name]:
                 return nights[places[name]]
             of = f" of {latest[0].organization}" if latest else ""
@@ -267,9 +268,12 @@ class _Before:
         closed.sort(key=lambda case: case.resolved_at or since, reverse=True)
         return tuple(closed[:limit])
 
-    def nights(self, organization: str, limit: int) -> tuple[Night, ...]:
+    def nights(
+        self, organization: str, limit: int, *, before: datetime | None = None
+    ) -> tuple[Night, ...]:
         """Return the latest scans before it, oldest first."""
-        return self._store.nights(organization, limit, before=self._night.started_at)
+        at = self._night.started_at
+        return self._store.nights(organization, limit, before=min(before or at, at))
 
 
 def _of(organization: str | None) -> Select[Any]:
@@ -277,12 +281,6 @@ def _of(organization: str | None) -> Select[Any]:
     return select(scans).where(
         true() if organization is None else scans.c.organization.in_(histories_called(organization))
     )
-
-
-def _in_parts(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    """Yield them a few at a time: what a query, and the memory, can hold."""
-    for start in range(0, len(items), _IN_ONE_QUERY):
-        yield items[start : start + _IN_ONE_QUERY]
 
 
 def _keep_texts(connection: Connection, texts: Mapping[str, str], at: datetime) -> None:

@@ -1,16 +1,15 @@
 """The names of histories, and the projects by which one is recognised under a new name."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, Select, func, insert, select
 
 from scanner.identity import Identified, KnownHistory, NameSource
-from scanner.store.database import Database, upserting
+from scanner.store.database import Database, in_parts, upserting
 from scanner.store.schema import history_names, history_projects, scans
 
-_IN_ONE_QUERY: Final = 500
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -67,18 +66,11 @@ def sharing(connection: Connection, project_ids: Iterable[str]) -> tuple[KnownHi
 def _collected(connection: Connection, project_ids: Iterable[str]) -> set[str]:
     """Return the histories that collected one of these projects."""
     found: set[str] = set()
-    for some in _in_parts(project_ids):
+    for some in in_parts(sorted(set(project_ids))):
         query = select(history_projects.c.organization).distinct()
         query = query.where(history_projects.c.project_id.in_(some))
         found.update(connection.execute(query).scalars())
     return found
-
-
-def _in_parts(ids: Iterable[str]) -> Iterator[list[str]]:
-    """Yield them a few at a time: what a query can hold."""
-    ordered = sorted(set(ids))
-    for start in range(0, len(ordered), _IN_ONE_QUERY):
-        yield ordered[start : start + _IN_ONE_QUERY]
 
 
 def related(connection: Connection, organization: str, ids: Iterable[str]) -> frozenset[str]:
@@ -90,7 +82,7 @@ def related(connection: Connection, organization: str, ids: Iterable[str]) -> fr
     new = {organization}
     while new:
         ours = select(history_projects.c.project_id)
-        for some in _in_parts(new):
+        for some in in_parts(sorted(new)):
             rows = connection.execute(ours.where(history_projects.c.organization.in_(some)))
             projects.update(rows.scalars())
         new = _collected(connection, projects) - found

@@ -70,6 +70,8 @@ def test_a_scan_recorded_in_the_future_is_not_the_one_that_is_due(
     monkeypatch.setattr("scanner.cli.account.now", lambda: NOW)
     store = a_store(str(tmp_path / "h.db"))
     record(store, NOW + ahead)
+    for day in range(1, 61):
+        record(store, NOW + timedelta(days=30 + day))
     accounting = Accounting(NOW - timedelta(hours=1))
     memory = Memory(store=store, organization=ACME, lease=None)
     with pytest.raises(AlreadyScanned) if is_done else nullcontext():

@@ -209,6 +209,18 @@ def test_nights_are_the_latest_oldest_first(place: str) -> None:
     assert store.find(nights[2].scan_id[:8]) == nights[2]
 
 
+def test_a_scan_in_the_future_is_not_the_latest_unless_it_is_the_only_one(place: str) -> None:
+    store = a_store(place)
+    future = NOW + timedelta(days=365)
+    record(store, future)
+    assert store.find("latest", before=TOMORROW) == night(future)
+    record(store, NOW)
+    assert store.find("latest", before=TOMORROW) == night(NOW)
+    with pytest.raises(UsageError, match="no previous scan"):
+        store.find("previous", before=TOMORROW)
+    assert store.find(night(future).scan_id, before=TOMORROW) == night(future)
+
+
 @pytest.mark.parametrize("name", ["2026", "nothing", "%", "latest", "previous"])
 def test_a_scan_that_is_none_or_many_is_refused(place: str, name: str) -> None:
     store = a_store(place)
