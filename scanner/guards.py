@@ -150,9 +150,11 @@ def _is_not_protected(candidate: Candidate) -> str:
 
 def _owner_names(candidate: Candidate) -> list[tuple[str | None, ...]]:
     """Return the id, the names and the addresses by which a key's owner is known."""
-    owner, user = candidate.finding.key.owner, candidate.subject.user
+    key, user = candidate.finding.key, candidate.subject.user
+    owner, account = key.owner, candidate.subject.directory.account_of(key)
+    current = user or account
     owner_id = None if isinstance(owner.id, Unknown) else owner.id
-    names = [(owner_id,), (owner.name, user.name if user else None)]
+    names = [(owner_id,), (owner.name, current.name if current else None)]
     if owner.kind is not OwnerKind.SERVICE_ACCOUNT:
         names.append((owner.email, user.email if user else None))
     return names

@@ -165,6 +165,7 @@ class ServiceAccount:
 
     id: str
     project_id: str
+    name: str | None = None
 
 
 class AuditKind(StrEnum):

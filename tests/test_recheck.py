@@ -76,6 +76,15 @@ def test_protection_is_by_the_owners_current_names(changes: dict[str, str]) -> N
     assert judged_again(scene, due(scene), look, NOW) == "its owner is protected"
 
 
+def test_protection_is_by_the_service_accounts_current_name() -> None:
+    key = old(owner=an_owner(kind=OwnerKind.SERVICE_ACCOUNT, id="svc_1", name="ci", email=None))
+    scene = a_scene(key, policy=a_policy())
+    scene = replace(scene, bounds=replace(WIDE, protected_owners=("robot*",)))
+    account = ServiceAccount(id="svc_1", project_id="proj_1", name="robot-7")
+    look = Look(key=key, owner=account)
+    assert judged_again(scene, due(scene), look, NOW) == "its owner is protected"
+
+
 def test_the_owner_is_that_of_now() -> None:
     """The listing of users had lost them; asked for by id, they are there."""
     key = old(project_access=ProjectAccess.INACTIVE)

@@ -112,7 +112,7 @@ def to_user(wire: WireUser, flaws: Flaws = VALID) -> User:
 
 def to_service_account(wire: WireServiceAccount, project_id: str) -> ServiceAccount:
     """Translate a service account of one project."""
-    return ServiceAccount(id=wire.id, project_id=project_id)
+    return ServiceAccount(id=wire.id, project_id=project_id, name=_name(wire.name))
 
 
 def to_project_key(wire: WireProjectKey, project_id: str, flaws: Flaws = VALID) -> Key:

@@ -74,6 +74,7 @@ class WireServiceAccount(Wire):
     """`organization.project.service_account`."""
 
     id: Id
+    name: Text | None = None
 
 
 class WireKeyOwnerEntry(Wire):

@@ -15,6 +15,7 @@ from scanner.inventory import (
     Key,
     KeyState,
     Project,
+    ServiceAccount,
     Unknown,
     User,
     oldest_first,
@@ -35,8 +36,8 @@ class Directory:
         self._now = now
         self.projects: dict[str | None, Project] = {p.id: p for p in inventory.projects}
         self.users: dict[str | Unknown, User] = {user.id: user for user in inventory.users}
-        self._service_accounts = {
-            (account.project_id, account.id) for account in inventory.service_accounts
+        self._accounts: dict[tuple[str | None, str | Unknown], ServiceAccount] = {
+            (account.project_id, account.id): account for account in inventory.service_accounts
         }
         self._keys = inventory.keys
         self.uses = {use.key_id: use for use in inventory.uses}
@@ -70,7 +71,11 @@ class Directory:
 
     def has_account(self, key: Key) -> bool:
         """Whether the service account that owns the key was listed in the key's project."""
-        return (key.project_id, key.owner.id) in self._service_accounts
+        return (key.project_id, key.owner.id) in self._accounts
+
+    def account_of(self, key: Key) -> ServiceAccount | None:
+        """Return the service account that owns the key, if it was listed in the key's project."""
+        return self._accounts.get((key.project_id, key.owner.id))
 
     @cached_property
     def keys_of_owner(self) -> Counter[str | Unknown]:

@@ -115,7 +115,7 @@ def test_a_service_account_is_asked_for_in_the_keys_project() -> None:
     replies = answers(service_accounts=Reply(body=account), api_keys=Reply(body=wire))
     with revoking(replies) as (revoker, script):
         look = revoker.look("key/1", "proj_1")
-    assert look.owner == ServiceAccount(id="svc_1", project_id="proj_1")
+    assert look.owner == ServiceAccount(id="svc_1", project_id="proj_1", name="robot")
     assert script.asked[-1].path == "/v1/organization/projects/proj_1/service_accounts/svc_1"
 
 
