@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Final
+from unicodedata import category, normalize
 
 from scanner.collection import Collection
 from scanner.durations import format_duration, format_exactly
@@ -83,6 +84,8 @@ def objections(candidate: Candidate) -> Iterator[str]:
             yield objection
 
 
+_INVISIBLE: Final = frozenset({"Cc", "Cf"})
+"""Unicode categories of letters that have no shape of their own."""
 Guard = Callable[[Candidate], str]
 """Returns why a key is to be let be, or ""."""
 
@@ -161,9 +164,17 @@ def _owner_names(candidate: Candidate) -> list[tuple[str | None, ...]]:
 
 
 def _fits(name: str, glob: str) -> bool:
-    """Compare as people do: letters large or small are all one, and a name fits itself."""
-    name, glob = name.casefold(), glob.casefold()
-    return name == glob or fnmatchcase(name, glob)
+    """Compare as people read: by the letters, in any case and encoding, and what is visible.
+
+    `[` begins a set of letters, as in globs, or is itself, as in names.
+    """
+    name, glob = _comparable(name), _comparable(glob)
+    return fnmatchcase(name, glob) or fnmatchcase(name, glob.replace("[", "[[]"))
+
+
+def _comparable(text: str) -> str:
+    text = normalize("NFKC", normalize("NFKC", text).casefold())
+    return "".join(letter for letter in text if category(letter) not in _INVISIBLE).strip()
 
 
 def _has_known_state(candidate: Candidate) -> str:

@@ -283,3 +283,32 @@ def test_a_scan_whose_clock_is_not_verified_revokes_and_promises_nothing(
     assert plan.due == plan.waiting == ()
     assert [first for first, *_ in reasons(plan)] == [reason]
     assert not any(held.is_to_be_told for held in plan.held)
+
+
+@pytest.mark.parametrize(
+    ("glob", "name"),
+    [
+        ("caf\u00e9-*", "cafe\u0301-1"),
+        ("cafe\u0301-*", "caf\u00e9-1"),
+        ("STRASSE", "stra\u00dfe"),
+        ("vendor-*", "\uff56endor-1"),
+        ("vendor x", "vendor\u00a0x"),
+        ("vendor-*", " vendor-1"),
+        ("vendor-*", "\u200bvendor-1"),
+        ("vendor-*", "\u202even\u00addor-1"),
+        ("[prod] *", "[prod] api"),
+        ("[ab]-*", "a-1"),
+        ("a*[1]?", "a-[1]x"),
+    ],
+)
+def test_a_protected_name_is_compared_as_people_read_it(glob: str, name: str) -> None:
+    plan = planned(seen(old(name=name)), bounds=replace(WIDE, protected_keys=(glob,)))
+    assert reasons(plan) == [("it is protected",)]
+
+
+@pytest.mark.parametrize(
+    ("glob", "name"), [("vendor-*", "x-vendor-1"), ("[prod] *", "prod api"), ("caf\u00e9", "cafe")]
+)
+def test_another_name_is_not_protected(glob: str, name: str) -> None:
+    plan = planned(seen(old(name=name)), bounds=replace(WIDE, protected_keys=(glob,)))
+    assert due(plan) == [("key_1", Method.EXPIRE)]
