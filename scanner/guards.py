@@ -128,9 +128,9 @@ def _is_not_our_own(candidate: Candidate) -> str:
     return "it may be the key that this scan itself uses" if is_own else ""
 
 
-def _is_in_one_project(candidate: Candidate) -> str:
+def _has_unique_id(candidate: Candidate) -> str:
     is_ambiguous = candidate.finding.key.id in candidate.ambiguous
-    return "several projects list its id" if is_ambiguous else ""
+    return "its id is listed more than once" if is_ambiguous else ""
 
 
 def _is_not_protected(candidate: Candidate) -> str:
@@ -269,7 +269,7 @@ def _is_not_done(candidate: Candidate) -> str:
 GUARDS: Final[tuple[Guard, ...]] = (
     _is_not_our_own,
     _is_no_admin_key,
-    _is_in_one_project,
+    _has_unique_id,
     _is_not_protected,
     _has_verified_clock,
     _was_seen_whole,

@@ -228,8 +228,8 @@ class Inventory:
 
     `organization` is the name the API gives in its responses, or None. `events` are newest
     first, as the log lists them. `absent_since`: the first full listing of users without an owner.
-    `ambiguous`: ids of keys that several projects list. `clock_ahead` is how far this machine's
-    clock was ahead of the API's, None if no response had a date.
+    `ambiguous`: ids that are listed for several keys. `clock_ahead` is how far this machine's clock
+    was ahead of the API's, None if no response had a date.
     """
 
     organization: str | None

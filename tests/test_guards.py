@@ -79,7 +79,7 @@ def test_each_bound_lets_the_key_be(bounds: dict[str, Any], reason: str) -> None
 def test_a_key_that_several_projects_list_is_skipped() -> None:
     plan = planned(seen(old(), ambiguous=("key_1",)))
     assert plan.due == ()
-    assert reasons(plan) == [("several projects list its id",)]
+    assert reasons(plan) == [("its id is listed more than once",)]
 
 
 @pytest.mark.parametrize("owner", [{"id": Unknown(reason="?")}, {"name": None}, {"email": None}])

@@ -16,6 +16,7 @@ from scanner.inventory import (
     CoverageState,
     Inventory,
     Key,
+    KeyKind,
     Project,
     ServiceAccount,
     User,
@@ -124,7 +125,7 @@ class _Walk:
             organization=listing.organization,
             projects=tuple(self._projects.values()),
             keys=self._all_keys(admin_keys),
-            ambiguous=self._ambiguous(),
+            ambiguous=self._ambiguous(admin_keys),
             clock_ahead=self._clock_ahead,
             users=users,
             service_accounts=tuple(
@@ -223,9 +224,13 @@ class _Walk:
             ahead = self._clock() - at
             self._clock_ahead = max(self._clock_ahead or ahead, ahead, key=abs)
 
-    def _ambiguous(self) -> tuple[str, ...]:
-        """Return the ids of keys that several projects list: whose they are is not known."""
+    def _ambiguous(self, admin_keys: Iterable[Key]) -> tuple[str, ...]:
+        """Return the ids that are listed for several keys: those of two projects, or an admin key.
+
+        What else the admin listing holds of a project is the same key.
+        """
         listed = Counter(key.id for keys in self._project_keys.values() for key in keys)
+        listed.update(key.id for key in admin_keys if key.kind is KeyKind.ADMIN)
         return tuple(sorted(key_id for key_id, count in listed.items() if count > 1))
 
     def _why_keys_may_be_hidden(self, row: Coverage) -> Coverage:

@@ -180,6 +180,20 @@ def test_a_project_key_among_the_admin_keys_stays_a_project_key() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("value", "ambiguous"), [("sk-admin...key", ("key_1",)), ("sk-proj...key", ())]
+)
+def test_an_id_of_a_project_key_and_an_admin_key_is_ambiguous(
+    value: str, ambiguous: tuple[str, ...]
+) -> None:
+    """The admin listing may hold project keys too; by its value this one is another key."""
+    admin = {"id": "key_1", "redacted_value": value, "created_at": 1, "owner": {}}
+    listings = {"projects": page(PROJECT), "api_keys": page(KEY), "admin_api_keys": page(admin)}
+    with scripted(lambda asked: listings.get(_last(asked), Reply())) as (_, client, _waits):
+        inventory = asyncio.run(_collect(client()))
+    assert inventory.ambiguous == ambiguous
+
+
 def test_every_owner_and_every_archived_project_is_asked_for() -> None:
     def reply(asked: Asked) -> Reply:
         return page(PROJECT, ARCHIVED) if asked.path.endswith("/projects") else Reply()
