@@ -11,6 +11,7 @@ from scanner.inventory import Coverage, is_complete
 from scanner.lifecycle import History, PolicySource
 from scanner.plausible import clock_problem
 from scanner.receipt import Revocation
+from scanner.revocation import Mode
 from scanner.severity import Severity
 
 
@@ -115,13 +116,21 @@ class ScanResult:
 
     @property
     def clock_note(self) -> str:
-        """Warn that this machine's clock was wrong, and what that means; or ""."""
-        problem = clock_problem(self.clock_ahead) if self.clock_ahead is not None else ""
+        """Warn that this machine's clock was wrong, or not verified where that matters; or ""."""
+        problem = clock_problem(self.clock_ahead)
         if not problem:
             return ""
+        start, effect = f"{problem[0].upper()}{problem[1:]}", "no grace period starts"
+        if self.clock_ahead is not None:
+            return (
+                f"{start}: ages are wrong by as much, {effect}, and no key is revoked."
+                " Set the clock, with NTP for example, and scan again."
+            )
+        if self.revocation is None or self.revocation.mode is Mode.OFF:
+            return ""
         return (
-            f"{problem[0].upper()}{problem[1:]}: ages are wrong by as much, no grace period starts,"
-            " and no key is revoked. Set the clock, with NTP for example, and scan again."
+            f"{start}: {effect}, and no key is revoked. Check whether a proxy removes the header"
+            " Date from responses."
         )
 
     @property

@@ -10,7 +10,9 @@ from scanner.cli.summary import print_summary
 from scanner.formats.html_report import render_html
 from scanner.formats.markdown_report import render_markdown
 from scanner.formats.text_report import render_text
+from scanner.receipt import Revocation
 from scanner.result import ScanResult
+from scanner.revocation import NOTHING, Mode
 from tests.factories import a_result
 
 
@@ -36,3 +38,20 @@ def test_a_clock_that_is_right_or_unknown_is_not_mentioned(ahead: timedelta | No
 def test_a_wrong_clock_is_mentioned_in_every_output(ahead: timedelta) -> None:
     result = replace(a_result(), clock_ahead=ahead)
     assert all("clock is" in output for output in outputs(result))
+
+
+@pytest.mark.parametrize(
+    ("mode", "ahead", "is_mentioned"),
+    [
+        (Mode.OFF, None, False),
+        (Mode.PLAN, None, True),
+        (Mode.ENFORCE, None, True),
+        (Mode.ENFORCE, timedelta(), False),
+    ],
+)
+def test_that_a_clock_cannot_be_verified_is_mentioned_where_keys_are_revoked(
+    mode: Mode, ahead: timedelta | None, *, is_mentioned: bool
+) -> None:
+    revocation = Revocation(mode=mode, plan=NOTHING)
+    result = replace(a_result(), clock_ahead=ahead, revocation=revocation)
+    assert {"cannot be verified" in output for output in outputs(result)} == {is_mentioned}
