@@ -61,9 +61,10 @@ def _report(identity: Identity) -> None:
         say(f"The API does not name the organization: its history is '{identity.name}'{how}.")
         say(f"help: {NAME_IT}")
     if identity.others:
-        others = " and ".join(f"'{name}'" for name in identity.others)
+        others = ", ".join(f"'{name}'" for name in identity.others)
         say(
-            f"The history '{identity.name}' is new, and {others} has the same projects: findings,"
-            " alerts and limits of each are separate."
+            f"The history '{identity.name}' is new. Others have the same projects: {others}."
+            " Findings and alerts of each are separate; the limits of revocation apply to all"
+            " together."
         )
         say(f"help: To continue that history, use its name: --organization {identity.others[0]}")

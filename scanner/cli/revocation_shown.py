@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.text import Text
 
-from scanner.announce_acts import in_words, is_done
+from scanner.announce_acts import in_words, is_done, went_well
 from scanner.cli.console import counted, inert, tell
-from scanner.receipt import Act, Result, Revocation, Spared
+from scanner.receipt import Act, Revocation, Spared
 from scanner.revocation import Action, Held, Plan
 
 
@@ -39,7 +39,8 @@ def print_revocation(revocation: Revocation, console: Console) -> None:
         (done, "revoked"),
         (due, "due"),
         (len(plan.waiting), "waiting"),
-        (len(plan.held), "let be"),
+        (sum(not went_well(act) for act in revocation.acts), "failed or uncertain"),
+        (len(plan.held) + len(revocation.spared), "let be"),
     )
     said = ", ".join(f"{count:,} {word}" for count, word in counts if count) or "nothing to do"
     console.print(f"Revocation ({revocation.mode.value}): {said}.")
@@ -53,13 +54,12 @@ def print_revocation(revocation: Revocation, console: Console) -> None:
 
 def print_act(act: Act, console: Console) -> None:
     """Print what became of a key."""
-    intent, outcome = act
+    intent = act.intent
     where = intent.project or "the organization"
     name = f"{intent.key_id}  {intent.key_name or 'unnamed'} in {where}"
-    went_well = outcome is not None and outcome.result is Result.DONE
     taken_back = f", which takes {intent.undoes} back" if intent.undoes else ""
     said = f"  {name}: {in_words(act)}{taken_back}"
-    tell(console, inert(said, "" if went_well else "bold red"))
+    tell(console, inert(said, "" if went_well(act) else "bold red"))
 
 
 def print_spared(spared: Spared, console: Console) -> None:
