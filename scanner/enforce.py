@@ -178,9 +178,10 @@ def _outcome(intent: Intent, hands: Hands, error: ApiError | None) -> Outcome | 
         result = Result.FAILED if may_go_better else Result.REFUSED
         return _noted(intent, hands, result, f"{error}")
     try:
-        effect, seen = _effect(intent, hands, is_accepted=error is None)
+        look = hands.revoker.look(intent.key_id, intent.project_id, whole=False)
     except ApiError:
         return None
+    effect, seen = _effect(intent, look, hands, is_accepted=error is None)
     if effect:
         return replace(seen, result=Result.DONE, note=f"{error}" if error else "")
     if error is not None:
@@ -195,27 +196,30 @@ def _late_outcome(act: Act, hands: Hands) -> Outcome | None:
     intent, before = act
     age = hands.clock() - intent.at
     try:
-        effect, seen = _effect(intent, hands, is_accepted=before is not None)
+        look = hands.revoker.look(intent.key_id, intent.project_id, whole=False)
     except ApiError as error:
         given_up = age >= GIVEN_UP
         return _noted(intent, hands, Result.UNKNOWN, f"{error}") if given_up else None
+    effect, seen = _effect(intent, look, hands, is_accepted=before is not None)
     if effect:
         return replace(seen, result=Result.DONE)
     if age < PATIENCE:
         return None
-    if before is not None:
-        return replace(seen, note="accepted, but the key never showed it")
-    if effect is None:
-        return replace(seen, note="no answer came, and its effect cannot be read")
+    if before is not None or effect is None:
+        unseen = "no answer came, and its effect cannot be read"
+        return replace(seen, note="accepted, but the key never showed it" if before else unseen)
+    if clock_problem(None if look.at is None else hands.clock() - look.at):
+        return None  # the time that has passed is unknown
     return replace(seen, result=Result.FAILED, note="no answer came, and it had no effect")
 
 
-def _effect(intent: Intent, hands: Hands, *, is_accepted: bool) -> tuple[bool | None, Outcome]:
-    """Read whether a change had its effect; None: it cannot be read. Raise ApiError.
+def _effect(
+    intent: Intent, look: Look, hands: Hands, *, is_accepted: bool
+) -> tuple[bool | None, Outcome]:
+    """Return whether a change had its effect, by the key as re-read; None: it cannot be read.
 
     If it was not `is_accepted`, an expiry has to be the one that was meant, and not somebody's own.
     """
-    look = hands.revoker.look(intent.key_id, intent.project_id, whole=False)
     seen = _noted(intent, hands, Result.UNKNOWN)
     if look.key is None:
         return (intent.method is Method.DELETE or None), replace(seen, is_gone=True)

@@ -6,13 +6,13 @@ from unittest.mock import Mock
 
 import pytest
 
-from scanner.enforce import Hands, carry_out, rehearse
+from scanner.enforce import PATIENCE, Hands, carry_out, rehearse, settle
 from scanner.errors import ApiForbidden
 from scanner.ports import Look
-from scanner.receipt import Act, Intent, Spared
+from scanner.receipt import Act, Intent, Result, Spared
 from scanner.remedy import make_plan_of_revocation
 from tests.factories import NOW
-from tests.planning import a_policy, a_scene, old
+from tests.planning import a_policy, a_scene, an_act, old
 
 
 @dataclass
@@ -78,3 +78,27 @@ def test_after_three_refusals_the_remaining_keys_are_skipped() -> None:
     assert change.call_count == journal.begin.call_count == 1
     skipped = [one.reason for one in done if isinstance(one, Spared)][2:]
     assert all("403" in reason for reason in skipped)
+
+
+@pytest.mark.parametrize(
+    ("at", "result"),
+    [
+        (NOW, Result.FAILED),
+        (NOW - timedelta(days=40), None),
+        (None, None),
+    ],
+)
+def test_a_change_without_an_answer_failed_only_if_the_clock_shows_that_time_has_passed(
+    at: datetime | None, result: Result | None
+) -> None:
+    """Under a clock that was ahead it could still be on its way, and would be requested again."""
+    act = an_act(None, at=NOW - PATIENCE)
+    hands = Hands(
+        revoker=Mock(**{"look.return_value": Look(key=old(), at=at)}),
+        journal=Mock(**{"acts.return_value": (act,)}),
+        clock=lambda: NOW,
+        by="test",
+        stopped=lambda: "",
+    )
+    results = [settled.outcome and settled.outcome.result for settled in settle(hands)]
+    assert results == ([result] if result else [])
