@@ -32,7 +32,7 @@ def journal(store: str | None, organization: str | None, *, as_json: bool) -> No
         out.print("Nothing was ever done to a key.")
     for name, entries in kept.items():
         out.print(inert(name, "bold"))
-        for act in acts_of(entries):
+        for act in acts_of(entries, name):
             print_act(act, out)
             when = f"{act.intent.at:%Y-%m-%d %H:%M} UTC by {act.intent.by}"
             why = f"{act.intent.rule}: {act.intent.evidence}" if act.intent.rule else ""

@@ -148,7 +148,7 @@ class SqlStore:
 
     def acts(self, organization: str) -> tuple[Act, ...]:
         """Return all that was ever done to the organization's keys, oldest first."""
-        return acts_of(journals(self._database, organization).get(organization, ()))
+        return acts_of(journals(self._database, organization).get(organization, ()), organization)
 
     def acts_elsewhere(self, organization: str, ids: frozenset[str]) -> tuple[Act, ...]:
         """Return the actions of its other histories, by the `ids` of its projects and keys."""

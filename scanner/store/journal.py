@@ -41,7 +41,7 @@ class SqlJournal:
         with self._database.reading() as connection:
             kept = _entries(connection, self._lease.organization)
         _refuse_broken(kept, self._lease.organization)
-        return acts_of(kept)
+        return acts_of(kept, self._lease.organization)
 
     def acts_elsewhere(self, ids: frozenset[str]) -> tuple[Act, ...]:
         """Return the actions of the organization's other histories, recognised by these ids."""
@@ -58,7 +58,7 @@ class SqlJournal:
             before = _entries(connection, organization)
             _refuse_broken(before, organization)
             others = _acts_elsewhere(connection, organization, ids)
-            reason = objection((*others, *acts_of(before)))
+            reason = objection((*others, *acts_of(before, organization)))
             if not reason:
                 _append(connection, organization, before, intent)
             return reason
@@ -72,12 +72,14 @@ class SqlJournal:
 
     def news(self) -> tuple[tuple[Act, ...], int]:
         """Return what happened since people were last told, and the number of the last entry."""
+        organization = self._lease.organization
         with self._database.reading() as connection:
-            kept = _entries(connection, self._lease.organization)
-            ours = journal_told.c.organization == self._lease.organization
+            kept = _entries(connection, organization)
+            ours = journal_told.c.organization == organization
             told = connection.execute(select(journal_told.c.number).where(ours)).scalar() or 0
-        new = {read(entry).receipt for entry in kept if entry.number > told}
-        return tuple(act for act in acts_of(kept) if act.intent.receipt in new), len(kept)
+        new = {read(entry, organization).receipt for entry in kept if entry.number > told}
+        acts = acts_of(kept, organization)
+        return tuple(act for act in acts if act.intent.receipt in new), len(kept)
 
     def tell(self, made_at: datetime, drafts: Iterable[Draft], entry: int) -> None:
         """Put what is to be told of all up to that entry into the outbox, once."""
@@ -128,7 +130,7 @@ def _acts_elsewhere(
     names = select(journal.c.organization).distinct().order_by(journal.c.organization)
     for name in connection.execute(names.where(journal.c.organization != organization)).scalars():
         entries = _entries(connection, name)
-        acts = acts_of(entries)
+        acts = acts_of(entries, name)
         if name in histories or any(is_about(act, ids) for act in acts):
             _refuse_broken(entries, name)
             found.extend(acts)
@@ -152,14 +154,14 @@ def journals(database: Database, organization: str | None = None) -> dict[str, t
     return {organization: tuple(entries) for organization, entries in kept.items()}
 
 
-def acts_of(kept: Iterable[Entry]) -> tuple[Act, ...]:
+def acts_of(kept: Iterable[Entry], organization: str) -> tuple[Act, ...]:
     """Return every intent, oldest first, with how it ended; raise StoreError for what is no entry.
 
     What was noted first about how an intent ended for good counts.
     """
     acts: dict[str, Act] = {}
     for entry in kept:
-        body = read(entry)
+        body = read(entry, organization)
         if isinstance(body, Intent):
             acts[body.receipt] = Act(body, None)
         elif body.receipt in acts and acts[body.receipt].is_open:
@@ -167,13 +169,14 @@ def acts_of(kept: Iterable[Entry]) -> tuple[Act, ...]:
     return tuple(acts.values())
 
 
-def read(entry: Entry) -> Intent | Outcome:
-    """Return what an entry says; raise StoreError if it says nothing that we know."""
+def read(entry: Entry, organization: str) -> Intent | Outcome:
+    """Return the content of an entry; raise StoreError if it is not known."""
     try:
         (said,) = _SAID.validate_json(entry.content).values()
     except ValueError:
         raise StoreError(
-            f"Entry {entry.number} of the journal cannot be read: nothing is revoked.",
+            f"Entry {entry.number} of the journal of {organization} cannot be read: nothing is"
+            " revoked.",
             help="keyvigil revoke journal verify tells whether it was changed.",
         ) from None
     return said
@@ -194,7 +197,9 @@ def _append(
 ) -> None:
     body = _SAID.dump_python({type(said).__name__.lower(): said}, mode="json")
     content = json.dumps(body, sort_keys=True, separators=(",", ":"))
-    read(Entry(len(before) + 1, "", "", content))  # what could not be read again is not kept
+    read(
+        Entry(len(before) + 1, "", "", content), organization
+    )  # what could not be read again is not kept
     last = before[-1].hash if before else FIRST
     row = {
         "organization": organization,

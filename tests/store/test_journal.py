@@ -193,8 +193,11 @@ def test_an_entry_that_says_nothing_we_know_is_told(place: str) -> None:
         begin(store.journal(lease), INTENT)
     with open_database(place).writing() as connection:
         connection.execute(text("""UPDATE journal SET content = '{"other": {}}'"""))
-    with pytest.raises(StoreError, match="Entry 1 of the journal cannot be read"):
+    unreadable = f"Entry 1 of the journal of {ACME} cannot be read"
+    with pytest.raises(StoreError, match=unreadable):
         store.acts(ACME)
+    with pytest.raises(StoreError, match=unreadable):  # it may be about the same organization
+        store.acts_elsewhere("another", frozenset({"key_9"}))
 
 
 def test_people_are_told_of_each_entry_once(place: str) -> None:
