@@ -91,11 +91,13 @@ class Store(Past, Protocol):
         drafts: Iterable[Draft] = (),
         texts: Mapping[str, str] | None = None,
         identified: Identified | None = None,
+        *,
+        forgets: bool = True,
     ) -> None:
         """Record a scan and its alerts, whole or not at all.
 
-        `texts` are those of its policies, by digest; `identified` is its name and projects. Refuse
-        if another scan has taken over.
+        `texts` are those of its policies, by digest; `identified` is its name and projects. It
+        `forgets` what is not kept. Refuse if another scan has taken over.
         """
         ...
 

@@ -13,7 +13,7 @@ from scanner.identity import Identified, Identity
 from scanner.inventory import Inventory
 from scanner.judge import judge
 from scanner.lifecycle import Case, History, Night, Standing, State
-from scanner.plausible import clock_problem
+from scanner.plausible import CLOCKS_DIFFER, clock_problem
 from scanner.policy.model import Policy
 from scanner.ports import Clock, Collector, Lease, Past, Store
 from scanner.result import DisabledRule, ScanResult
@@ -142,7 +142,9 @@ def remember(  # noqa: PLR0913 - all that one transaction records
     """
     if result.history is not None:
         texts = {one.source.digest: one.text for policy in policies for one in policy.texts}
-        store.record(lease, result.history, snapshot, told, texts, identified)
+        # Under a clock that is ahead everything may seem old.
+        forgets = (result.clock_ahead or timedelta()) <= CLOCKS_DIFFER
+        store.record(lease, result.history, snapshot, told, texts, identified, forgets=forgets)
 
 
 def _closed(

@@ -41,9 +41,7 @@ class SqlStore:
 
     def __init__(self, database: Database, *, keeping: Keeping, lease: float) -> None:
         """Take leases of `lease` seconds; forget with each recorded scan what is not kept."""
-        self._database = database
-        self._keeping = keeping
-        self._lease = lease
+        self._database, self._keeping, self._lease = database, keeping, lease
 
     @property
     def place(self) -> str:
@@ -115,11 +113,13 @@ class SqlStore:
         drafts: Iterable[Draft] = (),
         texts: Mapping[str, str] | None = None,
         identified: Identified | None = None,
+        *,
+        forgets: bool = True,
     ) -> None:
         """Record a scan and its alerts, whole or not at all.
 
-        `texts` are those of its policies, by digest; `identified` is its name and projects. Raise
-        LockLost if another scan has taken over.
+        `texts` are those of its policies, by digest; `identified` is its name and projects. It
+        `forgets` what is not kept. Raise LockLost if another scan has taken over.
         """
         night = history.nights[-1]
         changed = [s.case for s in history.standings if s.state not in _AS_BEFORE]
@@ -139,7 +139,8 @@ class SqlStore:
                 connection.execute(insert(events), [row_of_event(one, night) for one in part])
             enqueue(connection, lease.organization, night.started_at, drafts)
             keep_identity(connection, lease.organization, identified, night.started_at)
-            forget(connection, lease.organization, self._keeping, night.started_at)
+            if forgets:
+                forget(connection, lease.organization, self._keeping, night.started_at)
 
     @property
     def names(self) -> SqlNames:

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import count
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -148,3 +150,18 @@ def test_months_of_pruning_change_no_reminder_and_no_notice(place: str) -> None:
     assert made[0] == {"once", "often", "later", "owners"}
     assert {"often", "later"} <= made[2]
     assert len(pruned.store.nights(pruned.organization, 100)) < 8
+
+
+@pytest.mark.parametrize(
+    ("clock_ahead", "kept"), [(timedelta(days=730), 2), (timedelta(), 1), (None, 1)]
+)
+def test_a_scan_whose_clock_is_ahead_forgets_nothing(
+    place: str, clock_ahead: timedelta | None, kept: int
+) -> None:
+    store = a_store(place, snapshots=1)
+    for at, ahead in ((NOW, timedelta()), (NOW + timedelta(days=730), clock_ahead)):
+        inventory = seen(clock_ahead=ahead)
+        scanned = scan(partial(replace, inventory), [POLICY], at, lambda: NOW)
+        with store.hold("Acme") as lease:
+            remember(compared(scanned, store, "Acme"), store, lease, b"seen")
+    assert len(store.nights("Acme", 9)) == kept
