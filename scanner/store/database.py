@@ -2,10 +2,10 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from urllib.parse import quote
 
 from alembic import command
@@ -13,8 +13,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url, text
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
@@ -32,9 +31,6 @@ _JOURNAL_LOCK: Final = 0x6B657977
 """Advisory; any numbers that others are unlikely to take."""
 _WRITES: Final = "keyvigil_writes"
 _MAGIC: Final = b"SQLite format 3\0"
-_IN_ONE_QUERY: Final = 500
-
-Item = TypeVar("Item")
 
 
 class Database:
@@ -102,19 +98,6 @@ def serialize(connection: Connection) -> None:
 
 def _lock(connection: Connection, number: int) -> None:
     connection.execute(text(f"SELECT pg_advisory_xact_lock({number})"))
-
-
-def in_parts(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    """Yield a few items at a time: what a query, and the memory, can hold."""
-    for start in range(0, len(items), _IN_ONE_QUERY):
-        yield items[start : start + _IN_ONE_QUERY]
-
-
-def upserting(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
-    """Return an INSERT that can say what to do about rows that are there already."""
-    if connection.dialect.name == "sqlite":
-        return sqlite.insert(table)
-    return postgresql.insert(table)
 
 
 def open_database(place: str, *, must_exist: bool = False) -> Database:

@@ -14,7 +14,7 @@ from scanner.identity import Identified
 from scanner.lifecycle import Case, Event, History, Night, State
 from scanner.ports import Lease, Past
 from scanner.receipt import Act, Entry
-from scanner.store.database import Database, in_parts, upserting
+from scanner.store.database import Database
 from scanner.store.journal import SqlJournal, acts_elsewhere, acts_of, journals
 from scanner.store.keeping import Keeping, Pruned, forget
 from scanner.store.locks import extend, holding, taken_over
@@ -31,6 +31,7 @@ from scanner.store.rows import (
     row_of_night,
 )
 from scanner.store.schema import cases, events, policies, scans, snapshots
+from scanner.store.statements import in_parts, upserting
 
 _AS_BEFORE: Final = (State.UNVERIFIED, State.NOT_EVALUATED)
 """Nothing was seen of these that their cases would be described by."""

@@ -21,11 +21,12 @@ from scanner.receipt import (
     broken_at,
     seal,
 )
-from scanner.store.database import Database, serialize, upserting
+from scanner.store.database import Database, serialize
 from scanner.store.locks import extend
 from scanner.store.names import related
 from scanner.store.outbox import enqueue
 from scanner.store.schema import journal, journal_told
+from scanner.store.statements import upserting
 
 _SAID: Final[TypeAdapter[dict[str, Intent | Outcome]]] = TypeAdapter(dict[str, Intent | Outcome])
 

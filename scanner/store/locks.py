@@ -20,8 +20,9 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from scanner.errors import LockLost, StoreError, StoreLocked
 from scanner.ports import Lease
-from scanner.store.database import Database, upserting
+from scanner.store.database import Database
 from scanner.store.schema import locks
+from scanner.store.statements import upserting
 
 _BEATS: Final = 3
 """Renewals in the time of one lease."""

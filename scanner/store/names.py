@@ -7,8 +7,9 @@ from typing import Any, Final
 from sqlalchemy import Connection, Select, func, insert, select
 
 from scanner.identity import Identified, KnownHistory, NameSource
-from scanner.store.database import Database, in_parts, upserting
+from scanner.store.database import Database
 from scanner.store.schema import history_names, history_projects, scans
+from scanner.store.statements import in_parts, upserting
 
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
