@@ -17,6 +17,7 @@ from scanner.inventory import (
     KeyKind,
     OwnerKind,
     Project,
+    ProjectAccess,
     ServiceAccount,
     Unknown,
     User,
@@ -134,7 +135,10 @@ class ApiRevoker(AbstractContextManager["ApiRevoker"]):
         return translate.to_project(answer.value.item, _flaws(path, answer.value))
 
     async def _owner(self, key: Key) -> User | ServiceAccount | None:
-        """Read who owns the key; None if they exist no more, or nobody knows who they are."""
+        """Read who owns the key; None if they no longer exist, or the key does not name them.
+
+        Raise ApiError if they are not found although the key states that they have access.
+        """
         owner = key.owner
         if isinstance(owner.id, Unknown):
             return None
@@ -152,7 +156,13 @@ class ApiRevoker(AbstractContextManager["ApiRevoker"]):
                 )
                 _check_identity(account.value.item.id, owner.id, path)
                 return translate.to_service_account(account.value.item, str(key.project_id))
-        except ApiNotFound:
+        except ApiNotFound as error:
+            if key.project_access is ProjectAccess.ACTIVE:
+                raise ApiError(
+                    f"The API does not find {owner.id}, who according to the key has access.",
+                    endpoint=error.endpoint,
+                    help="Nothing was done. The next scan reads both again.",
+                ) from None
             return None
         return None
 

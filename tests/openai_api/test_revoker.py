@@ -84,7 +84,8 @@ def test_a_key_is_read_with_its_owner_and_the_apis_clock() -> None:
 
 
 def test_an_owner_who_is_gone_is_no_error_and_a_short_look_does_not_ask() -> None:
-    with revoking(answers(users=GONE)) as (revoker, script):
+    wire = {**WIRE, "owner_project_access": "inactive"}
+    with revoking(answers(users=GONE, api_keys=Reply(body=wire))) as (revoker, script):
         assert revoker.look("key/1", "proj_1").owner is None
         assert revoker.look("key/1", "proj_1", whole=False).owner is None
     assert len(script.asked) == 4
@@ -96,6 +97,16 @@ def test_a_response_about_another_owner_proves_nothing(kind: str) -> None:
     wire = {**WIRE, "owner": account} if kind == "service_accounts" else WIRE
     replies = answers(api_keys=Reply(body=wire), **{kind: Reply(body={"id": "user-2"})})
     with revoking(replies) as (revoker, _), pytest.raises(ApiError, match="answered with another"):
+        revoker.look("key/1", "proj_1")
+
+
+@pytest.mark.parametrize("kind", ["users", "service_accounts"])
+def test_that_an_owner_with_access_is_gone_proves_nothing(kind: str) -> None:
+    """Their current name, which may be protected, is not known then."""
+    account = {"type": "service_account", "service_account": {"id": "svc_1"}}
+    wire = {**WIRE, "owner": account} if kind == "service_accounts" else WIRE
+    replies = answers(api_keys=Reply(body=wire), **{kind: GONE})
+    with revoking(replies) as (revoker, _), pytest.raises(ApiError, match="has access"):
         revoker.look("key/1", "proj_1")
 
 
