@@ -168,9 +168,9 @@ class _Comparison:
             first_seen=case.first_seen, opened_at=case.opened_at, openings=case.openings
         )
         if seen.severity is case.severity:
-            return Standing(State.PERSISTING, still, by_policy=is_back)
+            return Standing(State.UNCHANGED, still, by_policy=is_back)
         is_worse = seen.severity.rank < case.severity.rank
-        state = State.ESCALATED if is_worse else State.LOWERED
+        state = State.ESCALATED if is_worse else State.DEESCALATED
         is_regraded = case.grading != rule.grading
         if not case.grading:  # recorded before gradings were: a lowering may be the policy's
             is_regraded = not is_worse

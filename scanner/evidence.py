@@ -60,7 +60,7 @@ class Evidence:
         if definition != case.definition:
             return Resolution.POLICY_CHANGED
         is_restored = _OWNER_STATE in case.facts and self._is_owner_active(case)
-        return Resolution.OWNER_BACK if is_restored else Resolution.MENDED
+        return Resolution.OWNER_RESTORED if is_restored else Resolution.FIXED
 
     def _is_owner_active(self, case: Case) -> bool:
         """Whether the owner of then is active, by what the key's own listing shows of its access.

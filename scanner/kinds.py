@@ -252,7 +252,7 @@ def place() -> Kind[Secret | None]:
     def leaks(text: str) -> str:
         return (
             "has a password in it, which this file is no place for: put the whole address into"
-            " KEYVIGIL_STORE, or say where it stands with 'place_env: NAME' or 'place_file: PATH'"
+            " KEYVIGIL_STORE, or say where it stands with 'url_env: NAME' or 'url_file: PATH'"
             if holds_password(text)
             else ""
         )

@@ -18,24 +18,34 @@ class State(StrEnum):
     NEW = "new"
     REOPENED = "reopened"
     ESCALATED = "escalated"
-    LOWERED = "lowered"
-    PERSISTING = "persisting"
+    DEESCALATED = "deescalated"
+    UNCHANGED = "unchanged"
     UNVERIFIED = "unverified"
     NOT_EVALUATED = "not_evaluated"
     RESOLVED = "resolved"
 
+    @classmethod
+    def _missing_(cls, value: object) -> "State | None":
+        """Read the names that records had before they were renamed."""
+        return {"lowered": cls.DEESCALATED, "persisting": cls.UNCHANGED}.get(str(value))
+
 
 class Resolution(StrEnum):
-    """Why a violation is none any more. MENDED: the key meets the rule now."""
+    """Why a violation is resolved. FIXED: the key meets the rule now."""
 
     KEY_DELETED = "key_deleted"
     KEY_ROTATED = "key_rotated"
     KEY_EXPIRED = "key_expired"
     KEY_DISABLED = "key_disabled"
-    OWNER_BACK = "owner_back"
-    MENDED = "mended"
+    OWNER_RESTORED = "owner_restored"
+    FIXED = "fixed"
     EXCEPTED = "excepted"
     POLICY_CHANGED = "policy_changed"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Resolution | None":
+        """Read the names that records had before they were renamed."""
+        return {"owner_back": cls.OWNER_RESTORED, "mended": cls.FIXED}.get(str(value))
 
     @property
     def is_remedy(self) -> bool:
@@ -99,7 +109,7 @@ class Standing(NamedTuple):
         return self.by_policy or self.state not in _UNCHANGED
 
 
-_UNCHANGED: Final = (State.PERSISTING, State.UNVERIFIED, State.NOT_EVALUATED)
+_UNCHANGED: Final = (State.UNCHANGED, State.UNVERIFIED, State.NOT_EVALUATED)
 """Where a case is after a scan that changed nothing about it."""
 
 
@@ -133,7 +143,7 @@ class Turn(NamedTuple):
         if self.after is None:
             how = f", {self.resolution.words}" if self.resolution else ""
             return f"resolved{how}"
-        return "escalated" if self.after.rank < self.before.rank else "lowered"
+        return "escalated" if self.after.rank < self.before.rank else "deescalated"
 
 
 class PolicySource(NamedTuple):
@@ -221,8 +231,8 @@ class History:
         )
 
     @property
-    def mean_time_to_remedy(self) -> timedelta | None:
-        """How long it took to mend what was mended in these nights; None if nothing was."""
+    def mean_time_to_remediate(self) -> timedelta | None:
+        """The mean time to remediate in these scans; None if nothing was remediated."""
         count = sum(night.remedied for night in self.nights)
         total = sum((night.remedy_time for night in self.nights), timedelta())
         return total / count if count else None

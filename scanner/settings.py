@@ -28,6 +28,7 @@ from scanner.settings_table import (
     STORE,
     TIMEOUT,
 )
+from scanner.spelling import RENAMED
 
 ADMIN_KEY: Final = "OPENAI_ADMIN_KEY"
 NOWHERE: Final = "none"
@@ -146,8 +147,10 @@ def _checked_place(at: str, place: Secret, check: Callable[[str], object]) -> Se
 def refuse_misspelt(environment: Mapping[str, str]) -> None:
     """Refuse what is nearly one of our names: a gate must not be off for want of a letter."""
     for name, near in misspelt(environment):
+        is_renamed = RENAMED.get(name) == near
         raise UsageError(
-            f"The environment holds {name}, which is no setting.", help=f"Did you mean {near}?"
+            f"The environment holds {name}, which is not a setting.",
+            help=f"It is now {near}." if is_renamed else f"Did you mean {near}?",
         )
 
 
@@ -156,8 +159,8 @@ def misspelt(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for name in sorted(environment):
         if name.startswith("KEYVIGIL_") and name not in NAMES:
             near = difflib.get_close_matches(name, NAMES, n=1, cutoff=0.9)
-            if near:
-                yield name, near[0]
+            if name in RENAMED or near:
+                yield name, RENAMED.get(name) or near[0]
 
 
 def _own_key(environment: Mapping[str, str]) -> Secret:

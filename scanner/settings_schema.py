@@ -76,10 +76,10 @@ def _section(name: str, settings: Iterable[Setting[Any]]) -> Schema:
     values = {one.name.partition(".")[2]: _value(one) for one in settings}
     if name != "store":
         return mapping(values)
-    places = ["place", *ELSEWHERE]
+    places = ["url", *ELSEWHERE]
     elsewhere = {
-        "place_env": {**TEXT, "description": "The variable that holds the place."},
-        "place_file": {**TEXT, "description": "The file that holds the place."},
+        "url_env": {**TEXT, "description": "The variable that holds the address."},
+        "url_file": {**TEXT, "description": "The file that holds the address."},
     }
     return {**mapping(values | elsewhere), **never_together(*combinations(places, 2))}
 

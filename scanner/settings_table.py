@@ -122,7 +122,7 @@ METRICS: Final[Setting[Path | None]] = Setting(
     example="'/var/lib/node_exporter/{organization}.prom'",
 )
 STORE: Final[Setting[Secret | None]] = Setting(
-    name="store.place",
+    name="store.url",
     variable="KEYVIGIL_STORE",
     flag="--store",
     kind=kinds.place(),
@@ -211,20 +211,20 @@ CONCURRENCY: Final[Setting[int]] = Setting(
     default=32,
     help="How many requests may be under way at once; fewer while the API is busy.",
 )
-AT_ONCE: Final[Setting[int]] = Setting(
-    name="at_once",
-    variable="KEYVIGIL_AT_ONCE",
-    flag="--at-once",
+PARALLEL: Final[Setting[int]] = Setting(
+    name="parallel",
+    variable="KEYVIGIL_PARALLEL",
+    flag="--parallel",
     kind=kinds.whole(1, 32),
     default=1,
-    help="How many organizations are walked side by side; 1: one after the other.",
+    help="The number of organizations that are scanned in parallel; 1: one after the other.",
 )
 
 HISTORY: Final = (STORE, KEEP, KEEP_SNAPSHOTS, LEASE)
 CONNECTION: Final = (BASE_URL, PROXY, CA_BUNDLE, TIMEOUT, CONCURRENCY, DEADLINE)
 SETTINGS: Final[tuple[Setting[Any], ...]] = (
     *(POLICIES, OUTPUTS, COMBINED, FAIL_ON, COLLECT, SKIP, DEADLINE, REDACT, SNAPSHOT, METRICS),
-    AT_ONCE,
+    PARALLEL,
     ORGANIZATION,
     *HISTORY,
     *CONNECTION[:-1],

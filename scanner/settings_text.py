@@ -24,7 +24,7 @@ _HEAD: Final = f"""\
 policies: [{POLICY_FILE}]
 """
 _STORE: Final = """\
-# Of an address with a password: place_env: NAME, or place_file: PATH, instead of place.
+# Of an address with a password: url_env: NAME, or url_file: PATH, instead of url.
 """
 _ORGANIZATIONS: Final = """\
 # The organizations that keyvigil scan scans, each under its name, with its own history; without

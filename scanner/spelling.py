@@ -2,6 +2,17 @@
 
 import difflib
 from collections.abc import Iterable
+from typing import Final
+
+RENAMED: Final = {
+    "at_once": "parallel",
+    "place": "url",
+    "place_env": "url_env",
+    "place_file": "url_file",
+    "--at-once": "--parallel",
+    "KEYVIGIL_AT_ONCE": "KEYVIGIL_PARALLEL",
+}
+"""Settings, options and variables of older versions -> their names now."""
 
 
 def is_near(word: str, choice: str) -> bool:
@@ -10,8 +21,13 @@ def is_near(word: str, choice: str) -> bool:
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
-    """Return `; did you mean 'x'?` for the nearest choice, else the choices themselves."""
+    """Return `; did you mean 'x'?` for the nearest choice, else the choices themselves.
+
+    For a name that was renamed to one of the choices return that.
+    """
     choices = tuple(choices)
+    if RENAMED.get(word) in choices:
+        return f"; it is now '{RENAMED[word]}'"
     near = difflib.get_close_matches(word.lower(), choices, n=1, cutoff=0.6)
     if near:
         return f"; did you mean '{near[0]}'?"

@@ -13,7 +13,7 @@ from scanner.schemas import is_whole
 from scanner.setting import Setting
 from scanner.settings_table import SECTIONS, SETTINGS, STORE
 
-ELSEWHERE: Final = {"place_env": "env:", "place_file": "file:"}
+ELSEWHERE: Final = {"url_env": "env:", "url_file": "file:"}
 """Where the history's address stands, if not in the file, and how --store spells that."""
 TOP: Final = tuple(one.name for one in SETTINGS if one.name and "." not in one.name)
 
@@ -59,13 +59,13 @@ def _section(
         for word, setting in words.items()
         if word in fields
     }
-    places = [word for word in ("place", *ELSEWHERE) if word in fields and more]
+    places = [word for word in ("url", *ELSEWHERE) if word in fields and more]
     if len(places) > 1:
-        problems.add(node, f"the history has one place: {' or '.join(places)}")
+        problems.add(node, f"the history has one address: {' or '.join(places)}")
     for word in places:
         if word in ELSEWHERE:
             text = problems.text(fields[word], f"'{word}'")
-            if word == "place_file":
+            if word == "url_file":
                 text = STORE.kind.beside(text, folder)
             values[STORE.parameter] = Said(
                 texts=(f"{ELSEWHERE[word]}{text}",), at=_at(fields[word], problems)

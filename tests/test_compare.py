@@ -145,7 +145,7 @@ def without_keys(**changes: Any) -> Inventory:
             ),
             Resolution.KEY_DELETED,
         ),
-        (an_inventory(keys=(a_key(created_at=ago(days=80)),)), Resolution.MENDED),
+        (an_inventory(keys=(a_key(created_at=ago(days=80)),)), Resolution.FIXED),
     ],
 )
 def test_a_finding_is_resolved_by_what_was_seen(second: Inventory, how: Resolution) -> None:
@@ -218,9 +218,9 @@ def left(**changes: Any) -> Inventory:
 
 def test_an_owner_who_is_back_resolves_what_rested_on_the_owner() -> None:
     back = after(left(), an_inventory(), policy(OWNER), policy(OWNER))
-    assert back.case.resolution is Resolution.OWNER_BACK
+    assert back.case.resolution is Resolution.OWNER_RESTORED
     halfway = after(left(), left(users=(a_user(),)), policy(OWNER), policy(OWNER))
-    assert halfway.case.resolution is Resolution.MENDED
+    assert halfway.case.resolution is Resolution.FIXED
 
 
 def test_a_key_that_only_another_listing_shows_leaves_its_finding_open() -> None:
@@ -240,7 +240,7 @@ def test_a_key_that_only_another_listing_shows_leaves_its_finding_open() -> None
         keys=(replace(elsewhere, created_at=ago(days=100)),), coverage=(*coverage, gap)
     )
     still = after(old, old_elsewhere, policy(AGE), policy(AGE))
-    assert (still.state, still.case.project_id) == (State.PERSISTING, "proj_1")
+    assert (still.state, still.case.project_id) == (State.UNCHANGED, "proj_1")
 
 
 def test_an_admin_key_that_only_a_project_lists_leaves_its_finding_open() -> None:
@@ -256,7 +256,7 @@ def test_a_key_with_another_owner_is_not_one_whose_owner_is_restored() -> None:
     users = (a_user(id="user-2"),)
     second = an_inventory(keys=(a_key(owner=an_owner(id="user-2")),), users=users)
     standing = after(left(), second, policy(OWNER), policy(OWNER))
-    assert standing.case.resolution is Resolution.MENDED
+    assert standing.case.resolution is Resolution.FIXED
 
 
 @pytest.mark.parametrize("later", [policy(LIVE), policy(LIVE.replace("90d", "120d"))])
@@ -270,7 +270,7 @@ def test_a_finding_of_a_key_that_expired_ends_so(later: Policy) -> None:
     assert Resolution.KEY_EXPIRED.is_remedy
     assert Resolution.KEY_DISABLED.is_remedy
     soon = after(before, of(LATER + timedelta(hours=1)), policy(LIVE), policy(LIVE))
-    assert soon.state is State.PERSISTING
+    assert soon.state is State.UNCHANGED
 
 
 def test_a_key_that_a_date_in_the_future_claims_is_younger_did_not_take_over() -> None:
@@ -292,13 +292,13 @@ def test_an_owner_nobody_could_look_up_leaves_the_finding_open() -> None:
 
 @pytest.mark.parametrize(
     ("before", "later", "state"),
-    [(AGE, WORSE, State.ESCALATED), (WORSE, AGE, State.LOWERED), (AGE, AGE, State.PERSISTING)],
+    [(AGE, WORSE, State.ESCALATED), (WORSE, AGE, State.DEESCALATED), (AGE, AGE, State.UNCHANGED)],
 )
 def test_a_severity_that_changes_is_told(before: str, later: str, state: State) -> None:
     inventory = an_inventory(keys=(OLD,))
     standing = after(inventory, inventory, policy(before), policy(later))
     assert standing.state is state
-    assert (standing.before is None) == (state is State.PERSISTING)
+    assert (standing.before is None) == (state is State.UNCHANGED)
     assert (standing.case.first_seen, standing.case.last_seen) == (NOW, LATER)
 
 
@@ -311,7 +311,7 @@ def test_what_comes_back_is_reopened_and_keeps_its_first_night() -> None:
         for day, seen in zip(days, (violating, mended, mended, violating, violating), strict=True)
         for standing in memory.night(seen, mine, day)[1]
     ]
-    assert states == [State.NEW, State.RESOLVED, State.REOPENED, State.PERSISTING]
+    assert states == [State.NEW, State.RESOLVED, State.REOPENED, State.UNCHANGED]
     (case,) = memory.cases.values()
     assert (case.first_seen, case.opened_at, case.last_seen) == (days[0], days[3], days[4])
     assert (case.openings, case.resolved_at, case.resolution) == (2, None, None)
@@ -526,7 +526,7 @@ def evident(
     match case.resolution:
         case Resolution.KEY_DELETED | Resolution.KEY_ROTATED:
             assert case.key_id not in existing
-        case Resolution.MENDED | Resolution.OWNER_BACK:
+        case Resolution.FIXED | Resolution.OWNER_RESTORED:
             assert case.key_id in seen
             assert finding is None
             assert rules[case.rule].definition == case.definition

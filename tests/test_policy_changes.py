@@ -131,7 +131,7 @@ def test_a_change_of_policy_alone_announces_nothing(scans: list[tuple[Policy, bo
             if standing.state is State.RESOLVED:
                 assert case.resolution is Resolution.POLICY_CHANGED
                 assert is_evaluated or case.rule not in evaluated[-2]
-        assert result.history.mean_time_to_remedy is None
+        assert result.history.mean_time_to_remediate is None
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
@@ -185,7 +185,7 @@ def test_a_scan_with_another_policy_leaves_findings_as_they_are() -> None:
     first, second, third = states((WITH, [2]), (WITHOUT, [2]), (WITH, [2]))
     assert first["key_2"] is State.NEW
     assert second["key_2"] is State.NOT_EVALUATED
-    assert third["key_2"] is State.PERSISTING
+    assert third["key_2"] is State.UNCHANGED
 
 
 def test_a_rule_that_two_scans_in_a_row_lack_ends_its_findings_and_brings_them_back() -> None:
@@ -195,7 +195,7 @@ def test_a_rule_that_two_scans_in_a_row_lack_ends_its_findings_and_brings_them_b
         State.NOT_EVALUATED,
         State.RESOLVED,
         None,
-        State.PERSISTING,
+        State.UNCHANGED,
     ]
 
 
@@ -227,7 +227,7 @@ def test_every_output_states_what_was_not_evaluated() -> None:
     rules = {standing.case.rule for standing in missed}
     report = json.loads(render_json(result))
     assert report["history"]["states"]["not_evaluated"] == len(missed) > len(rules) == 2
-    assert report["history"]["nights"][-1]["not_evaluated"] == len(missed)
+    assert report["history"]["scans"][-1]["not_evaluated"] == len(missed)
     console = Console(file=io.StringIO(), width=200)
     print_summary(result, console, shows_all=True)
     assert isinstance(console.file, io.StringIO)

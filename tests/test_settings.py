@@ -85,7 +85,13 @@ def test_the_history_is_where_it_was_said_to_be(tmp_path: Path) -> None:
 
 
 def test_a_misspelt_name_of_ours_is_refused_and_other_names_are_not_ours() -> None:
-    with pytest.raises(UsageError, match="KEYVIGIL_FAILON, which is no setting") as caught:
+    with pytest.raises(UsageError, match="KEYVIGIL_FAILON, which is not a setting") as caught:
         refuse_misspelt({"KEYVIGIL_FAILON": "high"})
     assert caught.value.help == "Did you mean KEYVIGIL_FAIL_ON?"
     refuse_misspelt({"KEYVIGIL_FAIL_ON": "high", "KEYVIGIL_SERVICE_HOST": "10.0.0.1"})
+
+
+def test_a_renamed_variable_is_rejected_with_its_present_name() -> None:
+    with pytest.raises(UsageError) as caught:
+        refuse_misspelt({"KEYVIGIL_AT_ONCE": "2"})
+    assert caught.value.help == "It is now KEYVIGIL_PARALLEL."

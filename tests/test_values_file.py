@@ -21,9 +21,9 @@ deadline: 1.5
 redact_emails: true
 snapshot: seen/{scan_id}
 metrics_textfile: prom/{organization}.prom
-at_once: 4
+parallel: 4
 store:
-  place: history.db
+  url: history.db
   keep: 52w
   keep_snapshots: 0
   lease: 60
@@ -60,7 +60,7 @@ def test_every_setting_is_read_and_paths_are_from_the_files_folder() -> None:
         "redact_emails": ("true",),
         "snapshot": ("etc/seen/{scan_id}",),
         "metrics_textfile": ("etc/prom/{organization}.prom",),
-        "at_once": ("4",),
+        "parallel": ("4",),
         "organization": ("acme",),
         "store": ("etc/history.db",),
         "keep": ("52w",),
@@ -82,8 +82,8 @@ def test_each_knows_its_place() -> None:
 
 
 def test_the_place_of_the_history_can_stand_elsewhere() -> None:
-    assert said("store: { place_env: DB }")["store"].text == "env:DB"
-    assert said("store: { place_file: db.txt }")["store"].text == "file:etc/db.txt"
+    assert said("store: { url_env: DB }")["store"].text == "env:DB"
+    assert said("store: { url_file: db.txt }")["store"].text == "file:etc/db.txt"
 
 
 def test_all_mistakes_are_told_at_once_each_at_its_place() -> None:
@@ -100,10 +100,10 @@ skip: [costs, users]
 deadline: soon
 redact_emails: maybe
 snapshot: {}
-at_once: 0
+parallel: 0
 store:
-  place: postgresql://u:hunter2@db/k
-  place_env: DB
+  url: postgresql://u:hunter2@db/k
+  url_env: DB
   keep: 1h
   keep_snapshots: "30"
   leese: 3
@@ -126,12 +126,12 @@ http:
         "k.yaml:10:11: 'deadline' takes a number of minutes from 0.01 to 100,000",
         "k.yaml:11:16: 'redact_emails' is true or false",
         "k.yaml:12:11: 'snapshot' is a single value",
-        "k.yaml:13:10: 'at_once' takes a whole number from 1 to 32",
-        "k.yaml:15:3: the history has one place: place or place_env",
+        "k.yaml:13:11: 'parallel' takes a whole number from 1 to 32",
+        "k.yaml:15:3: the history has one address: url or url_env",
         (
-            "k.yaml:15:10: 'place' has a password in it, which this file is no place for: put the"
-            " whole address into KEYVIGIL_STORE, or say where it stands with 'place_env: NAME' or"
-            " 'place_file: PATH'"
+            "k.yaml:15:8: 'url' has a password in it, which this file is no place for: put the"
+            " whole address into KEYVIGIL_STORE, or say where it stands with 'url_env: NAME' or"
+            " 'url_file: PATH'"
         ),
         "k.yaml:17:9: 'keep' takes a duration from 1d to 36500d, such as 400d or 52w",
         "k.yaml:18:19: 'keep_snapshots' takes a whole number from 0 to 100,000",
@@ -155,3 +155,19 @@ def test_a_section_that_is_none_is_refused(section: str, content: str) -> None:
 
 def test_an_absolute_path_stays(tmp_path: Path) -> None:
     assert said(f"snapshot: {tmp_path / 'a'}")["snapshot"].text == str(tmp_path / "a")
+
+
+@pytest.mark.parametrize(
+    ("text", "now"),
+    [
+        ("at_once: 2", "parallel"),
+        ("store: { place: history.db }", "url"),
+        ("store: { place_env: DB }", "url_env"),
+        ("store: { place_file: db }", "url_file"),
+    ],
+)
+def test_a_renamed_setting_is_rejected_with_its_present_name(text: str, now: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        parse_settings(text, "k.yaml")
+    (problem,) = caught.value.problems
+    assert problem.message.endswith(f"it is now '{now}'")

@@ -171,7 +171,7 @@ def alert_json(delivery: Delivery) -> dict[str, Any]:
         "route": delivery.draft.route,
         **_figures(announcement),
         "findings": [_finding(item) for item in announcement.items],
-        "left_out": sum(announcement.counts.values()) - len(announcement.items),
+        "omitted": sum(announcement.counts.values()) - len(announcement.items),
     }
 
 

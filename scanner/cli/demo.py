@@ -57,7 +57,7 @@ _BOUNDS: Final = Bounds(max_percent=10)
 _SETTINGS: Final = f"""\
 # What the demo was scanned by: for keyvigil history, report, revoke plan --config ...
 policies: [./demo-policy.yaml]
-store: {{ place: {_HISTORY} }}
+store: {{ url: {_HISTORY} }}
 revocation: {{ mode: plan, max_percent: {_BOUNDS.max_percent} }}
 """
 

@@ -119,7 +119,7 @@ def _document(checks: Sequence[Check]) -> dict[str, object]:
             {
                 "name": _inert(check.name),
                 "state": check.state.value,
-                "said": _inert(check.said),
+                "message": _inert(check.said),
                 "help": _inert(check.help) or None,
             }
             for check in checks

@@ -12,6 +12,7 @@ from scanner.cli.console import ExitCode, close_quietly, err, say, show_error
 from scanner.cli.log_format import LOG_FORMAT, LogFormat
 from scanner.cli.sign_of_life import sign_of_life
 from scanner.errors import KeyVigilError, OutputError, UsageError
+from scanner.spelling import RENAMED
 
 _LOGGING: Final = ("scan", "serve")
 """The commands that write messages for machines, if asked."""
@@ -47,7 +48,9 @@ def _tell_mistake(error: typer.TyperException) -> int:
     words = sys.argv[1:]
     if words and words[0] in _LOGGING and _asks_for_lines(words):
         err.is_log = True  # a word that is no option is met before any is read
-    mistake = UsageError(message, help=f"{path} --help")
+    option = getattr(error, "option_name", "")
+    renamed = f"{option} is now {RENAMED[option]}." if option in RENAMED else ""
+    mistake = UsageError(message, help=renamed or f"{path} --help")
     return _tell_of_scan(mistake) if words and words[0] == "scan" else show_error(mistake)
 
 

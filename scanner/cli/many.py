@@ -26,7 +26,7 @@ from scanner.daemon.events import Level
 from scanner.errors import ApiError, KeyVigilError, StoreLocked
 from scanner.formats.visit import OrganizationState, Visit
 from scanner.inventory import Inventory
-from scanner.settings_table import AT_ONCE, FAIL_ON
+from scanner.settings_table import FAIL_ON, PARALLEL
 from scanner.severity import Severity
 from scanner.wiring import now
 
@@ -82,7 +82,7 @@ def scan_each(
 
     Return the worst code, and which organizations ended with it or another than 0.
     """
-    side_by_side = jobs[0].chosen[AT_ONCE]
+    side_by_side = jobs[0].chosen[PARALLEL]
     outcomes: list[_Outcome] = []
     ending = Ending()
     for first in range(0, len(jobs), side_by_side):

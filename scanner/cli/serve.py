@@ -202,7 +202,7 @@ def _tell_where(served: Served, host: str, port: int, log: Log) -> None:
     if not is_loopback(host):
         log(
             Level.WARNING,
-            "reports_readable_on_the_way",
+            "reports_served_without_tls",
             help="the reports and their token travel over plain http: put TLS in front",
         )
 

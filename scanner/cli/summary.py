@@ -19,7 +19,7 @@ from scanner.result import RuleGroup, ScanResult, grouped, undecided
 from scanner.severity import Severity
 
 _KEYS_SHOWN: Final = 4
-_CHANGES: Final = (State.NEW, State.REOPENED, State.ESCALATED, State.LOWERED)
+_CHANGES: Final = (State.NEW, State.REOPENED, State.ESCALATED, State.DEESCALATED)
 _WIDEST: Final = 160
 _STYLES: Final = {
     Severity.CRITICAL: "bold red",
@@ -153,7 +153,7 @@ def _print_history(history: History, console: Console) -> None:
         console.print(
             f"{counted(len(left), 'finding')} of {rules} {verb} not evaluated in this scan."
         )
-    mean = history.mean_time_to_remedy
+    mean = history.mean_time_to_remediate
     if mean is not None:
         count = counted(len(history.nights), "scan")
         console.print(f"Mended within {format_duration(mean)} on average, over {count}.")

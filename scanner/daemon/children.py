@@ -96,7 +96,7 @@ class Children:
         if len({night.organization for night in nights}) > 1:
             self._log(
                 Level.WARNING,
-                "history_of_several_organizations",
+                "ambiguous_history",
                 help="name one with --organization, so that a missed run can be told",
             )
             return None
@@ -193,7 +193,7 @@ class _Said:
                 if said.level is Level.ERROR:
                     self._error = said.text
                 if said.text:
-                    self._log(said.level, "scan_said", text=said.text, **said.fields)
+                    self._log(said.level, "scan_log", text=said.text, **said.fields)
 
 
 def by_organization(nights: Sequence[Recorded]) -> list[list[Recorded]]:

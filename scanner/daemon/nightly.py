@@ -182,7 +182,7 @@ class Daemon:
             self._log(Level.INFO, "catching_up", due=due)
             self._clockwork.call_at(now)
         elif nights is None:
-            self._log(Level.WARNING, "unknown_if_missed", due=due)
+            self._log(Level.WARNING, "missed_run_unknown", due=due)
         elif min(undone) < due:
             missed += 1
         else:

@@ -20,7 +20,7 @@ _CASE: Final = tuple(CaseRow.model_fields)
 def history_row(history: History) -> HistoryRow:
     """Return what changed since the night before, and the trend."""
     counts = Counter(standing.state for standing in history.standings)
-    mean, oldest = history.mean_time_to_remedy, history.oldest_open
+    mean, oldest = history.mean_time_to_remediate, history.oldest_open
     return HistoryRow(
         previous=history.previous.scan_id if history.previous else None,
         states={state.value: counts[state] for state in State},
@@ -32,8 +32,8 @@ def history_row(history: History) -> HistoryRow:
             UnverifiedRow(**_case(standing.case), reason=standing.reason)
             for standing in history.of(State.UNVERIFIED)
         ],
-        nights=[night_row(night) for night in history.nights],
-        mean_time_to_remedy=mean.total_seconds() if mean is not None else None,
+        scans=[night_row(night) for night in history.nights],
+        mean_time_to_remediate=mean.total_seconds() if mean is not None else None,
         oldest_open=CaseRow(**_case(oldest)) if oldest else None,
     )
 

@@ -38,7 +38,7 @@ _CHANGES: Final = (
     State.NEW,
     State.REOPENED,
     State.ESCALATED,
-    State.LOWERED,
+    State.DEESCALATED,
     State.RESOLVED,
 )
 _SCRIPT: Final = ("data.js", "findings.js", "page.js")

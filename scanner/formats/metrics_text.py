@@ -66,8 +66,8 @@ METRICS: Final = (
         "keyvigil_revocations",
         "gauge",
         ("state",),
-        "Keys to revoke (due, waiting, let_be), and revocations since the scan before (done;"
-        " failed: or uncertain).",
+        "Keys to revoke (due, waiting, skipped), and revocations since the scan before (done;"
+        " failed, also if uncertain).",
     ),
     Metric("keyvigil_retries_total", "counter", (), "Requests that were asked again."),
     Metric("keyvigil_alerts_pending", "gauge", (), "Alerts that wait for the next scan."),
@@ -179,7 +179,7 @@ def _of_revocation(revocation: Revocation) -> Iterator[Sample]:
     counts = {
         "due": len(plan.due) if revocation.mode is Mode.PLAN else 0,
         "waiting": len(plan.waiting),
-        "let_be": len(plan.held) + len(revocation.spared),
+        "skipped": len(plan.held) + len(revocation.spared),
         "done": sum(map(is_done, acts)),
         "failed": sum(not went_well(act) for act in acts),
     }

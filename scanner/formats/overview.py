@@ -52,7 +52,7 @@ def overview_of(
             _finding(visit, finding, standing, folder, masks=masks)
             for _, _, visit, finding, standing in worst[:MOST]
         ],
-        left_out=len(worst[MOST:]),
+        omitted=len(worst[MOST:]),
     )
 
 
@@ -92,8 +92,8 @@ def _figures(result: ScanResult) -> dict[str, Any]:
 def _due(revocation: Revocation) -> int:
     """Count the keys that are due and still to be revoked."""
     done = {act.intent.key_id for act in revocation.acts if act.may_have_changed}
-    let_be = {spared.action.key_id for spared in revocation.spared}
-    return len({action.key_id for action in revocation.plan.due} - done - let_be)
+    skipped = {spared.action.key_id for spared in revocation.spared}
+    return len({action.key_id for action in revocation.plan.due} - done - skipped)
 
 
 def _totals(visits: Sequence[Visit]) -> TotalsRow:

@@ -79,7 +79,7 @@ class WorstRow(FindingRow, _Where):
 
 
 class Overview(_Row):
-    """The whole report of many organizations; `findings` are the worst, `left_out` how many more.
+    """The whole report of many organizations; `findings` are the worst, `omitted` how many more.
 
     The organizations stand in the order of the settings.
     """
@@ -91,7 +91,7 @@ class Overview(_Row):
     totals: TotalsRow
     organizations: list[OrganizationRow]
     findings: list[WorstRow]
-    left_out: int
+    omitted: int
 
     model_config = ConfigDict(
         frozen=True,

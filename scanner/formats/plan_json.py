@@ -29,7 +29,7 @@ def render_plan(plan: Plan) -> str:
         "refusal": plan.refusal or None,
         "due": [_action(action) for action in plan.due],
         "waiting": [_action(action) for action in plan.waiting],
-        "held": [_held(held) for held in plan.held],
+        "skipped": [_held(held) for held in plan.held],
     }
     document["digest"] = _digest(document)
     return json.dumps(document, indent=2) + "\n"

@@ -233,15 +233,15 @@ class NightRow(_Row):
 class HistoryRow(_Row):
     """What changed since `previous`, null on the first night; `states` counts the findings in each.
 
-    `nights` are the latest, oldest first, and end with this scan. Times to remedy are in seconds.
+    `scans` are the latest, oldest first, and end with this one. The mean time is in seconds.
     """
 
     previous: str | None
     states: dict[str, int]
     resolved: list[ResolvedRow]
     unverified: list[UnverifiedRow]
-    nights: list[NightRow]
-    mean_time_to_remedy: float | None
+    scans: list[NightRow]
+    mean_time_to_remediate: float | None
     oldest_open: CaseRow | None
 
 

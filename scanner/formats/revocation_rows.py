@@ -19,8 +19,8 @@ class ActionRow(BaseModel):
     due_at: datetime
 
 
-class HeldRow(BaseModel):
-    """A key that a rule would have revoked, and why it is let be."""
+class SkippedRow(BaseModel):
+    """A key that a rule would have revoked, and why it is skipped."""
 
     key_id: str
     method: Method
@@ -53,21 +53,21 @@ class RevocationRow(BaseModel):
     refusal: str | None = Field(description="Why nothing is due although something would be.")
     due: list[ActionRow]
     waiting: list[ActionRow]
-    held: list[HeldRow]
-    acts: list[ActRow]
+    skipped: list[SkippedRow]
+    actions: list[ActRow]
 
 
 def revocation_row(revocation: Revocation) -> RevocationRow:
     """Return the rows."""
     plan = revocation.plan
-    let_be = [_held(spared.action, (spared.reason,)) for spared in revocation.spared]
+    spared = [_held(one.action, (one.reason,)) for one in revocation.spared]
     return RevocationRow(
         mode=revocation.mode,
         refusal=plan.refusal or None,
         due=[_action(action) for action in plan.due],
         waiting=[_action(action) for action in plan.waiting],
-        held=[*(_held(held, held.reasons) for held in plan.held), *let_be],
-        acts=[_act(act) for act in revocation.acts],
+        skipped=[*(_held(held, held.reasons) for held in plan.held), *spared],
+        actions=[_act(act) for act in revocation.acts],
     )
 
 
@@ -82,8 +82,8 @@ def _action(action: Action) -> ActionRow:
     )
 
 
-def _held(held: Held | Action, reasons: tuple[str, ...]) -> HeldRow:
-    return HeldRow(
+def _held(held: Held | Action, reasons: tuple[str, ...]) -> SkippedRow:
+    return SkippedRow(
         key_id=held.key_id,
         method=held.method,
         rule=held.rule,

@@ -40,7 +40,7 @@ _LEVELS: Final = {
     "info": "note",
 }
 _SCORES: Final = {"critical": "9.5", "high": "8.0", "medium": "5.5", "low": "3.0", "info": "0.0"}
-_BASELINE: Final = {"new": "new", "reopened": "new", "persisting": "unchanged"}
+_BASELINE: Final = {"new": "new", "reopened": "new", "unchanged": "unchanged"}
 _GAP, _UNDETERMINED, _CUT = "coverage-gap", "undetermined", "cut"
 _KINDS: Final = {
     _GAP: "A listing was not collected to its end.",

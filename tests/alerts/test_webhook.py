@@ -273,7 +273,7 @@ def test_what_is_left_out_is_counted(receiver: Receiver, url: str) -> None:
     said = an_announcement()
     sink(url)(a_delivery(replace(said, items=said.items[:2])), Notes(), no_page)
     told = read(receiver.received[0])
-    assert (len(told["findings"]), told["left_out"]) == (2, sum(said.counts.values()) - 2)
+    assert (len(told["findings"]), told["omitted"]) == (2, sum(said.counts.values()) - 2)
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def a_history_of(nights: int, place: Path) -> str:
     for number in range(nights):
         moment = NOW - timedelta(days=nights - number)
         standings = compare(known.values(), *seen(number), RULES, (), moment)
-        happened = [s for s in standings if s.state is not State.PERSISTING]
+        happened = [s for s in standings if s.state is not State.UNCHANGED]
         with store.hold(ACME) as lease:
             store.record(lease, History(standings=tuple(happened), nights=(night(moment),)), b"")
         known = {s.case.fingerprint: s.case for s in standings if s.state is not State.RESOLVED}

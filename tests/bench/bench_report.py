@@ -97,13 +97,13 @@ def a_long_history() -> ScanResult:
     of_key = {finding.key.id: finding for finding in reversed(found.findings)}
     worst = list(of_key.values())[:FINDINGS]
     rest = list(of_key.values())[FINDINGS:][:1500]
-    chances = [State.NEW] * 2 + [State.ESCALATED, State.LOWERED] + [State.PERSISTING] * 96
+    chances = [State.NEW] * 2 + [State.ESCALATED, State.DEESCALATED] + [State.UNCHANGED] * 96
     standings = [
         Standing(state, case_of(finding), Severity.LOW if state in chances[2:4] else None)
         for finding in worst
         for state in [random.choice(chances)]
     ]
-    resolved = [case_of(f)._replace(resolved_at=NOW, resolution=Resolution.MENDED) for f in rest]
+    resolved = [case_of(f)._replace(resolved_at=NOW, resolution=Resolution.FIXED) for f in rest]
     standings += [Standing(State.RESOLVED, case) for case in resolved[:500]]
     nights = tuple(
         night(ago(days=29 - n), by_severity={s: random.randrange(12_000) for s in Severity})

@@ -12,7 +12,7 @@ from tests.factories import a_key, a_remembered_result, a_result, ago, an_admin_
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("state", [State.NEW, State.PERSISTING, State.RESOLVED, State.UNVERIFIED])
+@pytest.mark.parametrize("state", [State.NEW, State.UNCHANGED, State.RESOLVED, State.UNVERIFIED])
 def test_a_link_opens_its_finding_even_after_it_is_resolved(
     open_report: Open, state: State
 ) -> None:

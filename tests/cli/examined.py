@@ -16,10 +16,12 @@ def examined(env: dict[str, str], folder: Path, *arguments: str | Path) -> tuple
     assert document["schema"] == "keyvigil.doctor/1"
     checks = document["checks"]
     for one in checks:
-        assert list(one) == ["name", "state", "said", "help"]
+        assert list(one) == ["name", "state", "message", "help"]
         assert one["state"] != "problem" or one["help"], one
     assert "made-up-secret" not in ran.out
-    return ran.code, {one["name"]: (one["state"], one["said"], one["help"] or "") for one in checks}
+    return ran.code, {
+        one["name"]: (one["state"], one["message"], one["help"] or "") for one in checks
+    }
 
 
 def problems(lines: Lines) -> set[str]:

@@ -129,3 +129,9 @@ def test_an_output_that_is_full_is_one_clear_error(tmp_path: Path) -> None:
         )
     assert done.returncode == 3
     assert done.stderr.splitlines()[0] == "error: The system refused: No space left on device."
+
+
+def test_a_renamed_option_is_rejected_with_its_present_name() -> None:
+    ran = keyvigil("scan", "--at-once", "2")
+    assert ran.code == 2
+    assert "help: --at-once is now --parallel." in ran.err

@@ -23,7 +23,7 @@ SAMPLES = {
     "redact_emails": ("", "1", "true"),
     "snapshot": ("a", "b", "c"),
     "metrics_textfile": ("a.prom", "b.prom", "c.prom"),
-    "at_once": ("2", "3", "4"),
+    "parallel": ("2", "3", "4"),
     "organization": ("A", "B", "gamma"),
     "store": ("a.db", "b.db", "c.db"),
     "keep": ("1d", "2d", "3d"),
@@ -149,7 +149,7 @@ def test_every_command_that_takes_an_option_gets_it_the_same_way(
             run(*group, *given, *rest)
         return Path(str(caught.value).split()[-1].rstrip(".")).name
 
-    Path("keyvigil.yaml").write_text("store: { place: file.db }\n")
+    Path("keyvigil.yaml").write_text("store: { url: file.db }\n")
     assert looked_for() == "file.db"
     monkeypatch.setenv("KEYVIGIL_STORE", "variable.db")
     assert looked_for() == "variable.db"
@@ -159,7 +159,7 @@ def test_every_command_that_takes_an_option_gets_it_the_same_way(
         run(*words, *more)
     Path("keyvigil.yaml").unlink()
     monkeypatch.setenv("KEYVIGIL_STOER", "x")
-    with pytest.raises(UsageError, match="KEYVIGIL_STOER, which is no setting"):
+    with pytest.raises(UsageError, match="KEYVIGIL_STOER, which is not a setting"):
         run(*words, *more)
 
 
@@ -178,7 +178,7 @@ def test_secrets_are_shown_as_set_and_never_themselves(monkeypatch: pytest.Monke
     shown = show()
     assert "hunter2" not in repr(shown)
     assert shown["OPENAI_ADMIN_KEY"] == Shown(value="***", origin="OPENAI_ADMIN_KEY")
-    assert shown["store.place"].value == "postgresql://***@db/k?***"
+    assert shown["store.url"].value == "postgresql://***@db/k?***"
     assert shown["http.proxy"].value == "http://***@proxy"
     assert shown["KEYVIGIL_SLACK_API_URL"].value == "https://***@slack.example.com/api/"
     assert shown["organizations.a.key"].value == "A_KEY (set)"
@@ -196,10 +196,10 @@ def test_the_bounds_and_the_switch_that_beats_them(monkeypatch: pytest.MonkeyPat
 def test_a_place_that_stands_elsewhere_is_told_to_be_set_or_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    Path("keyvigil.yaml").write_text("store: { place_env: DB }\n")
-    assert show()["store.place"] == Shown(value="env:DB (not set)", origin="keyvigil.yaml:1:21")
+    Path("keyvigil.yaml").write_text("store: { url_env: DB }\n")
+    assert show()["store.url"] == Shown(value="env:DB (not set)", origin="keyvigil.yaml:1:19")
     monkeypatch.setenv("DB", "hunter2")
-    assert show()["store.place"].value == "env:DB (set)"
+    assert show()["store.url"].value == "env:DB (set)"
 
 
 def run(*arguments: str) -> str:

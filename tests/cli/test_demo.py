@@ -64,7 +64,7 @@ def test_the_demo_tells_what_changed_in_fourteen_nights(tmp_path: Path) -> None:
     ]
     assert "1 new, 1 resolved (1 key rotated)." in ran.out
     history = json.loads((tmp_path / "report.json").read_text())["history"]
-    opened = "".join(str(night["opened"]) for night in history["nights"])
+    opened = "".join(str(night["opened"]) for night in history["scans"])
     assert opened == "70021011110001"
     assert [(r["key_name"], r["resolution"]) for r in history["resolved"]] == [
         ("batch (old)", "key_rotated")
@@ -77,7 +77,7 @@ def test_the_demo_shows_a_plan_and_revokes_only_where_it_is_asked_to(tmp_path: P
     planned = keyvigil("demo", "--out", tmp_path / "a")
     assert "Revocation (plan): 1 due, 1 waiting, 3 let be." in planned.out
     report = json.loads((tmp_path / "a" / "report.json").read_text())
-    assert [act["key_id"] for act in report["revocation"]["acts"]] == []
+    assert [act["key_id"] for act in report["revocation"]["actions"]] == []
     (due,) = report["revocation"]["due"]
     settings = tmp_path / "a" / "demo.yaml"
     assert f"revoke plan --config {settings}" in planned.out
@@ -93,7 +93,7 @@ def test_an_enforced_demo_has_receipts(tmp_path: Path) -> None:
     assert ran.code == 0
     assert "Revocation (enforce): 1 revoked, 1 waiting, 3 let be." in ran.out
     report = json.loads((tmp_path / "report.json").read_text())
-    (act,) = report["revocation"]["acts"]
+    (act,) = report["revocation"]["actions"]
     assert act["result"] == "done"
     assert ran.out.count(f"(receipt {act['receipt']})") == 2
     history = ("--store", tmp_path / "demo-history.db")

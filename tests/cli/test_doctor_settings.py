@@ -14,7 +14,7 @@ NOT_KNOWN = ("options", "policies", "admin key", "connection", *Collection, "clo
 BROKEN = """\
 fail_on: hihg
 http: { base_url: "https://gateway.example/v1", proxy: "http://127.0.0.1:9" }
-store: { place: mine.db }
+store: { url: mine.db }
 organizations: [{ name: a, key_env: A_KEY }]
 """
 

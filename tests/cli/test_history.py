@@ -53,7 +53,7 @@ def test_nights_are_recorded_compared_and_told(tmp_path: Path) -> None:
         assert " policy changed)." in scan().out
 
     history = json.loads((tmp_path / "report.json").read_text())["history"]
-    assert history["states"]["escalated"] == history["nights"][-1]["by_severity"]["critical"] > 0
+    assert history["states"]["escalated"] == history["scans"][-1]["by_severity"]["critical"] > 0
     listed = keyvigil("history", "--store", place)
     assert [line.split()[0] for line in listed.out.splitlines()[1:5]] == [
         scan["scan"] for scan in scans(place)

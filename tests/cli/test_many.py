@@ -83,11 +83,11 @@ def scan(folder: Path, text: str, *arguments: str, env: dict[str, str] | None = 
     return keyvigil("scan", *arguments, cwd=folder, env=ENV | (env or {}))
 
 
-def settings(url_a: str, url_b: str, at_once: int, more: str = "") -> str:
+def settings(url_a: str, url_b: str, parallel: int, more: str = "") -> str:
     return f"""\
-at_once: {at_once}
+parallel: {parallel}
 outputs: {{ json: "out/{{organization}}.json" }}
-store: {{ place: history.db }}
+store: {{ url: history.db }}
 organizations:
   - {{ name: Acme EU, key_env: A_KEY, base_url: "{url_a}" }}
   - {{ name: b, key_env: B_KEY, base_url: "{url_b}", policies: [strict] }}
@@ -283,7 +283,7 @@ def test_a_report_is_judged_by_the_policies_of_its_own_organization(tmp_path: Pa
     (tmp_path / "own.yaml").write_text(OWN)
     with two() as (url_a, _, _asked):
         text = (
-            "policies: [soc2]\nstore: { place: history.db }\norganizations:\n"
+            "policies: [soc2]\nstore: { url: history.db }\norganizations:\n"
             f"- {{ name: Acme, key_env: A_KEY, base_url: '{url_a}', policies: [own.yaml] }}\n"
             f"- {{ name: b, key_env: A_KEY, base_url: '{url_a}' }}\n"
         )
@@ -307,7 +307,7 @@ def test_only_needs_organizations_to_choose_from(tmp_path: Path) -> None:
 def test_a_single_organization_is_scanned_as_ever_and_its_history_is_found(tmp_path: Path) -> None:
     with two() as (url_a, _, _asked):
         text = (
-            "store: { place: history.db }\n"
+            "store: { url: history.db }\n"
             f"organizations: [{{ name: Acme, key_env: A_KEY, base_url: '{url_a}' }}]\n"
         )
         ran = scan(tmp_path, text)

@@ -125,7 +125,7 @@ def test_resolutions_are_those_that_the_scan_reported(store: SqlStore, tmp_path:
         assert again.history
         (ended,) = (s.case.resolution for s in again.history.standings if s.case.resolved_at)
         assert ended is Resolution.POLICY_CHANGED
-        assert again.history.mean_time_to_remedy is None
+        assert again.history.mean_time_to_remediate is None
 
 
 def test_the_recorded_policies_are_reported(store: SqlStore) -> None:
@@ -136,7 +136,7 @@ def test_the_recorded_policies_are_reported(store: SqlStore) -> None:
     assert {policy["version"] for policy in policies} == {report["tool"]["version"]}
     (night,) = store.nights(ACME, 1)
     assert {policy["digest"] for policy in policies} == {one.digest for one in night.sources}
-    assert report["history"]["nights"][-1]["policies"] == policies
+    assert report["history"]["scans"][-1]["policies"] == policies
     for policy in policies:
         text = store.policy_texts(night)[policy["digest"]]
         assert hashlib.sha256(text.encode()).hexdigest() == policy["digest"]

@@ -59,7 +59,7 @@ def test_an_enforced_night_revokes_notes_and_reports(own: Desk) -> None:
     assert own.cast.sibling.expires_at is None
     assert f"{own.cast.old.id}  backend in chat: stops working on " in ran.out
     report = json.loads((own.folder / "report.json").read_text())
-    (act,) = report["revocation"]["acts"]
+    (act,) = report["revocation"]["actions"]
     assert (act["key_id"], act["result"]) == (own.cast.old.id, "done")
     assert act["request_id"].startswith("req_sandbox_")
     assert act["receipt"] in (own.folder / "report.html").read_text()
@@ -245,7 +245,7 @@ def test_an_expiry_is_taken_back_and_that_is_noted_too(own: Desk) -> None:
     assert own.run("scan").code == 0
     assert len(own.stage.written()) == 2
     plan = json.loads(own.run("revoke", "plan", "--json").out)
-    assert "its revocation was taken back" in plan["held"][0]["reasons"][0]
+    assert "its revocation was taken back" in plan["skipped"][0]["reasons"][0]
 
 
 def test_an_unknown_receipt_is_told(own: Desk) -> None:

@@ -29,7 +29,7 @@ def test_sigterm_ends_the_walks_and_leaves_the_others_for_the_next_scan(tmp_path
     watched = Watched(app=slow, name="a", asked=[])
     with serving(watched) as url_a, serving(app(2)) as url_b:
         (tmp_path / "keyvigil.yaml").write_text(
-            "at_once: 1\nstore: { place: history.db }\norganizations:\n"
+            "parallel: 1\nstore: { url: history.db }\norganizations:\n"
             f"  - {{ name: a, key_env: A_KEY, base_url: '{url_a}' }}\n"
             f"  - {{ name: b, key_env: B_KEY, base_url: '{url_b}' }}\n"
         )
@@ -59,7 +59,7 @@ def test_a_lock_that_is_lost_ends_its_own_walk_and_no_other(tmp_path: Path) -> N
     other = Watched(app=app(2), name="b", asked=[], first=lambda: asked.wait(PATIENCE))
     with serving(watched) as url_a, serving(other) as url_b:
         (tmp_path / "keyvigil.yaml").write_text(
-            "at_once: 2\nstore: { place: history.db, lease: 1 }\norganizations:\n"
+            "parallel: 2\nstore: { url: history.db, lease: 1 }\norganizations:\n"
             f"  - {{ name: a, key_env: A_KEY, base_url: '{url_a}' }}\n"
             f"  - {{ name: b, key_env: B_KEY, base_url: '{url_b}' }}\n"
         )
@@ -86,7 +86,7 @@ def test_a_lock_that_is_lost_ends_its_own_walk_and_no_other(tmp_path: Path) -> N
 def test_each_decides_by_itself_whether_it_is_scanned_again(tmp_path: Path) -> None:
     with serving(app(1)) as url_a, serving(app(2)) as url_b:
         (tmp_path / "keyvigil.yaml").write_text(
-            "store: { place: history.db }\nmetrics_textfile: 'm-{organization}.prom'\n"
+            "store: { url: history.db }\nmetrics_textfile: 'm-{organization}.prom'\n"
             "organizations:\n"
             f"  - {{ name: a, key_env: A_KEY, base_url: '{url_a}' }}\n"
             f"  - {{ name: b, key_env: B_KEY, base_url: '{url_b}' }}\n"
@@ -119,7 +119,7 @@ def test_told_to_stop_while_one_is_told_of_the_others_are_recorded_already(tmp_p
     listener = Watched(app=never, name="webhook", asked=[], first=told.set)
     with serving(app(1)) as url_a, serving(app(2)) as url_b, serving(listener) as hook:
         (tmp_path / "keyvigil.yaml").write_text(
-            "at_once: 2\nstore: { place: history.db }\norganizations:\n"
+            "parallel: 2\nstore: { url: history.db }\norganizations:\n"
             f"  - {{ name: a, key_env: A_KEY, base_url: '{url_a}' }}\n"
             f"  - {{ name: b, key_env: B_KEY, base_url: '{url_b}' }}\n"
         )
@@ -152,7 +152,7 @@ def test_a_reader_that_goes_away_holds_up_no_scan_no_report_and_no_alert(
     with serving(app(1)) as url, serving(listener) as hook:
         listed = [f"{{ name: {o}, key_env: A_KEY, base_url: '{url}' }}" for o in organizations]
         (tmp_path / "keyvigil.yaml").write_text(
-            "store: { place: history.db }\noutputs: { html: '{organization}.html' }\n"
+            "store: { url: history.db }\noutputs: { html: '{organization}.html' }\n"
             f"organizations: [{', '.join(listed)}]\n"
         )
         ours, theirs = os.pipe()

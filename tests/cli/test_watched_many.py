@@ -27,7 +27,7 @@ class Two:
     def settle(self, *, second: str = "", more: str = "") -> None:
         (self.folder / "keyvigil.yaml").write_text(f"""\
 metrics_textfile: "{{organization}}.prom"
-store: {{ place: history.db }}
+store: {{ url: history.db }}
 organizations:
   - {{ name: a, key_env: A_KEY, base_url: "{self.url}" }}
   - {{ name: b, key_file: b.key, base_url: "{second or self.url}", policies: [strict] }}

@@ -167,7 +167,7 @@ def test_the_policies_of_the_file_and_of_each_organization_are_copied_as_they_ar
 ) -> None:
     config = tmp_path / "k.yaml"
     config.write_text(
-        "policies: [./own.yaml]\nstore: { place: history.db }\norganizations:\n"
+        "policies: [./own.yaml]\nstore: { url: history.db }\norganizations:\n"
         "  - { name: a, key_env: A }\n  - { name: b, key_env: B, policies: [deep/other.yaml] }\n"
     )
     own, other = tmp_path / "own.yaml", policy(tmp_path / "deep" / "other.yaml")

@@ -248,7 +248,7 @@ def test_where_nobody_can_tell_the_scan_itself_looks_if_there_is_time(
 ) -> None:
     with house(nights=None, grace=grace) as it:
         until(lambda: it.daemon.is_ready and len(it.scans.asked) == runs)
-        assert len(it.told.of("unknown_if_missed")) == 1 - runs
+        assert len(it.told.of("missed_run_unknown")) == 1 - runs
         assert it.count("keyvigil_runs_missed_total") == 0
 
 

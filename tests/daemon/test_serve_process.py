@@ -187,7 +187,7 @@ def test_a_daemon_that_loses_a_race_reports_no_error(tmp_path: Path) -> None:
     a_night_ago(store)
     with organization() as env, a_store(str(store)).hold(NAME), daemon(env, store) as run:
         assert run.until("run_ended")["outcome"] == "locked"
-        said = run.until("scan_said", error="StoreLocked")
+        said = run.until("scan_log", error="StoreLocked")
         assert said["text"].startswith(f"Another scan of {NAME} is running")
         assert [one for one in run.events if one["level"] == "error"] == []
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 SETTINGS = """\
 policies: [./mine.yaml]
 outputs: { json: out/report.json }
-store: { place: history.db }
+store: { url: history.db }
 revocation: { mode: enforce, max_percent: 100 }
 """
 
@@ -73,7 +73,7 @@ def test_several_organizations_are_one_night_and_each_is_made_up_for_by_itself(
     with serving(app(1)) as url_a, serving(app(2)) as url_b:
         config = tmp_path / "k.yaml"
         config.write_text(
-            "store: { place: history.db }\norganizations:\n"
+            "store: { url: history.db }\norganizations:\n"
             f"  - {{ name: a, key_env: A_KEY, base_url: '{url_a}' }}\n"
             f"  - {{ name: b, key_env: B_KEY, base_url: '{url_b}' }}\n"
         )

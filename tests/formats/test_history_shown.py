@@ -31,13 +31,13 @@ def of(result: ScanResult, state: State) -> set[str]:
 
 
 def test_the_night_has_something_of_every_kind() -> None:
-    for state in (State.NEW, State.PERSISTING, State.UNVERIFIED, State.RESOLVED):
+    for state in (State.NEW, State.UNCHANGED, State.UNVERIFIED, State.RESOLVED):
         assert of(RESULT, state), state
 
 
 def test_json_says_where_each_finding_stands() -> None:
     history, findings = report()["history"], report()["findings"]
-    for state in (State.NEW, State.PERSISTING):
+    for state in (State.NEW, State.UNCHANGED):
         told = {f["fingerprint"] for f in findings if f["state"] == state}
         assert told == of(RESULT, state)
         assert history["states"][state] == len(told)
@@ -46,8 +46,8 @@ def test_json_says_where_each_finding_stands() -> None:
     assert all(row["reason"] for row in history["unverified"])
     assert all((f["state"] is None) == (f["outcome"] != "violated") for f in findings)
     assert all((f["first_seen"] is None) == (f["state"] is None) for f in findings)
-    assert [n["scan"] for n in history["nights"]][-1] == report()["scan"]["id"]
-    assert history["previous"] == history["nights"][-2]["scan"]
+    assert [n["scan"] for n in history["scans"]][-1] == report()["scan"]["id"]
+    assert history["previous"] == history["scans"][-2]["scan"]
 
 
 def test_html_shows_the_changes_and_the_trend() -> None:

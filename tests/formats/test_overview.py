@@ -144,7 +144,7 @@ def test_of_a_first_scan_nothing_is_called_new(result: Callable[[], ScanResult])
 def test_only_so_many_are_listed_and_the_others_are_counted() -> None:
     keys = [an_admin_key(id=f"key_{n}", created_at=ago(days=100)) for n in range(MOST + 3)]
     overview = an_overview(a_visit(a_result(an_inventory(keys=(a_key(), *keys)))))
-    assert (len(overview.findings), overview.left_out) == (MOST, 3)
+    assert (len(overview.findings), overview.omitted) == (MOST, 3)
     assert "and 3 more, in the reports of the organizations" in text_of(overview)
 
 

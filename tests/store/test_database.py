@@ -42,7 +42,7 @@ def of_first_version(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(command, "upgrade", to_first)
         database = open_database(place)
-    made, case = night(NOW), a_case(resolved_at=NOW, resolution=Resolution.MENDED)
+    made, case = night(NOW), a_case(resolved_at=NOW, resolution=Resolution.FIXED)
     at = NOW.isoformat(sep=" ") if database.dialect == "postgresql" else f"{NOW:%Y-%m-%d %H:%M:%S}"
     end = at.replace("03:00:00", "03:00:02.000005")
     scan = {
@@ -100,7 +100,7 @@ def test_a_history_of_the_first_schema_version_is_kept(
     unrecorded = night(NOW, rules=None, sources=())
     assert store.nights(ACME, 10) == (unrecorded,)
     assert store.reported(unrecorded.scan_id) is None
-    closed = a_case(resolved_at=NOW, resolution=Resolution.MENDED)
+    closed = a_case(resolved_at=NOW, resolution=Resolution.FIXED)
     assert store.cases(ACME, ["f1"]) == (closed,)
     assert store.snapshot(night(NOW).scan_id) == b"seen"
     database = open_database(place)

@@ -101,7 +101,7 @@ def test_a_case_changes_in_place_and_its_events_add_up(place: str) -> None:
     record(store, TOMORROW, [Standing(State.ESCALATED, worse, before=Severity.HIGH)])
     third, fourth = (NOW + timedelta(days=n) for n in (2, 3))
     still = worse._replace(last_seen=third)
-    record(store, third, [Standing(State.PERSISTING, still)])
+    record(store, third, [Standing(State.UNCHANGED, still)])
     record(store, fourth, [resolved(still, fourth, Resolution.KEY_ROTATED)])
     (read,) = store.cases(ACME, ["f1"])
     assert (read.first_seen, read.last_seen, read.resolved_at) == (NOW, third, fourth)
@@ -138,7 +138,7 @@ def test_a_case_that_goes_on_after_a_change_of_policy_is_open_again(place: str) 
     days = [NOW + timedelta(days=day) for day in range(3)]
     record(store, days[0], [Standing(State.NEW, a_case())])
     record(store, days[1], [resolved(a_case(), days[1], Resolution.POLICY_CHANGED)])
-    record(store, days[2], [Standing(State.PERSISTING, a_case(), by_policy=True)])
+    record(store, days[2], [Standing(State.UNCHANGED, a_case(), by_policy=True)])
     assert store.cases(ACME, []) == (a_case(),)
     turns = between(store.events(ACME, days[2]), days[1])
     assert [(turn.before, turn.after) for turn in turns] == [(None, Severity.HIGH)]
