@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from scanner.display import visible
-from scanner.formats.json_report import report_of
-from scanner.formats.report_rows import CoverageRow, FindingRow, GapRow, Report, RuleRow
+from scanner.formats.finding_rows import FindingRow, finding_rows
+from scanner.formats.json_report import summary_of
+from scanner.formats.report_rows import CoverageRow, GapRow, RuleRow, Summary
 from scanner.result import ScanResult
 
 COLUMNS: Final = (
@@ -52,7 +53,7 @@ Cells = dict[str, object]
 
 def render_csv(result: ScanResult) -> str:
     """Render RFC 4180 in UTF-8; no cell is a formula, whatever strangers wrote."""
-    report = report_of(result)
+    report = summary_of(result)
     text = io.StringIO()
     table = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\r\n")
     table.writeheader()
@@ -63,14 +64,14 @@ def render_csv(result: ScanResult) -> str:
         "scan_started_at": scan.started_at.isoformat(),
         "scan_complete": "yes" if scan.complete else "no",
     }
-    for row in _rows(report):
+    for row in _rows(report, result):
         table.writerow({name: _inert(value) for name, value in {**row, **every}.items()})
     return text.getvalue()
 
 
-def _rows(report: Report) -> Iterator[Cells]:
+def _rows(report: Summary, result: ScanResult) -> Iterator[Cells]:
     rules = {rule.id: rule for rule in report.rules}
-    for finding in report.findings:
+    for finding in finding_rows(result):
         yield _finding(finding, rules[finding.rule])
     for coverage in report.scan.coverage:
         for gap in coverage.gaps:

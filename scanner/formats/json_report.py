@@ -1,40 +1,44 @@
 """A scan result as `keyvigil.report/1`."""
 
+from collections.abc import Iterable
 from importlib.metadata import version
 from typing import Any
 
 from pydantic import BaseModel
 
 from scanner.coverage import by_collection
-from scanner.finding import Evidence, ExceptionTally, Finding, Outcome, RuleTally
+from scanner.finding import ExceptionTally, RuleTally
+from scanner.formats.finding_rows import listed_findings, listed_keys
 from scanner.formats.history_rows import history_row, policy_rows
 from scanner.formats.report_rows import (
     CoverageRow,
     DisabledRow,
-    EvidenceRow,
     ExceptionRow,
-    ExemptRow,
-    FindingRow,
     GapRow,
-    KeyRow,
-    OwnerRow,
-    ProjectRow,
     Report,
     RuleRow,
     ScanRow,
+    Summary,
     ToolRow,
     TotalsRow,
     UnlistedKeyRow,
 )
 from scanner.formats.revocation_rows import revocation_row
-from scanner.inventory import Coverage, Key, Project, Unknown
-from scanner.lifecycle import Standing
+from scanner.inventory import Coverage
 from scanner.result import ScanResult, UnlistedKey
 
 
 def render_json(result: ScanResult) -> str:
-    """Render the report as JSON in plain ASCII."""
-    return in_ascii(report_of(result))
+    """Render the report as JSON in plain ASCII, each key and each finding on a line of its own."""
+    report = report_of(result)
+    head = in_ascii(report, exclude={"keys", "findings"}).removesuffix("\n}\n")
+    keys, findings = _lines(report.keys), _lines(report.findings)
+    return f'{head},\n  "keys": [{keys}],\n  "findings": [{findings}]\n}}\n'
+
+
+def _lines(rows: Iterable[BaseModel]) -> str:
+    lines = ",\n    ".join(_ascii(row) for row in rows)
+    return f"\n    {lines}\n  " if lines else ""
 
 
 def report_schema() -> dict[str, Any]:
@@ -42,10 +46,14 @@ def report_schema() -> dict[str, Any]:
     return schema_of(Report)
 
 
-def in_ascii(document: BaseModel) -> str:
+def in_ascii(document: BaseModel, exclude: set[str] | None = None) -> str:
     """Render a document in plain ASCII: inert in any terminal, log or page."""
-    text = document.model_dump_json(indent=2, ensure_ascii=True)
-    return text.replace("\x7f", "\\u007f") + "\n"
+    return _ascii(document, indent=2, exclude=exclude) + "\n"
+
+
+def _ascii(document: BaseModel, indent: int | None = None, exclude: set[str] | None = None) -> str:
+    text = document.model_dump_json(indent=indent, ensure_ascii=True, exclude=exclude)
+    return text.replace("\x7f", "\\u007f")
 
 
 def schema_of(model: type[BaseModel]) -> dict[str, Any]:
@@ -55,10 +63,16 @@ def schema_of(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def report_of(result: ScanResult) -> Report:
-    """Return the report as typed rows, which other formats are made of, too."""
-    totals = result.totals()
-    standings = result.history.by_fingerprint() if result.history else {}
+    """Return the report as typed rows."""
     return Report(
+        **dict(summary_of(result)), keys=listed_keys(result), findings=listed_findings(result)
+    )
+
+
+def summary_of(result: ScanResult) -> Summary:
+    """Return the report without keys and findings, of which other formats are made, too."""
+    totals = result.totals()
+    return Summary(
         schema_="keyvigil.report/1",
         tool=ToolRow(version=version("keyvigil")),
         scan=ScanRow(
@@ -97,7 +111,6 @@ def report_of(result: ScanResult) -> Report:
         ],
         unlisted_keys=list(map(_unlisted, result.unlisted)),
         exceptions=[_exception(tally) for tally in result.exceptions],
-        findings=[finding_row(f, standings.get(f.fingerprint)) for f in result.findings],
         history=history_row(result.history) if result.history else None,
         revocation=revocation_row(result.revocation) if result.revocation else None,
     )
@@ -151,69 +164,3 @@ def _gap(gap: Coverage) -> GapRow:
         reason=gap.reason,
         request_id=gap.request_id,
     )
-
-
-def finding_row(finding: Finding, standing: Standing | None) -> FindingRow:
-    """Return a finding as a row; `standing` is where it stands since the scan before, if known."""
-    if finding.outcome is not Outcome.VIOLATED:
-        standing = None
-    return FindingRow(
-        fingerprint=finding.fingerprint,
-        state=standing.state if standing else None,
-        first_seen=standing.case.first_seen if standing else None,
-        rule=finding.rule.id,
-        severity=finding.severity,
-        outcome=finding.outcome.value,
-        key=_key(finding.key),
-        project=_project(finding.project),
-        owner=OwnerRow(
-            kind=_known(finding.key.owner.kind) or "unknown",
-            id=_known(finding.key.owner.id),
-            name=finding.key.owner.name,
-            email=finding.owner_email,
-            state=_known(finding.owner_state) or "unknown",
-        ),
-        evidence=[_evidence(evidence) for evidence in finding.evidence],
-        exception=_exempt(finding),
-    )
-
-
-def _exempt(finding: Finding) -> ExemptRow | None:
-    text = finding.exception
-    if text is None:
-        return None
-    return ExemptRow(
-        reason=text.reason, owner=text.owner, ticket=text.ticket or None, expires=text.expires
-    )
-
-
-def _key(key: Key) -> KeyRow:
-    dates = {
-        "created_at": key.created_at,
-        "last_used_at": key.last_used_at,
-        "expires_at": key.expires_at,
-    }
-    unknown = [name for name, value in dates.items() if isinstance(value, Unknown)]
-    return KeyRow(
-        id=key.id,
-        kind=_known(key.kind) or "unknown",
-        name=key.name,
-        redacted_value=key.redacted_value,
-        unknown=[*unknown, *(name for name, _ in key.invalid)],
-        **{name: None if isinstance(at, Unknown) else at for name, at in dates.items()},
-    )
-
-
-def _project(project: Project | None) -> ProjectRow | None:
-    if project is None:
-        return None
-    state = _known(project.state) or "unknown"
-    return ProjectRow(id=project.id, name=project.name, state=state)
-
-
-def _evidence(evidence: Evidence) -> EvidenceRow:
-    return EvidenceRow(fact=evidence.fact, observed=evidence.observed, limit=evidence.limit)
-
-
-def _known(value: str | Unknown) -> str | None:
-    return None if isinstance(value, Unknown) else value

@@ -4,10 +4,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from scanner.formats.json_report import report_of
+from scanner.formats.finding_rows import finding_rows
+from scanner.formats.json_report import summary_of
 from scanner.result import ScanResult
 
-_ONCE = frozenset({"findings", "rules"})
 _OF_RULE = frozenset({"id", "policy", "title", "why", "fix", "controls"})
 
 
@@ -20,15 +20,15 @@ def render_jsonl(result: ScanResult) -> str:
 
 
 def _lines(result: ScanResult) -> Iterator[dict[str, Any]]:
-    report = report_of(result)
+    report = summary_of(result)
     rules = {rule.id: rule.model_dump(include=set(_OF_RULE)) for rule in report.rules}
-    yield {"type": "scan", **report.model_dump(mode="json", exclude=set(_ONCE))}
+    yield {"type": "scan", **report.model_dump(mode="json", exclude={"rules"})}
     of_scan = {
         "type": "finding",
         "scan": report.scan.id,
         "started_at": report.model_dump(mode="json", include={"scan"})["scan"]["started_at"],
         "organization": report.scan.organization,
     }
-    for finding in report.findings:
+    for finding in finding_rows(result):
         row = finding.model_dump(mode="json")
         yield {**of_scan, **row, "rule": rules[finding.rule]}

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from scanner.announce_acts import is_done
 from scanner.display import visible
 from scanner.finding import Finding
-from scanner.formats.json_report import finding_row
+from scanner.formats.finding_rows import finding_row
 from scanner.formats.overview_rows import (
     FiguresRow,
     OrganizationRow,

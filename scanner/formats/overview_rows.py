@@ -8,7 +8,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from scanner.formats.report_rows import FindingRow, ToolRow
+from scanner.formats.finding_rows import FindingRow
+from scanner.formats.report_rows import ToolRow
 from scanner.formats.visit import OrganizationState
 
 

@@ -3,13 +3,14 @@
 These models are the promise: fields are added, never renamed or given another meaning.
 """
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from scanner.formats.finding_rows import ExemptRow, ListedFindingRow, ListedKeyRow
 from scanner.formats.revocation_rows import RevocationRow
-from scanner.lifecycle import Resolution, State
+from scanner.lifecycle import Resolution
 
 
 class _Row(BaseModel):
@@ -112,57 +113,6 @@ class DisabledRow(_Row):
     reason: str
 
 
-class KeyRow(_Row):
-    """The key; `unknown` names the fields that are null because no valid value was collected.
-
-    `kind` can be `unknown`.
-    """
-
-    id: str
-    kind: str
-    name: str | None
-    redacted_value: str
-    created_at: datetime | None
-    last_used_at: datetime | None
-    expires_at: datetime | None
-    unknown: list[str]
-
-
-class ProjectRow(_Row):
-    """The key's project; `state` can be `unknown`."""
-
-    id: str
-    name: str | None
-    state: str
-
-
-class OwnerRow(_Row):
-    """The key's owner; `kind` and `state` can be `unknown`."""
-
-    kind: str
-    id: str | None
-    name: str | None
-    email: str | None
-    state: str
-
-
-class EvidenceRow(_Row):
-    """One fact that decided."""
-
-    fact: str
-    observed: str
-    limit: str
-
-
-class ExemptRow(_Row):
-    """Why a finding is let be, who answers for that, and until the end of which day."""
-
-    reason: str
-    owner: str
-    ticket: str | None
-    expires: date
-
-
 class ExceptionRow(ExemptRow):
     """An exception from some rules; not `active`: it has expired. `excepted` counts findings."""
 
@@ -245,27 +195,8 @@ class HistoryRow(_Row):
     oldest_open: CaseRow | None
 
 
-class FindingRow(_Row):
-    """One rule and one key; `project` is null for admin keys.
-
-    `state` and `first_seen` are null without a history, and where the outcome is not `violated`.
-    """
-
-    fingerprint: str
-    state: State | None
-    first_seen: datetime | None
-    rule: str
-    severity: str
-    outcome: Literal["violated", "excepted", "undetermined"]
-    key: KeyRow
-    project: ProjectRow | None
-    owner: OwnerRow
-    evidence: list[EvidenceRow]
-    exception: ExemptRow | None
-
-
-class Report(_Row):
-    """The whole report."""
+class Summary(_Row):
+    """The report without keys and findings."""
 
     schema_: Literal["keyvigil.report/1"]
     tool: ToolRow
@@ -276,7 +207,6 @@ class Report(_Row):
     disabled_rules: list[DisabledRow]
     unlisted_keys: list[UnlistedKeyRow]
     exceptions: list[ExceptionRow]
-    findings: list[FindingRow]
     history: HistoryRow | None
     revocation: RevocationRow | None
 
@@ -286,5 +216,13 @@ class Report(_Row):
         alias_generator=lambda name: name.rstrip("_"),
         serialize_by_alias=True,
         validate_by_name=True,
-        title="keyvigil.report/1",
     )
+
+
+class Report(Summary):
+    """The whole report: each key with findings once, and the findings, worst first."""
+
+    keys: list[ListedKeyRow]
+    findings: list[ListedFindingRow]
+
+    model_config = ConfigDict(title="keyvigil.report/1")

@@ -20,8 +20,9 @@ from urllib.parse import quote
 from scanner.bundled import POLICIES, bundled
 from scanner.display import visible
 from scanner.finding import Finding
-from scanner.formats.json_report import report_of
-from scanner.formats.report_rows import FindingRow, Report, RuleRow
+from scanner.formats.finding_rows import FindingRow, finding_rows
+from scanner.formats.json_report import summary_of
+from scanner.formats.report_rows import RuleRow, Summary
 from scanner.result import ScanResult, undecided
 from scanner.words import in_words
 
@@ -59,12 +60,12 @@ Object = dict[str, Any]
 
 def render_sarif(result: ScanResult) -> str:
     """Render one run; past the limit the least severe results are omitted, and counted."""
-    report = report_of(result)
+    report = summary_of(result)
     numbers = {rule.id: number for number, rule in enumerate(report.rules)}
     places = [_artifact(rule.file) for rule in report.rules]
     violated = [
         (row, finding)
-        for row, finding in zip(report.findings, result.findings, strict=True)
+        for row, finding in zip(finding_rows(result), result.findings, strict=True)
         if row.outcome == "violated"
     ]
     results = [
@@ -153,7 +154,7 @@ def _location(artifact: Object, line: int) -> Object:
     return {"artifactLocation": artifact, "region": {"startLine": line}}
 
 
-def _driver(report: Report) -> Object:
+def _driver(report: Summary) -> Object:
     driver: Object = {
         "name": "KeyVigil",
         "version": report.tool.version,
@@ -196,7 +197,7 @@ def _cut(violations: int) -> Iterator[Object]:
         yield _notification(_CUT, "warning", text)
 
 
-def _gaps(report: Report) -> Iterator[Object]:
+def _gaps(report: Summary) -> Iterator[Object]:
     for row in report.scan.coverage:
         for gap in row.gaps:
             text = f"{row.collection}: {gap.reason or gap.endpoint}"
