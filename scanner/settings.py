@@ -23,12 +23,12 @@ from scanner.settings_table import (
     KEEP,
     KEEP_SNAPSHOTS,
     LEASE,
-    NAMES,
     PROXY,
     STORE,
     TIMEOUT,
 )
 from scanner.spelling import RENAMED
+from scanner.variables import NAMES
 
 ADMIN_KEY: Final = "OPENAI_ADMIN_KEY"
 NOWHERE: Final = "none"

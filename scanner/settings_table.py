@@ -1,10 +1,9 @@
 """Every setting, declared once: from here come options, environment, file, schema and docs.
 
-What only the environment may say stands in VARIABLES: secrets, and what stands in for the file.
+variables.py has those that only the environment has.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -25,7 +24,7 @@ POLICIES: Final[Setting[tuple[str, ...]]] = Setting(
     flag="--policy",
     kind=kinds.policies(),
     default=("baseline",),
-    help="A shipped policy or a YAML file.",
+    help="Shipped policy or YAML file.",
     unset="baseline",
     example="[baseline, ./my-policy.yaml]",
 )
@@ -35,8 +34,8 @@ OUTPUTS: Final[Setting[tuple[str, ...]]] = Setting(
     flag="--output",
     kind=kinds.outputs(),
     default=(),
-    help=f"Write a report: {', '.join(FORMATS)}. PATH - is stdout; a path may hold"
-    f" {', '.join(f'{{{name}}}' for name in PLACEHOLDERS)}.",
+    help=f"Write a report as FORMAT to PATH. Formats: {', '.join(FORMATS)}. PATH - is stdout; it"
+    f" may contain {', '.join(f'{{{name}}}' for name in PLACEHOLDERS)}.",
     unset="none",
     example="{ html: 'out/{organization}/{date}.html', json: 'out/{organization}/{date}.json' }",
 )
@@ -46,9 +45,8 @@ COMBINED: Final[Setting[tuple[str, ...]]] = Setting(
     flag="--combined",
     kind=kinds.outputs(OVERVIEW_FORMATS, _OF_A_RUN),
     default=(),
-    help=f"Write one report of all organizations, beside those of each: "
-    f"{', '.join(OVERVIEW_FORMATS)}. PATH - is stdout; a path may hold"
-    f" {', '.join(f'{{{name}}}' for name in _OF_A_RUN)}.",
+    help=f"Write one report of all organizations. Formats: {', '.join(OVERVIEW_FORMATS)}. PATH - is"
+    f" stdout; it may contain {', '.join(f'{{{name}}}' for name in _OF_A_RUN)}.",
     unset="none",
     example="{ html: 'out/{date}.html', json: 'out/{date}.json' }",
 )
@@ -58,7 +56,7 @@ FAIL_ON: Final[Setting[Severity | None]] = Setting(
     flag="--fail-on",
     kind=kinds.choice(Severity, Severity, "SEVERITY"),
     default=None,
-    help="Exit 1 if there is a violation of this severity or worse (undetermined is none).",
+    help="Exit 1 on a violation this severe or worse. Undetermined findings do not count.",
     unset="never",
     example="high",
 )
@@ -68,7 +66,7 @@ COLLECT: Final[Setting[str]] = Setting(
     flag="--collect",
     kind=kinds.choice(("needed", "all"), word="needed|all"),
     default="needed",
-    help="Ask for what the rules rest on, or for everything there is.",
+    help="What to collect. needed: the listings that the rules need; all: every listing.",
 )
 SKIP: Final[Setting[tuple[Collection, ...]]] = Setting(
     name="skip",
@@ -76,7 +74,7 @@ SKIP: Final[Setting[tuple[Collection, ...]]] = Setting(
     flag="--skip",
     kind=kinds.many(kinds.choice(OPTIONAL, Collection, "LISTING")),
     default=(),
-    help=f"Never ask for {', '.join(OPTIONAL)}.",
+    help=f"Do not collect this optional listing. Listings: {', '.join(OPTIONAL)}.",
     unset="none",
     example="[costs]",
 )
@@ -86,7 +84,7 @@ DEADLINE: Final[Setting[float | None]] = Setting(
     flag="--deadline",
     kind=kinds.number(0.01, 100_000, "MINUTES"),
     default=None,
-    help="End with what was seen after so many minutes, as an incomplete scan.",
+    help="End the scan after this many minutes. What is not collected by then is a gap.",
     unset="never",
     example="120",
 )
@@ -96,8 +94,8 @@ REDACT: Final[Setting[bool]] = Setting(
     flag="--redact-emails",
     kind=kinds.switch(),
     default=False,
-    help="Mask e-mail addresses in every report and alert, as a***@example.com; the history keeps"
-    " them.",
+    help="Mask e-mail addresses in reports and alerts. They become a***@example.com; the history"
+    " keeps them.",
 )
 SNAPSHOT: Final[Setting[Path | None]] = Setting(
     name="snapshot",
@@ -105,7 +103,8 @@ SNAPSHOT: Final[Setting[Path | None]] = Setting(
     flag="--snapshot",
     kind=kinds.template(),
     default=None,
-    help="Write what was seen, to be judged again later; it holds names and addresses.",
+    help="Write the collected data to PATH. --from evaluates it again; it contains names and"
+    " addresses.",
     unset="none",
     example="'out/{organization}/{date}.snapshot'",
 )
@@ -115,9 +114,9 @@ METRICS: Final[Setting[Path | None]] = Setting(
     flag="--metrics-textfile",
     kind=kinds.template(("organization",)),
     default=None,
-    help="Write figures of this run for node_exporter's textfile collector, which reads *.prom; the"
-    " path may hold {organization}. Everybody on this machine may read the file (mode 0644), as"
-    " node_exporter is another user: it names no key, project or owner.",
+    help="Write metrics for node_exporter to PATH. Its textfile collector reads *.prom; PATH may"
+    " contain {organization}. The file has mode 0644, as node_exporter is another user: it names no"
+    " key, project or owner.",
     unset="none",
     example="'/var/lib/node_exporter/{organization}.prom'",
 )
@@ -127,8 +126,8 @@ STORE: Final[Setting[Secret | None]] = Setting(
     flag="--store",
     kind=kinds.place(),
     default=None,
-    help="Where the history is kept: a SQLite file, or postgresql://...; env:NAME or file:PATH say"
-    " where that stands.",
+    help="History: SQLite file, URL or none. A URL is postgresql://...; env:NAME or file:PATH read"
+    " it from a variable or a file.",
     unset="your state folder",
     example="history.db",
 )
@@ -138,7 +137,7 @@ KEEP: Final[Setting[timedelta]] = Setting(
     flag="--keep",
     kind=kinds.duration(timedelta(days=1), timedelta(days=36_500)),
     default=timedelta(days=400),
-    help="How long scans and resolved findings are kept.",
+    help="How long to keep scans and resolved findings.",
 )
 KEEP_SNAPSHOTS: Final[Setting[int]] = Setting(
     name="store.keep_snapshots",
@@ -146,7 +145,7 @@ KEEP_SNAPSHOTS: Final[Setting[int]] = Setting(
     flag="--keep-snapshots",
     kind=kinds.whole(0, 100_000),
     default=30,
-    help="How many scans keep what they saw, for --from.",
+    help="How many scans keep their collected data. --from and report need it.",
 )
 LEASE: Final[Setting[int]] = Setting(
     name="store.lease",
@@ -154,7 +153,7 @@ LEASE: Final[Setting[int]] = Setting(
     flag="--lease",
     kind=kinds.whole(1, 100_000),
     default=30,
-    help="Seconds after which the lock of a scan that died is free.",
+    help="Seconds until the lock of a dead scan is free.",
 )
 ORGANIZATION: Final[Setting[str | None]] = Setting(
     name="organization",
@@ -162,9 +161,9 @@ ORGANIZATION: Final[Setting[str | None]] = Setting(
     flag="--organization",
     kind=kinds.prose(),
     default=None,
-    help="The name of the history. Needed where the API does not name the organization; without"
-    " effect where the file lists organizations: each has its own.",
-    unset="as the API calls it",
+    help="Name of the history. Required where the API does not name the organization; without"
+    " effect where the settings list organizations, each with its name.",
+    unset="the API's name",
     example="acme",
 )
 BASE_URL: Final[Setting[str]] = Setting(
@@ -173,7 +172,7 @@ BASE_URL: Final[Setting[str]] = Setting(
     flag="--base-url",
     kind=kinds.api_address(),
     default="https://api.openai.com/v1",
-    help="Another address of the API; https, or http on loopback.",
+    help="Address of the API. It is https, or http on loopback.",
 )
 PROXY: Final[Setting[Secret | None]] = Setting(
     name="http.proxy",
@@ -181,7 +180,7 @@ PROXY: Final[Setting[Secret | None]] = Setting(
     flag="--proxy",
     kind=kinds.proxy(),
     default=None,
-    help="The proxy to the API; never used on loopback over plain http.",
+    help="Proxy to the API. It is not used on loopback over plain http.",
     unset="HTTPS_PROXY and NO_PROXY",
     example="http://proxy.example.com:3128",
 )
@@ -191,7 +190,7 @@ CA_BUNDLE: Final[Setting[Path | None]] = Setting(
     flag="--ca-bundle",
     kind=kinds.path(),
     default=None,
-    help="The certificates to trust, in PEM, instead of the usual ones.",
+    help="Trusted certificates, as a PEM file. They replace the system's.",
     unset="SSL_CERT_FILE, or the system's",
     example="ca.pem",
 )
@@ -201,7 +200,7 @@ TIMEOUT: Final[Setting[float]] = Setting(
     flag="--timeout",
     kind=kinds.number(1, 3600, "SECONDS"),
     default=45.0,
-    help="How many seconds a whole answer of the API may take.",
+    help="Seconds until a request times out. The time includes the whole response.",
 )
 CONCURRENCY: Final[Setting[int]] = Setting(
     name="http.concurrency",
@@ -209,7 +208,7 @@ CONCURRENCY: Final[Setting[int]] = Setting(
     flag="--concurrency",
     kind=kinds.whole(1, 128),
     default=32,
-    help="How many requests may be under way at once; fewer while the API is busy.",
+    help="Most concurrent requests. There are fewer while the API is overloaded.",
 )
 PARALLEL: Final[Setting[int]] = Setting(
     name="parallel",
@@ -217,7 +216,7 @@ PARALLEL: Final[Setting[int]] = Setting(
     flag="--parallel",
     kind=kinds.whole(1, 32),
     default=1,
-    help="The number of organizations that are scanned in parallel; 1: one after the other.",
+    help="Organizations scanned in parallel. 1: one after the other.",
 )
 
 HISTORY: Final = (STORE, KEEP, KEEP_SNAPSHOTS, LEASE)
@@ -233,65 +232,3 @@ SECTIONS: Final[Mapping[str, tuple[Setting[Any], ...]]] = {
     name: tuple(one for one in SETTINGS if one.name.startswith(f"{name}."))
     for name in ("store", "http")
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Variable:
-    """What the environment alone says."""
-
-    name: str
-    help: str
-    is_secret: bool = True
-
-
-VARIABLES: Final = (
-    Variable(name="OPENAI_ADMIN_KEY", help="The admin key, where the file lists no organizations."),
-    Variable(name="KEYVIGIL_SLACK_TOKEN", help="The bot token of the app in Slack."),
-    Variable(name="KEYVIGIL_SLACK_CHANNEL", help="The channel, without a file.", is_secret=False),
-    Variable(name="KEYVIGIL_SLACK_WEBHOOK", help="An incoming webhook of Slack's."),
-    Variable(name="KEYVIGIL_SLACK_API_URL", help="Slack's API, if elsewhere.", is_secret=False),
-    Variable(name="KEYVIGIL_WEBHOOK_URL", help="A webhook of your own."),
-    Variable(name="KEYVIGIL_WEBHOOK_SECRET", help="What signs it."),
-    Variable(name="KEYVIGIL_SMTP_URL", help="The mail server."),
-    Variable(name="KEYVIGIL_MAIL_FROM", help="From whom mail comes.", is_secret=False),
-    Variable(name="KEYVIGIL_MAIL_TO", help="To whom, without a file.", is_secret=False),
-    Variable(name="KEYVIGIL_REVOCATION", help="`off` beats the file.", is_secret=False),
-    Variable(name="KEYVIGIL_CONFIG", help="The settings file, as `--config`.", is_secret=False),
-    Variable(name="KEYVIGIL_PING_URL", help="Pinged when a scan begins, is done or fails."),
-    Variable(
-        name="KEYVIGIL_LOG_FORMAT",
-        help="How messages are written, as `--log-format`.",
-        is_secret=False,
-    ),
-    Variable(
-        name="KEYVIGIL_CRON", help="When `keyvigil serve` scans, as `--cron`.", is_secret=False
-    ),
-    Variable(
-        name="KEYVIGIL_TIME_ZONE", help="In which time zone, as `--time-zone`.", is_secret=False
-    ),
-    Variable(
-        name="KEYVIGIL_LISTEN",
-        help="Where `keyvigil serve` answers, as `--listen`.",
-        is_secret=False,
-    ),
-    Variable(
-        name="KEYVIGIL_REPORTS",
-        help="The folder of reports it shows, as `--reports`.",
-        is_secret=False,
-    ),
-    Variable(
-        name="KEYVIGIL_REPORTS_TOKEN",
-        help="The token for reports and metrics; 16 characters or more.",
-    ),
-    Variable(
-        name="KEYVIGIL_ALLOW_HOST",
-        help="Names under which metrics may be read without a token, as `--allow-host`.",
-        is_secret=False,
-    ),
-    Variable(name="KEYVIGIL_DEBUG", help="`1` shows where a bug is.", is_secret=False),
-)
-NAMES: Final = tuple(
-    name
-    for name in (*(one.variable for one in SETTINGS), *(one.name for one in VARIABLES))
-    if name.startswith("KEYVIGIL_")
-)

@@ -13,6 +13,28 @@ RENAMED: Final = {
     "KEYVIGIL_AT_ONCE": "KEYVIGIL_PARALLEL",
 }
 """Settings, options and variables of older versions -> their names now."""
+SYNONYMS: Final = {
+    "condition": "violated_when",
+    "filters": "violated_when",
+    "when": "applies_to",
+    "remediation": "fix",
+    "rationale": "why",
+    "description": "why",
+    "eq": "is",
+    "equals": "is",
+    "greater": "over",
+    "greater_than": "over",
+    "gt": "over",
+    "gte": "at_least",
+    "less": "under",
+    "less_than": "under",
+    "lt": "under",
+    "lte": "at_most",
+    "older_than": "over",
+    "regex": "matches",
+    "glob": "like",
+}
+"""Words of other tools -> ours."""
 
 
 def is_near(word: str, choice: str) -> bool:
@@ -28,6 +50,8 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     choices = tuple(choices)
     if RENAMED.get(word) in choices:
         return f"; it is now '{RENAMED[word]}'"
+    if SYNONYMS.get(word) in choices:
+        return f"; KeyVigil calls it '{SYNONYMS[word]}'"
     near = difflib.get_close_matches(word.lower(), choices, n=1, cutoff=0.6)
     if near:
         return f"; did you mean '{near[0]}'?"

@@ -11,7 +11,8 @@ from scanner.collection import OPTIONAL
 from scanner.formats.metrics_text import METRICS
 from scanner.formats.registry import FORMATS
 from scanner.policy.facts import FACTS
-from scanner.settings_table import SETTINGS, VARIABLES
+from scanner.settings_table import SETTINGS
+from scanner.variables import VARIABLES
 from tests.conftest import ROOT, golden
 
 MODULES = sorted((ROOT / "scanner").rglob("*.py"))

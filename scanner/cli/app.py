@@ -12,23 +12,22 @@ from scanner.cli.commands.plain import Group, group
 from scanner.garbage import look_for_garbage_less_often
 
 SUMMARIES: Final[Mapping[str, str]] = {
-    "scan": "Scan the organization of OPENAI_ADMIN_KEY now, or each that the settings list.",
-    "serve": "Scan every night until stopped; each scan is a process of its own.",
-    "report": "Render a recorded scan again, with its history as it was on that night.",
-    "demo": "Scan a made-up organization on fourteen simulated nights and write its report.",
-    "doctor": "Look at all that a scan needs, and say how to mend what does not work.",
-    "init": "Write a commented keyvigil.yaml, a policy of your own that extends the baseline, a"
-    " schema.",
-    "diff": "Tell what changed between two recorded scans: ids, beginnings of ids, latest,"
-    " previous.",
-    "alerts": "Who is told of what: try it, see it.",
-    "config": "The settings: what they are, and where from.",
-    "history": "List the scans that were recorded, oldest first, and how it goes.",
-    "policies": "The policies that ship, and your own.",
-    "revoke": "What is to be revoked; doing it; taking it back.",
-    "sandbox": "A made-up organization behind a faithful Administration API.",
+    "scan": "Scan the organization of OPENAI_ADMIN_KEY, or each that the settings list.",
+    "serve": "Scan on a schedule until stopped; each scan is its own process.",
+    "report": "Render the report of a recorded scan again, with its history at that time.",
+    "demo": "Scan a fictional organization on fourteen simulated days and write its report.",
+    "doctor": "Check everything that a scan needs, and print how to fix each problem.",
+    "init": "Write a commented keyvigil.yaml, a policy that extends the baseline, and a schema.",
+    "diff": "Print what changed between two recorded scans, by default previous and latest.",
+    "explain": "Explain a fact, an operator or a rule; without a word, list them.",
+    "alerts": "Test and preview alerts.",
+    "config": "Show and validate the settings.",
+    "history": "List the recorded scans, oldest first, with the trend.",
+    "policies": "List, print, explain and check policies.",
+    "revoke": "Plan, apply and undo revocations.",
+    "sandbox": "Serve a fictional organization over a local Administration API.",
 }
-"""Each command, as its own help begins; it is loaded when it is named."""
+"""Each command with the first sentence of its help; it is loaded when it is named."""
 
 
 class _Loaded(Mapping[str, Any]):
@@ -63,7 +62,9 @@ class _Commands(Group):
 
 
 app = group(
-    "Key hygiene for OpenAI organizations: lists every API key, judges it, reports.", cls=_Commands
+    "Check every API key of your OpenAI organizations against policies, and report.",
+    cls=_Commands,
+    completes=True,
 )
 
 
@@ -80,7 +81,11 @@ def _root(
     _version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+            "--version",
+            "-V",
+            callback=_print_version,
+            is_eager=True,
+            help="Print the version and exit.",
         ),
     ] = False,
 ) -> None:

@@ -30,7 +30,8 @@ from scanner.settings_file import (
     timing_of,
 )
 from scanner.settings_schema import settings_schema
-from scanner.settings_table import POLICIES, SETTINGS, VARIABLES
+from scanner.settings_table import POLICIES, SETTINGS
+from scanner.variables import VARIABLES
 
 _UNSET: Final = "not set"
 

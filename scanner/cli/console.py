@@ -54,6 +54,8 @@ _LARGEST_LAST: Final = (
 
 class _Console(Console):
     is_log = False
+    is_terse = False
+    """Whether only errors and warnings are printed."""
     outlives_reader = False
     """Whether the work goes on when nobody reads what is printed of it."""
     is_unread = False
@@ -130,7 +132,7 @@ def say(message: str, style: str = "", level: Level = Level.INFO) -> None:
     """Print one message on stderr."""
     if err.is_log:
         log(message, level)
-    else:
+    elif level is not Level.INFO or not err.is_terse:
         tell(err, inert(message, style))
 
 
@@ -170,7 +172,7 @@ def code_of(error: Exception) -> ExitCode:
 def _print_error(error: KeyVigilError, message: str) -> None:
     if isinstance(error, PolicyError):
         for problem in error.problems:
-            say(str(problem))
+            say(str(problem), level=Level.ERROR)
     tell(err, Text.assemble(("error: ", "bold red"), inert(message)))
     if error.help:
         tell(err, Text.assemble(("help: ", "bold"), inert(error.help)))

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from scanner.checkup import Check, State, unchecked
 from scanner.cli import examining as look
-from scanner.cli.console import ExitCode, inert, out
+from scanner.cli.console import ExitCode, counted, inert, out
 from scanner.cli.examining_alerts import file_and_what_rests_on_it, pings
 from scanner.cli.examining_settings import WRONG_FILE, Read, jobs, options, read_each
 from scanner.cli.job import Job
@@ -43,6 +43,9 @@ def doctor(
     else:
         for check in checks:
             _print(check)
+        problems = sum(check.state is State.PROBLEM for check in checks)
+        count = "no problems" if not problems else counted(problems, "problem")
+        out.print(f"{counted(len(checks), 'check')}, {count}.")
     raise typer.Exit(_code(checks))
 
 

@@ -16,6 +16,13 @@ from scanner.spelling import RENAMED
 
 _LOGGING: Final = ("scan", "serve")
 """The commands that write messages for machines, if asked."""
+_ELSEWHERE: Final = {
+    "--format": "--output FORMAT=PATH, such as --output json=-",
+    "--json": "--output json=-",
+    "--output-format": "--output FORMAT=PATH, such as --output json=-",
+    "--severity": "--fail-on SEVERITY",
+}
+"""Options of other tools -> ours."""
 _NOT_TONIGHT: Final = ("--from", "--dry-run")
 """With these a scan is none of tonight, and nobody watches over it."""
 
@@ -41,6 +48,7 @@ def _tell_mistake(error: typer.TyperException) -> int:
     """Say what is wrong with the words that were typed; without any, show the help."""
     context = getattr(error, "ctx", None)
     path: str = context.command_path if context else "keyvigil"
+    _suggest_public_options(error, context)
     message = error.format_message().replace("Value error, ", "")  # which pydantic puts before
     if message.startswith("Usage: "):
         typer.echo(message, err=True)
@@ -48,10 +56,30 @@ def _tell_mistake(error: typer.TyperException) -> int:
     words = sys.argv[1:]
     if words and words[0] in _LOGGING and _asks_for_lines(words):
         err.is_log = True  # a word that is no option is met before any is read
-    option = getattr(error, "option_name", "")
-    renamed = f"{option} is now {RENAMED[option]}." if option in RENAMED else ""
-    mistake = UsageError(message, help=renamed or f"{path} --help")
+    mistake = UsageError(message, help=_hint(error) or f"{path} --help")
     return _tell_of_scan(mistake) if words and words[0] == "scan" else show_error(mistake)
+
+
+def _suggest_public_options(error: typer.TyperException, context: typer.Context | None) -> None:
+    """Remove hidden options from the suggestions, and all where there is a better hint."""
+    possible = getattr(error, "possibilities", None)
+    if possible and context:
+        parameters = [one for one in context.command.params if getattr(one, "hidden", False)]
+        hidden = {option for one in parameters for option in one.opts}
+        kept = [] if _hint(error) else [one for one in possible if one not in hidden]
+        error.possibilities = kept  # type: ignore[attr-defined]
+
+
+def _hint(error: typer.TyperException) -> str:
+    """Return what to type instead of a word of an older version or of another tool, or ""."""
+    option = getattr(error, "option_name", "") or ""
+    if option in RENAMED:
+        return f"{option} is now {RENAMED[option]}."
+    if option in _ELSEWHERE:
+        return f"Use {_ELSEWHERE[option]}."
+    if "'show' is not one of 'prune'" in str(error):
+        return "keyvigil report --from SCAN renders a scan; keyvigil diff A B compares two."
+    return ""
 
 
 def _tell_of_scan(mistake: UsageError) -> int:

@@ -14,17 +14,39 @@ import typer
 
 from scanner.cli.log_format import LOG_FORMAT, LogFormat
 from scanner.setting import Setting
-from scanner.settings_table import ORGANIZATION, POLICIES, REDACT, SKIP, STORE
+from scanner.settings_table import (
+    COLLECT,
+    COMBINED,
+    CONNECTION,
+    DEADLINE,
+    FAIL_ON,
+    HISTORY,
+    METRICS,
+    ORGANIZATION,
+    OUTPUTS,
+    PARALLEL,
+    POLICIES,
+    REDACT,
+    SKIP,
+    SNAPSHOT,
+    STORE,
+)
 
 TAKES: Final = "keyvigil_settings"
 """Where a command says which settings it takes: the others' options are never the file's."""
-_PANELS: Final = {"store": "History", "http": "Connection"}
+_PANELS: Final = {
+    "Input": (COLLECT, SKIP, DEADLINE, PARALLEL),
+    "Policy": (POLICIES, FAIL_ON),
+    "Reports": (OUTPUTS, COMBINED, REDACT, SNAPSHOT, METRICS),
+    "History": (*HISTORY, ORGANIZATION),
+    "Connection": CONNECTION[:-1],
+}
 
 
 def option(setting: Setting[Any], *, also: str = "") -> Any:  # noqa: ANN401 - as typer.Option
     """Return the option of a setting; `also` is said of it by this command."""
     flag = setting.flag
-    again = " May be given again." if setting.kind.is_many else ""
+    again = " Can be repeated." if setting.kind.is_many else ""
     return typer.Option(
         f"{flag}/--no-{flag[2:]}" if setting.kind.is_switch else flag,
         envvar=setting.variable,
@@ -32,7 +54,7 @@ def option(setting: Setting[Any], *, also: str = "") -> Any:  # noqa: ANN401 - a
         parser=_as_given if setting.kind.is_switch else None,
         help=also or f"{setting.help}{again} Default: {setting.otherwise}.",
         show_default=False,
-        rich_help_panel=_PANELS.get(setting.name.partition(".")[0]),
+        rich_help_panel=next(name for name, some in _PANELS.items() if setting in some),
     )
 
 
@@ -54,6 +76,23 @@ def _choose(chosen: LogFormat) -> LogFormat:
     return chosen
 
 
+def _silence(is_wanted: bool) -> None:
+    if is_wanted:
+        from scanner.cli.console import err  # noqa: PLC0415 - --help prints it without
+
+        err.is_terse = True
+
+
+QuietOption = Annotated[
+    bool,
+    typer.Option(
+        "--quiet",
+        "-q",
+        is_eager=True,
+        callback=_silence,
+        help="Print only errors, warnings and reports to stdout.",
+    ),
+]
 ConfigOption = Annotated[
     Path | None,
     typer.Option(
@@ -62,7 +101,7 @@ ConfigOption = Annotated[
         metavar="FILE",
         is_eager=True,
         callback=_load,
-        help="The settings. Default: keyvigil.yaml in this folder, if any.",
+        help="Settings file. Default: keyvigil.yaml in this folder, if it exists.",
     ),
 ]
 StoreOption = Annotated[str | None, option(STORE)]
@@ -72,13 +111,13 @@ PoliciesOption = Annotated[
     list[str] | None,
     option(
         POLICIES,
-        also="The policies that the scan was judged by; needed if one of them is a file.",
+        also="Policies of the scan. Required if one of them is a file.",
     ),
 ]
 SkipOption = Annotated[list[str] | None, option(SKIP)]
 ScanOption = Annotated[
     str,
-    typer.Option("--from", metavar="SCAN", help="Its id, or how it begins; latest, previous."),
+    typer.Option("--from", metavar="SCAN", help="Scan: id, start of an id, latest or previous."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 LogFormatOption = Annotated[
@@ -88,7 +127,7 @@ LogFormatOption = Annotated[
         envvar=LOG_FORMAT,
         is_eager=True,
         callback=_choose,
-        help="How messages are written on stderr; json: an object a line, for log pipelines.",
+        help="Format of messages on stderr. json: one object a line, for log pipelines.",
     ),
 ]
 

@@ -134,7 +134,7 @@ def scan_and_report(
     shows_all = any(path for _, path in outputs)
     uses_stdout = uses_stdout or any(path is None for _, path in outputs)
     console = err if uses_stdout else out
-    if console is out or not err.is_log:
+    if not err.is_terse and (console is out or not err.is_log):
         print_summary(shown, console, shows_all=shows_all)
     written = [output for output, error in zip(outputs, lost, strict=True) if error is None]
     return Reported(

@@ -78,7 +78,7 @@ def _bar() -> Progress:
         MofNCompleteColumn(),
         TextColumn("{task.fields[keys]:,} keys"),
     )
-    is_off = not err.is_terminal or err.is_log
+    is_off = not err.is_terminal or err.is_log or err.is_terse
     return Progress(*columns, console=err, transient=True, disable=is_off)
 
 

@@ -1,3 +1,4 @@
+import re
 import subprocess
 from pathlib import Path
 
@@ -135,3 +136,44 @@ def test_a_renamed_option_is_rejected_with_its_present_name() -> None:
     ran = keyvigil("scan", "--at-once", "2")
     assert ran.code == 2
     assert "help: --at-once is now --parallel." in ran.err
+
+
+def test_brief_help_fits_a_screen_and_all_of_it_has_every_option() -> None:
+    brief = keyvigil("scan", "--help", env={"COLUMNS": "80"}).out
+    whole = keyvigil("scan", "--help-all", env={"COLUMNS": "80"}).out
+    assert len(brief.splitlines()) <= 60
+    assert "Examples:" in brief
+    options = set(re.findall(r"^ +(?:-\w, )?(--[\w-]+)", whole, re.MULTILINE))
+    assert options == set(re.findall(r"^ +(?:-\w, )?(--[\w-]+)", brief, re.MULTILINE))
+    assert "KEYVIGIL_OUTPUT" in whole
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("scan", "--format", "json"), "--output json=-"),
+        (("scan", "--json"), "--output json=-"),
+        (("history", "show"), "keyvigil report --from SCAN"),
+    ],
+)
+def test_words_of_other_tools_lead_to_ours(arguments: tuple[str, ...], hint: str) -> None:
+    ran = keyvigil(*arguments)
+    assert ran.code == 2
+    assert hint in ran.err
+
+
+def test_no_hidden_option_is_suggested() -> None:
+    ran = keyvigil("scan", "--accoun", "x")
+    assert ran.code == 2
+    assert "--account" not in ran.err
+
+
+def test_quiet_prints_errors_only(tmp_path: Path) -> None:
+    ran = keyvigil("scan", "--quiet", "--from", str(tmp_path / "missing"))
+    assert (ran.code, ran.out) == (2, "")
+    assert "error: " in ran.err
+
+
+def test_a_shell_can_complete_commands_and_options() -> None:
+    words = {"_KEYVIGIL_COMPLETE": "complete_bash", "COMP_CWORD": "1", "COMP_WORDS": "keyvigil sca"}
+    assert keyvigil(env=words).out.split() == ["scan"]

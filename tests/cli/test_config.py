@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 from scanner.cli.app import app
 from scanner.errors import SettingsError, UsageError
 from scanner.setting import Setting
-from scanner.settings_table import SETTINGS, VARIABLES
+from scanner.settings_table import SETTINGS
+from scanner.variables import VARIABLES
 
 SAMPLES = {
     "policy": ("strict", "soc2", "[owasp-nhi]"),

@@ -1,4 +1,4 @@
-"""`keyvigil alerts`: trying who is told, and seeing what they are told."""
+"""`keyvigil alerts`: test the routes of alerts, and preview them."""
 
 from typing import Annotated
 
@@ -15,11 +15,11 @@ from scanner.cli.options import (
 )
 from scanner.settings_table import REDACT
 
-app = group("Who is told of what: try it, see it.")
+app = group("Test and preview alerts.")
 
 _Routes = Annotated[
     list[str] | None,
-    typer.Option(metavar="NAME", help="Only this route; may be given again. Default: all."),
+    typer.Option(metavar="NAME", help="Only this route. Can be repeated. Default: all."),
 ]
 
 
@@ -33,10 +33,10 @@ def preview(
     organization: OrganizationOption = None,
     redact_emails: RedactOption = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print what is sent: Block Kit, or the webhook's body.")
+        bool, typer.Option("--json", help="Print the payload: Block Kit or webhook body.")
     ] = False,
 ) -> None:
-    """Print the alerts of a recorded scan for each route, and send nothing."""
+    """Print the alerts of a recorded scan for each route, without sending them."""
     from scanner.cli.alerts import preview
     from scanner.cli.choosing import switched
     from scanner.cli.report import Wanted
@@ -49,9 +49,9 @@ def preview(
 
 @app.command("test", cls=Command)
 def try_(route: _Routes = None, config: ConfigOption = None) -> None:
-    """Send a message that says it is a test to each route, and tell what is missing.
+    """Send a test message to each route, and report what is missing.
 
-    Exits 4 if one of them did not get it.
+    Exits 4 if a route did not receive it.
     """
     from scanner.cli.alerts import try_
 

@@ -1,4 +1,4 @@
-"""`keyvigil config`: what the settings are, where from, and whether the file is right."""
+"""`keyvigil config`: show and validate the settings."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +9,7 @@ from scanner.cli.commands.plain import Command, group
 from scanner.cli.options import taking
 from scanner.settings_table import SETTINGS
 
-app = group("The settings: what they are, and where from.")
+app = group("Show and validate the settings.")
 
 
 @app.command(cls=Command)
@@ -17,13 +17,13 @@ app = group("The settings: what they are, and where from.")
 def show(
     context: typer.Context,
     origin: Annotated[
-        bool, typer.Option("--origin", help="And where it comes from: flag, variable, file.")
+        bool, typer.Option("--origin", help="Print the source too: flag, variable or file.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with the origins.")] = False,
 ) -> None:
-    """Print what each setting is: by flag, environment, file or default, in this order.
+    """Print the value of each setting: from flag, environment, file or default, in this order.
 
-    Takes every option that is a setting. Of secrets it tells whether they are set.
+    Takes every option that is a setting. For a secret it prints whether it is set.
     """
     from scanner.cli.config import show
 
@@ -32,7 +32,7 @@ def show(
 
 @app.command(cls=Command)
 def schema() -> None:
-    """Print the JSON Schema of keyvigil.yaml, with which editors complete and check it."""
+    """Print the JSON Schema of keyvigil.yaml, for completion and checks in editors."""
     from scanner.cli.config import schema
 
     schema()
@@ -46,11 +46,11 @@ def validate(
         typer.Option(
             envvar="KEYVIGIL_CONFIG",
             metavar="FILE",
-            help="The same. Default: keyvigil.yaml in this folder.",
+            help="Settings file, as FILE. Default: keyvigil.yaml in this folder.",
         ),
     ] = None,
 ) -> None:
-    """Check the settings file and the policies that it names: every mistake at its place.
+    """Check the settings file and its policies; report every error with its line.
 
     Needs no credentials and no network.
     """

@@ -1,4 +1,4 @@
-"""`keyvigil demo`: a made-up organization, scanned over real HTTP, without any credentials."""
+"""`keyvigil demo`: a fictional organization, scanned over HTTP without credentials."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,13 +13,13 @@ app = group("")
 @app.command(cls=Command)
 def demo(
     folder: Annotated[
-        Path, typer.Option("--out", metavar="FOLDER", help="Where to write the reports.")
+        Path, typer.Option("--out", metavar="FOLDER", help="Folder for the reports.")
     ] = Path("out/demo"),
     enforce: Annotated[
-        bool, typer.Option("--enforce", help="Revoke on the last night what is due by then.")
+        bool, typer.Option("--enforce", help="Revoke due keys in the last scan.")
     ] = False,
 ) -> None:
-    """Scan a made-up organization on fourteen simulated nights and write its report.
+    """Scan a fictional organization on fourteen simulated days and write its report.
 
     Needs no key; nothing leaves this machine.
     """

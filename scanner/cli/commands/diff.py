@@ -12,14 +12,17 @@ app = group("")
 
 @app.command(cls=Command)
 def diff(
-    before: Annotated[str, typer.Argument(metavar="A", show_default=False)],
-    after: Annotated[str, typer.Argument(metavar="B", show_default=False)],
+    before: Annotated[str, typer.Argument(metavar="[A]", show_default=False)] = "previous",
+    after: Annotated[str, typer.Argument(metavar="[B]", show_default=False)] = "latest",
     store: StoreOption = None,
     organization: OrganizationOption = None,
     as_json: JsonOption = False,
     _config: ConfigOption = None,
 ) -> None:
-    """Tell what changed between two recorded scans: ids, beginnings of ids, latest, previous."""
+    """Print what changed between two recorded scans, by default previous and latest.
+
+    A and B are ids, starts of ids, latest or previous.
+    """
     from scanner.cli.history import diff
 
     diff(before, after, store, organization, as_json=as_json)

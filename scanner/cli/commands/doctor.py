@@ -1,4 +1,4 @@
-"""`keyvigil doctor`: what works, what does not, and how to mend it."""
+"""`keyvigil doctor`: check everything that a scan needs."""
 
 from pathlib import Path
 from typing import Annotated, Final
@@ -16,23 +16,23 @@ _Only = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME",
-        help="Only this organization of the settings; may be given again. Default: all.",
+        help="Only this organization of the settings. Can be repeated. Default: all.",
     ),
 ]
-_Config = Annotated[  # read with the others, for a mistake in it is a line like any other
+_Config = Annotated[  # read with the others: a mistake in it is one of the problems
     Path | None,
     typer.Option(
         envvar="KEYVIGIL_CONFIG",
         metavar="FILE",
-        help="The settings. Default: keyvigil.yaml in this folder, if any.",
+        help="Settings file. Default: keyvigil.yaml in this folder, if it exists.",
     ),
 ]
 
 _EXIT_CODES: Final = """\b
 Exit codes:
   0  no problem
-  2  a mistake in the environment, the settings or a policy
-  3  something else does not work
+  2  error in the environment, the settings or a policy
+  3  another problem
 """
 
 app = group("")
@@ -49,10 +49,10 @@ def doctor(
     only: _Only = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Look at all that a scan needs, and say how to mend what does not work.
+    """Check everything that a scan needs, and print how to fix each problem.
 
-    Of several organizations that the settings list, each. Changes nothing and sends nothing that
-    anybody would see: the API is asked with GET only.
+    Checks each organization that the settings list. Changes nothing and sends no message; requests
+    to the API are GET only.
     """
     from scanner.cli.doctor import doctor
 

@@ -20,18 +20,18 @@ def history(
         typer.Argument(
             metavar="prune|unlock",
             show_default=False,
-            help="prune: forget now what `keep` and `keep_snapshots` do not keep. unlock: release"
-            " the locks of scans that died.",
+            help="prune: delete now what `keep` and `keep_snapshots` do not keep. unlock: release"
+            " the locks of dead scans.",
         ),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many.")] = 30,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="Number of scans.")] = 30,
     as_json: JsonOption = False,
-    is_sure: Annotated[bool, typer.Option("--yes", help="Unlock without a question.")] = False,
+    is_sure: Annotated[bool, typer.Option("--yes", help="Unlock without confirmation.")] = False,
     only_clocks: Annotated[
         bool, typer.Option("--clocks", hidden=True, help="Print problems of the clocks as JSON.")
     ] = False,
 ) -> None:
-    """List the scans that were recorded, oldest first, and how it goes."""
+    """List the recorded scans, oldest first, with the trend."""
     from scanner.cli.choosing import chosen
     from scanner.cli.history import clocks, history, prune, unlock
 

@@ -1,4 +1,4 @@
-"""`keyvigil init`: a settings file and a policy to start from."""
+"""`keyvigil init`: write a settings file and a policy to start with."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,11 +13,11 @@ app = group("")
 @app.command(cls=Command)
 def init(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", show_default=False)] = Path(),
-    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
 ) -> None:
-    """Write a commented keyvigil.yaml, a policy of your own that extends the baseline, a schema.
+    """Write a commented keyvigil.yaml, a policy that extends the baseline, and a schema.
 
-    Editors complete and check the settings by the schema.
+    The schema is for completion and checks in editors.
     """
     from scanner.cli.init import init
 

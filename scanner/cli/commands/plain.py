@@ -1,31 +1,74 @@
 """Commands whose help is plain text: to draw it in boxes takes as long as all the rest."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 _WHOLE: Final = 1_000
-"""More characters than any command is told in."""
+"""More characters than the help of any command has."""
+_ALL: Final = "keyvigil_help_all"
+_HEADINGS: Final = ("Arguments", "Input", "Policy", "Reports", "History", "Connection", "Options")
 
 
 class Command(TyperCommand):
-    """A command whose options stand under the headings that they name."""
+    """A command whose options are grouped by their headings."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - Typer's own
-        """Write arguments first, then options by heading."""
+        """Write arguments first, then options by heading; those without one last."""
         sections: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
-            name, said = parameter.get_help_record(ctx) or ("", "")
-            if parameter.param_type_name == "argument" and said:
-                sections.setdefault("Arguments", []).append((parameter.metavar or name, said))
-            elif name and said:
+            name, text = self._record(ctx, parameter)
+            if parameter.param_type_name == "argument" and text:
+                sections.setdefault("Arguments", []).append((parameter.metavar or name, text))
+            elif name and text:
                 heading = getattr(parameter, "rich_help_panel", None) or "Options"
-                sections.setdefault(heading, []).append((name, said))
-        for heading, records in sections.items():
+                sections.setdefault(heading, []).append((name, text))
+        for heading in sorted(sections, key=_HEADINGS.index):
             with formatter.section(heading):
-                formatter.write_dl(records)
+                formatter.write_dl(sections[heading])
+
+    def _record(self, ctx: Any, parameter: Any) -> tuple[str, str]:  # noqa: ANN401 - Typer's own
+        return parameter.get_help_record(ctx) or ("", "")
+
+
+class BriefCommand(Command):
+    """A command of many options: --help has the first sentence of each, --help-all everything."""
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - Typer's own
+        """Write examples, and the rest of the epilog with all details only."""
+        if ctx.meta.get(_ALL):
+            super().format_epilog(ctx, formatter)
+        elif self.epilog:
+            with formatter.indentation():
+                formatter.write_paragraph()
+                formatter.write_text(self.epilog.partition("\n\n")[0])
+
+    def _record(self, ctx: Any, parameter: Any) -> tuple[str, str]:  # noqa: ANN401 - Typer's own
+        name, text = super()._record(ctx, parameter)
+        if ctx.meta.get(_ALL) or not text:
+            return name, text
+        return name.partition(" / --no-")[0], f"{parameter.help.partition('. ')[0].rstrip('.')}."
+
+
+def _print_all(context: typer.Context, is_wanted: bool) -> None:
+    if is_wanted:
+        context.meta[_ALL] = True
+        typer.echo(context.get_help())
+        raise typer.Exit
+
+
+HelpAllOption = Annotated[
+    bool,
+    typer.Option(
+        "--help-all",
+        is_eager=True,
+        callback=_print_all,
+        show_default=False,
+        help="Show all details of every option and exit.",
+    ),
+]
 
 
 class Group(TyperGroup):
@@ -48,13 +91,13 @@ class Group(TyperGroup):
         return option
 
 
-def group(help: str, *, cls: type[Group] = Group) -> typer.Typer:  # noqa: A002
+def group(help: str, *, cls: type[Group] = Group, completes: bool = False) -> typer.Typer:  # noqa: A002
     """Return a group of commands, or the one command that it will hold."""
     return typer.Typer(
         cls=cls,
         help=help,
         no_args_is_help=True,
-        add_completion=False,
+        add_completion=completes,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

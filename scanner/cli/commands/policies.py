@@ -1,4 +1,4 @@
-"""`keyvigil policies`: what ships, what a policy says, whether a file is right."""
+"""`keyvigil policies`: list, print, explain and check policies."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,7 +7,7 @@ import typer
 
 from scanner.cli.commands.plain import Command, group
 
-app = group("The policies that ship, and your own.")
+app = group("List, print, explain and check policies.")
 
 _NameOrFile = Annotated[str, typer.Argument(metavar="NAME|FILE", show_default=False)]
 _NamesOrFiles = Annotated[list[str], typer.Argument(metavar="NAME|FILE...", show_default=False)]
@@ -15,7 +15,7 @@ _NamesOrFiles = Annotated[list[str], typer.Argument(metavar="NAME|FILE...", show
 
 @app.command("list", cls=Command)
 def list_() -> None:
-    """List the policies that ship with KeyVigil."""
+    """List the shipped policies."""
     from scanner.cli.policies import list_
 
     list_()
@@ -23,7 +23,7 @@ def list_() -> None:
 
 @app.command(cls=Command)
 def show(policy: _NameOrFile) -> None:
-    """Print a policy as it is written, after checking it."""
+    """Check a policy and print its text."""
     from scanner.cli.policies import show
 
     show(policy)
@@ -36,10 +36,10 @@ def explain(
     ] = None,
     policy: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME|FILE", help="Where a rule stands. Default: what ships."),
+        typer.Option(metavar="NAME|FILE", help="Policy with the rule. Default: all shipped."),
     ] = None,
 ) -> None:
-    """Say what a fact, an operator or a rule means; without a word, what there is."""
+    """Explain a fact, an operator or a rule; without a word, list them."""
     from scanner.cli.policies import explain
 
     explain(word, policy)
@@ -47,7 +47,7 @@ def explain(
 
 @app.command(cls=Command)
 def schema() -> None:
-    """Print the language's JSON Schema, with which editors complete and check policies."""
+    """Print the JSON Schema of policies, for completion and checks in editors."""
     from scanner.cli.policies import schema
 
     schema()
@@ -61,7 +61,7 @@ def check(
         typer.Option("--skip-others", help="Skip files that are not policies of KeyVigil."),
     ] = False,
 ) -> None:
-    """Check policies and try the examples of each rule; report all mistakes of all files."""
+    """Check policies and run the examples of each rule; report all errors of all files."""
     from scanner.cli.policies import check
 
     check(policies, skips_others=skip_others)
@@ -72,10 +72,13 @@ def validate(
     policies: _NamesOrFiles,
     against: Annotated[
         Path | None,
-        typer.Option(metavar="SNAPSHOT", help="Tell what they find in a snapshot, too."),
+        typer.Option(metavar="SNAPSHOT", help="Also print what they find in a snapshot."),
     ] = None,
 ) -> None:
-    """Check policies without credentials or network: every mistake at its line, or their rules."""
+    """Check policies; report every error with its line, or list their rules.
+
+    Needs no credentials and no network.
+    """
     from scanner.cli.policies import validate
 
     validate(policies, against)
@@ -87,7 +90,7 @@ def diff(
     after: _NameOrFile,
     on: Annotated[Path, typer.Option(metavar="SNAPSHOT", help="From keyvigil scan --snapshot.")],
 ) -> None:
-    """Tell what a scan would find otherwise by the second policy than by the first."""
+    """Print how the findings of two policies differ on a snapshot."""
     from scanner.cli.policies import diff
 
     diff(before, after, on)

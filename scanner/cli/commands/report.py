@@ -1,4 +1,4 @@
-"""`keyvigil report`: a recorded scan, rendered again."""
+"""`keyvigil report`: render a recorded scan again."""
 
 from typing import Annotated
 
@@ -16,7 +16,7 @@ from scanner.cli.options import (
 )
 from scanner.settings_table import OUTPUTS, REDACT
 
-_Outputs = Annotated[  # not from the environment: that names where tonight's reports go
+_Outputs = Annotated[  # not from the environment: that is for the reports of scans
     list[str] | None, typer.Option(metavar="FORMAT=PATH", help=OUTPUTS.help)
 ]
 
@@ -34,9 +34,9 @@ def report(
     redact_emails: RedactOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Render a recorded scan again, with its history as it was on that night.
+    """Render the report of a recorded scan again, with its history at that time.
 
-    Asks nobody and records nothing. Exits 3 if the scan was incomplete, as it did itself.
+    Needs no network and records nothing. Exits 3 if the scan was incomplete.
     """
     from scanner.cli.choosing import skipped, switched
     from scanner.cli.report import Wanted, report

@@ -1,4 +1,4 @@
-"""`keyvigil revoke`: what is to be revoked, and why or why not; doing it; taking it back."""
+"""`keyvigil revoke`: plan, apply and undo revocations."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -18,7 +18,7 @@ from scanner.cli.options import (
 )
 from scanner.settings_table import CONNECTION, HISTORY, ORGANIZATION, POLICIES, REDACT
 
-app = group("What is to be revoked; doing it; taking it back.")
+app = group("Plan, apply and undo revocations.")
 
 
 @app.command(cls=Command)
@@ -34,9 +34,9 @@ def plan(
     skip: SkipOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell which keys of a recorded scan are to be revoked: what `respond` in their rules asks for.
+    """Print which keys of a recorded scan are due, waiting or skipped, with the reasons.
 
-    Asks nobody, records nothing, revokes nothing. Exits 3 if the scan is incomplete.
+    Needs no network, records nothing and revokes nothing. Exits 3 if the scan is incomplete.
     """
     from scanner.cli.choosing import skipped
     from scanner.cli.report import Wanted
@@ -58,15 +58,15 @@ def plan(
 @taking(POLICIES, REDACT, ORGANIZATION, *HISTORY, *CONNECTION)
 def apply(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="PLAN", help="What revoke plan wrote.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before the first key.")] = False,
+    file: Annotated[Path, typer.Argument(metavar="PLAN", help="File that revoke plan wrote.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Revoke without confirmation.")] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Look at each key again, and change nothing.")
+        bool, typer.Option("--dry-run", help="Read each key again without changing it.")
     ] = False,
 ) -> None:
-    """Carry out a plan: what is in it and, after a fresh walk, still due.
+    """Revoke the keys of a plan that are still due after a new scan.
 
-    Exits 5 if a key that is still due was not revoked, 3 if the walk was incomplete.
+    Exits 5 if a due key was not revoked, 3 if the scan is incomplete.
     """
     from scanner.cli.revoke_apply import apply
 
@@ -77,11 +77,11 @@ def apply(
 @taking(ORGANIZATION, *HISTORY, *CONNECTION)
 def undo(
     context: typer.Context,
-    receipt: Annotated[str, typer.Argument(metavar="RECEIPT", help="As revoke journal has it.")],
+    receipt: Annotated[str, typer.Argument(metavar="RECEIPT", help="Receipt from revoke journal.")],
 ) -> None:
-    """Take a revocation back: push an expiry out again, or give a key its permissions back.
+    """Undo a revocation: restore the expiry or the permissions of a key.
 
-    A deleted key cannot be brought back. Works also where revocation is off.
+    A deleted key cannot be restored. This works in every mode.
     """
     from scanner.cli.revoke_journal import undo
 
@@ -95,18 +95,18 @@ def journal(
         typer.Argument(
             metavar="verify",
             show_default=False,
-            help="Check that no entry was changed, left out or put in; print the last hash. Entries"
-            " cut off at the end show only if you kept the last number and hash.",
+            help="Check that no entry was changed, removed or inserted; print the last hash."
+            " Entries removed from the end can be detected only with an earlier number and hash.",
         ),
     ] = None,
     store: StoreOption = None,
     organization: OrganizationOption = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print every entry with its hash, one JSON a line.")
+        bool, typer.Option("--json", help="Print every entry with its hash, as JSON lines.")
     ] = False,
     _config: ConfigOption = None,
 ) -> None:
-    """List what was done to keys, oldest first: what, when, why, by whom, and how it ended.
+    """List the actions on keys, oldest first: method, time, reason, actor and result.
 
     `verify` exits 3 if the journal was changed.
     """

@@ -1,4 +1,4 @@
-"""`keyvigil sandbox serve`: the stand-in for OpenAI's Administration API, on loopback."""
+"""`keyvigil sandbox serve`: a local Administration API with a fictional organization."""
 
 from typing import Annotated, Final
 
@@ -7,38 +7,36 @@ import typer
 from scanner.cli.commands.plain import Command, group
 from scanner.sandbox.quirk import Quirk
 
-app = group("A made-up organization behind a faithful Administration API.")
+app = group("Serve a fictional organization over a local Administration API.")
 
 _PER_LISTING: Final = "[LISTING=]NUMBER"
 _Texts = list[str] | None
 _Latency = Annotated[
     _Texts,
-    typer.Option(metavar=_PER_LISTING, help="Let every answer take so many milliseconds."),
+    typer.Option(metavar=_PER_LISTING, help="Latency of every response, in milliseconds."),
 ]
 _Rate = Annotated[
     _Texts,
-    typer.Option(metavar=_PER_LISTING, help="Answer 429 beyond so many requests a second."),
+    typer.Option(metavar=_PER_LISTING, help="Respond 429 above this many requests a second."),
 ]
 _Fail = Annotated[
     _Texts,
-    typer.Option(
-        metavar=_PER_LISTING, help="Let this share of the requests, 0 to 1, fail in many ways."
-    ),
+    typer.Option(metavar=_PER_LISTING, help="Share of requests that fail in various ways, 0 to 1."),
 ]
 _Stall = Annotated[
-    _Texts, typer.Option(metavar=_PER_LISTING, help="Never answer this share of the requests.")
+    _Texts, typer.Option(metavar=_PER_LISTING, help="Share of requests that get no response.")
 ]
 _Drift = Annotated[
     _Texts,
     typer.Option(
-        metavar=_PER_LISTING, help="Let this share of the pages repeat an item of the one before."
+        metavar=_PER_LISTING, help="Share of pages that repeat an item of the page before."
     ),
 ]
 _Deny = Annotated[
     _Texts,
     typer.Option(
         metavar="LISTING|SCOPE",
-        help="Answer 403 for a listing, such as users, or for want of a scope, such as"
+        help="Respond 403 for a listing, such as users, or for a missing scope, such as"
         " api.usage.read.",
     ),
 ]
@@ -46,25 +44,25 @@ _Quirk = Annotated[
     list[Quirk] | None,
     typer.Option(
         metavar="QUIRK",
-        help=f"Answer as the API has been seen to, now and then: {', '.join(Quirk)}.",
+        help=f"Reproduce an observed deviation of the API: {', '.join(Quirk)}.",
     ),
 ]
 
 
 @app.callback()
 def _sandbox() -> None:
-    """Keep `serve` a word of its own while it is the only command here."""
+    """Keep `serve` a subcommand while it is the only one."""
 
 
 @app.command(cls=Command)
 def serve(
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="The loopback port; 0 takes any that is free.")
+        int, typer.Option(min=0, max=65535, help="Port on loopback; 0 takes a free one.")
     ] = 0,
-    seed: Annotated[int, typer.Option(help="The same seed makes the same organization.")] = 7,
-    projects: Annotated[int, typer.Option(min=1, max=20_000, help="How many projects.")] = 20,
+    seed: Annotated[int, typer.Option(help="The same seed generates the same organization.")] = 7,
+    projects: Annotated[int, typer.Option(min=1, max=20_000, help="Number of projects.")] = 20,
     keys_per_project: Annotated[
-        int, typer.Option(min=0, max=10_000, help="How many keys in each project.")
+        int, typer.Option(min=0, max=10_000, help="Number of keys in each project.")
     ] = 10,
     latency_ms: _Latency = None,
     rate: _Rate = None,
@@ -74,11 +72,11 @@ def serve(
     deny: _Deny = None,
     quirk: _Quirk = None,
 ) -> None:
-    """Serve a seeded organization until stopped. Prints what to set to scan it.
+    """Serve a generated organization until stopped; print the variables for a scan of it.
 
-    The same seed makes the same organization and the same faults.
+    The same seed generates the same organization and the same faults.
 
-    LISTING= gives one listing faults of its own: --fail 0.05 --fail users=1.
+    LISTING= sets a fault for one listing: --fail 0.05 --fail users=1.
     """
     from scanner.cli.sandbox import Wanted, serve
     from scanner.wiring import sandbox_organization

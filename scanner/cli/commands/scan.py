@@ -5,60 +5,74 @@ from typing import Annotated, Final
 
 import typer
 
-from scanner.cli.commands.plain import Command, group
+from scanner.cli.commands.plain import BriefCommand, HelpAllOption, group
 from scanner.cli.log_format import LogFormat
-from scanner.cli.options import LogFormatOption, taking
+from scanner.cli.options import LogFormatOption, QuietOption, taking
 from scanner.settings_table import SETTINGS
 
-_EXIT_CODES: Final = """\b
+_EPILOG: Final = """\b
+Examples:
+  keyvigil scan --output html=report.html
+  keyvigil scan --policy strict --fail-on high
+  keyvigil scan --from latest --policy my-policy.yaml
+
+\b
 Exit codes:
-  0  done
+  0  success
   1  violations at or above --fail-on
-  2  a mistake in the command, the environment, the settings or a policy
+  2  error in the command, the environment, the settings or a policy
   3  the scan failed or is incomplete
   4  an alert was not delivered; the next scan tries again
-  5  a key that was due was not revoked
+  5  a revocation failed, or its result is unknown
 """
 _From = Annotated[
     str | None,
     typer.Option(
         "--from",
+        rich_help_panel="Input",
         metavar="SNAPSHOT|SCAN",
-        help="Judge what a snapshot, or a scan of the history, saw; as of its own moment."
-        " Needs no key and no network, and is not recorded.",
+        help="Evaluate a snapshot or a recorded scan. Its own time counts; this needs no key and"
+        " no network, and is not recorded.",
     ),
 ]
 _Only = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME",
-        help="Scan only this organization of the settings; may be given again. Default: all.",
+        rich_help_panel="Input",
+        help="Scan only this organization of the settings. Can be repeated. Default: all.",
     ),
 ]
 _DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Compare with the history, and record nothing.")
+    bool,
+    typer.Option(
+        "--dry-run",
+        rich_help_panel="History",
+        help="Compare with the history without recording.",
+    ),
 ]
 _UnlessSince = Annotated[
     str | None,
     typer.Option(
         metavar="MOMENT",
-        help="Do nothing if a complete scan that began since then, such as 2026-11-25T02:30:00Z,"
-        " is recorded: several machines can have one schedule.",
+        rich_help_panel="History",
+        help="Skip if a complete scan began since then. For several machines with one schedule;"
+        " for example 2026-11-25T02:30:00Z.",
     ),
 ]
 _Account = Annotated[
     Path | None,
-    typer.Option(hidden=True, metavar="PATH", help="Write what became of the scan."),
+    typer.Option(hidden=True, metavar="PATH", help="Write how the scan ended."),
 ]
 _Verbose = Annotated[
     bool,
-    typer.Option("--verbose", "-v", help="Tell what is asked for and why, and every retry."),
+    typer.Option("--verbose", "-v", help="Print what is collected and why, and retries."),
 ]
 
 app = group("")
 
 
-@app.command(cls=Command, epilog=_EXIT_CODES)
+@app.command(cls=BriefCommand, epilog=_EPILOG)
 @taking(*SETTINGS)
 def scan(
     context: typer.Context,
@@ -69,11 +83,13 @@ def scan(
     account: _Account = None,
     _log_format: LogFormatOption = LogFormat.CONSOLE,
     verbose: _Verbose = False,
+    _quiet: QuietOption = False,
+    _help_all: HelpAllOption = False,
 ) -> None:
-    """Scan the organization of OPENAI_ADMIN_KEY now, or each that the settings list.
+    """Scan the organization of OPENAI_ADMIN_KEY, or each that the settings list.
 
-    Changes nothing, but where it was told to. Every option can stand in keyvigil.yaml or in the
-    environment, too.
+    Changes nothing unless revocation is enabled. Options can also be set in keyvigil.yaml or in
+    the environment.
     """
     from scanner.cli.scan import Wanted, scan
 

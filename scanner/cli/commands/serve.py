@@ -1,11 +1,11 @@
-"""`keyvigil serve`: a scan every night, without cron."""
+"""`keyvigil serve`: scheduled scans without cron."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from scanner.cli.commands.plain import Command, group
+from scanner.cli.commands.plain import BriefCommand, HelpAllOption, group
 from scanner.cli.log_format import LogFormat
 from scanner.cli.options import LogFormatOption, taking
 from scanner.settings_table import SETTINGS
@@ -15,15 +15,15 @@ _Cron = Annotated[
     typer.Option(
         "--cron",
         metavar="EXPRESSION",
-        help="When scans are due, as in crontab: '30 2 * * *', @daily. Default: as the settings"
-        " say, else every night at 02:30. Also KEYVIGIL_CRON.",
+        help="Schedule, as in crontab. For example '30 2 * * *' or @daily. Default: that of the"
+        " settings, else daily at 02:30. Also KEYVIGIL_CRON.",
     ),
 ]
 _TimeZone = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="The time zone of the schedule, such as Europe/Berlin. Default: as the settings say,"
+        help="Time zone of the schedule. For example Europe/Berlin. Default: that of the settings,"
         " else UTC. Also KEYVIGIL_TIME_ZONE.",
     ),
 ]
@@ -32,7 +32,7 @@ _Listen = Annotated[
     typer.Option(
         envvar="KEYVIGIL_LISTEN",
         metavar="HOST:PORT",
-        help="Where /healthz, /readyz and /metrics are.",
+        help="Address of health checks and metrics. Paths: /healthz, /readyz, /metrics.",
     ),
 ]
 _Reports = Annotated[
@@ -40,8 +40,8 @@ _Reports = Annotated[
     typer.Option(
         envvar="KEYVIGIL_REPORTS",
         metavar="FOLDER",
-        help="Show the reports in this folder under /reports/, to whoever holds"
-        " KEYVIGIL_REPORTS_TOKEN. Default: no reports are shown.",
+        help="Folder of reports to serve. They are under /reports/ and require"
+        " KEYVIGIL_REPORTS_TOKEN. Default: no reports are served.",
     ),
 ]
 _Hosts = Annotated[
@@ -50,18 +50,16 @@ _Hosts = Annotated[
         "--allow-host",
         envvar="KEYVIGIL_ALLOW_HOST",
         metavar="NAME",
-        help="A name of this server under which /metrics may be read without a token, besides IP"
-        " addresses and localhost. Can be repeated; in the environment separated by blanks.",
+        help="Host name that may read /metrics. Without a token, only this name, IP addresses and"
+        " localhost may. Can be repeated; separated by blanks in the environment.",
     ),
 ]
-_Verbose = Annotated[
-    bool, typer.Option("--verbose", "-v", help="Let scans tell what they ask for and why.")
-]
+_Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print each request of the scans.")]
 
 app = group("")
 
 
-@app.command(cls=Command)
+@app.command(cls=BriefCommand)
 @taking(*SETTINGS)
 def serve(
     context: typer.Context,
@@ -72,11 +70,12 @@ def serve(
     allow_host: _Hosts = None,
     log_format: LogFormatOption = LogFormat.CONSOLE,
     verbose: _Verbose = False,
+    _help_all: HelpAllOption = False,
 ) -> None:
-    """Scan every night until stopped; each scan is a process of its own.
+    """Scan on a schedule until stopped; each scan is its own process.
 
-    SIGHUP, or a changed file, has settings and policies read anew. SIGTERM ends the scan that runs
-    within seconds, as an incomplete one, and exits 0.
+    SIGHUP or a changed file reloads settings and policies. SIGTERM ends a running scan within
+    seconds as incomplete, and exits 0.
     """
     from scanner.cli.serve import Wanted, serve
 
