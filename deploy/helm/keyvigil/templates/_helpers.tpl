@@ -2,7 +2,7 @@
 {{- .Values.nameOverride | default .Chart.Name | trunc 50 | trimSuffix "-" }}
 {{- end }}
 
-{{/* 50 letters at most: a CronJob adds to its name, and a Job's name is a label's value. */}}
+{{/* At most 50 characters: a CronJob adds to its name, and the name of a Job is used as a label. */}}
 {{- define "keyvigil.fullname" -}}
 {{- $name := include "keyvigil.name" . }}
 {{- $full := contains $name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name $name) }}

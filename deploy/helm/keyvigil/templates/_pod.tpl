@@ -1,4 +1,4 @@
-{{/* The pod, alike for both modes: what differs are the command, the probes and whether it is started again. */}}
+{{/* The pod of both modes. The modes differ in the command, the probes and the restart policy. */}}
 {{- define "keyvigil.pod" -}}
 {{- $isServe := eq .Values.mode "serve" -}}
 metadata:
@@ -19,7 +19,7 @@ spec:
   restartPolicy: {{ $isServe | ternary "Always" "Never" }}
   serviceAccountName: {{ include "keyvigil.serviceAccount" . }}
   automountServiceAccountToken: false
-  enableServiceLinks: false # the Service of `serve` would set KEYVIGIL_PORT and the like
+  enableServiceLinks: false # the Service of `serve` would set KEYVIGIL_PORT and similar variables
   terminationGracePeriodSeconds: {{ int .Values.terminationGracePeriodSeconds }}
   securityContext:
     {{- toYaml .Values.podSecurityContext | nindent 4 }}
@@ -81,18 +81,18 @@ spec:
           value: {{ join " " $reports | quote }}
         {{- end }}
         {{- if $isServe }}
-        - name: KEYVIGIL_METRICS_TEXTFILE # kept, so that a new pod tells of the last scan, too
+        - name: KEYVIGIL_METRICS_TEXTFILE # on the volume, so that a new pod has the metrics of the last scan
           value: {{ .Values.serve.metricsTextfile | quote }}
         {{- end }}
         {{- if and $isServe .Values.serve.reports.enabled }}
-        - name: KEYVIGIL_REPORTS_TOKEN # named, so that a pod without a token does not start
+        - name: KEYVIGIL_REPORTS_TOKEN # listed here, so that a pod without a token does not start
           valueFrom:
             secretKeyRef:
               name: {{ include "keyvigil.secret" . }}
               key: KEYVIGIL_REPORTS_TOKEN
         {{- end }}
         {{- if not .Values.persistence.enabled }}
-        - name: KEYVIGIL_STORE # named, so that a pod without a history does not start
+        - name: KEYVIGIL_STORE # listed here, so that a pod without a history does not start
           valueFrom:
             secretKeyRef:
               name: {{ include "keyvigil.secret" . }}
