@@ -225,7 +225,7 @@ def test_a_finding_that_is_reopened_needs_another_notice(place: str) -> None:
     """Also if the clock was behind when it was reopened, so that the notice seems to be later."""
     store = a_store(place)
     case = a_case(fingerprint=a_notice(NOW).announcement.items[0].fingerprint)
-    states = (State.NEW, State.PERSISTING, State.RESOLVED, State.REOPENED)
+    states = (State.NEW, State.UNCHANGED, State.RESOLVED, State.REOPENED)
     noticed = []
     for number, state in enumerate(states):
         at = NOW + timedelta(days=number)
