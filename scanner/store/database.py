@@ -193,7 +193,10 @@ def _sqlite(url: URL) -> Engine:
         make_folder(path.parent)
         if path.exists() and not path.is_file():
             raise _not_ours(str(path), "is a folder" if path.is_dir() else "is not a regular file")
+        is_new = not path.exists()
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        if is_new:
+            path.chmod(0o600)  # under any umask
     except OSError as error:
         raise UsageError(
             f"The history cannot be kept in {path}: {error.strerror}.",

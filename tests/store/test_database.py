@@ -1,6 +1,7 @@
 """Opening: a place is made, migrated, or refused with a reason."""
 
 import json
+import os
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -161,6 +162,16 @@ def test_a_new_file_is_for_its_owner_only(tmp_path: Path) -> None:
     assert set(modes) == {"history.db", "history.db-wal", "history.db-shm"}
     assert set(modes.values()) == {0o600}
     assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_new_file_can_be_read_and_written_under_any_umask(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    before = os.umask(0o777)
+    try:
+        open_database(str(path))
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize(
