@@ -196,6 +196,8 @@ def history(settings: StoreSettings | None) -> Iterator[Check]:
         try_to_write(path)
         yield ok("history", f"{path} is not there yet: the first scan makes it")
         return
+    if "://" not in looked.place:
+        try_to_write(Path(looked.place))  # SQLite reports a full disk only after a commit
     state = f"schema {looked.version}"
     if looked.version != looked.ours:
         state = f"schema {looked.version or 'none'}: the next scan brings it to {looked.ours}"

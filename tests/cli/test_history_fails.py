@@ -1,5 +1,8 @@
 """A history that fails before the scan: it is collected and reported all the same, unrecorded."""
 
+import errno
+import os
+import tempfile
 from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
@@ -8,10 +11,12 @@ import pytest
 
 from scanner.cli import memory as remembered
 from scanner.cli.account import Accounting, AlreadyScanned
+from scanner.cli.examining import history
 from scanner.cli.memory import Memory, remembering
-from scanner.errors import StoreError, StoreLocked
+from scanner.errors import OutputError, StoreError, StoreLocked
 from scanner.secret import Secret
 from scanner.settings import Settings, StoreSettings
+from scanner.store.database import open_database
 from tests.factories import NOW
 from tests.store.making import ACME, a_store, record
 
@@ -76,3 +81,15 @@ def test_a_scan_recorded_in_the_future_is_not_the_one_that_is_due(
     memory = Memory(store=store, organization=ACME, lease=None)
     with pytest.raises(AlreadyScanned) if is_done else nullcontext():
         accounting.remember(memory)
+
+
+def test_the_doctor_detects_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "history.db"
+    open_database(str(path))
+
+    def full(**_options: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+    with pytest.raises(OutputError, match="No space left"):
+        list(history(StoreSettings(place=Secret(str(path)))))
