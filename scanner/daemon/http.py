@@ -131,6 +131,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def send_error(self, code: int, *_told: object) -> None:
         """Refuse what is no request of ours, without a word."""
+        self.request_version = self.protocol_version  # HTTP/0.9, the default, has no status
         self.send_response(code)
         for name, value in ALWAYS.items():
             self.send_header(name, value)

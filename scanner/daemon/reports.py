@@ -109,13 +109,12 @@ class Reports:
             handle = self._descend(names)
         except (OSError, ValueError):
             return None
-        content = os.fdopen(handle, "rb")
         found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode):
-            content.close()
+            os.close(handle)
             return None
         return Opened(
-            content=content,
+            content=os.fdopen(handle, "rb"),
             size=found.st_size,
             kind=kind,
             policy=_policy(os.pread(handle, _HEAD, 0)) if kind == PAGE else _SANDBOX,

@@ -95,6 +95,7 @@ def folder(tmp_path: Path) -> Path:
     (out / "inside.json").symlink_to(out / "2026-11-25" / "report.json")
     (out / "up").symlink_to(tmp_path)
     os.mkfifo(out / "pipe.json")
+    (out / "folder.html").mkdir()
     os.utime(out / "report.html", (1, 1))
     return out
 
@@ -262,6 +263,7 @@ def test_the_newest_report_has_an_address_of_its_own(site: Site, folder: Path) -
         "/reports/inside.json",
         "/reports/up/secret.json",
         "/reports/pipe.json",
+        "/reports/folder.html",
         "/reports/history.db",
         "/reports/.hidden.json",
         "/reports/report.html%00.json",
@@ -367,6 +369,25 @@ def test_what_is_no_request_is_refused_without_a_word(site: Site) -> None:
         answered = connection.recv(10_000)
     assert answered.startswith(b"HTTP/1.0 501 ")
     assert b"nonsense" not in answered
+
+
+@pytest.mark.parametrize(
+    ("request_line", "status"),
+    [
+        (b"GET", b"400"),
+        (b"GET / HTTP/1.1.1", b"400"),
+        (b"GET / HTTP/-1.1", b"400"),
+        (b"GET / HTTP/2.0", b"505"),
+        (b"GET\0/ HTTP/1.1", b"400"),
+    ],
+)
+def test_every_malformed_request_has_a_status(
+    site: Site, request_line: bytes, status: bytes
+) -> None:
+    with socket.create_connection((site.host, site.port), timeout=PATIENCE) as connection:
+        connection.sendall(request_line + b"\r\n\r\n")
+        answered = connection.recv(10_000)
+    assert answered.startswith(b"HTTP/1.0 " + status)
 
 
 def a_file(path: Path) -> None:
