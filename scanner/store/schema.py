@@ -52,12 +52,25 @@ class Words(TypeDecorator[str]):
         return value.replace("\0", "\ufffd") if value else value
 
 
+class Count(TypeDecorator[int]):
+    """A whole number; SQLite keeps any value in any column."""
+
+    impl = Integer
+    cache_ok = True
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> int | None:  # noqa: ARG002
+        """Raise TypeError for anything else."""
+        if value is not None and not isinstance(value, int):
+            raise TypeError("not a whole number")
+        return value
+
+
 def _text(name: str, *, null: bool = False, key: bool = False) -> Column[Any]:
     return Column(name, Words, nullable=null, primary_key=key)
 
 
 def _count(name: str) -> Column[Any]:
-    return Column(name, Integer, nullable=False)
+    return Column(name, Count, nullable=False)
 
 
 def _moment(name: str, *, null: bool = False) -> Column[Any]:

@@ -307,6 +307,8 @@ def test_a_damaged_history_is_not_taken_for_another_kind_of_file(
     [
         "INSERT INTO keyvigil_version VALUES ('0001')",
         "UPDATE scans SET by_severity = '7'",
+        "UPDATE scans SET remedied = 'text'",
+        "UPDATE scans SET keys = 1.5",
         "UPDATE scans SET rules = '\"text\"'",
         "UPDATE scans SET policies = '" + "[" * 3_000 + "'",
         "UPDATE snapshots SET history = x'00ff'",
