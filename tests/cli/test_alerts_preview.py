@@ -41,7 +41,7 @@ def organization() -> Iterator[dict[str, str]]:
 def owners(organization: dict[str, str]) -> list[str]:
     """The addresses of the owners of keys with findings."""
     ran = keyvigil("scan", "--output", "json=-", env=organization)
-    found = {one["owner"]["email"] for one in json.loads(ran.out)["findings"]}
+    found = {one["owner"]["email"] for one in json.loads(ran.out)["keys"]}
     return sorted(found - {None})
 
 

@@ -83,12 +83,13 @@ class Group(TyperGroup):
         with formatter.section("Commands"):
             formatter.write_dl(list(self.summaries().items()))
 
-    def get_help_option(self, ctx: Any) -> Any:  # noqa: ANN401 - Typer's own
-        """Return --help, which is off unless given: Typer loads pydantic to know that of None."""
-        option = super().get_help_option(ctx)
-        if option is not None:
-            option.default = False
-        return option
+    def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401 - Typer's own
+        """Return the options; flags are off unless given: Typer loads pydantic to parse a None."""
+        parameters: list[Any] = super().get_params(ctx)
+        for one in parameters:
+            if getattr(one, "is_flag", False) and one.default is None:
+                one.default = False
+        return parameters
 
 
 def group(help: str, *, cls: type[Group] = Group, completes: bool = False) -> typer.Typer:  # noqa: A002
