@@ -60,7 +60,7 @@ def test_the_demo_tells_what_changed_in_fourteen_nights(tmp_path: Path) -> None:
         "7 new",
         "2 new",
         "1 new",
-        "1 escalated, 2 resolved (2 owner back)",
+        "1 escalated, 2 resolved (2 owner restored)",
         *["1 new"] * 4,
     ]
     assert "1 new, 1 resolved (1 key rotated)." in ran.out
