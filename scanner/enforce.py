@@ -29,7 +29,7 @@ _AWAKE: Final = timedelta(minutes=1)
 """How long after its note a change may still be asked for."""
 MAX_REFUSALS: Final = 3
 """Responses 403 in one run after which the remaining keys are skipped."""
-_REFUSED: Final = (
+REFUSED: Final = (
     f"the API refused {MAX_REFUSALS} requests of this run (403): does the admin key still have"
     " its permissions?"
 )
@@ -51,7 +51,6 @@ class Hands:
 
 def carry_out(scene: Scene, plan: Plan, hands: Hands) -> Iterator[Act | Spared]:
     """Revoke what is due; yield what became of each key. Raise StoreError if it cannot be noted."""
-    hands = _counting(hands)
     for action in plan.due:
         reason = hands.stopped()
         yield Spared(action, reason) if reason else _revoke(scene, action, hands)
@@ -89,7 +88,6 @@ def make(intent: Intent, hands: Hands) -> Act:
 
 def rehearse(scene: Scene, plan: Plan, hands: Hands) -> Iterator[Intent | Spared]:
     """Read each key that is due again, and yield what would be done; change and note nothing."""
-    hands = _counting(hands)
     for action in plan.due:
         reason = hands.stopped()
         yield Spared(action, reason) if reason else _meant(scene, action, hands)
@@ -125,13 +123,16 @@ class _CountedRefusals:
             raise
 
 
-def _counting(hands: Hands) -> Hands:
-    """Return hands that stop after too many refusals: the next keys would be refused as well."""
+def counting(hands: Hands) -> Hands:
+    """Return hands for one run that stop after too many refusals, while settling as well.
+
+    The API would refuse the next requests, too.
+    """
     revoker = _CountedRefusals(hands.revoker)
 
     def stopped() -> str:
         is_refused = revoker.count >= MAX_REFUSALS
-        return _REFUSED if is_refused else hands.stopped()
+        return REFUSED if is_refused else hands.stopped()
 
     return replace(hands, revoker=revoker, stopped=stopped)
 

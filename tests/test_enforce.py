@@ -6,13 +6,13 @@ from unittest.mock import Mock
 
 import pytest
 
-from scanner.enforce import PATIENCE, Hands, carry_out, rehearse, settle
+from scanner.enforce import PATIENCE, Hands, carry_out, counting, rehearse, settle
 from scanner.errors import ApiForbidden
 from scanner.ports import Look
 from scanner.receipt import Act, Intent, Result, Spared
 from scanner.remedy import make_plan_of_revocation
 from tests.factories import NOW
-from tests.planning import a_policy, a_scene, an_act, old
+from tests.planning import a_policy, a_scene, an_act, an_intent, old
 
 
 @dataclass
@@ -73,7 +73,7 @@ def test_after_three_refusals_the_remaining_keys_are_skipped() -> None:
         stopped=lambda: "",
     )
     plan = make_plan_of_revocation(scene)
-    done = list(carry_out(scene, plan, hands))
+    done = list(carry_out(scene, plan, counting(hands)))
     assert [type(one) for one in done] == [Spared, Spared, Act, Spared, Spared]
     assert change.call_count == journal.begin.call_count == 1
     skipped = [one.reason for one in done if isinstance(one, Spared)][2:]
@@ -102,3 +102,24 @@ def test_a_change_without_an_answer_failed_only_if_the_clock_shows_that_time_has
     )
     results = [settled.outcome and settled.outcome.result for settled in settle(hands)]
     assert results == ([result] if result else [])
+
+
+def test_refusals_while_unfinished_actions_are_read_count_as_well() -> None:
+    """Three keys of earlier runs cannot be read; the due key is not requested."""
+    scene = a_scene(old(), policy=a_policy())
+    look = Mock(side_effect=ApiForbidden("refused", endpoint="GET", status=403))
+    unfinished = tuple(Act(an_intent(receipt=f"{number}"), None) for number in range(3))
+    hands = counting(
+        Hands(
+            revoker=Mock(look=look),
+            journal=Mock(**{"acts.return_value": unfinished}),
+            clock=lambda: NOW,
+            by="test",
+            stopped=lambda: "",
+        )
+    )
+    assert list(settle(hands)) == []
+    (done,) = carry_out(scene, make_plan_of_revocation(scene), hands)
+    assert isinstance(done, Spared)
+    assert "403" in done.reason
+    assert look.call_count == 3

@@ -25,7 +25,7 @@ from scanner.cli.job import job_of, seen_again_for
 from scanner.cli.memory import Memory, remembering
 from scanner.cli.recording import with_history
 from scanner.cli.revocation_shown import print_act, print_plan, print_spared
-from scanner.cli.revoking import carried_out, failed, hands, scene_of, with_acts, with_plan
+from scanner.cli.revoking import carried_out, failed, hands, refused, scene_of, with_acts, with_plan
 from scanner.cli.run import live
 from scanner.cli.telling import tell as tell_people
 from scanner.enforce import rehearse
@@ -154,9 +154,11 @@ def _carry_out(scene: Scene, plan: Plan, memory: Memory, lease: Lease, *, masks:
     failures: list[KeyVigilError] = []
     if plan.refusal:
         failures.append(RevocationError(f"{plan.refusal}."))
+    spared: list[Spared] = []
     try:
         for done in carried_out(scene, plan, memory, lease):
             if isinstance(done, Spared):
+                spared.append(done)
                 print_spared(done, out)
             else:
                 print_act(done, out)
@@ -164,7 +166,7 @@ def _carry_out(scene: Scene, plan: Plan, memory: Memory, lease: Lease, *, masks:
         say("Stopped: keyvigil revoke journal tells what was done.", style="bold red")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     result, news = with_acts(scene.result, memory, lease, masks=masks)
-    failures.extend(failed(news))
+    failures.extend((*failed(news), *refused(spared)))
     failures.extend(tell_people(result, memory.alerts, memory.store.outbox, lease, masks=masks))
     codes = [show_error(failure) for failure in failures]
     if not result.complete:

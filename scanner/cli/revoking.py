@@ -11,9 +11,9 @@ from typing import Final
 import typer
 
 from scanner.announce_acts import drafts_of_acts, in_words, went_well
-from scanner.cli.console import ExitCode, say
+from scanner.cli.console import ExitCode, counted, say
 from scanner.cli.memory import Memory
-from scanner.enforce import Hands, carry_out, settle
+from scanner.enforce import REFUSED, Hands, carry_out, counting, settle
 from scanner.errors import KeyVigilError, RevocationError, StoreError, UsageError
 from scanner.guards import Known
 from scanner.inventory import Inventory, KeyKind
@@ -98,13 +98,14 @@ def hands(memory: Memory, journal: Journal, by: str) -> Iterator[Hands]:
     if memory.settings is None:
         raise UsageError("Without an admin key nothing is revoked.", help="Set OPENAI_ADMIN_KEY.")
     with make_revoker(memory.settings) as revoker:
-        yield Hands(
+        acting = Hands(
             revoker=revoker,
             journal=journal,
             clock=now,
             by=by,
             stopped=lambda: _TOLD if memory.is_told_to_end() else stopped(memory.bounds),
         )
+        yield counting(acting)
 
 
 def carried_out(
@@ -149,7 +150,7 @@ def revoke_tonight(
         result, news = with_acts(result, memory, lease, masks=masks)
     except StoreError as error:
         return result, [*failures, error]
-    return result, [*failures, *failed(news)]
+    return result, [*failures, *failed(news), *refused(spared)]
 
 
 def with_acts(
@@ -172,6 +173,16 @@ def with_acts(
         masked = tuple(map(without_addresses_in_draft, drafts)) if masks else drafts
         journal.tell(result.started_at, masked, entry)
     return result, news
+
+
+def refused(spared: Iterable[Spared]) -> Iterator[RevocationError]:
+    """Yield the error of a run that stopped because the API refused its requests."""
+    count = sum(one.reason == REFUSED for one in spared)
+    if count:
+        yield RevocationError(
+            f"{counted(count, 'due key')} skipped: {REFUSED}",
+            help="Give the admin key the scope api.management.write. The next scan tries again.",
+        )
 
 
 def failed(acts: Iterable[Act]) -> Iterator[RevocationError]:
