@@ -139,11 +139,33 @@ def test_who_slept_does_nothing_any_more(stage: Stage) -> None:
 
 @pytest.mark.parametrize("minutes", [-6, 6])
 def test_whose_clock_is_wrong_does_nothing(stage: Stage, minutes: int) -> None:
-    stage.api_ahead = timedelta(minutes=minutes)
+    stage.ahead = timedelta(minutes=minutes)
     for _ in range(3):
         assert stage.written() == []
         stage.night()
     assert results(stage) == []
+
+
+def test_a_clock_set_back_before_delivery_shortens_no_grace_period(
+    tmp_path: Path, cast: Cast
+) -> None:
+    """The clock is right during a scan, then three days behind until all is delivered."""
+    with staged(cast.organization, a_store(str(tmp_path / "fresh.db"))) as stage:
+        stage.told = False
+        for _ in range(4):
+            stage.night()
+        stage.told = True
+        with stage.hold() as lease:
+            scene = stage.scene()
+            stage.record(scene, lease)
+            stage.ahead = timedelta(days=-3)
+            stage.notify(scene.result, lease)
+        stage.ahead = timedelta()
+        for _ in range(7):
+            stage.night()
+        assert stage.written() == []
+        stage.night()
+        assert len(stage.written()) == 1
 
 
 def test_what_cannot_be_looked_at_for_a_week_is_unknown_for_good(stage: Stage, cast: Cast) -> None:

@@ -92,9 +92,9 @@ def test_killed_at_any_moment_and_run_again_it_converges(tmp_path: Path, moment:
         let_lease_run_out(own.env["KEYVIGIL_STORE"])
         assert own.run("scan").code in (0, 5)
         assert len(stage.written()) <= 1
-        stage.api_ahead = timedelta(minutes=11)
+        stage.later = timedelta(minutes=11)
         assert later(own.env, tmp_path).code in (0, 5)
-        stage.api_ahead = timedelta()
+        stage.later = timedelta()
         assert own.run("scan").code in (0, 5)
         assert stage.written() == [("POST", own.cast.old.id)]
         known = results(stage)
