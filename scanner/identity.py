@@ -92,7 +92,7 @@ def identify(
     followed = known
     if source is NameSource.CHOSEN:
         followed = known or _latest(one for one in sharing if one.has_only(NameSource.DEFAULT))
-    elif known not in sharing:
+    elif known is None or known.organization not in {one.organization for one in sharing}:
         followed = _latest(one for one in sharing if not one.has_only(NameSource.CHOSEN))
         if followed is None and known is not None:
             if known.has_projects and has_projects:

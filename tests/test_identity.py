@@ -53,6 +53,14 @@ def test_the_history_with_the_name_comes_first_among_those_that_share_projects()
     assert identify("acme", API, known, [known, other]).organization == "acme"
 
 
+def test_a_history_that_another_process_recorded_a_scan_in_meanwhile_is_the_same() -> None:
+    for source in NameSource:
+        known = a_known("acme", source)
+        shared = replace(known, last_scan=NOW + timedelta(days=1))
+        identity = identify("acme", API, known, [shared])
+        assert (identity.organization, identity.renamed_from) == ("acme", None)
+
+
 def test_a_chosen_name_is_kept_apart_and_the_other_history_reported() -> None:
     for other in (a_known("acme", API), a_known("prod", CHOSEN)):
         identity = identify("weekly", CHOSEN, None, [other])
