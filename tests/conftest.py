@@ -15,6 +15,7 @@ from scanner.sandbox.seeded import seeded_organization
 from scanner.sandbox.server import serving
 from tests.factories import NOW
 from tests.support.examples import VARIABLE, examples, is_ordinary_run
+from tests.support.prose import Prose
 
 os.environ.pop("COLUMNS", None)  # workers of pytest are given 80; a pipe is as wide as we say
 
@@ -44,6 +45,13 @@ def absent(what: str) -> None:
     if os.environ.get("KEYVIGIL_TEST_ALL"):
         pytest.fail(f"{what}, and KEYVIGIL_TEST_ALL is set")
     pytest.skip(what)
+
+
+@pytest.fixture
+def prose(request: pytest.FixtureRequest, tmp_path: Path) -> Prose:
+    """Compares what people read with `golden/prose/` beside the test."""
+    file = request.path.parent / "golden" / "prose" / f"{request.path.stem}.json"
+    return Prose(file, request.node.name, tmp_path)
 
 
 @pytest.fixture(autouse=True, scope="session")

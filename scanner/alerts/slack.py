@@ -58,7 +58,7 @@ class SlackSink:
                     personal = style_of(self._route, self._report, has_owner=True)
                     return self._tell(errand, direct, personal)
                 except SlackRefused as error:
-                    if error.code not in _CLOSED:
+                    if error.reason not in _CLOSED:
                         raise
         return self._tell(errand, channel, style)
 

@@ -62,11 +62,11 @@ REFUSED_BLOCKS: Final = frozenset(
 
 
 class SlackRefused(AlertError):  # noqa: N818 - says who
-    """Slack answered that it did not do it; `code` is its word for why."""
+    """Slack rejected a request; `reason` is the error that its response names."""
 
-    def __init__(self, message: str, *, code: str, help: str | None) -> None:  # noqa: A002 - as its base
+    def __init__(self, message: str, *, reason: str, help: str | None) -> None:  # noqa: A002 - as its base
         super().__init__(message, help=help)
-        self.code = code
+        self.reason = reason
 
 
 NOBODY: Final = frozenset(
@@ -226,7 +226,7 @@ class SlackApi:
             user = id_of(object_in(found, "user"))
             answer = self._call(self._client.conversations_open, users=user)
         except SlackRefused as error:
-            if error.code in NOBODY:
+            if error.reason in NOBODY:
                 return None
             raise
         return id_of(object_in(answer, "channel"))
@@ -297,4 +297,4 @@ class SlackApi:
         return self._refused(said, code=code, help=mend)
 
     def _refused(self, said: str, *, code: str, help: str | None = None) -> SlackRefused:  # noqa: A002 - as errors have it
-        return SlackRefused(f"{self._token.mask(redact(said))}.", code=code, help=help)
+        return SlackRefused(f"{self._token.mask(redact(said))}.", reason=code, help=help)

@@ -100,7 +100,7 @@ class Sending:
         try:
             return self._send(name, channel, message, thread)
         except SlackRefused as error:
-            if thread is None or error.code != "thread_not_found":
+            if thread is None or error.reason != "thread_not_found":
                 raise
         return self._send(name, channel, message, None)
 
@@ -140,12 +140,12 @@ class Sending:
             posted = self._api.post(channel, text=message.text, blocks=blocks, **marked)
             return _Place(*posted), _BLOCKS
         except SlackRefused as error:
-            if error.code not in REFUSED_BLOCKS:
+            if error.reason not in REFUSED_BLOCKS:
                 raise
         try:
             return _Place(*self._api.post(channel, text=message.fallback, **marked)), _TEXT
         except SlackRefused as error:
-            if error.code != "msg_too_long":
+            if error.reason != "msg_too_long":
                 raise
         return _Place(*self._api.post(channel, text=message.text, **marked)), _LINE
 
@@ -181,7 +181,7 @@ class Sending:
                 raise _CannotTell
             return place, self._api.history(place, (since - _SKEW).timestamp(), thread)
         except SlackRefused as error:
-            if error.code in _PASSING:
+            if error.reason in _PASSING:
                 raise
             raise _CannotTell from None
 

@@ -20,10 +20,10 @@ def log_line(level: Level, event: str, fields: dict[str, Any]) -> str:
 
 
 def fields_of_error(error: KeyVigilError) -> dict[str, Any]:
-    """Return what an error says beside its message."""
+    """Return an error's stable code, and its details beside the message."""
     problems = error.problems if isinstance(error, PolicyError) else ()
     return {
-        "error": type(error).__name__,
+        "error": error.code,
         "help": error.help,
         "endpoint": error.endpoint if isinstance(error, ApiError) else None,
         "request_id": error.request_id if isinstance(error, ApiError) else None,

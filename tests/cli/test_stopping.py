@@ -180,7 +180,7 @@ def test_a_scan_whose_lock_another_took_over_ends_soon_and_leaves_the_night_to_i
         ran = ended(process)
     assert ran.code == 3
     (said,) = map(json.loads, ran.err.splitlines())
-    assert (said["level"], said["error"]) == ("warning", "LockLost")
+    assert (said["level"], said["error"]) == ("warning", "lock_lost")
     assert "Another scan of Acme took over" in said["event"]
     assert read_account(account) == Account(fate=Fate.LOCKED)
     assert a_store(str(store)).nights(ACME, 9) == ()
