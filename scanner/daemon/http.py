@@ -1,5 +1,6 @@
 """The pages on a port: a thread for each connection, not many at once, none for long."""
 
+import re
 import shutil
 import socket
 import socketserver
@@ -18,6 +19,7 @@ from scanner.errors import UsageError
 
 _Client = Any
 """Where a connection comes from, as the system has it."""
+_VERSION: Final = re.compile(r"HTTP/[0-9]\.[0-9]", re.ASCII)
 _LOOK: Final = 0.1
 """Seconds after which it is seen that the server is to stop, or that a request is late."""
 _SILENCE: Final = 10.0
@@ -128,6 +130,14 @@ class _Handler(BaseHTTPRequestHandler):
     def do_HEAD(self) -> None:
         """Answer with the headers."""
         self._send(has_body=False)
+
+    def parse_request(self) -> bool:
+        """Reject versions such as HTTP/-1.1, which some releases of Python accept."""
+        is_valid = super().parse_request()
+        if is_valid and not _VERSION.fullmatch(self.request_version):
+            self.send_error(HTTPStatus.BAD_REQUEST)
+            return False
+        return is_valid
 
     def send_error(self, code: int, *_told: object) -> None:
         """Refuse what is no request of ours, without a word."""
