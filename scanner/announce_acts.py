@@ -69,7 +69,7 @@ def is_done(act: Act) -> bool:
 
 def _item(act: Act, result: ScanResult) -> Item:
     intent = act.intent
-    titles = {tally.rule.id: tally.rule.title for tally in result.rules}
+    titles = {tally.rule.id: tally.rule.defect for tally in result.rules}
     return Item(
         fingerprint=intent.fingerprint,
         topic=Topic.REVOKED,

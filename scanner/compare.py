@@ -196,7 +196,7 @@ def _case(finding: Finding, rule: _Tested, now: datetime) -> Case:
         fingerprint=finding.fingerprint,
         rule=finding.rule.id,
         policy=finding.rule.policy,
-        title=finding.rule.title,
+        title=finding.rule.defect,
         severity=finding.severity,
         definition=rule.definition,
         facts=tuple(dict.fromkeys(row.fact for row in finding.evidence)),

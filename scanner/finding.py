@@ -80,11 +80,12 @@ def describe(value: Value, limit: timedelta | Decimal | None = None) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleText:
-    """What a reader needs to know of a rule.
+    """The texts of a rule.
 
-    `controls` are `framework:id` references, for example `owasp-nhi:NHI7`. `file` and `line` are
-    where it was last written or changed; the same rule may stand in two places. `reads` is what it
-    tests, in the words of the policy.
+    `title` is the requirement, `defect` what its findings have in common, and `finding` the defect
+    of one key with `{fact}` in the place of its values, "" if none is written. `reads` is its test
+    as the policy words it. `controls` are `framework:id`, such as `owasp-nhi:NHI7`. `file` and
+    `line` are where it was last written or changed: the same rule may be in two places.
     """
 
     id: str
@@ -98,6 +99,8 @@ class RuleText:
     line: int = field(default=1, compare=False)
     column: int = field(default=1, compare=False)
     reads: str = field(default="", compare=False)
+    defect: str = field(default="", compare=False)
+    finding: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -85,13 +85,14 @@ _SCHEDULE: Final = """\
 #  timeout: 6h
 """
 _POLICY: Final = """\
-# Your own policy: the baseline, and what you hold differently.
-# keyvigil policies validate FILE tells its mistakes, policies explain WORD what can stand in it.
+# Your own policy: the baseline with your changes.
+# keyvigil policies validate FILE reports mistakes; policies explain WORD describes facts and rules.
 policy: my-policy
-description: The hygiene that we keep.
+description: The key hygiene that we require.
 extends: baseline
 rules:
   - id: key-too-old
+    title: Keys are replaced within 60 days
     violated_when: { age: { over: 60d } }
 """
 

@@ -6,11 +6,10 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Final
 
-from scanner.durations import spell, spell_exactly
-from scanner.figures import format_amount, limit_in
-from scanner.finding import Evidence, Value, describe
+from scanner.figures import limit_in
+from scanner.finding import Evidence, Finding, Outcome, Value, describe
 from scanner.inventory import Unknown
-from scanner.policy.registry import FACTS
+from scanner.policy.defect import about_key, for_key, phrase, spell_limit, spell_value
 
 _BOUND: Final = re.compile(r"(over|under|at least|at most) (.+)")
 _WHICH: Final = {
@@ -27,13 +26,30 @@ _DENIED: Final = "not: "
 _OPERATION: Final = re.compile(f"({'|'.join(_WHICH)}) (.+)", re.DOTALL)
 
 
+def title(finding: Finding) -> str:
+    """Return the defect with the key's values: `Key is 134 days old (limit 90 days)`.
+
+    An undetermined finding has no such values: it is titled as its rule's findings are together.
+    """
+    if finding.outcome is Outcome.UNDETERMINED:
+        return finding.rule.defect
+    if not finding.rule.finding:
+        return about_key(" and ".join(map(in_words, finding.evidence)))
+    values = {
+        row.fact: spell_value(row.value, limit_in(row.limit))
+        for row in finding.evidence
+        if not isinstance(row.value, Unknown)
+    }
+    return for_key(finding.rule.finding, values) or finding.rule.defect
+
+
 def in_words(evidence: Evidence) -> str:
     """Say what was observed and what it was held against."""
     value, limit = evidence.value, limit_in(evidence.limit)
     if isinstance(value, Unknown):
         if value.at_least is None:
             return f"{evidence.fact} is unknown: {value}"
-        part = _said(evidence.fact, f"at least {_spelled(value.at_least, limit)}")
+        part = phrase(evidence.fact, f"at least {spell_value(value.at_least, limit)}")
         return f"{part}, {_limit(evidence.limit)} (the rest is unknown: {value})"
     source = f" (by {evidence.source})" if evidence.source else ""
     said = f"{_observed(evidence.fact, value, limit)}{source}"
@@ -42,27 +58,7 @@ def in_words(evidence: Evidence) -> str:
 
 
 def _observed(fact: str, value: Value, limit: timedelta | Decimal | None) -> str:
-    return f"{fact} is absent" if value is None else _said(fact, _spelled(value, limit))
-
-
-def _spelled(value: Value, limit: timedelta | Decimal | None) -> str:
-    match value:
-        case timedelta():
-            return spell(value, limit if isinstance(limit, timedelta) else None)
-        case Decimal():
-            return format_amount(value, limit if isinstance(limit, Decimal) else value, ",")
-        case int() if not isinstance(value, bool):
-            return f"{value:,}"
-        case _:
-            return describe(value)
-
-
-@lru_cache(maxsize=4096)
-def _said(name: str, value: str) -> str:
-    words = FACTS[name].words if name in FACTS else ""
-    if isinstance(words, str):
-        return words.format(value) if words else f"{name} is {value}"
-    return words.get(value, f"{name} is {value}")
+    return f"{fact} is absent" if value is None else phrase(fact, spell_value(value, limit))
 
 
 @lru_cache(maxsize=4096)
@@ -73,14 +69,8 @@ def _limit(limit: str) -> str:
     if bound := _BOUND.fullmatch(tested):
         how = "limit" if bound[1] == "over" and not is_denied else bound[1]
         figure = limit_in(tested)
-        said = f"{how} {bound[2] if figure is None else _exactly(figure)}"
+        said = f"{how} {bound[2] if figure is None else spell_limit(figure)}"
         return f"not {said}" if is_denied else said
     if operation := _OPERATION.fullmatch(tested):
         return f"which {_WHICH[operation[1]][is_denied]} {operation[2]}"
     return f"rule: {limit}"
-
-
-def _exactly(figure: timedelta | Decimal) -> str:
-    if isinstance(figure, timedelta):
-        return spell_exactly(figure)
-    return format_amount(figure, separator=",")

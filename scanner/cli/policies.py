@@ -7,10 +7,12 @@ from pathlib import Path
 import typer
 from rich.table import Table
 
-from scanner.cli.console import ExitCode, counted, err, inert, out
+from scanner.cli.console import ExitCode, counted, err, inert, out, say
 from scanner.cli.run import judge_snapshot
 from scanner.cli.summary import print_coverage
+from scanner.daemon.events import Level
 from scanner.errors import UsageError
+from scanner.policy.contradictions import contradictions
 from scanner.policy.difference import Change, compare
 from scanner.policy.explain import GROUPS, explain_fact, explain_operator, explain_rule
 from scanner.policy.facts import FACTS
@@ -108,6 +110,10 @@ def validate(policies: Sequence[str], against: Path | None) -> None:
     results: list[ScanResult] = []
     for policy in check_policies(policies, now().date()):
         out.print(inert(f"{policy.name}: valid, {counted(len(policy.rules), 'rule')}"))
+        for rule in policy.rules:
+            place = f"{rule.text.file}:{rule.text.line}:{rule.text.column}"
+            for message in contradictions(rule):
+                say(f"warning: {place}: rule '{rule.text.id}': {message}", level=Level.WARNING)
         for rule_id, reason in policy.disabled.items():
             out.print(inert(f"  without {rule_id}: {reason}"), soft_wrap=True)
         if against is not None:

@@ -85,7 +85,7 @@ def _finding(finding: FindingRow, rule: RuleRow) -> Cells:
         "severity": finding.severity,
         "state": finding.state,
         "rule": finding.rule,
-        "title": rule.title,
+        "title": finding.title,
         "evidence": "; ".join(f"{e.fact} {e.observed} ({e.limit})" for e in finding.evidence),
         "first_seen": finding.first_seen and finding.first_seen.isoformat(),
         "fix": rule.fix,

@@ -10,6 +10,7 @@ from scanner.finding import Evidence, Finding, Outcome
 from scanner.inventory import Key, Project, Unknown
 from scanner.lifecycle import Standing, State
 from scanner.result import ScanResult
+from scanner.words import title
 
 
 class _Row(BaseModel):
@@ -79,12 +80,14 @@ class _FoundRow(_Row):
 class FindingRow(_FoundRow):
     """One rule and one key; `project` is null for admin keys.
 
-    `state` and `first_seen` are null without a history, and where the outcome is not `violated`.
+    `title` is the rule's `finding` with the key's values. `state` and `first_seen` are null without
+    a history, and where the outcome is not `violated`.
     """
 
     key: KeyRow
     project: ProjectRow | None
     owner: OwnerRow
+    title: str
     evidence: list[EvidenceRow]
     exception: ExemptRow | None
 
@@ -136,6 +139,7 @@ def finding_row(finding: Finding, standing: Standing | None) -> FindingRow:
         key=KeyRow(**_key_fields(finding.key)),
         project=_project(finding.project),
         owner=_owner(finding),
+        title=title(finding),
     )
 
 

@@ -121,6 +121,7 @@ def _rule(tally: RuleTally) -> RuleRow:
         id=tally.rule.id,
         policy=tally.rule.policy,
         title=tally.rule.title,
+        finding=tally.rule.defect,
         severity=tally.rule.severity,
         why=tally.rule.why,
         fix=tally.rule.fix,

@@ -8,7 +8,7 @@ from scanner.formats.finding_rows import finding_rows
 from scanner.formats.json_report import summary_of
 from scanner.result import ScanResult
 
-_OF_RULE = frozenset({"id", "policy", "title", "why", "fix", "controls"})
+_OF_RULE = frozenset({"id", "policy", "title", "finding", "why", "fix", "controls"})
 
 
 def render_jsonl(result: ScanResult) -> str:

@@ -11,7 +11,7 @@ from scanner.display import visible
 from scanner.finding import Finding, Outcome, RuleTally
 from scanner.inventory import Coverage, is_complete
 from scanner.result import ScanResult
-from scanner.words import in_words
+from scanner.words import in_words, title
 
 
 def render_junit(result: ScanResult) -> str:
@@ -68,7 +68,8 @@ def _finding(suite: Element, finding: Finding) -> None:
     case = _case(suite, name, finding.rule.id)
     words = "; ".join(map(in_words, finding.evidence))
     if finding.outcome is Outcome.VIOLATED:
-        _result(case, "failure", words, finding.severity.value, f"Fix: {finding.rule.fix}")
+        more = f"Fix: {finding.rule.fix}\nEvidence: {words}"
+        _result(case, "failure", title(finding), finding.severity.value, more)
     elif finding.exception:
         text = finding.exception
         _result(case, "skipped", f"excepted until {text.expires}: {text.reason}", "excepted")

@@ -56,9 +56,9 @@ def _parts(result: ScanResult) -> Iterator[str]:
         yield f"{_plain(note)}\n\n"
     yield from _changes(result)
     for group in grouped(result.violations):
-        yield from _group(group, f"{group.severity.value}: {group.rule.title}")
+        yield from _group(group, f"{group.severity.value}: {group.rule.defect}")
     for group in undecided(result.undetermined):
-        yield from _group(group, f"undetermined: {group.rule.title}")
+        yield from _group(group, f"undetermined: {group.rule.defect}")
 
 
 def _changes(result: ScanResult) -> Iterator[str]:

@@ -16,7 +16,7 @@ from scanner.inventory import Coverage, Unknown, is_complete
 from scanner.lifecycle import Standing, State
 from scanner.result import ScanResult
 from scanner.severity import Severity
-from scanner.words import in_words
+from scanner.words import in_words, title
 
 _VERSION: Final = "1.6.0"
 _CREATE, _UPDATE, _CLOSE = (1, "Create"), (2, "Update"), (3, "Close")
@@ -72,7 +72,7 @@ def _finding(finding: Finding, standing: Standing | None, result: ScanResult) ->
     activity, status = _lifecycle(finding, standing)
     info: Event = {
         "uid": finding.fingerprint,
-        "title": rule.title,
+        "title": title(finding),
         "desc": rule.why,
         "types": [finding.outcome.value],
         "analytic": {"uid": rule.id, "name": rule.title, "type_id": _RULE, "type": "Rule"},
@@ -98,7 +98,7 @@ def _finding(finding: Finding, standing: Standing | None, result: ScanResult) ->
         activity=activity,
         severity=severity,
         status=status,
-        message=f"{finding.key.name or 'unnamed'}: {words}",
+        message=f"{finding.key.name or 'unnamed'}: {title(finding)}",
         finding_info=info,
         compliance=compliance,
         resources=[_resource(finding, result)],

@@ -140,7 +140,6 @@ def _finding(
     page = _address(visit.page, folder) if visit.page else None
     return WorstRow(
         organization=_named(visit, masks=masks),
-        title=finding.rule.title,
         report=f"{page}#f-{row.fingerprint}" if page else None,
         **{name: getattr(row, name) for name in type(row).model_fields},
     )

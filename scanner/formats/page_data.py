@@ -137,7 +137,7 @@ class _Tables:
         for tally in result.rules:
             rule = tally.rule
             self.rules[rule.id] = [
-                *map(visible, (rule.id, rule.title, rule.why, rule.fix)),
+                *map(visible, (rule.id, rule.defect, rule.why, rule.fix)),
                 tuple(map(visible, rule.controls)),
             ]
         for standing in standings:

@@ -75,14 +75,16 @@ class TotalsRow(_Row):
 
 
 class RuleRow(_Row):
-    """A rule, how many keys it applied to, and what became of them; the rest keep it.
+    """A rule, how many keys it applied to, and their outcomes; all other keys comply.
 
-    `file` and `line` are where it was last written or changed, `reads` is what it tests.
+    `title` is the requirement, `finding` the defect. `file` and `line` are where the rule was last
+    written or changed, `reads` is its test.
     """
 
     id: str
     policy: str
     title: str
+    finding: str
     severity: str
     why: str
     fix: str

@@ -169,8 +169,8 @@ def _driver(report: Summary) -> Object:
 def _rule(rule: RuleRow) -> Object:
     described: Object = {
         "id": rule.id,
-        "shortDescription": {"text": visible(rule.title)},
-        "fullDescription": {"text": visible(rule.why)},
+        "shortDescription": {"text": visible(rule.finding)},
+        "fullDescription": {"text": visible(f"{rule.title}. {rule.why}")},
         "help": {"text": visible(f"{rule.fix} The rule: {rule.reads}")},
         "defaultConfiguration": {"level": _LEVELS[rule.severity]},
         "properties": {
@@ -209,7 +209,7 @@ def _undetermined(result: ScanResult, numbers: dict[str, int]) -> Iterator[Objec
         count = len(group.findings)
         keys = "1 key" if count == 1 else f"{count:,} keys"
         why = f": {group.reason}" if group.reason else ""
-        text = f"{group.rule.title}: undetermined for {keys}{why}"
+        text = f"{group.rule.defect}: undetermined for {keys}{why}"
         yield _notification(_UNDETERMINED, "warning", text) | {
             "associatedRule": {"id": group.rule.id, "index": numbers[group.rule.id]},
             "properties": {"keys": count, "severity": group.severity.value},
@@ -236,7 +236,7 @@ def _result(row: FindingRow, finding: Finding, number: int, location: Object) ->
         "ruleIndex": number,
         "kind": "fail",
         "level": _LEVELS[row.severity],
-        "message": {"text": visible(f"{name} ({row.key.id}, {where}): {evidence}.")},
+        "message": {"text": visible(f"{name} ({row.key.id}, {where}): {row.title}.")},
         "locations": [
             {
                 "physicalLocation": location,
@@ -250,7 +250,7 @@ def _result(row: FindingRow, finding: Finding, number: int, location: Object) ->
             }
         ],
         "partialFingerprints": {"keyvigil/v1": row.fingerprint},
-        "properties": {"severity": row.severity},
+        "properties": {"severity": row.severity, "evidence": visible(evidence)},
     }
     if row.state:
         result["baselineState"] = _BASELINE.get(row.state, "updated")

@@ -35,16 +35,16 @@ def _lines(result: ScanResult) -> Iterator[str]:
     yield from filter(None, (result.clock_note, result.unlisted_note))
     yield from _changes(result)
     for group in grouped(result.violations):
-        yield from ("", f"{group.severity.value.upper()}: {group.rule.title} ({group.rule.id})")
+        yield from ("", f"{group.severity.value.upper()}: {group.rule.defect} ({group.rule.id})")
         yield f"  Fix: {group.rule.fix}"
         for finding in group.findings:
             yield from _finding(finding)
     for group in undecided(result.undetermined):
-        yield from ("", f"UNDETERMINED: {group.rule.title} ({group.rule.id})")
+        yield from ("", f"UNDETERMINED: {group.rule.defect} ({group.rule.id})")
         for finding in group.findings:
             yield from _finding(finding)
     for group in grouped(result.excepted):
-        yield from ("", f"EXCEPTED: {group.rule.title} ({group.rule.id})")
+        yield from ("", f"EXCEPTED: {group.rule.defect} ({group.rule.id})")
         for finding in group.findings:
             yield from _finding(finding)
 

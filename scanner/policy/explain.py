@@ -59,6 +59,7 @@ def explain_rule(rule: Rule) -> Iterator[tuple[str, str]]:
     """Yield what there is to say of a rule: a heading and a text each."""
     text = rule.text
     yield "title", text.title
+    yield "finding", text.defect
     yield "policy", text.policy
     yield "written in", f"{text.file}:{text.line}"
     steps = "; ".join(f"{step.severity} if {step.when}" for step in rule.steps)

@@ -60,6 +60,7 @@ class Rule:
     """One rule: whom it applies to (None: every key), what violates it, and what to tell people.
 
     It applies to live keys only, unless a condition names `key.state`. `steps` stand worst first.
+    `finding` is the text of its findings as it is written, "" if there is none.
     """
 
     text: RuleText
@@ -68,6 +69,7 @@ class Rule:
     steps: tuple[Step, ...] = ()
     respond: Response | None = None
     examples: tuple[Example, ...] = field(default=(), compare=False)
+    finding: str = field(default="", compare=False)
 
     @property
     def needs(self) -> frozenset[Collection]:

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from scanner.durations import parse_duration
 from scanner.finding import RuleText
-from scanner.policy.conditions import AllOf
+from scanner.policy.conditions import AllOf, Condition
+from scanner.policy.defect import allowed_placeholders, for_many, unknown_placeholders, with_limit
 from scanner.policy.document import Items, Mapping, Node, Scalar
 from scanner.policy.model import Example, Response, Rule, Step
 from scanner.policy.parse_condition import parse_condition, parse_value
@@ -18,7 +19,7 @@ from scanner.severity import Severity
 from scanner.spelling import did_you_mean
 
 REQUIRED: Final = ("id", "title", "severity", "violated_when", "why", "fix")
-OPTIONAL: Final = ("applies_to", "severity_when", "controls", "respond", "examples")
+OPTIONAL: Final = ("finding", "applies_to", "severity_when", "controls", "respond", "examples")
 
 Fields = Map[str, Node]
 
@@ -63,6 +64,8 @@ def _placed(rule: Rule, node: Node, problems: Problems) -> Rule:
             line=node.line,
             column=node.column,
             reads=rule.reads,
+            defect=for_many(rule.finding, rule.violated_when),
+            finding=with_limit(rule.finding, rule.violated_when),
         ),
     )
 
@@ -99,10 +102,13 @@ def _changed(fields: Fields, base: Rule, problems: Problems) -> Rule:
         if name in fields
     }
     controls = _controls(fields.get("controls"), problems) or text.controls
+    condition = parsed or base.violated_when
+    finding = _finding(fields.get("finding"), condition, problems)
     return Rule(
         text=replace(text, severity=severity, controls=controls, **prose),
+        finding=finding or base.finding,
         applies_to=parse_condition(scope, problems) if scope else base.applies_to,
-        violated_when=parsed or base.violated_when,
+        violated_when=condition,
         steps=steps if "severity_when" in fields else kept,
         respond=_respond(fields.get("respond"), problems) or base.respond,
         examples=_examples(fields.get("examples"), problems) or (base.examples if is_same else ()),
@@ -126,16 +132,29 @@ def _rule(fields: Fields, policy: str, problems: Problems) -> Rule | None:
     steps = _steps(fields.get("severity_when"), severity, problems)
     respond = _respond(fields.get("respond"), problems)
     examples = _examples(fields.get("examples"), problems)
+    finding = _finding(fields.get("finding"), violated, problems)
     if violated is None:
         return None
     return Rule(
         text=text,
+        finding=finding,
         applies_to=applies_to,
         violated_when=violated,
         steps=steps,
         respond=respond,
         examples=examples,
     )
+
+
+def _finding(node: Node | None, condition: Condition | None, problems: Problems) -> str:
+    """Read the text of findings; note placeholders that stand for nothing in the condition."""
+    text = problems.prose(node, "'finding'")
+    if node is not None and condition is not None:
+        known = allowed_placeholders(condition)
+        for name in unknown_placeholders(text, condition):
+            hint = did_you_mean(name, known)
+            problems.add(node, f"unknown placeholder '{{{name}}}' in 'finding'{hint}")
+    return text
 
 
 def parse_name(node: Node | None, what: str, problems: Problems) -> str:

@@ -98,7 +98,12 @@ def _steps_only_raise() -> list[Schema]:
 def _rule_fields() -> Schema:
     fields: Schema = {
         "id": {**_NAME, "description": "A finding is known by it from night to night."},
-        "title": TEXT,
+        "title": {**TEXT, "description": "The requirement, shown where rules are listed."},
+        "finding": {
+            **TEXT,
+            "description": "The defect, shown for a key that violates the rule. {age} is the"
+            " key's value of a fact in violated_when, {limit} the limit it is compared with.",
+        },
         "severity": {"enum": list(Severity)},
         "severity_when": {**mapping(dict.fromkeys(Severity, _CONDITION)), "minProperties": 1},
         "applies_to": {**_CONDITION, "description": "Every key without it."},

@@ -85,7 +85,7 @@ def test_what_many_findings_share_is_written_once() -> None:
 def test_every_rule_with_violations_says_why_and_what_to_do() -> None:
     texts = page().texts
     for finding in a_result().violations:
-        assert finding.rule.title in texts
+        assert finding.rule.defect in texts
         assert finding.rule.why in texts
         assert finding.rule.fix in texts
 

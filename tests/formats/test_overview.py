@@ -20,6 +20,7 @@ from scanner.formats.overview_rows import FiguresRow, Overview
 from scanner.formats.visit import OrganizationState, Visit
 from scanner.redaction import without_addresses
 from scanner.result import ScanResult
+from scanner.words import title
 from tests.browser.making import with_revocation
 from tests.conftest import ROOT, golden
 from tests.factories import a_key, a_remembered_result, a_result, ago, an_admin_key, an_inventory
@@ -120,8 +121,8 @@ def test_the_worst_are_what_is_critical_or_new_the_worst_first() -> None:
     order = ["critical", "high", "medium", "low", "info"]
     ranks = [(order.index(row["severity"]), row["state"] not in told) for row in rows]
     assert ranks == sorted(ranks)
-    titles = {rule["id"]: rule["title"] for rule in json.loads(render_json(result))["rules"]}
-    assert all(row["title"] == titles[row["rule"]] for row in rows)
+    titles = {finding.fingerprint: title(finding) for finding in result.findings}
+    assert all(row["title"] == titles[row["fingerprint"]] for row in rows)
 
 
 def first_of_its_history() -> ScanResult:

@@ -148,7 +148,7 @@ def without_script(result: ScanResult) -> list[str]:
 
 def in_markdown(result: ScanResult) -> list[str]:
     """Return the rule of each row of the tables of findings."""
-    titles = {tally.rule.title: tally.rule.id for tally in result.rules}
+    titles = {tally.rule.defect: tally.rule.id for tally in result.rules}
     told, rule = [], ""
     for line in render_markdown(result).splitlines():
         heading = re.match(r"## [a-z]+: (.*)", line)

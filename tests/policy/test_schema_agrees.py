@@ -23,6 +23,7 @@ INEXPRESSIBLE: Final = {
         r"'severity_when' only raises|^(?:rule '[^']*': )?a rule lacks '|says nothing of a rule"
         r"|unknown key '(?:disabled|reason)' in a rule"
     ),
+    "what `violated_when` names": r"unknown placeholder '",
     "whether a text is a regular expression": r"is no regular expression",
 }
 """What no schema can express, by the mistakes that the parser then reports; docs/policies.md
@@ -44,6 +45,7 @@ description: d
 rules:
   - id: old
     title: t
+    finding: "{age} of {limit}"
     severity: medium
     severity_when: { critical: { age: { over: 365d } }, high: { used: false } }
     applies_to: { key.kind: project, project.name: { like: "prod-*" } }
