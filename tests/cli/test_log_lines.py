@@ -61,7 +61,7 @@ def test_secrets_are_masked_wherever_they_stand() -> None:
 def test_what_an_error_says_stands_in_fields() -> None:
     error = ApiFailed("x", endpoint="GET /x", request_id="req_1", help="Wait.")
     assert fields_of_error(error) == {
-        "error": "ApiFailed",
+        "error": "api_failed",
         "help": "Wait.",
         "endpoint": "GET /x",
         "request_id": "req_1",
@@ -88,7 +88,7 @@ def test_messages_for_machines_have_the_same_exit_codes(
     assert show_error(UsageError("No.\x1b[1m", help="Yes.")) is ExitCode.USAGE
     say("Hm.", level=Level.WARNING)
     assert read(capsys.readouterr().err) == [
-        {"level": "error", "event": r"No.\u{1b}[1m", "error": "UsageError", "help": "Yes."},
+        {"level": "error", "event": r"No.\u{1b}[1m", "error": "usage_error", "help": "Yes."},
         {"level": "warning", "event": "Hm."},
     ]
 
