@@ -92,7 +92,7 @@ def settings_table() -> str:
         rows.append(
             f"| {name} | `{one.flag}`{takes} | `{one.variable}` | {one.help} | {one.otherwise} |"
         )
-    rows += ["", "What only the environment says:", "", "| variable | meaning |", "|---|---|"]
+    rows += ["", "Settings that only the environment provides:", "", "| variable | meaning |", "|---|---|"]
     rows += [f"| `{one.name}` | {one.help} |" for one in VARIABLES]
     return "\n".join(rows)
 
