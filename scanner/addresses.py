@@ -1,4 +1,4 @@
-"""What an address leads to, and what must not stand in one."""
+"""Parts of an address: its host, and a user, password or query that must not be shown."""
 
 import ipaddress
 import re
@@ -19,26 +19,26 @@ def is_loopback(host: str) -> bool:
 
 
 def split_address(text: str) -> SplitResult:
-    """Return an address in its parts, all empty if it is none that can be asked."""
+    """Return the parts of an address; all are empty if requests to it are impossible."""
     nothing = urlsplit("")
     if not text.isascii() or not text.isprintable() or " " in text:
         return nothing
     try:
         url = urlsplit(text)
-        _ = url.port  # read here: a port that is no number raises only now
+        _ = url.port  # only reading the port raises ValueError for an invalid one
     except ValueError:
         return nothing
     return url
 
 
 def without_user(text: str) -> str:
-    """Return an address as it can be shown: what stands before the host, and a query, masked."""
+    """Return an address that is safe to show: user, password and query are masked."""
     shown = _USER.sub("***@", text)
     return f"{shown.partition('?')[0]}?***" if "://" in shown and "?" in shown else shown
 
 
 def holds_password(text: str) -> bool:
-    """Whether an address has a password in it, or hides one in its query."""
+    """Whether an address contains a password, before the host or in its query."""
     if "://" not in text:
         return False
     user, at, _host = text.partition("://")[2].rpartition("@")

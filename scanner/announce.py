@@ -1,7 +1,7 @@
-"""What a scan has to tell: result x route -> announcements. Pure.
+"""The alerts of one scan: result x route -> announcements. Pure.
 
-All that is told is told by the history: what changed since the scan before, and what came of age
-between the two. So two scans never tell the same.
+They follow from the history alone: what changed since the previous scan, and which reminders
+became due between the two. So no two scans announce the same change.
 """
 
 from collections import Counter, defaultdict
@@ -51,10 +51,10 @@ def drafts(
     known: Container[str],
     on_their_way: Container[str] = (),
 ) -> tuple[Draft, ...]:
-    """Return what this scan tells each route: nothing, if it has nothing to say and is quiet.
+    """Return the drafts of this scan's alerts; a quiet route without news gets none.
 
-    `known` are the routes that were told something before: to the others all that is open is told.
-    `on_their_way` are the findings of which alerts wait that say what is to become of the keys.
+    `known` are the routes that had an alert before; the others get all open findings.
+    `on_their_way` are the findings whose notice of a revocation is in a pending alert.
     """
     ahead = prospects(result, on_their_way)
     return tuple(
@@ -65,7 +65,7 @@ def drafts(
 
 
 def announcement(result: ScanResult, route: Route) -> Announcement:
-    """Return what this scan tells a route, were it never quiet and no owner told apart."""
+    """Return a route's announcement as if it were not quiet and not split by owner."""
     ahead = prospects(result, ())
     told = _told(result, route, ahead, is_new=False)
     return _announced(result, told, ahead, _open(result, route), _gaps(result.coverage))
@@ -144,7 +144,7 @@ def _are_news(result: ScanResult, route: Route) -> bool:
 
 
 def _told(result: ScanResult, route: Route, ahead: _Ahead, *, is_new: bool) -> Iterator[_Told]:
-    """Yield what is to be told, with why; all that is open, if the route `is_new`."""
+    """Yield the finding records to announce, with their topics; all open ones if `is_new`."""
     history = result.history
     if history is None:
         return
@@ -173,7 +173,7 @@ def _ended_by_policy(standing: Standing) -> bool:
 def _is_due(
     standing: Standing, every: timedelta | None, previous: datetime | None, now: datetime
 ) -> bool:
-    """Whether another such time has passed since it was found, between the scan before and now."""
+    """Whether a multiple of `every` since the finding opened fell after the previous scan."""
     if every is None or previous is None:
         return False
     found = standing.case.opened_at
@@ -181,7 +181,7 @@ def _is_due(
 
 
 def _worst_first(told: _Told) -> tuple[int, int, str, str, str]:
-    """News of any kind by severity, then what is told again, then what was resolved."""
+    """Sort news of any topic by severity, then the other topics in their order."""
     standing, topic = told
     case = standing.case
     return (
@@ -194,7 +194,7 @@ def _worst_first(told: _Told) -> tuple[int, int, str, str, str]:
 
 
 def _has_sunk(standing: Standing, route: Route) -> bool:
-    """Whether it was bad enough for the route, and is no longer."""
+    """Whether the finding's severity fell below the route's minimum in this scan."""
     before, least = standing.before, route.severity.rank
     if before is None or standing.by_policy:
         return False
@@ -240,14 +240,14 @@ def _resolution(standing: Standing, topic: Topic) -> str:
 
 
 def _notices(result: ScanResult) -> Iterator[str]:
-    """Say why nothing is revoked although keys are due: that needs somebody, every night."""
+    """Yield why due keys are not revoked: each scan repeats it, as an operator must act."""
     revocation = result.revocation
     if revocation and revocation.mode is Mode.ENFORCE and revocation.plan.refusal:
         yield f"{revocation.plan.refusal}."
 
 
 def _gaps(coverage: Iterable[Coverage]) -> Iterator[str]:
-    """Say what was not seen, a line for each collection."""
+    """Yield one line for each listing that was not collected completely."""
     for row in by_collection(coverage):
         if not is_complete(row.gaps):
             more = f" (and {len(row.gaps) - 1:,} more)" if len(row.gaps) > 1 else ""

@@ -1,4 +1,4 @@
-"""What an alert says, and to whom: values that alerts render and the outbox keeps."""
+"""The contents and targets of alerts: values that alerts render and the outbox keeps."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -9,11 +9,11 @@ from scanner.revocation import Promise
 from scanner.severity import Severity
 
 MOST_ITEMS: Final = 200
-"""An alert that tells of more than these, the worst, says how many more there are."""
+"""The most findings that an alert lists, the worst first; it counts the rest."""
 
 
 class Topic(StrEnum):
-    """Why an alert speaks of a finding, in the order in which it does."""
+    """Why an alert contains a finding, in the order of its sections."""
 
     NEW = "new"
     REOPENED = "reopened"
@@ -25,7 +25,7 @@ class Topic(StrEnum):
 
 
 class Sink(StrEnum):
-    """Where alerts go: a Slack channel, each owner in Slack, a webhook of Slack's or any, mail."""
+    """Kinds of targets: a Slack channel, each owner in Slack, a webhook (Slack or other), mail."""
 
     SLACK = "slack"
     SLACK_OWNERS = "slack-owners"
@@ -36,11 +36,11 @@ class Sink(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """Which findings go where, by what stands in the settings under its name.
+    """Which findings go to which target, as configured under its name.
 
-    `to` is a channel, an address or several, or who hears of what finds no owner (SLACK_OWNERS).
-    Empty `projects`, `rules` and `owners` let all pass; else one glob of each must fit. `mention`
-    is a user group that critical news calls. `reminder` None: what stays open is not told again.
+    `to` is a channel, e-mail addresses, or the channel for findings whose owner is not in Slack
+    (SLACK_OWNERS). Empty `projects`, `rules` and `owners` match all; else one glob of each must
+    match. `mention` is a user group to mention on critical news. `reminder` None: no reminders.
     """
 
     name: str
@@ -57,11 +57,11 @@ class Route:
 
 
 class Item(NamedTuple):
-    """One finding as an alert tells of it; `since` is when it was found.
+    """One finding in an alert; `since` is when it was found.
 
-    `before` is the severity that it rose from, `resolution` how it was resolved or revoked,
-    `revocation` what is to become of the key; `promise` is that for the outbox, where an alert
-    tells it for the first time.
+    `before` is the severity before an escalation, `resolution` how it was resolved or revoked,
+    `revocation` the planned action on the key; `promise` is the notice of that action for the
+    outbox, if this alert is the first to contain it.
     """
 
     fingerprint: str
@@ -86,11 +86,11 @@ class Item(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Announcement:
-    """What one scan tells one route: figures of all that the route lets pass, and what changed.
+    """One scan's alert for one route: counts of all findings that match it, and the changes.
 
-    `items` are the worst first, at most MOST_ITEMS; `counts` are of all. `gaps` say what was not
-    seen, `notices` what went otherwise than planned when keys were revoked. `entry` is how far in
-    the journal it tells, 0 if it tells of no revocation that was made.
+    `items` are the worst first, at most MOST_ITEMS; `counts` are of all. `gaps` are the listings
+    not collected, `notices` the problems with revocation. `entry` is the last journal entry that
+    it reports, 0 if it reports no revocation.
     """
 
     scan_id: str
@@ -108,7 +108,7 @@ class Announcement:
 
     @property
     def violations(self) -> int:
-        """How many violations are open."""
+        """The number of open violations."""
         return sum(self.by_severity.values())
 
     def of(self, *topics: Topic) -> tuple[Item, ...]:
@@ -116,24 +116,24 @@ class Announcement:
         return tuple(item for item in self.items if item.topic in topics)
 
     def count(self, *topics: Topic) -> int:
-        """Return how many findings there are of these topics, those beyond the items included."""
+        """Return the number of findings of these topics, including those not in `items`."""
         return sum(self.counts.get(topic, 0) for topic in topics)
 
 
 NEWS: Final = (Topic.NEW, Topic.REOPENED, Topic.ESCALATED)
 BELOW: Final = {
     Topic.REVOKED: "Revoked",
-    Topic.DUE: "To be revoked",
+    Topic.DUE: "Due for revocation",
     Topic.REMINDER: "Still open",
     Topic.RESOLVED: "Resolved",
 }
-"""What stands below the news, under which heading."""
+"""The headings of the sections below the news."""
 
 
 class Draft(NamedTuple):
-    """An announcement on its way out; `target` is the owner's address where a route leads to each.
+    """An announcement to send; `target` is the owner's address if the route goes to each owner.
 
-    Where else a route leads is for the settings of the night on which it is sent.
+    Other targets come from the settings of the scan that sends it.
     """
 
     route: str
@@ -143,7 +143,7 @@ class Draft(NamedTuple):
 
 
 class PartState(StrEnum):
-    """SENDING: whether it arrived is not known."""
+    """SENDING: it is not known whether the part arrived."""
 
     SENDING = "sending"
     SENT = "sent"
@@ -151,7 +151,7 @@ class PartState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One message, file or request of a delivery; `receipt` is what the other side called it."""
+    """One message, file or request of a delivery; `receipt` has the receiver's ids of it."""
 
     state: PartState
     at: datetime
@@ -160,7 +160,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """A draft as the outbox keeps it, with the parts that were begun."""
+    """A draft in the outbox, with the parts that were begun."""
 
     id: str
     made_at: datetime

@@ -10,7 +10,7 @@ POLICIES: Final = "policies"
 
 
 def bundled(folder: str) -> Traversable:
-    """Return the shipped folder `policies` or `reports`: of the wheel, or else of the checkout."""
+    """Return the shipped folder `policies` or `reports` of the wheel, or of the checkout."""
     installed = files("scanner") / "_bundled" / folder
     if installed.is_dir():
         return installed

@@ -1,11 +1,11 @@
-"""What a walk can list."""
+"""The listings that a scan can collect."""
 
 from enum import StrEnum
 from typing import Final
 
 
 class Collection(StrEnum):
-    """What the Administration API lists, by the name of its last path segment."""
+    """A listing of the Administration API, named by its last path segment."""
 
     PROJECTS = "projects"
     USERS = "users"
@@ -18,7 +18,7 @@ class Collection(StrEnum):
 
 
 OPTIONAL: Final = (Collection.USAGE, Collection.COSTS, Collection.AUDIT_LOGS)
-"""What needs a scope of its own, and what no scan asks for unless it is wanted."""
+"""The listings that need their own scope, and that a scan collects only if needed."""
 READ_SCOPE: Final = "api.management.read"
 WRITE_SCOPE: Final = "api.management.write"
 SCOPES: Final = {
@@ -27,4 +27,4 @@ SCOPES: Final = {
     Collection.COSTS: "api.usage.read",
     Collection.AUDIT_LOGS: "api.audit_logs.read",
 }
-"""What an admin key must be allowed to, for each collection."""
+"""The scope that an admin key needs for each listing."""

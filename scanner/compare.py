@@ -1,7 +1,7 @@
-"""The comparison: the cases of earlier scans x this scan's evaluation -> where each stands. Pure.
+"""The comparison: earlier finding records x this scan's evaluation -> their new states. Pure.
 
-A case is resolved by evidence that this scan collected, and its resolution names that evidence.
-A change of policy is no evidence: what ends by it alone is fixed for no one and reported as such.
+A record is resolved only by evidence that this scan collected, and its resolution names that
+evidence. A changed policy is not evidence of a fix: its resolution is POLICY_CHANGED.
 """
 
 from collections import defaultdict
@@ -26,10 +26,10 @@ def compare(  # noqa: PLR0913, PLR0917 - all that a comparison rests on
     nights: Sequence[Night],
     now: datetime,
 ) -> tuple[Standing, ...]:
-    """Return where every open case and every violation of this scan stands, worst first.
+    """Return the state of every open finding record and every new violation, worst first.
 
-    `cases`: all that are open, and closed ones that may be found again. `rules` are those of this
-    scan; `nights` are the latest recorded scans, oldest first.
+    `cases` are all open records, and the closed ones that this scan may reopen. `rules` are those
+    of this scan; `nights` are the latest recorded scans, oldest first.
     """
     known = {case.fingerprint: case for case in cases}
     tested = {rule.text.id: _Tested(rule.definition, rule.grading) for rule in rules}
@@ -46,7 +46,7 @@ def compare(  # noqa: PLR0913, PLR0917 - all that a comparison rests on
 
 
 def between(events: Iterable[Event], moment: datetime) -> tuple[Turn, ...]:
-    """Tell what is otherwise after all `events`, which stand in order, than at `moment`."""
+    """Return the finding records that differ after all `events`, in order, from `moment`."""
     before: dict[str, Severity] = {}
     after: dict[str, Event] = {}
     for event in events:
@@ -70,10 +70,10 @@ def between(events: Iterable[Event], moment: datetime) -> tuple[Turn, ...]:
 
 
 def as_of(cases: Iterable[Case], events: Iterable[Event], moment: datetime) -> tuple[Case, ...]:
-    """Return the cases as they stood after the scan of `moment`, by the events until then in order.
+    """Return the finding records after the scan of `moment`, from the events until then, in order.
 
-    Their keys and rules are described as they were last seen; so is when they were last seen, if
-    that was before.
+    Keys and rules are described as last seen, even if that was later; `last_seen` is at most
+    `moment`.
     """
     happened: defaultdict[str, list[Event]] = defaultdict(list)
     for event in events:
@@ -100,14 +100,14 @@ def _turned_back(case: Case, events: list[Event], moment: datetime) -> Case:
 
 
 class _Tested(NamedTuple):
-    """What a rule tests in this scan, and what its severity follows from."""
+    """A rule's condition in this scan, and the definition of its severity."""
 
     definition: str
     grading: str
 
 
 class _Comparison:
-    """One scan beside the scans before it."""
+    """One scan compared with the earlier ones."""
 
     def __init__(
         self,
@@ -123,7 +123,7 @@ class _Comparison:
         self._is_clock_verified = is_clock_verified
 
     def found(self, finding: Finding, case: Case | None) -> Standing | None:
-        """Return where a finding of this scan stands; None: it is not violated, nor was it."""
+        """Return the record of a finding of this scan; None: not violated, now or before."""
         if finding.outcome is Outcome.VIOLATED:
             return self._violated(finding, case)
         if case is None or case.resolved_at is not None:
@@ -136,7 +136,7 @@ class _Comparison:
         return self._resolved(case, Resolution.EXCEPTED)
 
     def not_found(self, case: Case) -> Standing:
-        """Return where an open case stands that no finding of this scan is about."""
+        """Return the state of an open record for which this scan has no finding."""
         rule = self._rules.get(case.rule)
         if rule is None:
             if self._rules_before is not None and case.rule not in self._rules_before:
@@ -158,7 +158,7 @@ class _Comparison:
             return Standing(State.NEW, seen)
         if self._is_clock_verified:
             case = _not_in_the_future(case, self._now)
-        if self._evidence.why_unverified(case):  # another listing has the key: its own is not known
+        if self._evidence.why_unverified(case):  # found in another listing: its project is unknown
             seen = seen._replace(project_id=case.project_id, project_name=case.project_name)
         is_back = case.resolved_at is not None
         if is_back and not self._goes_on(case, rule):
@@ -172,14 +172,14 @@ class _Comparison:
         is_worse = seen.severity.rank < case.severity.rank
         state = State.ESCALATED if is_worse else State.DEESCALATED
         is_regraded = case.grading != rule.grading
-        if not case.grading:  # recorded before gradings were: a lowering may be the policy's
+        if not case.grading:  # an old record without grading: the policy may explain a lowering
             is_regraded = not is_worse
         return Standing(state, still, before=case.severity, by_policy=is_regraded)
 
     def _goes_on(self, case: Case, rule: _Tested) -> bool:
-        """Whether a closed case ended by a change of policy, and is back by another one.
+        """Whether a changed policy resolved the record, and another change brought it back.
 
-        Otherwise a scan since has evaluated its rule as it is now, without finding the violation.
+        False if a scan since then evaluated the current rule without finding the violation.
         """
         ended = case.resolved_at
         return case.resolution is Resolution.POLICY_CHANGED and not any(
@@ -216,7 +216,7 @@ def _case(finding: Finding, rule: _Tested, now: datetime) -> Case:
 
 
 def _not_in_the_future(case: Case, now: datetime) -> Case:
-    """Return the case as found now at the latest: a clock that was ahead may have dated it."""
+    """Return the record with no date after now: a clock that was ahead may have set later ones."""
     first_seen, opened_at = min(case.first_seen, now), min(case.opened_at, now)
     return case._replace(first_seen=first_seen, opened_at=opened_at)
 

@@ -1,4 +1,4 @@
-"""What becomes of findings from night to night."""
+"""Finding records: the history of findings from scan to scan."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,10 +9,10 @@ from scanner.severity import Severity
 
 
 class State(StrEnum):
-    """Where a violation stands after a scan, compared with the scan before.
+    """The status of a finding record after a scan, compared with the previous scan.
 
-    UNVERIFIED: open, and not seen well enough tonight to say more. NOT_EVALUATED: open, and its
-    rule is not among those of this scan.
+    UNVERIFIED: open, and this scan collected too little to confirm or resolve it. NOT_EVALUATED:
+    open, and its rule is not among those of this scan.
     """
 
     NEW = "new"
@@ -49,7 +49,7 @@ class Resolution(StrEnum):
 
     @property
     def is_remedy(self) -> bool:
-        """Whether something was done about the key, and not about the policy."""
+        """Whether the key or its owner changed, rather than the policy."""
         return self not in (Resolution.EXCEPTED, Resolution.POLICY_CHANGED)
 
     @property
@@ -59,10 +59,10 @@ class Resolution(StrEnum):
 
 
 class Case(NamedTuple):
-    """One fingerprint through all nights, with the key as it was last seen in violation.
+    """A finding record: one fingerprint over time, with the key as last seen in violation.
 
     `definition` and `grading` are the rule's, `facts` are those that decided. `first_seen` never
-    moves; `opened_at` is when it was last found anew, for the `openings`-th time. Open while
+    changes; `opened_at` is when it was last opened, for the `openings`-th time. Open while
     `resolved_at` is None.
     """
 
@@ -91,10 +91,10 @@ class Case(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """A case after a scan; `before` is its severity if that changed, `reason` why unverified.
+    """A finding record after a scan; `before` is its old severity if that changed.
 
-    `by_policy`: what changed since the scan before follows from another policy alone. That holds
-    for another severity, for the end of a case, and for one that goes on after such an end.
+    `reason` states why it is unverified. `by_policy`: only a changed policy explains its new
+    severity, its resolution, or its continuation after such a resolution.
     """
 
     state: State
@@ -105,16 +105,16 @@ class Standing(NamedTuple):
 
     @property
     def is_event(self) -> bool:
-        """Whether the case is otherwise than after the scan before."""
+        """Whether the record differs from the one after the previous scan."""
         return self.by_policy or self.state not in _UNCHANGED
 
 
 _UNCHANGED: Final = (State.UNCHANGED, State.UNVERIFIED, State.NOT_EVALUATED)
-"""Where a case is after a scan that changed nothing about it."""
+"""The states of a record that the scan did not change."""
 
 
 class Event(NamedTuple):
-    """Something that happened to a case in a scan: what the store keeps of each night."""
+    """A change of a finding record in one scan, as the store keeps it."""
 
     fingerprint: str
     at: datetime
@@ -125,7 +125,7 @@ class Event(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """What became of a case between two scans; a severity is None while it is not open.
+    """The change of a finding record between two scans; a severity is None while it is not open.
 
     `resolution` is the latest one.
     """
@@ -149,9 +149,8 @@ class Turn(NamedTuple):
 class PolicySource(NamedTuple):
     """A policy's text as one scan read it: `digest` is its SHA-256, in hexadecimal.
 
-    `place` is the name or the file by which it was read, `shown` the one that reports show.
-    `version` is KeyVigil's for a policy that ships with it, "" for others. `is_base`: it was read
-    because another one extends it.
+    `place` is the name or file it was read from, `shown` the one in reports. `version` is
+    KeyVigil's for a shipped policy, "" for others. `is_base`: another policy extends it.
     """
 
     name: str
@@ -164,9 +163,10 @@ class PolicySource(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Night:
-    """One recorded scan in figures. `remedied` of the `resolved` took `remedy_time` together.
+    """The counts of one recorded scan. `remedy_time` is the sum over the `remedied` findings.
 
-    `rules` has the definition of each rule that it evaluated, by id; None: not recorded.
+    `remedied` are those of the `resolved` that the policy does not explain. `rules` has the
+    definition of each rule that it evaluated, by id; None: not recorded.
     """
 
     scan_id: str
@@ -191,16 +191,16 @@ class Night:
 
     @property
     def violations(self) -> int:
-        """How many violations it found."""
+        """The number of violations it found."""
         return sum(self.by_severity.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """Tonight beside the nights before: where every case stands, worst first, and the trend.
+    """This scan compared with the earlier ones: the finding records, worst first, and the trend.
 
-    `nights` are the latest, oldest first, and end with tonight. `closed` were resolved in those
-    before it, the latest first, so that what pointed to them still finds them.
+    `nights` are the latest scans, oldest first, ending with this one. `closed` were resolved in
+    the earlier ones, latest first, so that links to them still work.
     """
 
     standings: tuple[Standing, ...]
@@ -209,20 +209,20 @@ class History:
 
     @property
     def previous(self) -> Night | None:
-        """The night before, if there was one."""
+        """The previous scan, if there was one."""
         return self.nights[-2] if len(self.nights) > 1 else None
 
     def of(self, *states: State) -> tuple[Standing, ...]:
-        """Return what stands so."""
+        """Return the finding records in these states."""
         return tuple(standing for standing in self.standings if standing.state in states)
 
     def by_fingerprint(self) -> dict[str, Standing]:
-        """Return where each case stands, by its fingerprint."""
+        """Return the finding records by fingerprint."""
         return {standing.case.fingerprint: standing for standing in self.standings}
 
     @property
     def oldest_open(self) -> Case | None:
-        """The open case that was found longest ago, since it was last found anew."""
+        """The finding record that has been open for the longest time since it last opened."""
         cases = (standing.case for standing in self.standings)
         return min(
             (case for case in cases if case.resolved_at is None),
@@ -232,7 +232,7 @@ class History:
 
     @property
     def mean_time_to_remediate(self) -> timedelta | None:
-        """The mean time to remediate in these scans; None if nothing was remediated."""
+        """The mean time to remediate in these scans; None if no finding was remediated."""
         count = sum(night.remedied for night in self.nights)
         total = sum((night.remedy_time for night in self.nights), timedelta())
         return total / count if count else None

@@ -1,4 +1,4 @@
-"""The outside world as the core sees it: small Protocols that the edges implement."""
+"""The core's interfaces to the outside: small Protocols that the edges implement."""
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
@@ -16,7 +16,7 @@ from scanner.result import ScanResult
 
 
 class Clock(Protocol):
-    """Tells the time."""
+    """Returns the current time."""
 
     def __call__(self) -> datetime:
         """Return now, time-zone aware, in UTC."""
@@ -24,25 +24,25 @@ class Clock(Protocol):
 
 
 class Collector(Protocol):
-    """Walks one organization."""
+    """Collects one organization."""
 
     def __call__(self) -> Inventory:
-        """Return everything that could be seen; what could not stands in its coverage.
+        """Return the collected data; its coverage contains the gaps.
 
-        Raise ApiError only if there is nothing to judge: the projects themselves cannot be listed.
+        Raise ApiError only if the projects cannot be listed: without them no key is evaluated.
         """
         ...
 
 
 class Progress(Protocol):
-    """Watches a walk; called from the walk's own thread, often."""
+    """Observes a collection; called often, from the collector's thread."""
 
     def walked(self, *, projects: int, projects_done: int, keys: int) -> None:
-        """Take note of how far the walk has come."""
+        """Note how much was collected so far."""
         ...
 
     def asks_again(self, error: ApiError, seconds: float) -> None:
-        """Take note that a request failed so, and is asked again after that time."""
+        """Note that a request failed with `error` and is retried after `seconds`."""
         ...
 
 
@@ -56,14 +56,14 @@ class Lease:
 
 
 class Past(Protocol):
-    """What is remembered of the nights before. Raises StoreError if it cannot be read."""
+    """The earlier scans of the history. Raises StoreError if they cannot be read."""
 
     def cases(self, organization: str, fingerprints: Iterable[str]) -> tuple[Case, ...]:
-        """Return the open cases, and of the closed ones those named."""
+        """Return the open finding records, and the closed ones with these fingerprints."""
         ...
 
     def closed(self, organization: str, since: datetime, limit: int) -> tuple[Case, ...]:
-        """Return the latest cases that were resolved since a moment and still are, latest first."""
+        """Return the finding records resolved since a moment and still resolved, latest first."""
         ...
 
     def nights(
@@ -74,12 +74,12 @@ class Past(Protocol):
 
 
 class Store(Past, Protocol):
-    """Remembers. Every method raises StoreError if it cannot."""
+    """Records scans. Every method raises StoreError if it fails."""
 
     def hold(self, organization: str) -> AbstractContextManager[Lease]:
-        """Keep others from scanning the organization while the context lasts.
+        """Lock the organization against other scans while the context lasts.
 
-        Raise StoreLocked, saying who scans it, if somebody does.
+        Raise StoreLocked, naming the holder, if another process has the lock.
         """
         ...
 
@@ -94,19 +94,19 @@ class Store(Past, Protocol):
         *,
         forgets: bool = True,
     ) -> None:
-        """Record a scan and its alerts, whole or not at all.
+        """Record a scan and its alerts in one transaction.
 
-        `texts` are those of its policies, by digest; `identified` is its name and projects. It
-        `forgets` what is not kept. Refuse if another scan has taken over.
+        `texts` are the texts of its policies, by digest; `identified` is its name and projects.
+        `forgets`: delete what is past its retention. Raise if another scan has taken the lease.
         """
         ...
 
 
 class Outbox(Protocol):
-    """Keeps what is to be told until it is. Every method raises StoreError if it cannot."""
+    """Keeps alerts until they are delivered. Every method raises StoreError if it fails."""
 
     def pending(self, organization: str, at: datetime | None = None) -> tuple[Delivery, ...]:
-        """Return what is not delivered, or was not at the start of a scan, oldest first."""
+        """Return the pending deliveries, or those pending when a scan began, oldest first."""
         ...
 
     def routes(self, organization: str, before: datetime | None = None) -> frozenset[str]:
@@ -116,11 +116,11 @@ class Outbox(Protocol):
     def delivered(
         self, organization: str, route: str, target: str, since: datetime
     ) -> tuple[Delivery, ...]:
-        """Return what was delivered to that place of the scans since a moment, oldest first."""
+        """Return the deliveries to that target of the scans since a moment, oldest first."""
         ...
 
     def note(self, lease: Lease, delivery_id: str, name: str, part: Part) -> None:
-        """Keep how far a part is; refuse if another scan has taken over."""
+        """Store the state of a part; raise if another scan has taken the lease."""
         ...
 
     def close(
@@ -132,7 +132,7 @@ class Outbox(Protocol):
         *,
         starts_grace: bool,
     ) -> None:
-        """Let a delivery be done, that named these findings; None: it is given up.
+        """Close a delivery that named these findings; None: it is abandoned.
 
         Its notices start grace periods only if it `starts_grace`.
         """
@@ -140,25 +140,25 @@ class Outbox(Protocol):
 
 
 class Log(Protocol):
-    """How far one delivery is. What is begun and not done may have arrived, or may not."""
+    """The progress of one delivery. A part that was begun and not done may have arrived."""
 
     def part(self, name: str) -> Part | None:
-        """Return what is known of a part; None: it was never begun."""
+        """Return a part's state; None: it was not begun."""
         ...
 
     def begin(self, name: str, **receipt: str) -> None:
-        """Note that a part is about to be sent, and where to.
+        """Note that a part is about to be sent, and its target.
 
-        Raise StoreError if that cannot be noted: then it is not to be sent.
+        Raise StoreError if that fails: then the part must not be sent.
         """
         ...
 
     def done(self, name: str, **receipt: str) -> None:
-        """Note that a part arrived, and what the other side called it."""
+        """Note that a part arrived, and the receiver's ids of it."""
         ...
 
     def earlier_today(self) -> tuple[Delivery, ...]:
-        """Return what was delivered to the same place of the same day's scans, oldest first."""
+        """Return the deliveries to the same target of the same day's scans, oldest first."""
         ...
 
 
@@ -182,9 +182,9 @@ class AlertSink(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """A key as it is now; None: it no longer exists. `owner` None: likewise, or not read.
+    """A key in its current state; None: it no longer exists. `owner` None: likewise, or not read.
 
-    `project` is None where it was not read. `at` is the time by the API's clock, if it gave one.
+    `project` is None if it was not read. `at` is the API's time, if the response had one.
     """
 
     key: Key | None
@@ -194,54 +194,54 @@ class Look:
 
 
 class Revoker(Protocol):
-    """Reads one key again, and changes it. Every method raises ApiError."""
+    """Re-reads one key, and changes it. Every method raises ApiError."""
 
     def look(self, key_id: str, project_id: str | None, *, whole: bool = True) -> Look:
-        """Read a key again and, for the `whole` look, its owner and project."""
+        """Re-read a key and, if `whole`, its owner and project."""
         ...
 
     def change(self, intent: Intent) -> str:
-        """Ask for one change, once; return the request's id.
+        """Request one change, once; return the request's id.
 
-        Only an error with a status of 4xx says that nothing was changed.
+        Only an error with a 4xx status proves that the key was not changed.
         """
         ...
 
     def scopes_given(self, key_id: str, since: datetime) -> tuple[str, ...] | None:
-        """Return what a key was last given since a moment, if it was given any."""
+        """Return the scopes a key was last given since a moment; None if it was given none."""
         ...
 
 
 class Journal(Protocol):
-    """Keeps what is done to one organization's keys; nothing in it is changed or forgotten.
+    """The actions on one organization's keys; entries are never changed or deleted.
 
-    Every method raises StoreError if it cannot.
+    Every method raises StoreError if it fails.
     """
 
     def acts(self) -> tuple[Act, ...]:
-        """Return every intent, oldest first, with how it ended."""
+        """Return every intent, oldest first, with its outcome."""
         ...
 
     def acts_elsewhere(self, ids: frozenset[str]) -> tuple[Act, ...]:
-        """Return those of the organization's other histories, with how each ended.
+        """Return the intents in the organization's other histories, with their outcomes.
 
-        `ids` are those of the organization's projects and keys, by which they are recognised.
+        `ids` are the ids of the organization's projects and keys, which identify its histories.
         """
         ...
 
     def begin(
         self, intent: Intent, ids: frozenset[str], objection: Callable[[tuple[Act, ...]], str]
     ) -> str:
-        """Keep an intent before it is acted on, for good when this returns "".
+        """Record an intent durably before it is acted on, and return "".
 
-        `objection` returns why not, given all of the organization's actions under any name, `ids`
-        as above; no other process keeps an intent meanwhile. Then nothing is kept, and this returns
-        the same.
+        `objection` gets all of the organization's actions under any name (`ids` as above) while
+        no other process can record an intent. If it returns a reason, record no intent and return
+        that reason.
         """
         ...
 
     def end(self, outcome: Outcome) -> None:
-        """Keep how an intent ended."""
+        """Record the outcome of an intent."""
         ...
 
 

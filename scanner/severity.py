@@ -1,11 +1,11 @@
-"""How bad a violation is."""
+"""The severity of a violation."""
 
 from enum import StrEnum
 from typing import Final
 
 
 class Severity(StrEnum):
-    """How bad a violation is, worst first."""
+    """The severity of a violation, worst first."""
 
     CRITICAL = "critical"
     HIGH = "high"
