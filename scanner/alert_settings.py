@@ -1,4 +1,4 @@
-"""Who is told of what: by keyvigil.yaml, or else by the environment; secrets by the latter only."""
+"""Alert routes from keyvigil.yaml or the environment; secrets from the environment only."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -41,10 +41,10 @@ _IS_TOKEN: Final = re.compile(r"xox[a-z][A-Za-z0-9.-]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertSettings:
-    """The routes, and what they need. `addresses` are those of webhooks, by route.
+    """The routes and their secrets. `addresses` are those of webhooks, by route.
 
     `report` is the address of a scan's page, with {scan_id} and {date} in it, or "". `slack_api` is
-    where Slack's Web API is, if not at Slack.
+    the address of Slack's Web API, or "" for the default.
     """
 
     routes: tuple[Route, ...] = ()
@@ -57,9 +57,9 @@ class AlertSettings:
 
 
 def read_alert_settings(environment: Mapping[str, str], config: Path | None) -> AlertSettings:
-    """Read who is told; `config` is the file that was named, if one was.
+    """Read the alert settings; `config` is the settings file of --config, if any.
 
-    Raise SettingsError with every mistake of the file, UsageError for what is missing beside it.
+    Raise SettingsError with every mistake of the file, UsageError for a missing or wrong variable.
     """
     refuse_misspelt(environment)
     file = find_settings_file(environment, config)
@@ -84,12 +84,12 @@ def read_alert_settings(environment: Mapping[str, str], config: Path | None) -> 
 
 
 def read_ping_url(environment: Mapping[str, str]) -> Secret | None:
-    """Read where pings go, None: nowhere; raise UsageError for an address or proxy not to use."""
+    """Read the ping address, None: no pings; raise UsageError for an unsafe address or proxy."""
     text = _text(environment, PING)
     if text and not _is_safe(text):
         raise UsageError(
             f"{PING} {_unsafe(text)}.",
-            help="Set it to the address that pings of this scan go to, https://...",
+            help="Set it to the https:// address to ping.",
         )
     if _is_over_tls(text):
         check_environment_proxies()
@@ -97,16 +97,17 @@ def read_ping_url(environment: Mapping[str, str]) -> Secret | None:
 
 
 def _text(environment: Mapping[str, str], name: str) -> str:
-    """Return what a variable says; "" if it is not set, or to nothing but white space."""
+    """Return a variable's value without white space around it; "" if it is not set."""
     return environment.get(name, "").strip()
 
 
 def _of_environment(environment: Mapping[str, str]) -> Iterator[Route]:
-    """Yield a route for each way that the environment knows: everything, to one place."""
+    """Yield a route for each sink that the environment configures; each gets all findings."""
     channel = _text(environment, CHANNEL)
     if channel and not is_channel(channel):
         raise UsageError(
-            f"{CHANNEL} names no channel.", help='For example "#security", or its id: C0123456789.'
+            f"{CHANNEL} is not a valid channel.",
+            help='Set it to a name such as "#security", or an id such as C0123456789.',
         )
     if channel:
         yield Route(name="slack", sink=Sink.SLACK, to=channel, attach=True)
@@ -114,7 +115,7 @@ def _of_environment(environment: Mapping[str, str]) -> Iterator[Route]:
         yield Route(name="slack-webhook", sink=Sink.SLACK_WEBHOOK, to=SLACK_WEBHOOK)
     elif _text(environment, TOKEN):
         raise UsageError(
-            f"{TOKEN} is set, and no channel to post to.",
+            f"{TOKEN} is set, but no channel to post to.",
             help=f"Set {CHANNEL}, for example to #security, or list routes in {DEFAULT_FILE}.",
         )
     if _text(environment, WEBHOOK):
@@ -127,8 +128,8 @@ def _mail_to(environment: Mapping[str, str]) -> str:
     addresses = [address.strip() for address in _text(environment, MAIL_TO).split(",")]
     if not all(map(is_address, addresses)):
         raise UsageError(
-            f"{MAIL_TO} is no e-mail address.",
-            help="For example security@example.com; several are separated by commas.",
+            f"{MAIL_TO} is not a valid e-mail address.",
+            help="Set it to an address such as security@example.com; separate several with commas.",
         )
     return ", ".join(addresses)
 
@@ -138,12 +139,12 @@ def _has_one(route: Route) -> bool:
 
 
 def _address(environment: Mapping[str, str], route: Route) -> Secret:
-    """Return a webhook's address; raise UsageError unless it is one, over TLS or on loopback."""
+    """Return a webhook's address; raise UsageError unless it is https, or http on loopback."""
     text = _text(environment, route.to)
     if not _is_safe(text):
         what = _unsafe(text) if text else "is not set"
         raise UsageError(
-            f"{route.to} {what}, and the route '{route.name}' posts to it.",
+            f"{route.to} {what}, but the route '{route.name}' posts to it.",
             help="Set it to the webhook's address, https://...",
         )
     return Secret(text)
@@ -153,8 +154,10 @@ def _token(environment: Mapping[str, str]) -> Secret:
     token = _text(environment, TOKEN)
     if not _IS_TOKEN.fullmatch(token):
         raise UsageError(
-            f"{TOKEN} is {'no token of Slack' if token else 'not set'}, and alerts go to Slack.",
-            help="Set it to the app's bot token (xoxb-...); deploy/slack/manifest.yaml makes one.",
+            f"{TOKEN} is {'not a valid Slack token' if token else 'not set'}, but alerts go to"
+            " Slack.",
+            help="Set it to the bot token (xoxb-...) of an app made from"
+            " deploy/slack/manifest.yaml.",
         )
     return Secret(token)
 
@@ -164,31 +167,31 @@ def _slack_api(environment: Mapping[str, str]) -> str:
     if address and not _is_safe(address):
         raise UsageError(
             f"{SLACK_API} {_unsafe(address)}.",
-            help="Leave it out, unless Slack is somewhere else: https://slack-gov.com/api/",
+            help="Unset it, unless you use another Slack API, such as https://slack-gov.com/api/.",
         )
     return address
 
 
 def _is_safe(address: str) -> bool:
-    """Whether what is sent there travels over TLS, or does not leave this machine."""
+    """Whether requests to the address use TLS or stay on this machine."""
     url = split_address(address)
     host = url.hostname or ""
     return bool(host) and (url.scheme == "https" or (url.scheme == "http" and is_loopback(host)))
 
 
 def _is_over_tls(address: str) -> bool:
-    """Whether an address is reached over TLS, and so through the proxy of the environment."""
+    """Whether an address is https, so that requests use the environment's proxy."""
     return split_address(address).scheme == "https"
 
 
 def _unsafe(address: str) -> str:
-    """Say why an address is not one to send secrets to."""
+    """Return why secrets must not be sent to an address."""
     is_plain = split_address(address).scheme == "http"
-    return "is plain http, not https" if is_plain else "is no https address"
+    return "is plain http, not https" if is_plain else "is not a valid https address"
 
 
 def _mail_server(environment: Mapping[str, str]) -> MailServer:
-    """Read KEYVIGIL_SMTP_URL and KEYVIGIL_MAIL_FROM; raise UsageError on what cannot work."""
+    """Read KEYVIGIL_SMTP_URL and KEYVIGIL_MAIL_FROM; raise UsageError if one is not valid."""
     text = _text(environment, SMTP)
     sender = _text(environment, MAIL_FROM)
     url = split_address(text)
@@ -197,16 +200,17 @@ def _mail_server(environment: Mapping[str, str]) -> MailServer:
     is_plain = f"{user}{password}".isascii()
     if not url.hostname or url.scheme not in _PORTS or is_more or not is_plain:
         raise UsageError(
-            f"{SMTP} is {'no address of a mail server' if text else 'not set'}, and alerts go by"
-            " mail.",
-            help="For example smtps://user:password@mail.example.com or smtp://host:587, which"
-            " switches to TLS. In a password write %23 for #, %2F for /, %3F for ?, %40 for @; it"
-            " has no letters beyond ASCII.",
+            f"{SMTP} is {'not a valid mail server address' if text else 'not set'}, but alerts go"
+            " by mail.",
+            help="Use smtps://user:password@mail.example.com, or smtp://host:587, which switches"
+            " to TLS. In a password write %23 for #, %2F for /, %3F for ?, %40 for @; it must be"
+            " ASCII.",
         )
     if not _is_sender(sender):
         raise UsageError(
-            f"{MAIL_FROM} is {'no address' if sender else 'not set'}, and alerts go by mail.",
-            help="Set it to the address that alerts come from, such as keyvigil@example.com.",
+            f"{MAIL_FROM} is {'not a valid address' if sender else 'not set'}, but alerts go by"
+            " mail.",
+            help="Set it to the sender of alerts, such as keyvigil@example.com.",
         )
     return MailServer(
         host=url.hostname,
@@ -220,6 +224,6 @@ def _mail_server(environment: Mapping[str, str]) -> MailServer:
 
 
 def _is_sender(text: str) -> bool:
-    """Whether a text is one address, with or without a name before it."""
+    """Whether a text is one e-mail address, with or without a name before it."""
     addresses = [address for _, address in getaddresses([text])]
     return text.isprintable() and len(addresses) == 1 and is_address(addresses[0])

@@ -1,4 +1,4 @@
-"""The section `alerts` of keyvigil.yaml: the routes, and a link to the report's page."""
+"""The section `alerts` of keyvigil.yaml: the routes and the address of the report's page."""
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -34,7 +34,7 @@ _VARIABLES: Final = {
 def parse_alerts(node: Node, problems: Problems) -> tuple[tuple[Route, ...], str]:
     """Return the routes and the address of the report's page, or ""; note every mistake.
 
-    A route to a webhook names the variable that holds its address.
+    A route to a webhook names the variable that contains its address.
     """
     fields = problems.fields(node, "'alerts'", required=("routes",), optional=("report",))
     return tuple(_routes(fields.get("routes"), problems)), _report(fields.get("report"), problems)
@@ -45,19 +45,19 @@ def _report(node: Node | None, problems: Problems) -> str:
     if node is not None and address and not is_whole(PAGE_ADDRESS, address):
         problems.add(
             node,
-            "'report' is the address of the page, for a link to it: https://..., with {scan_id} or"
-            " {date} in it where they vary",
+            "'report' must be the https:// address of the report's page; it may contain {scan_id}"
+            " and {date}",
         )
     return address
 
 
 def is_channel(text: str) -> bool:
-    """Whether a text names one channel of Slack's: #name, or an id."""
+    """Whether a text is one Slack channel: #name, or an id."""
     return is_whole(CHANNEL, text)
 
 
 def is_address(text: str) -> bool:
-    """Whether a text is one e-mail address and nothing else."""
+    """Whether a text is exactly one e-mail address."""
     return is_whole(MAIL_ADDRESS, text)
 
 
@@ -65,7 +65,7 @@ def _routes(node: Node | None, problems: Problems) -> list[Route]:
     if node is None:
         return []
     if not isinstance(node, Items) or not node.items:
-        problems.add(node, "'routes' takes a list with at least one route in it")
+        problems.add(node, "'routes' must be a list of at least one route")
         return []
     routes: list[Route] = []
     for item in node.items:
@@ -73,20 +73,20 @@ def _routes(node: Node | None, problems: Problems) -> list[Route]:
         if route is None:
             continue
         if route.name and route.name in {one.name for one in routes}:
-            problems.add(item, f"there are two routes '{route.name}'")
+            problems.add(item, f"there are two routes named '{route.name}'")
         routes.append(route)
     return routes
 
 
 def _route(node: Node, problems: Problems) -> Route | None:
-    """Return a route; after a mistake, what could be read of it, or None."""
+    """Return a route; after a mistake, the part that could be read, or None."""
     fields = problems.fields(node, "a route", required=("name",), optional=(*_SINKS, *_OPTIONS))
     if not isinstance(node, document.Mapping):
         return None
     name = problems.prose(fields.get("name"), "'name'")
     words = [word for word in _SINKS if word in fields]
     if len(words) != 1:
-        problems.add(node, f"a route leads to one of {', '.join(_SINKS)}")
+        problems.add(node, f"a route needs exactly one of {', '.join(_SINKS)}")
     options: dict[str, Any] = {
         word: _texts(fields[word], f"'{word}'", problems) for word in _FILTERS if word in fields
     }
@@ -96,31 +96,33 @@ def _route(node: Node, problems: Problems) -> Route | None:
 
 
 def _destination(node: Node, word: str, problems: Problems) -> str:
-    """Return a channel, addresses separated by commas, or the variable that holds the address."""
+    """Return a channel, e-mail addresses separated by commas, or the webhook's variable."""
     sink = _SINKS[word]
     if sink is Sink.EMAIL:
         addresses = _texts(node, "'email'", problems)
         for entry, address in zip(_entries(node), addresses, strict=True):
             if address and not is_address(address):
-                problems.add(entry, "an entry of 'email' is no address, such as team@example.com")
+                problems.add(
+                    entry, "an entry of 'email' is not a valid address, such as team@example.com"
+                )
         return ", ".join(addresses)
     is_for_channel = sink in (Sink.SLACK, Sink.SLACK_OWNERS)
     if is_for_channel and isinstance(node, Scalar) and node.type == "null":
         problems.add(
             node,
-            f"'{word}' is empty: a channel stands in quotes, as \"#security\", for # begins a"
-            " comment",
+            f"'{word}' is empty: put the channel in quotes, as in \"#security\", because # starts"
+            " a comment",
         )
         return ""
     text = problems.text(node, f"'{word}'")
     if is_for_channel:
         if text and not is_channel(text):
-            problems.add(node, f"'{word}' names a channel, such as \"#security\" or C0123456789")
+            problems.add(node, f"'{word}' must be a channel, such as \"#security\" or C0123456789")
     elif text and not is_whole(VARIABLE, text):
         problems.add(
             node,
-            f"'{word}' names the environment variable that holds the address, which is a secret;"
-            f" write {_VARIABLES[sink]} and set that",
+            f"'{word}' must be the name of the environment variable that contains the address,"
+            f" which is a secret: write {_VARIABLES[sink]} and set that variable",
         )
     return text
 
@@ -128,7 +130,7 @@ def _destination(node: Node, word: str, problems: Problems) -> str:
 def _choices(
     fields: Mapping[str, Node], sinks: frozenset[Sink], problems: Problems
 ) -> dict[str, Any]:
-    """Return the options of one word each."""
+    """Return the options that take a single value."""
     readers: dict[str, Callable[[Node, Problems], Any]] = {
         "severity": _severity,
         "quiet": _quiet,
@@ -137,9 +139,13 @@ def _choices(
         "attach": _attach,
     }
     if "attach" in fields and sinks & {Sink.SLACK_WEBHOOK, Sink.WEBHOOK}:
-        problems.add(fields["attach"], "a webhook takes no files: 'attach' is for slack and email")
+        problems.add(
+            fields["attach"], "a webhook accepts no files: 'attach' is only for slack and email"
+        )
     if "mention" in fields and sinks & {Sink.WEBHOOK, Sink.EMAIL}:
-        problems.add(fields["mention"], "'mention' calls a user group of Slack, and is for Slack")
+        problems.add(
+            fields["mention"], "'mention' is only for Slack: it mentions a Slack user group"
+        )
     return {word: read(fields[word], problems) for word, read in readers.items() if word in fields}
 
 
@@ -150,14 +156,14 @@ def _quiet(node: Node, problems: Problems) -> bool:
 def _attach(node: Node, problems: Problems) -> bool:
     wanted = truth(node)
     if wanted is None:
-        problems.add(node, "'attach' is true or false, without quotes")
+        problems.add(node, "'attach' must be true or false, without quotes")
     return bool(wanted)
 
 
 def _mention(node: Node, problems: Problems) -> str:
     group = problems.text(node, "'mention'")
     if group and not is_whole(GROUP, group):
-        problems.add(node, "'mention' is a user group's id, such as S0123456789")
+        problems.add(node, "'mention' must be the id of a user group, such as S0123456789")
     return group
 
 
@@ -171,25 +177,25 @@ def _reminder(node: Node, problems: Problems) -> timedelta | None:
         return None
     duration = parse_duration(node.text) if isinstance(node, Scalar) else None
     if duration is None or duration < timedelta(days=1):
-        problems.add(node, "'reminder' is how often, a day at least, such as 14d, or never")
+        problems.add(node, "'reminder' must be an interval of at least 1d, such as 14d, or never")
     return duration
 
 
 def _one_of(node: Node, what: str, words: tuple[str, ...], problems: Problems) -> str:
     if not isinstance(node, Scalar) or not node.text:
-        problems.add(node, f"{what} is one of {', '.join(words)}")
+        problems.add(node, f"{what} must be one of {', '.join(words)}")
         return ""
     if node.text not in words:
-        problems.add(node, f"{what} is never '{node.text}'{did_you_mean(node.text, words)}")
+        problems.add(node, f"{what} does not accept '{node.text}'{did_you_mean(node.text, words)}")
         return ""
     return node.text
 
 
 def _texts(node: Node, what: str, problems: Problems) -> tuple[str, ...]:
-    """Return a list of texts; one alone is a list of one."""
+    """Return a list of texts; a single text is a list of one."""
     entries = _entries(node)
     if not entries:
-        problems.add(node, f"{what} is empty: list something or remove it")
+        problems.add(node, f"{what} is empty: add an entry or remove it")
     return tuple(problems.text(entry, f"an entry of {what}") for entry in entries)
 
 

@@ -1,4 +1,4 @@
-"""How all listings of a collection went together."""
+"""The combined coverage of all listings of a collection."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from scanner.inventory import Coverage, CoverageState, is_complete
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionCoverage:
-    """How all listings of one collection went together; `gaps` are those not complete."""
+    """The combined coverage of all listings of one collection; `gaps` are those not complete."""
 
     collection: Collection
     state: CoverageState

@@ -1,4 +1,4 @@
-"""Cron expressions: five fields, names, ranges, steps, lists; every mistake at its character."""
+"""Cron expressions: five fields, names, ranges, steps, lists; mistakes with their position."""
 
 import difflib
 import re
@@ -42,7 +42,7 @@ _LONGEST_MONTHS: Final = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 class CronError(ValueError):
-    """What is wrong with an expression; `position` is the character, counted from 1."""
+    """A mistake in an expression; `position` is the character, counted from 1."""
 
     def __init__(self, position: int, message: str) -> None:
         super().__init__(f"character {position}: {message}")
@@ -51,10 +51,10 @@ class CronError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cron:
-    """When a schedule is due, by the clock on the wall. Weekdays count from Sunday, 0.
+    """When a schedule is due, in local time. Weekdays count from Sunday, 0.
 
-    A field that begins with `*` restricts nothing by itself: `is_any_day`, `is_any_weekday`.
-    `is_wild`: minute or hour begin so.
+    `is_any_day`, `is_any_weekday`: that field begins with `*`; then a date must match both fields,
+    else one of them. `is_wild`: minute or hour begin with `*`.
     """
 
     text: str
@@ -108,14 +108,14 @@ def parse_cron(text: str) -> Cron:
     words = list(re.finditer(r"\S+", expression))
     if len(words) < len(_FIELDS):
         raise CronError(
-            len(text.rstrip()) + 1, f"a schedule has five fields: {_NAMES}; here are {len(words)}"
+            len(text.rstrip()) + 1, f"a schedule has five fields: {_NAMES}; found {len(words)}"
         )
     if len(words) > len(_FIELDS):
         extra = words[len(_FIELDS)]
         raise CronError(
             extra.start() + 1,
-            f"'{extra[0]}' is one field too many: a schedule has five, {_NAMES}, and no seconds or"
-            " years",
+            f"'{extra[0]}' is one field too many: a schedule has five, {_NAMES}; seconds and years"
+            " are not supported",
         )
     found = [
         frozenset(_values(one, word[0], word.start() + 1))
@@ -146,22 +146,22 @@ def _expanded(text: str) -> str:
     if word.startswith("@"):
         name = word.lower()
         if name not in NAMED:
-            raise CronError(at, f"'{word}' is no schedule{_hint(name, NAMED)}")
+            raise CronError(at, f"'{word}' is not a valid schedule{_hint(name, NAMED)}")
         return NAMED[name]
     if re.match(r"(?i)(CRON_)?TZ=", word):
-        raise CronError(at, "the time zone has a place of its own: time_zone, or --time-zone")
+        raise CronError(at, "set the time zone with time_zone or --time-zone instead")
     return text
 
 
 def _ever_comes(cron: Cron) -> bool:
-    """Whether one of the months has one of the days; where a weekday will do, it always does."""
+    """Whether one of the months has one of the days; a weekday alone always occurs."""
     if not (cron.is_any_day or cron.is_any_weekday):
         return True
     return any(day <= _LONGEST_MONTHS[month - 1] for month in cron.months for day in cron.days)
 
 
 def _values(one: _Field, text: str, at: int) -> Iterator[int]:
-    """Yield what a field's list names; `at` is the place of its first character."""
+    """Yield the values of a field's list; `at` is the position of its first character."""
     for part in text.split(","):
         yield from _part(one, part, at)
         at += len(part) + 1
@@ -170,12 +170,14 @@ def _values(one: _Field, text: str, at: int) -> Iterator[int]:
 def _part(one: _Field, text: str, at: int) -> range:
     """Read `*`, `5`, `1-5` or `mon-fri`, with or without a step."""
     if _FOREIGN.fullmatch(text):
-        raise CronError(at, f"{_shown(text)} is no {one.name}; L, W and # are not part of cron")
+        raise CronError(
+            at, f"{_shown(text)} is not a valid {one.name}; L, W and # are not part of cron"
+        )
     match = _PART.fullmatch(text)
     if match is None or not (match["any"] or match["low"]) or (match["any"] and match["low"]):
-        raise CronError(at, f"{_shown(text)} is no {one.name}")
+        raise CronError(at, f"{_shown(text)} is not a valid {one.name}")
     if match["any"] == "?" and not one.name.startswith("day"):
-        raise CronError(at, f"'?' stands for a day only; write * for any {one.name}")
+        raise CronError(at, f"'?' is valid only for a day; write * for any {one.name}")
     step = _step(one, match["step"], at + match.start("step")) if match["by"] else 1
     if match["any"]:
         return range(one.low, one.high + 1, step)
@@ -184,15 +186,15 @@ def _part(one: _Field, text: str, at: int) -> range:
         if match["by"]:
             raise CronError(
                 at + match.start("by"),
-                f"a step needs a range: write {low}-{one.high}/{step}, which Kubernetes means by"
-                f" {text} and crontab refuses",
+                f"a step needs a range: write {low}-{one.high}/{step}; Kubernetes reads {text} as"
+                " that range, crontab rejects it",
             )
         return range(low, low + 1)
     high = _value(one, match["high"], at + match.start("high"))
     if high == 0 < low and match["high"].isalpha():
         high = _SUNDAY  # fri-sun
     if high < low:
-        raise CronError(at, f"the range {match['low']}-{match['high']} runs backwards")
+        raise CronError(at, f"the range {match['low']}-{match['high']} is in the wrong order")
     return range(low, high + 1, step)
 
 
@@ -200,10 +202,12 @@ def _value(one: _Field, text: str, at: int) -> int:
     if not text.isdecimal():
         value = one.names.get(text.lower())
         if value is None:
-            raise CronError(at, f"'{text}' is no {one.name}{_hint(text.lower(), one.names)}")
+            raise CronError(
+                at, f"'{text}' is not a valid {one.name}{_hint(text.lower(), one.names)}"
+            )
         return value
     if not one.low <= float(text) <= one.high:
-        raise CronError(at, f"the {one.name} {text} is not from {one.low} to {one.high}")
+        raise CronError(at, f"the {one.name} {text} is not between {one.low} and {one.high}")
     return int(text)
 
 
@@ -212,18 +216,18 @@ def _step(one: _Field, text: str, at: int) -> int:
     if not 1 <= float(text) <= most:
         raise CronError(
             at,
-            f"the step {text} is not from 1 to {most}: a step counts within the field, from its"
-            " beginning",
+            f"the step {text} is not between 1 and {most}: a step counts from the beginning of the"
+            " field's range",
         )
     return int(text)
 
 
 def _shown(text: str) -> str:
-    return f"'{text}'" if text else "nothing between two commas"
+    return f"'{text}'" if text else "an empty entry"
 
 
 def _hint(word: str, known: Mapping[str, object]) -> str:
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     if near:
         return f"; did you mean {near[0]}?"
-    return f"; known: {', '.join(known)}" if known else ": it takes numbers"
+    return f"; known: {', '.join(known)}" if known else ": use a number"

@@ -1,4 +1,4 @@
-"""Where the history may be: a file or a valid URL, and nothing that merely resembles one. Pure."""
+"""Valid locations of the history: a file or a URL; text that resembles a DSN is rejected. Pure."""
 
 from typing import Final
 
@@ -9,11 +9,11 @@ PLACE: Final = (
     rf"(?!(?=[\s\S]*://)[\s\S]*[pP][aA][sS][sS][wW][oO][rR][dD]=)"
     rf"(?={LINE}$)(?:env:[A-Za-z_][A-Za-z0-9_]*|file:{DATABASE_FILE}|(?!env:|file:){DATABASE_ADDRESS})"
 )
-"""In the file: no password in it, as `holds_password` finds one."""
+"""A location in the settings file: without a password as `holds_password` finds one."""
 
 
 class UnfitError(ValueError):
-    """A text that a setting cannot be: a sentence without its subject, and what to do next."""
+    """An invalid value of a setting: a sentence without its subject, and advice."""
 
     def __init__(self, message: str, advice: str = "") -> None:
         super().__init__(message)
@@ -21,11 +21,11 @@ class UnfitError(ValueError):
 
 
 def check_database_address(text: str, *, is_file: bool = False) -> None:
-    """Raise UnfitError, without any part of the text, for what is neither a file nor a URL."""
+    """Raise UnfitError, without any part of the text, if it is neither a file nor a URL."""
     if is_whole(DATABASE_FILE if is_file else DATABASE_ADDRESS, text):
         return
     raise UnfitError(
-        "is neither a file nor a valid postgresql:// URL (it is not shown: it may hold a password)",
+        "is neither a file nor a valid postgresql:// URL (not shown: it may contain a password)",
         "Use a file, or postgresql://user:password@host:port/database; in user and password write"
         " @ as %40, / as %2F, ? as %3F, # as %23 and % as %25.",
     )

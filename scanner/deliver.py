@@ -1,4 +1,4 @@
-"""Telling what is to be told: each delivery of the outbox to its route, each sink for itself."""
+"""Delivers the pending alerts of the outbox; a failing sink does not affect the others."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -12,7 +12,7 @@ from scanner.ports import AlertSink, Clock, Lease, Log, Outbox, Page
 from scanner.redaction import without_addresses_in_draft
 
 GIVEN_UP: Final = timedelta(days=30)
-"""How long what no route is there for is kept, in case the route comes back."""
+"""How long a delivery without a configured route stays pending, in case the route returns."""
 
 
 def deliver(  # noqa: PLR0913 - five ports, how alerts are shown, and what they start
@@ -25,12 +25,12 @@ def deliver(  # noqa: PLR0913 - five ports, how alerts are shown, and what they 
     masks: bool,
     verified_at: datetime | None,
 ) -> Iterator[AlertError]:
-    """Deliver what is pending, channels before people and the oldest first; yield what failed.
+    """Deliver the pending alerts, channels before owners and oldest first; yield the errors.
 
-    `page_of` returns a scan's HTML report, if it can be had. `masks` the addresses also in alerts
+    `page_of` returns a scan's HTML report, if available. `masks`: mask addresses also in alerts
     that were recorded unmasked. `verified_at` is when this machine's clock agreed with the API's,
-    None if it did not: only notices that are delivered later start grace periods. Raise StoreError
-    if the outbox fails.
+    None if it did not: only notices delivered later start grace periods. Raise StoreError if the
+    outbox fails.
     """
     failed: set[str] = set()
     pending = outbox.pending(lease.organization)
@@ -42,7 +42,7 @@ def deliver(  # noqa: PLR0913 - five ports, how alerts are shown, and what they 
                 outbox.close(lease, delivery, clock(), None, starts_grace=False)
             continue
         if route in failed:
-            continue  # the next scan tells it, in the right order
+            continue  # the next scan delivers it, which keeps the order
         log = _Log(outbox, lease, delivery, clock, masks=masks)
         scan_id = delivery.draft.announcement.scan_id
         shown = _masked(delivery) if masks else delivery
@@ -61,7 +61,7 @@ def _masked(delivery: Delivery) -> Delivery:
 
 
 def _sent(sink: AlertSink, delivery: Delivery, log: Log, page: Page) -> frozenset[str] | AlertError:
-    """Deliver to one route and return what it named; what goes wrong there stops no other."""
+    """Deliver to one route; return the findings it named, or the error, so that others go on."""
     route = delivery.draft.route
     try:
         return sink(delivery, log, page)
@@ -73,14 +73,14 @@ def _sent(sink: AlertSink, delivery: Delivery, log: Log, page: Page) -> frozense
         raise
     except Exception as error:  # noqa: BLE001 - one sink among several
         return AlertError(
-            f"The alert for the route '{route}' was not delivered: KeyVigil itself failed:"
+            f"The alert for the route '{route}' was not delivered: internal error:"
             f" {type(error).__name__}.",
-            help="This is a bug; please report it. The next scan tries again.",
+            help="Report this bug. The next scan retries the delivery.",
         )
 
 
 class _Log:
-    """Implements Log: one delivery's parts, here and in the outbox."""
+    """Implements Log: one delivery's parts, in memory and in the outbox."""
 
     def __init__(
         self, outbox: Outbox, lease: Lease, delivery: Delivery, clock: Clock, *, masks: bool
@@ -90,11 +90,11 @@ class _Log:
         self._parts = dict(delivery.parts)
 
     def part(self, name: str) -> Part | None:
-        """Return what is known of a part."""
+        """Return a part's state; None: it was not begun."""
         return self._parts.get(name)
 
     def begin(self, name: str, **receipt: str) -> None:
-        """Note that a part is about to be sent, and where to."""
+        """Note that a part is about to be sent, and its target."""
         self._note(name, Part(state=PartState.SENDING, at=self._clock(), receipt=receipt))
 
     def done(self, name: str, **receipt: str) -> None:
@@ -102,7 +102,7 @@ class _Log:
         self._note(name, Part(state=PartState.SENT, at=self._clock(), receipt=receipt))
 
     def earlier_today(self) -> tuple[Delivery, ...]:
-        """Return what was delivered to the same place of the same day's scans."""
+        """Return the deliveries to the same target of the same day's scans."""
         draft, made_at = self._delivery.draft, self._delivery.made_at
         morning = made_at.replace(hour=0, minute=0, second=0, microsecond=0)
         organization = self._lease.organization

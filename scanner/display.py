@@ -1,4 +1,4 @@
-"""Hostile text made visible: what strangers named their keys is shown, never obeyed."""
+"""Untrusted text, such as the names of keys, made safe to show."""
 
 import re
 from typing import Final
@@ -13,7 +13,7 @@ _UNPRINTABLE: Final = re.compile(
 
 
 def visible(text: str) -> str:
-    r"""Return `text` with control and invisible characters written out, as in `\u{202e}`."""
+    r"""Return `text` with control and invisible characters escaped, as in `\u{202e}`."""
     if text.isascii() and text.isprintable():
         return text
     return _UNPRINTABLE.sub(lambda match: f"\\u{{{ord(match.group()):x}}}", text)

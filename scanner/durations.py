@@ -29,7 +29,7 @@ SHORT_PATTERN: Final = rf"(?=.*[0-9]){_SHORT.pattern}"
 
 
 def parse_duration(text: str) -> timedelta | None:
-    """Return the duration that `text` spells, or None if it spells none."""
+    """Return the duration of a text such as `1d 12h`; None if it is not one."""
     if not _WHOLE.fullmatch(text):
         return None
     return sum(
@@ -38,9 +38,9 @@ def parse_duration(text: str) -> timedelta | None:
 
 
 def parse_short_duration(text: str) -> timedelta | None:
-    """Return the duration that hours, minutes and seconds spell, as `10m` or `1h 30m`, or None.
+    """Return the duration of a text in hours, minutes and seconds, such as `1h 30m`, or None.
 
-    For what takes less than a day: nobody takes its minutes for months, as in the age of a key.
+    For durations below a day, where `m` cannot be mistaken for months as in the age of a key.
     """
     match = _SHORT.fullmatch(text)
     if match is None or not any(match.groups()):
@@ -50,9 +50,9 @@ def parse_short_duration(text: str) -> timedelta | None:
 
 
 def format_duration(duration: timedelta, limit: timedelta | None = None) -> str:
-    """Spell a duration in its two largest units, rounded down: `412d 5h`, `90d`, `3h 20m`.
+    """Format a duration in its two largest units, rounded down: `412d 5h`, `90d`, `3h 20m`.
 
-    Next to a limit, in as many units as show on which side of it the duration is.
+    With a limit, use as many units as needed to differ from it visibly.
     """
     if duration < timedelta():
         return f"-{format_duration(-duration, None if limit is None else -limit)}"
@@ -62,14 +62,14 @@ def format_duration(duration: timedelta, limit: timedelta | None = None) -> str:
 
 
 def format_exactly(duration: timedelta) -> str:
-    """Spell all of a duration: `90d 5h 20m`."""
+    """Format a duration exactly: `90d 5h 20m`."""
     return format_duration(duration, duration)
 
 
 def spell(duration: timedelta, limit: timedelta | None = None) -> str:
-    """Spell in whole days, from two on, less in hours: `14 days`.
+    """Format in whole days, below two days in hours: `14 days`.
 
-    Next to a limit, as exactly as shows on which side of it the duration is.
+    With a limit, be as exact as needed to differ from it visibly.
     """
     is_long = abs(duration) >= 2 * _UNITS["d"] or not duration % _UNITS["d"]
     return spell_exactly(shortened(duration, limit, _cuts(duration, "d" if is_long else "h")))
@@ -77,7 +77,7 @@ def spell(duration: timedelta, limit: timedelta | None = None) -> str:
 
 @lru_cache(maxsize=4096)
 def spell_exactly(duration: timedelta) -> str:
-    """Spell all of a duration: `60 days and 3 hours`, `36 hours`."""
+    """Format a duration exactly: `60 days and 3 hours`, `36 hours`."""
     if duration < timedelta():
         return f"-{spell_exactly(-duration)}"
     if duration < 2 * _UNITS["d"] and duration % _UNITS["d"]:
@@ -112,7 +112,7 @@ def _cuts(duration: timedelta, first: str) -> Iterator[timedelta]:
 
 
 def _split(duration: timedelta) -> list[tuple[str, Decimal]]:
-    """Return how many of each unit a positive duration has; only seconds have fractions."""
+    """Return the amount of each unit in a positive duration; only seconds have fractions."""
     amounts = []
     for unit in ("d", "h", "m"):
         amount, duration = divmod(duration, _UNITS[unit])

@@ -1,4 +1,4 @@
-"""Amounts as texts, and the limits in what a value was held against. Pure."""
+"""Amounts as texts, and the limits in the texts of conditions. Pure."""
 
 import re
 from collections.abc import Iterator
@@ -15,9 +15,9 @@ _CENTS: Final = 2
 
 
 def format_amount(amount: Decimal, limit: Decimal | None = None, separator: str = "") -> str:
-    """Spell an amount: `100`, `100.40`, `0.004`; an `,` as separator gives `1,234.50`.
+    """Format an amount: `100`, `100.40`, `0.004`; `,` as separator gives `1,234.50`.
 
-    Next to a limit, in whole cents, or as exactly as shows on which side of it the amount is.
+    With a limit, use whole cents, or as many digits as needed to differ from it visibly.
     """
     if limit is not None:
         amount = shortened(amount, limit, _cuts(amount))
@@ -28,7 +28,7 @@ def format_amount(amount: Decimal, limit: Decimal | None = None, separator: str 
 
 @lru_cache(maxsize=4096)
 def limit_in(text: str) -> timedelta | Decimal | None:
-    """Return the one figure that a value was held against: 90 days for `over 90d`."""
+    """Return the limit of a condition: 90 days for `over 90d`; None if it is not a single one."""
     if not (match := _LIMIT.fullmatch(text)):
         return None
     written = match[1]
@@ -41,6 +41,6 @@ def _cuts(amount: Decimal) -> Iterator[Decimal]:
 
 
 def _digits(amount: Decimal) -> int:
-    """Return how many digits stand behind the point."""
+    """Return the number of decimal places."""
     exponent = amount.as_tuple().exponent
     return -exponent if isinstance(exponent, int) else 0

@@ -1,4 +1,4 @@
-"""What is found: violations with their evidence, and what a judgement is made of."""
+"""Findings with their evidence, and the other results of an evaluation."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -13,11 +13,11 @@ from scanner.inventory import Key, Project, Unknown
 from scanner.severity import Severity
 
 Value = bool | int | Decimal | str | timedelta | Unknown | None
-"""What a fact can be. None: the key has no such thing. Unknown: it could not be seen."""
+"""The value of a fact. None: the key has no such attribute. Unknown: it was not collected."""
 
 
 class Outcome(StrEnum):
-    """What became of one rule on one key, where it is not simply met."""
+    """The outcome of one rule on one key that does not comply, or may not."""
 
     VIOLATED = "violated"
     EXCEPTED = "excepted"
@@ -25,7 +25,7 @@ class Outcome(StrEnum):
 
 
 class OwnerState(StrEnum):
-    """Where a key's owner stands today."""
+    """The current state of a key's owner."""
 
     ACTIVE = "active"
     DISABLED = "disabled"
@@ -35,9 +35,9 @@ class OwnerState(StrEnum):
 
 
 class Evidence(NamedTuple):
-    """One fact that decided: its name, its value, and the limit it was held against, in words.
+    """One fact that decided: its name, its value, and the limit as text.
 
-    `source` says who told the value where several could have.
+    `source` names the source of the value if there are several.
     """
 
     fact: str
@@ -47,20 +47,20 @@ class Evidence(NamedTuple):
 
     @property
     def observed(self) -> str:
-        """The value in words; next to the limit it shows on which side of it it is."""
+        """The value as text; it differs visibly from the limit."""
         spelled = describe(self.value, limit_in(self.limit))
         return f"{spelled} (by {self.source})" if self.source else spelled
 
     @property
     def unknown(self) -> str:
-        """Why nothing was observed, or ""."""
+        """Why the value is unknown, or ""."""
         return self.value.reason if isinstance(self.value, Unknown) else ""
 
 
 def describe(value: Value, limit: timedelta | Decimal | None = None) -> str:
-    """Spell a fact's value for people: `412d 5h`, `yes`, `left_org`, `none`, `unknown: ...`.
+    """Return a fact's value as text: `412d 5h`, `yes`, `left_org`, `none`, `unknown: ...`.
 
-    A duration or an amount differs from the limit that it was held against.
+    A duration or an amount differs visibly from the limit.
     """
     match value:
         case None:
@@ -105,10 +105,10 @@ class RuleText:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExceptionText:
-    """What a reader needs to know of an exception: for which rules, why, until when, who answers.
+    """The description of an exception: its rules, reason, owner, ticket and expiry.
 
-    It holds through the whole of the day `expires`, in UTC. `file`, `line` and `column` are its
-    place, by which two exceptions with the same words differ.
+    It applies until the end of the day `expires`, in UTC. `file`, `line` and `column` are its
+    place, which distinguishes two exceptions with equal texts.
     """
 
     rules: tuple[str, ...]
@@ -127,9 +127,9 @@ class ExceptionText:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExceptionTally:
-    """How many findings an exception covers, whether or not another covers them as well.
+    """The number of findings that an exception covers, including those that another covers.
 
-    One that is not `active` has expired, and covers none.
+    One that is not `active` has expired and covers none.
     """
 
     exception: ExceptionText
@@ -138,10 +138,10 @@ class ExceptionTally:
 
 
 class Finding(NamedTuple):
-    """One rule that one key violates, or that could not be decided for it.
+    """One rule that one key violates, or may violate.
 
-    `severity` is the rule's, or what it rises to for this key. `exception` is why an EXCEPTED one
-    is let be. `owner_email` is the best known: the key's own or the organization member's.
+    `severity` is the rule's, or the one it is raised to for this key. `exception` is the one that
+    covers an EXCEPTED finding. `owner_email` is the key's or, failing that, the member's.
     """
 
     rule: RuleText
@@ -156,21 +156,21 @@ class Finding(NamedTuple):
 
     @property
     def fingerprint(self) -> str:
-        """The same for the same rule and key on every night: 32 hexadecimal digits."""
+        """Equal in every scan for the same rule and key: 32 hexadecimal digits."""
         named = f"{self.rule.id}\0{self.key.id}".encode(errors="surrogatepass")
         return hashlib.sha256(named).hexdigest()[:32]
 
     @property
     def reason(self) -> str:
-        """Why it could not be decided, if it could not."""
+        """Why it is undetermined, or ""."""
         return "; ".join(dict.fromkeys(row.unknown for row in self.evidence if row.unknown))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleTally:
-    """How many keys a rule applied to, and what became of them; the rest keep it.
+    """The number of keys a rule applied to, and their outcomes; the rest comply.
 
-    `for_live_keys`: it does not name `key.state`. Another may well apply to none.
+    `for_live_keys`: its condition does not name `key.state`. Other rules often apply to no key.
     """
 
     rule: RuleText

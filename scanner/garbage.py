@@ -1,4 +1,4 @@
-"""How often Python looks for garbage while a scan runs."""
+"""The frequency of Python's garbage collection during a scan."""
 
 import gc
 from typing import Final
@@ -8,6 +8,6 @@ _MADE_BETWEEN_LOOKS: Final = 50_000
 
 
 def look_for_garbage_less_often() -> None:
-    """Spare a scan the search: nearly all that it makes, and what it began with, lives on."""
+    """Collect garbage less often, as nearly all objects of a scan live until its end."""
     gc.freeze()
     gc.set_threshold(_MADE_BETWEEN_LOOKS, 20, 20)

@@ -1,8 +1,8 @@
-"""Whose history a scan continues: by its name, or by its projects where its name is new. Pure.
+"""Which history a scan continues: by its name, or by its projects if the name is new. Pure.
 
-A project's id is unique to OpenAI: two scans that collected the same project are scans of one
-organization. A name that the operator chose is always kept apart from other histories; a name that
-the API gives, and none at all, are followed by the projects.
+A project's id is unique at OpenAI: two scans that collected the same project are scans of one
+organization. A name that the operator chose always has its own history; for a name from the API,
+or without a name, the projects decide.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,14 +14,14 @@ from typing import Final
 from scanner.errors import UsageError
 
 UNNAMED: Final = "unnamed"
-"""The history of an organization to which nobody and nothing gives a name."""
+"""The history of an organization without a name."""
 NAME_IT: Final = (
     "Set a name with --organization, KEYVIGIL_ORGANIZATION or organization in keyvigil.yaml."
 )
 
 
 class NameSource(StrEnum):
-    """Where a history's name comes from: no one, the API, or the operator, whose choice counts."""
+    """The source of a history's name: none, the API, or the operator, whose choice has priority."""
 
     DEFAULT = "default"
     API = "api"
@@ -30,10 +30,10 @@ class NameSource(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownHistory:
-    """A recorded history. `organization` is what its rows are kept under and never changes.
+    """A recorded history. `organization` identifies its rows and never changes.
 
-    `names` are all that it ever had with their sources: those chosen last, else the latest.
-    `has_projects`: the projects of some of its scans are recorded.
+    `names` are all its names with their sources, the one to show last. `has_projects`: the projects
+    of some of its scans are recorded.
     """
 
     organization: str
@@ -47,7 +47,7 @@ class KnownHistory:
         return self.names[-1][0] if self.names else self.organization
 
     def has_only(self, source: NameSource) -> bool:
-        """Whether all its names are from there."""
+        """Whether all its names are from this source."""
         return all(known is source for _, known in self.names)
 
 
@@ -55,9 +55,9 @@ class KnownHistory:
 class Identity:
     """The history that a scan continues, or starts if `is_new`.
 
-    `organization` is what its rows are kept under, `name` how this scan calls it. `renamed_from` is
-    its name until now, if the new one is recorded with this scan. `others` are the names of other
-    histories of the same projects, if this one is new.
+    `organization` identifies its rows, `name` is its name in this scan. `renamed_from` is its
+    previous name, if this scan records the new one. `others` are the names of other histories of
+    the same projects, if this one is new.
     """
 
     organization: str
@@ -70,7 +70,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identified:
-    """What a scan records of its organization: which history it continues, and its projects."""
+    """What a scan records about its organization: its history and its projects."""
 
     identity: Identity
     project_ids: tuple[str, ...]
@@ -84,10 +84,10 @@ def identify(
     *,
     has_projects: bool = True,
 ) -> Identity:
-    """Return which history a scan continues. `known` has that name, `sharing` a common project.
+    """Return the history a scan continues. `known` has its name, `sharing` have a common project.
 
-    `has_projects`: the organization's projects could be listed. Raise UsageError if a name that
-    the operator did not choose leads to the history of another organization.
+    `has_projects`: the organization's projects were listed. Raise UsageError if a name that the
+    operator did not choose belongs to the history of another organization.
     """
     followed = known
     if source is NameSource.CHOSEN:
@@ -116,11 +116,10 @@ def _latest(histories: Iterable[KnownHistory]) -> KnownHistory | None:
 
 
 def _another(name: str, source: NameSource) -> UsageError:
-    what = "The API does not name the organization, and the"
+    what = "The API returned no name for the organization, and the"
     if source is NameSource.API:
-        what = "The API names the organization as another one: the"
+        what = "Two organizations have the same name in the API: the"
     return UsageError(
-        f"{what} history '{name}' is that of an organization with other projects:"
-        " nothing was scanned.",
-        help=f"{NAME_IT} Each organization needs its own.",
+        f"{what} history '{name}' belongs to an organization with other projects. No scan was run.",
+        help=f"{NAME_IT} Each organization needs its own name.",
     )

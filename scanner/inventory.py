@@ -1,4 +1,4 @@
-"""What one walk through an organization saw, and what it could not see."""
+"""The data of one organization that a scan collected, and its gaps."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from scanner.collection import Collection
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unknown:
-    """A value that could not be established, and why.
+    """A value that could not be determined, and why.
 
     `where` is the endpoint and record of an invalid field, so that equal reasons of many records
-    can be grouped. `possible` narrows it to the values it can still have; empty means any. A number
-    is `at_least` its collected part.
+    can be grouped. `possible` are the values it can still have; empty: any. A number is `at_least`
+    its collected part.
     """
 
     reason: str
@@ -45,7 +45,7 @@ class KeyState(StrEnum):
 
 
 class ProjectState(StrEnum):
-    """The life of a project."""
+    """The state of a project."""
 
     ACTIVE = "active"
     ARCHIVED = "archived"
@@ -59,7 +59,7 @@ class OwnerKind(StrEnum):
 
 
 class ProjectAccess(StrEnum):
-    """Whether a key's owner can still reach the key's project."""
+    """Whether a key's owner still has access to the key's project."""
 
     ACTIVE = "active"
     INACTIVE = "inactive"
@@ -74,16 +74,16 @@ class CoverageState(StrEnum):
 
     @classmethod
     def _missing_(cls, value: object) -> "CoverageState | None":
-        """Read `gone`, which older snapshots have for a project that answered 404: a gap."""
+        """Read `gone`, which older snapshots have for a project that returned 404: a gap."""
         return cls.UNAVAILABLE if value == "gone" else None
 
 
 Invalid = tuple[tuple[str, Unknown], ...]
-"""Text fields that are None because the API gave no valid text, each with the reason."""
+"""Text fields that are None because the API returned no valid text, each with the reason."""
 
 
 def text_of(record: "Key | Owner | Project | User", field: str) -> str | Unknown | None:
-    """Return a text field of a record: Unknown if it was not valid, None if there is none."""
+    """Return a text field of a record: Unknown if it was not valid, None if it was absent."""
     for name, unknown in record.invalid:
         if name == field:
             return unknown
@@ -93,7 +93,7 @@ def text_of(record: "Key | Owner | Project | User", field: str) -> str | Unknown
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """A project; `state` is unknown where the API gives none that we know."""
+    """A project; `state` is Unknown if the API returned none that is known."""
 
     id: str
     name: str | None
@@ -104,7 +104,7 @@ class Project:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
-    """A key's owner as the key itself tells it; `role` is the one the key names."""
+    """A key's owner as in the key's own record, including `role`."""
 
     kind: OwnerKind | Unknown
     id: str | Unknown
@@ -116,10 +116,10 @@ class Owner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """One API key. None in a date means it never happened or never will; Unknown, not known.
+    """One API key. A date is None if the event never happened or never will.
 
-    `kind` is unknown if it could be either. `project_id` and `project_access` are None where the
-    key was not listed in a project.
+    `kind` is Unknown if it could be either. `project_id` and `project_access` are None if the key
+    was not listed in a project.
     """
 
     id: str
@@ -181,7 +181,8 @@ class AuditKind(StrEnum):
 class AuditEvent:
     """One event; `subject_id` is the key's, account's or user's, `actor` an address or an id.
 
-    `scopes` are those the event gave the key; an empty tuple: all. None: the event names no scopes.
+    `scopes` are those that the event granted to the key; an empty tuple: all; None: not in the
+    event.
     """
 
     kind: AuditKind
@@ -193,7 +194,7 @@ class AuditEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyUse:
-    """What one key did within 30 days; `last_day` is the start of the newest day with any of it."""
+    """The requests of one key within 30 days; `last_day` is the start of its last day of use."""
 
     key_id: str
     requests: int | Unknown
@@ -202,7 +203,7 @@ class KeyUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyCost:
-    """What one key cost within 30 days; Unknown if one of its sums was not valid."""
+    """The cost of one key within 30 days; Unknown if one of its amounts was not valid."""
 
     key_id: str
     usd: Decimal | Unknown
@@ -210,7 +211,7 @@ class KeyCost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:
-    """How one listing went. `project_id` is None for a listing of the whole organization."""
+    """The coverage of one listing; `project_id` is None for one of the whole organization."""
 
     collection: Collection
     project_id: str | None
@@ -226,10 +227,10 @@ class Coverage:
 class Inventory:
     """One organization as one scan collected it. Every key is in it once.
 
-    `organization` is the name the API gives in its responses, or None. `events` are newest
-    first, as the log lists them. `absent_since`: the first full listing of users without an owner.
-    `ambiguous`: ids that are listed for several keys. `clock_ahead` is how far this machine's clock
-    was ahead of the API's, None if no response had a date.
+    `organization` is its name in the API's responses, or None. `events` are newest first, as the
+    log lists them. `absent_since` has, for each missing owner, the first complete listing of users
+    without them. `ambiguous` are ids listed for several keys. `clock_ahead` is how far this
+    machine's clock was ahead of the API's, None if no response had a date.
     """
 
     organization: str | None
@@ -266,5 +267,5 @@ def oldest_first(events: Iterable[AuditEvent]) -> list[AuditEvent]:
 
 
 def is_complete(coverage: Iterable[Coverage]) -> bool:
-    """Tell whether every listing that was asked for was seen to its end."""
+    """Whether every requested listing was collected completely."""
     return all(listing.state is CoverageState.COMPLETE for listing in coverage)

@@ -1,4 +1,4 @@
-"""The judgement: inventory x policies x now -> findings. Pure."""
+"""The evaluation: inventory x policies x now -> findings. Pure."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,10 +21,10 @@ _AT_ONCE: Final = 4_000
 
 
 def judge(inventory: Inventory, policies: Sequence[Policy], now: datetime) -> Judgement:
-    """Hold every key against every rule.
+    """Evaluate every rule on every key.
 
-    Returns what is violated, excepted or could not be decided, in this order and worst first, then
-    by rule, project and key; every rule's tally; and every exception's.
+    Returns the findings - violated, excepted, undetermined, each worst first, then by rule, project
+    and key - and the tallies of rules and exceptions.
     """
     exemptions = [exemption for policy in policies for exemption in policy.exemptions]
     holding = [(number, one) for number, one in enumerate(exemptions) if one.text.holds(now)]
@@ -43,18 +43,18 @@ def judge(inventory: Inventory, policies: Sequence[Policy], now: datetime) -> Ju
 
 
 class _Docket:
-    """One rule, the exceptions from it, and what became of the keys it was held against."""
+    """One rule, the exceptions from it, and its findings."""
 
     def __init__(self, rule: Rule, exemptions: Sequence[tuple[int, Exemption]]) -> None:
         self.rule = rule
         self.outside = 0
         self.found: defaultdict[tuple[Outcome, Severity], list[Finding]] = defaultdict(list)
         self.covered = Counter[int]()
-        """How many findings each exception covers, by its number among all."""
+        """The number of findings that each exception covers, by its number among all."""
         self._exemptions = [(number, e) for number, e in exemptions if rule.text.id in e.text.rules]
 
     def enter(self, facts: Facts) -> None:
-        """Enter the keys that violate the rule, or may violate it."""
+        """Add the findings of the keys that violate the rule, or may violate it."""
         answers = self.rule.decide(facts)
         self.outside += self.rule.applies(facts).false.bit_count()
         suspect = facts.every & ~answers.false
@@ -75,7 +75,7 @@ class _Docket:
                     found += self._findings(facts, these, severity, outcome, raises)
 
     def tally(self, keys: int) -> RuleTally:
-        """Count the findings; `keys` is how many were held against the rule."""
+        """Count the findings; `keys` is the number of keys in the inventory."""
         counts: Counter[Outcome] = Counter()
         for (outcome, _), findings in self.found.items():
             counts[outcome] += len(findings)
@@ -91,9 +91,9 @@ class _Docket:
     def _by_severity(
         self, facts: Facts, rows: Rows
     ) -> Iterator[tuple[Severity, Rows, Condition | None]]:
-        """Yield each severity with those it is for, and what raises it if it is not the rule's.
+        """Yield each severity with its rows, and the condition that raised it, None: the rule's.
 
-        The first step that holds counts. An unknown raises nothing.
+        The first step whose condition is true applies. An unknown condition raises no severity.
         """
         for step in self.rule.steps:
             raised = rows & step.when.decide(facts).true
@@ -131,7 +131,7 @@ class _Docket:
         )
 
     def _evidence(self, facts: Facts, numbers: Sequence[int], outcome: Outcome) -> list[Trail]:
-        """Return what decided, and whatever left it open that the rule applies or is violated."""
+        """Return the facts that decided, and the unknown ones that left the outcome open."""
         if outcome is Outcome.VIOLATED and not self._exemptions:
             return self.rule.violated_when.evidence(facts, numbers)
         conditions = [
@@ -147,7 +147,7 @@ class _Docket:
     def _exceptions(
         self, facts: Facts, numbers: Sequence[int], outcome: Outcome
     ) -> Iterable[ExceptionText | None]:
-        """Return why each is excepted, if it is: of several exceptions, the last. Count for all."""
+        """Return the exception of each excepted key, of several the last; count them for all."""
         if outcome is not Outcome.EXCEPTED:
             return repeat(None)
         why: dict[int, ExceptionText | None] = dict.fromkeys(numbers)

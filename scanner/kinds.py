@@ -1,4 +1,4 @@
-"""What a setting can be: how its text is read, and what an editor is told of it."""
+"""Types of settings: how their text is read, and their JSON Schemas for editors."""
 
 import math
 import re
@@ -38,11 +38,11 @@ def _as_written(text: str, _folder: Path) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind(Generic[Value_co]):
-    """Reads one text, or each of several where it `is_many`; `types` are YAML's names for them.
+    """Reads one text, or each of several if it `is_many`; `types` are the accepted YAML types.
 
     `read` raises ValueError, a sentence without its subject (UnfitError adds advice). `beside`
-    turns a path in the file into one from here. `leaks` says why a text must not stand in it; there
-    all of it fits the `pattern`, if the kind has one, as the schema demands.
+    makes a path in the settings file relative to the working folder. `leaks` returns why the file
+    must not contain a text; a text in the file must match `pattern` completely, if there is one.
     """
 
     read: Callable[[str], Any]
@@ -57,7 +57,7 @@ class Kind(Generic[Value_co]):
     leaks: Callable[[str], str] = field(default=lambda _text: "")
 
     def value(self, texts: Sequence[str]) -> Value_co:
-        """Read what was said; raise ValueError."""
+        """Return the value of the texts; raise ValueError."""
         read = [self.read(text) for text in texts]
         value: Value_co = tuple(read) if self.is_many else read[-1]  # type: ignore[assignment]
         return value
@@ -72,9 +72,9 @@ def choice(words: Iterable[str], of: Callable[[str], Any] = str, word: str = "WO
     """Take one of some words."""
     known = tuple(str(one) for one in words)
 
-    def read(text: str) -> Any:  # noqa: ANN401 - whatever `of` makes
+    def read(text: str) -> Any:  # noqa: ANN401 - the type that `of` returns
         if text.lower() not in known:
-            raise ValueError(f"is never '{text}'{did_you_mean(text, known)}")
+            raise ValueError(f"does not accept '{text}'{did_you_mean(text, known)}")
         return of(text.lower())
 
     pattern = "|".join(map(re.escape, known))
@@ -82,7 +82,7 @@ def choice(words: Iterable[str], of: Callable[[str], Any] = str, word: str = "WO
 
 
 def many(one: Kind[Any]) -> Kind[tuple[Any, ...]]:
-    """Take several of a kind; one alone is a list of one."""
+    """Take a list of a kind; a single value is a list of one."""
     return replace(one, schema=one_or_more(one.schema), is_many=True)
 
 
@@ -100,12 +100,12 @@ def policies() -> Kind[tuple[str, ...]]:
 def outputs(
     formats: Collection[str] = FORMATS, placeholders: Collection[str] = PLACEHOLDERS
 ) -> Kind[tuple[str, ...]]:
-    """Take reports, `FORMAT=PATH`; in the file a mapping from one to the other."""
+    """Take reports as `FORMAT=PATH`; in the file as a mapping of formats to paths."""
 
     def read(text: str) -> str:
         name, equals, place = text.partition("=")
         if not equals or not place:
-            raise UnfitError(f"{text} is not FORMAT=PATH", "For example html=report.html")
+            raise UnfitError(f"{text} is not FORMAT=PATH", "Use, for example, html=report.html.")
         if name not in formats:
             raise ValueError(f"{text}: there is no format '{name}'{did_you_mean(name, formats)}")
         check_template(_filled(place), placeholders)
@@ -135,7 +135,7 @@ def whole(least: int, most: int) -> Kind[int]:
 
     def read(text: str) -> int:
         if not text.isascii() or not text.isdecimal() or not least <= float(text) <= most:
-            raise ValueError(f"takes a whole number from {least} to {most:,}")
+            raise ValueError(f"must be a whole number from {least} to {most:,}")
         return int(text)
 
     schema = {"type": "integer", "minimum": least, "maximum": most}
@@ -151,7 +151,7 @@ def number(least: float, most: float, word: str) -> Kind[Any]:
         except ValueError:
             value = math.nan
         if not least <= value <= most:
-            raise ValueError(f"takes a number of {word.lower()} from {least:g} to {most:,.0f}")
+            raise ValueError(f"must be a number of {word.lower()} from {least:g} to {most:,.0f}")
         return value
 
     schema = {"type": "number", "minimum": least, "maximum": most}
@@ -165,7 +165,7 @@ def duration(least: timedelta, most: timedelta) -> Kind[timedelta]:
         value = parse_duration(text)
         if value is None or not least <= value <= most:
             bounds = f"from {format_duration(least)} to {format_duration(most)}"
-            raise ValueError(f"takes a duration {bounds}, such as 400d or 52w")
+            raise ValueError(f"must be a duration {bounds}, such as 400d or 52w")
         return value
 
     pattern = f"{NOT_ZERO}{PATTERN}"
@@ -179,14 +179,14 @@ def switch() -> Kind[bool]:
 
     def read(text: str) -> bool:
         if text.lower() not in words:
-            raise ValueError("is true or false")
+            raise ValueError("must be true or false")
         return words[text.lower()]
 
     return Kind(read=read, word="", schema={"type": "boolean"}, types=("bool",), is_switch=True)
 
 
 def api_address() -> Kind[str]:
-    """Take where the API is: https, or http on loopback; without a slash at its end."""
+    """Take the API's address: https, or http on loopback; without a slash at its end."""
 
     def read(text: str) -> str:
         url = split_address(text.strip())
@@ -196,7 +196,7 @@ def api_address() -> Kind[str]:
         elif set("?#@ ") & set(text.strip()):
             problem = "must be an address and a path, without user, query or fragment"
         elif url.scheme == "http" and not is_loopback(url.hostname):
-            problem = "is plain http, over which the admin key would travel readably"
+            problem = "is plain http, which would send the admin key unencrypted"
         if problem:
             raise UnfitError(problem, _USE_HTTPS)
         return text.strip().rstrip("/")
@@ -205,19 +205,19 @@ def api_address() -> Kind[str]:
 
 
 def proxy() -> Kind[Secret | None]:
-    """Take where a proxy is; user and password only where secrets may stand."""
+    """Take a proxy's address; in the settings file without user and password."""
 
     def read(text: str) -> Secret:
         url = split_address(text.strip())
         is_bare = not url.path.strip("/") and not url.query and not url.fragment
         if url.scheme not in ("http", "https") or not url.hostname or not is_bare:
-            raise ValueError("is no address of a proxy, such as http://proxy.example.com:3128")
+            raise ValueError("is not a valid proxy address, such as http://proxy.example.com:3128")
         return Secret(text.strip())
 
     def leaks(text: str) -> str:
         return (
-            "has a user or a password in it, which this file is no place for: put the whole"
-            " address into KEYVIGIL_PROXY, and remove it here"
+            "contains a user or a password, which must not be in this file: put the whole address"
+            " into KEYVIGIL_PROXY and remove it here"
             if "@" in text
             else ""
         )
@@ -226,13 +226,13 @@ def proxy() -> Kind[Secret | None]:
 
 
 def path() -> Kind[Path | None]:
-    """Take a file that is read."""
+    """Take the path of a file to read."""
     one: Kind[Any] = prose()
     return replace(one, read=lambda text: Path(_filled(text)), word="FILE", beside=beside_file)
 
 
 def template(placeholders: Collection[str] = PLACEHOLDERS) -> Kind[Path | None]:
-    """Take a file that is written, with placeholders in its path."""
+    """Take the path of a file to write, with placeholders."""
 
     def read(text: str) -> Path:
         check_template(_filled(text), placeholders)
@@ -243,7 +243,7 @@ def template(placeholders: Collection[str] = PLACEHOLDERS) -> Kind[Path | None]:
 
 
 def place() -> Kind[Secret | None]:
-    """Take where the history is; a database's address can hold a password, so it is a Secret."""
+    """Take the history's location: a Secret, as a database's address can contain a password."""
 
     def beside(text: str, folder: Path) -> str:
         is_no_path = text == "none" or "://" in text or text.startswith(_ELSEWHERE)
@@ -251,19 +251,21 @@ def place() -> Kind[Secret | None]:
 
     def leaks(text: str) -> str:
         return (
-            "has a password in it, which this file is no place for: put the whole address into"
-            " KEYVIGIL_STORE, or say where it stands with 'url_env: NAME' or 'url_file: PATH'"
+            "contains a password, which must not be in this file: put the whole address into"
+            " KEYVIGIL_STORE, or name its source with 'url_env: NAME' or 'url_file: PATH'"
             if holds_password(text)
             else ""
         )
 
     def read(text: str) -> Secret:
         if text in _ELSEWHERE:
-            raise UnfitError(f"names nothing after {text}", "env:NAME, or file:PATH")
+            raise UnfitError(f"has no name or path after {text}", "Use env:NAME or file:PATH.")
         way, _, where = text.partition(":")
         if way == "env":
             if not is_whole("[A-Za-z_][A-Za-z0-9_]*", where):
-                raise UnfitError("names no variable after env:", "env:NAME, or file:PATH")
+                raise UnfitError(
+                    "has no valid variable name after env:", "Use env:NAME or file:PATH."
+                )
         else:
             check_database_address(where if way == "file" else text, is_file=way == "file")
         return Secret(_filled(text))
@@ -285,10 +287,10 @@ def _filled(text: str) -> str:
     if not text.strip():
         raise ValueError("must not be empty")
     if not is_whole(LINE, text):
-        raise ValueError("has a character in it that cannot be seen")
+        raise ValueError("contains an invisible character")
     return text
 
 
 def beside_file(text: str, folder: Path) -> str:
-    """Return a path in a file as one from here; `folder` is the file's."""
+    """Return a path in a settings file relative to the working folder; `folder` is the file's."""
     return text if text.startswith("~") else str(folder / text)

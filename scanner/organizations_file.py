@@ -1,4 +1,4 @@
-"""The section `organizations` of keyvigil.yaml: whose keys are looked at, and how."""
+"""The section `organizations` of keyvigil.yaml: the organizations to scan and their settings."""
 
 import re
 import unicodedata
@@ -22,15 +22,15 @@ OWN: Final[Mapping[str, Setting[Any]]] = {
     "outputs": OUTPUTS,
     "base_url": BASE_URL,
 }
-"""What an organization can have of its own; the API has an address for each region."""
+"""The settings that an organization can override; the API has an address for each region."""
 VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Organization:
-    """One organization: the name of its history, where its key is, what it has of its own.
+    """One organization: the name of its history, the source of its key, its own settings.
 
-    `own` is by the option's parameter; `at` is where the organization stands: file:line:column.
+    `own` is by the option's parameter; `at` is the organization's place: file:line:column.
     """
 
     name: str
@@ -42,17 +42,17 @@ class Organization:
 def parse_organizations(
     node: Node | None, problems: Problems, folder: Path
 ) -> tuple[Organization, ...]:
-    """Return the organizations; note every mistake. Paths are from `folder`."""
+    """Return the organizations; note every mistake. Paths are relative to `folder`."""
     if node is None:
         return ()
     if not isinstance(node, Items) or not node.items:
-        problems.add(node, "'organizations' takes a list with at least one organization in it")
+        problems.add(node, "'organizations' must be a list of at least one organization")
         return ()
     found: list[Organization] = []
     for item in node.items:
         one = _organization(item, problems, folder)
         if one.name and one.name in {other.name for other in found}:
-            problems.add(item, f"there are two organizations '{one.name}'")
+            problems.add(item, f"there are two organizations named '{one.name}'")
         found.append(one)
     return tuple(found)
 
@@ -66,7 +66,7 @@ def _organization(node: Node, problems: Problems, folder: Path) -> Organization:
     }
     given = [word for word in KEYS if word in fields]
     if isinstance(node, document.Mapping) and len(given) != 1:
-        problems.add(node, f"an organization has its key from one of {', '.join(KEYS)}")
+        problems.add(node, f"an organization needs exactly one of {', '.join(KEYS)}")
     key = Reference()
     for word in given:
         key = _key(word, fields[word], problems, folder)
@@ -86,7 +86,9 @@ def _key(word: str, node: Node, problems: Problems, folder: Path) -> Reference:
     if word == "key_file":
         return Reference(file=Path(beside_file(text, folder)), at=at)
     if text and not VARIABLE.fullmatch(text):
-        problems.add(node, "'key_env' names the environment variable that holds the key")
+        problems.add(
+            node, "'key_env' must be the name of the environment variable that contains the key"
+        )
     return Reference(variable=text, at=at)
 
 
@@ -94,8 +96,8 @@ def _command(node: Node, problems: Problems, folder: Path) -> tuple[str, ...]:
     if not isinstance(node, Items) or not node.items:
         problems.add(
             node,
-            "'key_command' is a list, a program and its arguments, for no shell reads it:"
-            " [vault, kv, get, -field=key, secret/openai]",
+            "'key_command' must be a list of a program and its arguments, as it runs without a"
+            " shell: [vault, kv, get, -field=key, secret/openai]",
         )
         return ()
     words = [problems.text(item, "an entry of 'key_command'") for item in node.items]

@@ -1,4 +1,4 @@
-"""Where a report goes: `out/{date}/{organization}.html`. Pure."""
+"""Paths of reports with placeholders: `out/{date}/{organization}.html`. Pure."""
 
 import hashlib
 import re
@@ -22,7 +22,7 @@ _DIGEST: Final = 8
 
 
 def check_template(text: str, known: Collection[str] = PLACEHOLDERS) -> None:
-    """Raise ValueError, a sentence without its subject, for a placeholder that there is not."""
+    """Raise ValueError, a sentence without its subject, for an unknown placeholder."""
     for name in _PLACEHOLDER.findall(text):
         if name not in known:
             hint = did_you_mean(name, known)
@@ -30,20 +30,20 @@ def check_template(text: str, known: Collection[str] = PLACEHOLDERS) -> None:
 
 
 def fill(text: str, *, at: datetime, scan_id: str, organization: str) -> str:
-    """Put what a scan is called into a template."""
+    """Replace all placeholders of a template with the values of a scan."""
     values = {"date": f"{at:%Y-%m-%d}", "time": f"{at:%H%M%S}", "scan_id": scan_id}
     return _filled(text, {**values, "organization": safe_name(organization)})
 
 
 def of_organization(text: str, name: str) -> str:
-    """Put only the organization's name into a template: what is known before a scan."""
+    """Replace only the organization's name, which is known before a scan."""
     return _filled(text, {"organization": safe_name(name)})
 
 
 def safe_name(name: str) -> str:
     """Return a name as one part of a path: letters, digits, dots and dashes, never hidden.
 
-    Of a name with nothing of that, digits that stand for it.
+    If no character remains, return a hash of the name.
     """
     plain = unicodedata.normalize("NFC", name)
     safe = _UNSAFE.sub("-", plain)[:_LONGEST].strip("-.")

@@ -1,7 +1,7 @@
-"""Impossible dates become Unknown before anything is concluded from them. Pure.
+"""Impossible dates become Unknown before rules are evaluated. Pure.
 
-The provider's module rejects what cannot be a date at all; this one compares dates with each
-other and with the time of the scan, so that it holds for stored and re-read keys as well.
+The provider's module rejects values that are not dates; this one compares dates with each other
+and with the time of the scan, so that it also covers stored and re-read keys.
 """
 
 from dataclasses import replace
@@ -12,16 +12,15 @@ from scanner.durations import format_duration
 from scanner.inventory import Key, Project, Unknown
 
 CLOCKS_DIFFER: Final = timedelta(minutes=5)
-"""Two clocks that differ by more disagree; a scan that began later than now by more is in the
-future."""
+"""The tolerance between two clocks; a scan that began later than now by more is in the future."""
 SKEW: Final = timedelta(hours=1)
-"""How far in the future a date may be before the clocks cannot both be right."""
+"""The tolerance for a date in the future; beyond it one of the two clocks is wrong."""
 
 Moment = datetime | Unknown | None
 
 
 def past(moment: datetime | Unknown, what: str, now: datetime) -> datetime | Unknown:
-    """Return a moment that must have passed: Unknown if it is in the future, at most `now`."""
+    """Return a moment in the past, at most `now`; Unknown if it is in the future."""
     if isinstance(moment, Unknown) or moment <= now:
         return moment
     if moment - now <= SKEW:
@@ -31,12 +30,12 @@ def past(moment: datetime | Unknown, what: str, now: datetime) -> datetime | Unk
 
 
 def clock_problem(ahead: timedelta | None) -> str:
-    """Return why this machine's clock cannot be relied on, or "".
+    """Return why this machine's clock is wrong or not verified, or "".
 
     `ahead` is how far it is ahead of the API's, None if no response had a date.
     """
     if ahead is None:
-        return "the API did not give the time, so that this machine's clock cannot be verified"
+        return "the API's responses had no date, so that this machine's clock cannot be verified"
     if abs(ahead) <= CLOCKS_DIFFER:
         return ""
     direction = "ahead of" if ahead > timedelta() else "behind"
@@ -44,7 +43,7 @@ def clock_problem(ahead: timedelta | None) -> str:
 
 
 def plausible_key(key: Key, project: Project | None, now: datetime) -> Key:
-    """Return the key with each date that cannot be true replaced by Unknown, with the reason."""
+    """Return the key with each impossible date replaced by Unknown, with the reason."""
     parent = _began(project, now)
     created_at = _created(key.created_at, parent, now)
     since = created_at if isinstance(created_at, datetime) else parent
@@ -56,7 +55,7 @@ def plausible_key(key: Key, project: Project | None, now: datetime) -> Key:
 
 
 def earliest(key: Key, project: Project | None, now: datetime) -> datetime | None:
-    """Return when a plausible key can have been used first: its creation, or its project's."""
+    """Return the earliest possible use of a plausible key: its creation, or its project's."""
     return key.created_at if isinstance(key.created_at, datetime) else _began(project, now)
 
 
@@ -67,7 +66,7 @@ def _began(project: Project | None, now: datetime) -> datetime | None:
 
 
 def not_before(moment: datetime, key: Key, what: str) -> datetime | Unknown:
-    """Return a moment of the key's life: Unknown if it is before its creation, or then at least."""
+    """Return a moment at or after the key's creation; Unknown if it is before that."""
     created_at = key.created_at
     if isinstance(created_at, Unknown) or moment >= created_at:
         return moment

@@ -1,4 +1,4 @@
-"""Policies by name or file: those that ship, and those of people."""
+"""Policies by name or file: shipped ones and the operator's own."""
 
 import hashlib
 import os
@@ -38,7 +38,7 @@ def shipped_policies() -> tuple[str, ...]:
 
 
 def shipped_rules() -> dict[str, Rule]:
-    """Return every rule that ships, by id; as the baseline has it, where several do."""
+    """Return every shipped rule, by id; the baseline's, if several policies have it."""
     names = ("baseline", *shipped_policies())
     policies = read_policies(names)
     return {rule.text.id: rule for policy in reversed(policies) for rule in policy.rules}
@@ -77,10 +77,10 @@ def policy_text(name_or_file: str) -> tuple[str, str]:
 
 
 def may_be_policy(name_or_file: str) -> bool:
-    """Whether that is a shipped policy, or a file that has a text as `policy` at its top level.
+    """Whether it is a shipped policy, or a file with a text as `policy` at its top level.
 
-    So are a file that is not YAML with a line that begins so, and one that cannot be read: their
-    mistakes are reported.
+    True also for a file that is not YAML but has a line beginning `policy:`, and for one that
+    cannot be read: so their mistakes are reported.
     """
     if not is_file(name_or_file):
         return True
@@ -102,13 +102,13 @@ def _is_policy(text: str, shown: str) -> bool:
 
 
 def is_file(name_or_file: str) -> bool:
-    """Whether that is a policy's file, and not the name of one that ships."""
+    """Whether it is the path of a policy file, and not the name of a shipped policy."""
     path = Path(name_or_file)
     return path.suffix in (".yaml", ".yml") or path.name != name_or_file
 
 
 class _Reader:
-    """Reads policies with those that they extend; each file and each shipped policy once.
+    """Reads policies and those they extend; each file and each shipped policy once.
 
     `text_of` returns a policy's text and the name to show for it.
     """
@@ -120,21 +120,24 @@ class _Reader:
     def read(
         self, name_or_file: str, through: tuple[str, ...] = ()
     ) -> tuple[Policy, tuple[Problem, ...]]:
-        """Return a policy's sound part and its mistakes; a file is found beside what extends it.
+        """Return a policy's valid part and its mistakes; paths are relative to the extending file.
 
-        `through` are those that led here. Raise UsageError, or PolicyError for what is not YAML.
+        `through` is the chain of policies that extend it. Raise UsageError, or PolicyError if it is
+        not YAML.
         """
         identity = _identity(name_or_file)
         if identity in map(_identity, through):
-            raise UsageError(f"{name_or_file} extends itself, by way of {' and '.join(through)}.")
+            raise UsageError(f"{name_or_file} extends itself, through {' and '.join(through)}.")
         if len(through) > _MOST_STEPS:
-            raise UsageError(f"{name_or_file} is extended over more than {_MOST_STEPS} steps.")
+            raise UsageError(
+                f"{name_or_file} is extended through more than {_MOST_STEPS} policies."
+            )
         if identity not in self._read:
             text, shown = self._text_of(name_or_file)
             if through and not _is_policy(text, shown):
                 raise UsageError(
-                    f"{shown} is not a policy file, and {through[-1]} extends it.",
-                    help="Correct 'extends': it takes shipped policies and policy files.",
+                    f"{shown} is not a policy file, but {through[-1]} extends it.",
+                    help="Correct 'extends': it accepts shipped policies and policy files.",
                 )
             folder = Path(name_or_file).parent
             bases: list[PolicyText] = []
@@ -169,14 +172,14 @@ def _as_base(one: PolicyText) -> PolicyText:
 
 
 def _identity(name_or_file: str) -> str:
-    """Return what is the same for each way to write the path of one file."""
+    """Return a value that is equal for all paths of one file."""
     return os.path.realpath(name_or_file) if is_file(name_or_file) else name_or_file
 
 
 def read_policies(names_or_files: Iterable[str]) -> tuple[Policy, ...]:
-    """Read policies, each by itself; raise PolicyError with every mistake of every file.
+    """Read policies, each separately; raise PolicyError with every mistake of every file.
 
-    Raise UsageError where the only mistake is that one is not a policy's name or file.
+    Raise UsageError if the only mistake is one name that is neither a shipped policy nor a file.
     """
     return _without_mistakes(_read_all(names_or_files))
 
@@ -184,10 +187,10 @@ def read_policies(names_or_files: Iterable[str]) -> tuple[Policy, ...]:
 def check_policies(
     names_or_files: Iterable[str], today: date, *, tries_examples: bool = False
 ) -> tuple[Policy, ...]:
-    """Read policies as `read_policies` does, and raise PolicyError for what else is wrong, too.
+    """Read policies as `read_policies` does, with more checks that raise PolicyError.
 
-    That is exceptions that have expired, rules that no key can violate and, if they are tried,
-    examples that do not come out as listed.
+    These are expired exceptions, rules that no key can violate and, if `tries_examples`, examples
+    with another outcome than listed.
     """
     readings = []
     for policy, problems, error in _read_all(names_or_files):
@@ -204,7 +207,7 @@ _Reading = tuple[Policy | None, tuple[Problem, ...], UsageError | None]
 def _read_all(
     names_or_files: Iterable[str], text_of: Callable[[str], tuple[str, str]] = policy_text
 ) -> list[_Reading]:
-    """Return of each policy its sound part, its mistakes, and why it could not be read at all."""
+    """Return for each policy its valid part, its mistakes, and why it could not be read at all."""
     reader = _Reader(text_of)
     readings: list[_Reading] = []
     for name in names_or_files:
@@ -231,7 +234,7 @@ def _without_mistakes(readings: Iterable[_Reading]) -> tuple[Policy, ...]:
 
 
 def load_policies(names_or_files: Sequence[str]) -> tuple[Policy, ...]:
-    """Read the policies to scan by; raise as `read_policies` does, and for those that clash."""
+    """Read the policies of a scan; raise as `read_policies` does, and UsageError for conflicts."""
     different: dict[str, str] = {}
     for name in names_or_files:
         different.setdefault(_identity(name), name)
@@ -240,8 +243,8 @@ def load_policies(names_or_files: Sequence[str]) -> tuple[Policy, ...]:
     for name, policy in zip(names, policies, strict=True):
         if is_file(name) and policy.name in shipped_policies():
             raise UsageError(
-                f"{name} calls itself '{policy.name}', as a shipped policy does.",
-                help="Give it a name of its own, so that reports tell the two apart.",
+                f"{name} has the name '{policy.name}' of a shipped policy.",
+                help="Give it another name, so that reports distinguish the two.",
             )
     return tuple(_each_rule_once(policies))
 
@@ -249,8 +252,8 @@ def load_policies(names_or_files: Sequence[str]) -> tuple[Policy, ...]:
 def recorded_policies(sources: Sequence[PolicySource], texts: dict[str, str]) -> tuple[Policy, ...]:
     """Read policies as a scan recorded them; `texts` are by digest.
 
-    Raise UsageError for a text that is not kept, and PolicyError for one that this KeyVigil
-    cannot read.
+    Raise UsageError for a text that is not kept, and PolicyError for one that this version of
+    KeyVigil cannot read.
     """
     known = {source.place: source for source in sources}
 
@@ -268,10 +271,10 @@ def recorded_policies(sources: Sequence[PolicySource], texts: dict[str, str]) ->
 
 
 def _each_rule_once(policies: Sequence[Policy]) -> Iterator[Policy]:
-    """One rule id, one rule: a finding is known by it from scan to scan.
+    """Yield the policies with each rule id once, as a finding is identified by it.
 
-    A rule that several policies define alike stays with the first, with the controls of all, and so
-    does an exception that several take over. Raise UsageError for a rule that they define
+    A rule that several policies define equally stays in the first, with the controls of all; so
+    does an exception that several contain. Raise UsageError for a rule that they define
     differently.
     """
     _refuse_equal_names(policies)
@@ -297,4 +300,6 @@ def _each_rule_once(policies: Sequence[Policy]) -> Iterator[Policy]:
 def _refuse_equal_names(policies: Iterable[Policy]) -> None:
     for name, count in Counter(policy.name for policy in policies).items():
         if count > 1:
-            raise UsageError(f"There are two policies '{name}'.", help="Leave one out.")
+            raise UsageError(
+                f"There are two policies named '{name}'.", help="Rename or remove one of them."
+            )

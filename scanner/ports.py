@@ -163,19 +163,17 @@ class Log(Protocol):
 
 
 Page = Callable[[], bytes | None]
-"""Makes a scan's HTML report; None if what it rests on is kept no more."""
+"""Renders a scan's HTML report; None if its collected data is no longer kept."""
 
 
 class AlertSink(Protocol):
-    """Delivers to one route. What it raises, AlertError, leaves the delivery to the next run."""
+    """Delivers to one route. After an AlertError the delivery stays pending for the next run."""
 
     def __call__(self, delivery: Delivery, log: Log, page: Page, /) -> frozenset[str]:
-        """Send each part that the log does not have as done; return which findings it names.
+        """Send each part that is not done in the log; return the findings that it names.
 
-        `page` makes the scan's HTML report.
-
-        A part that was begun is only sent again when it is sure, or cannot be found out, that it
-        did not arrive.
+        `page` renders the scan's HTML report. A part that was begun is sent again only if it
+        certainly did not arrive, or if that cannot be found out.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""The proxies that the environment names, for every connection over TLS."""
+"""The proxies of the environment, for every connection over TLS."""
 
 import os
 from typing import Final
@@ -19,7 +19,7 @@ def check_environment_proxies() -> None:
             names = (f"{scheme}_proxy", f"{scheme.upper()}_PROXY")
             name = next((name for name in names if os.environ.get(name)), names[1])
             raise UsageError(
-                f"{name} is not a valid address of a proxy.",
+                f"{name} is not a valid proxy address.",
                 help="Use http://host:port, with a port from 1 to 65535. SOCKS proxies are not"
                 " supported.",
             )

@@ -1,4 +1,4 @@
-"""E-mail addresses masked in a result, for reports that go to many: `a***@example.com`. Pure."""
+"""Masks e-mail addresses in results and alerts: `a***@example.com`. Pure."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,14 +13,14 @@ from scanner.result import ScanResult
 
 Many = Sequence[Any]
 _TEXTS: Final = {str, NoneType}
-# A run of what an address is made of, with a quoted local part before it: `"ada ito"@example.com`.
+# The characters of an address, with an optional quoted local part: `"ada ito"@example.com`.
 _WORD: Final = re.compile(r"""(?:"[^"]*"(?=@))?[^\s<>"'(),;:][^\s<>"(),;:]*""")
 
 
 def without_addresses(result: ScanResult) -> ScanResult:
     """Return the result with every address in every text masked.
 
-    Only the ids of keys stay whatever they are: fingerprints are made of them.
+    Only the ids of keys are not masked: fingerprints derive from them.
     """
     masked: ScanResult = _Mask(_key_ids(result)).each([result])[0]
     return masked
@@ -29,7 +29,7 @@ def without_addresses(result: ScanResult) -> ScanResult:
 def without_addresses_in_draft(draft: Draft) -> Draft:
     """Return the draft with every address in its announcement masked.
 
-    The target stays: it is the address by which Slack finds the owner.
+    The target is not masked: it is the address by which Slack finds the owner.
     """
     return draft._replace(announcement=_Mask(()).each([draft.announcement])[0])
 
@@ -40,16 +40,16 @@ def without_addresses_in(text: str) -> str:
 
 
 class _Mask:
-    """Masks many values at once, field by field: a result has hundreds of thousands."""
+    """Masks many values together, field by field: a result has hundreds of thousands."""
 
     def __init__(self, key_ids: Iterable[str]) -> None:
-        """Take the ids that stay."""
+        """Take the ids that are not masked."""
         self._bare: set[type] = set()
-        """The types that hold no text."""
+        """The types that contain no text."""
         self._texts = {key_id: key_id for key_id in key_ids if "@" in key_id}
 
     def each(self, values: Many) -> Many:
-        """Mask each of the values, whatever they are made of; what many share, once."""
+        """Return the values, of any type, masked; a value that several share is masked once."""
         kinds = set(map(type, values))
         if kinds <= self._bare:
             return values
@@ -63,7 +63,7 @@ class _Mask:
         return [masked[id(value)] for value in values]
 
     def _inside(self, kind: Any, values: Many) -> Many:  # noqa: ANN401 - a type
-        """Mask values of one type; an enum's value holds no address."""
+        """Mask values of one type; an enum's value contains no address."""
         if is_dataclass(kind):
             names = [field.name for field in fields(kind)]
             columns = [self.each(list(map(attrgetter(name), values))) for name in names]

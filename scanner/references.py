@@ -1,4 +1,4 @@
-"""Where a secret stands - a variable, a file, what a program says - and how it is fetched."""
+"""Sources of secrets - a variable, a file, a program's output - and how they are read."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ from scanner.secret import Secret, redact
 COMMAND_SECONDS: Final = 30.0
 _BYTES: Final = 20_000
 _REST: Final = 0.2
-"""Seconds in which what a program said before it ended is read."""
+"""Seconds to read the remaining output of a program after it exited."""
 _SHOWN: Final = 500
 _SECRET_FROM: Final = 8
 
@@ -26,7 +26,7 @@ _SECRET_FROM: Final = 8
 class Reference:
     """One of three: a variable's name, a file, or a program and its arguments.
 
-    `at` is where that is said.
+    `at` is the place of the setting that names it: file:line:column.
     """
 
     variable: str = ""
@@ -45,7 +45,7 @@ def fetch(
 ) -> Secret:
     """Return the secret, without white space around it.
 
-    Raise CredentialError where it cannot be, SecretUnavailable where it may be the next time.
+    Raise CredentialError if the source is wrong, SecretUnavailable if a retry may succeed.
     """
     if reference.command:
         return _said_by(reference, seconds)
@@ -63,17 +63,17 @@ def _in_file(reference: Reference, file: Path) -> Secret:
             content = opened.read(_BYTES + 1)
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
         why = f"cannot be read: {error.strerror}"
-        raise _wrong(reference, why, "Check the path, and who may read it.") from None
+        raise _wrong(reference, why, "Check the path and its permissions.") from None
     except OSError as error:
         why = f"cannot be read: {error.strerror}"
-        raise _away(reference, why, "Check the disk or the mount that it is on.") from None
-    except ValueError:  # no path
+        raise _away(reference, why, "Check its disk or mount.") from None
+    except ValueError:  # not a valid path
         content = b""
-    return _one_line(reference, content, "has")
+    return _one_line(reference, content, "contains")
 
 
 def _said_by(reference: Reference, seconds: float) -> Secret:
-    """Run the program, without a shell, in a process group that ends with it."""
+    """Return the program's output; it runs without a shell, in its own process group."""
     try:
         process = subprocess.Popen(  # noqa: S603 - the user's own program, and no shell
             reference.command,
@@ -83,33 +83,34 @@ def _said_by(reference: Reference, seconds: float) -> Secret:
             start_new_session=True,
         )
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or "it is no program's name"
+        why = getattr(error, "strerror", None) or "it is not a valid program name"
         raise _wrong(reference, f"cannot be started: {why}", "Check the program's path.") from None
     try:
         with process:
             said, complaint = _heard(process, seconds)
     except subprocess.TimeoutExpired:
-        why = f"gave no key within {seconds:g} s, and was stopped"
-        mend = "Run it by hand: it must not ask for anything."
+        why = f"printed no secret within {seconds:g} s and was stopped"
+        mend = "Run it by hand: it must not wait for input."
         raise _away(reference, why, mend) from None
     if max(len(said), len(complaint)) > _BYTES:
-        why = f"said more than {_BYTES:,} bytes, and was stopped"
-        raise _wrong(reference, why, "It is to give the secret alone, on one line.")
+        why = f"printed more than {_BYTES:,} bytes and was stopped"
+        raise _wrong(reference, why, "Make it print only the secret, on one line.")
     if process.returncode != 0:
         told = _masked(complaint, said)
         raise _away(
             reference,
-            f"failed with {process.returncode}{f': {told}' if told else ' and said nothing'}",
+            f"failed with exit code {process.returncode}"
+            f"{f': {told}' if told else ' and printed no error'}",
             "Run it by hand to see why.",
         )
-    return _one_line(reference, said, "said")
+    return _one_line(reference, said, "printed")
 
 
 def _heard(process: "subprocess.Popen[bytes]", seconds: float) -> tuple[bytes, bytes]:
-    """Return what a program says on stdout and stderr until it ends, of each so much at most.
+    """Return a program's stdout and stderr, each of about `_BYTES` at most.
 
-    It is killed, with all that it started, when it says more, or its time is over and
-    TimeoutExpired raised. What it leaves behind is killed, too: what was said by then counts.
+    Its process group is killed if it prints more, or after `seconds`, when TimeoutExpired is
+    raised. Processes that outlive the program are killed as well; output until then counts.
     """
     heard, is_over = [b"", b""], threading.Event()
 
@@ -143,25 +144,25 @@ def _join(readers: Sequence[threading.Thread]) -> None:
 
 
 def _kill(process: "subprocess.Popen[bytes]") -> None:
-    """Kill a program and all that it started."""
+    """Kill a program's process group."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
 
 
 def _one_line(reference: Reference, content: bytes, verb: str) -> Secret:
-    """Return the only line; raise CredentialError, which never repeats any of it."""
+    """Return the only line; raise CredentialError, which contains no part of it."""
     try:
         text = content.decode().strip() if len(content) <= _BYTES else ""
     except UnicodeDecodeError:
         text = ""
     if not text or not text.isprintable():
-        what = f"{verb} {'more than one' if text else 'no'} line of text"
-        raise _wrong(reference, what, "It is to give the secret alone, on one line.")
+        what = f"{verb} {'more than one line of' if text else 'no'} text"
+        raise _wrong(reference, what, "Provide only the secret, on one line.")
     return Secret(text)
 
 
 def _masked(complaint: bytes, said: bytes) -> str:
-    """Return what a program complained of, without any long word of its stdout."""
+    """Return a program's stderr, with each long word of its stdout masked."""
     text = complaint.decode(errors="replace")
     for word in said.decode(errors="replace").split():
         if len(word) >= _SECRET_FROM:

@@ -17,7 +17,7 @@ from scanner.severity import Severity
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisabledRule:
-    """A rule that a policy leaves out of those it builds on, and why."""
+    """A rule of an extended policy that a policy disables, and why."""
 
     id: str
     policy: str
@@ -26,7 +26,7 @@ class DisabledRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleGroup:
-    """The findings of one rule and severity; those not decided are grouped by their reason too."""
+    """The findings of one rule and severity; undetermined ones are also grouped by reason."""
 
     rule: RuleText
     severity: Severity
@@ -36,7 +36,7 @@ class RuleGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """The figures of one scan; `by_severity` counts violations, `keys_violating` each key once."""
+    """The counts of one scan; `by_severity` counts violations, `keys_violating` each key once."""
 
     projects: int
     keys: int
@@ -52,7 +52,7 @@ _NAMED: Final = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnlistedKey:
-    """A user who used a key that no listing shows: a legacy user key, or one deleted since."""
+    """A user who used a key that is in no listing: a legacy user key, or one deleted since."""
 
     user_id: str
     name: str | None
@@ -67,12 +67,12 @@ class UnlistedKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanResult:
-    """One scan from start to end; findings stand worst first.
+    """One complete scan; findings are worst first.
 
-    `sources` are the texts of the policies. `history` is None if none is kept, `revocation` if
-    nothing is to be revoked. `history_name` is what the settings or the history call the
-    organization; two may have one name in the API. It stays as it is where the organization is
-    renamed: `renamed_from` is the name until this scan. `clock_ahead` is as in Inventory.
+    `sources` describe the texts of the policies. `history` is None if no history is kept,
+    `revocation` if revocation is off. `history_name` identifies the history, as two organizations
+    may have one name in the API; it does not change if the organization is renamed.
+    `renamed_from` is the name before this scan. `clock_ahead` is as in Inventory.
     """
 
     id: str
@@ -97,12 +97,12 @@ class ScanResult:
 
     @property
     def complete(self) -> bool:
-        """Whether everything that was asked for was seen."""
+        """Whether every requested listing was collected completely."""
         return is_complete(self.coverage)
 
     @property
     def unlisted_note(self) -> str:
-        """Name the users who used a key that no listing shows, and what to do; or ""."""
+        """A note on users who used a key that is in no listing, with advice; or ""."""
         if not self.unlisted:
             return ""
         count = len(self.unlisted)
@@ -110,13 +110,13 @@ class ScanResult:
         more = f" and {count - _NAMED:,} more" if count > _NAMED else ""
         who = "1 user" if count == 1 else f"{count:,} users"
         return (
-            f"{who} used a key that no listing shows, a legacy user key or one deleted since:"
-            f" {names}{more}. Ask them to delete it if it still exists."
+            f"{who} used a key that is in no listing, a legacy user key or one deleted since:"
+            f" {names}{more}. Have them delete it if it still exists."
         )
 
     @property
     def clock_note(self) -> str:
-        """Warn that this machine's clock was wrong, or not verified where that matters; or ""."""
+        """A warning if this machine's clock was wrong, or not verified and this matters; or ""."""
         problem = clock_problem(self.clock_ahead)
         if not problem:
             return ""
@@ -140,16 +140,16 @@ class ScanResult:
 
     @property
     def excepted(self) -> tuple[Finding, ...]:
-        """The findings that an exception lets be."""
+        """The findings that an exception covers."""
         return tuple(f for f in self.findings if f.outcome is Outcome.EXCEPTED)
 
     @property
     def undetermined(self) -> tuple[Finding, ...]:
-        """The findings that could not be decided."""
+        """The findings that are undetermined."""
         return tuple(f for f in self.findings if f.outcome is Outcome.UNDETERMINED)
 
     def totals(self) -> Totals:
-        """Count once, so that every output shows the same figures."""
+        """Return the counts that every output shows."""
         violations = self.violations
         counts = Counter(finding.severity for finding in violations)
         outcomes = Counter(finding.outcome for finding in self.findings)
@@ -164,12 +164,12 @@ class ScanResult:
 
 
 def grouped(findings: Iterable[Finding]) -> list[RuleGroup]:
-    """Group findings by rule and severity, in the order they come."""
+    """Group findings by rule and severity, in their given order."""
     return _groups(findings, lambda _finding: "")
 
 
 def undecided(findings: Iterable[Finding]) -> list[RuleGroup]:
-    """Group undetermined findings by rule, severity and reason, in the order they come."""
+    """Group undetermined findings by rule, severity and reason, in their given order."""
     return _groups(findings, lambda finding: finding.reason)
 
 

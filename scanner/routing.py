@@ -1,4 +1,4 @@
-"""What a route lets pass, by its severity and its globs. Pure."""
+"""Which findings match a route, by its severity and its globs. Pure."""
 
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
@@ -11,7 +11,7 @@ from scanner.receipt import Intent
 
 
 def passes_case(case: Case, route: Route) -> bool:
-    """Tell whether a case passes, whatever its severity."""
+    """Whether a finding record matches the route's globs; its severity is not compared."""
     return (
         _fits(route.rules, case.rule)
         and _fits(route.projects, case.project_name, case.project_id)
@@ -20,7 +20,7 @@ def passes_case(case: Case, route: Route) -> bool:
 
 
 def passes_finding(finding: Finding, route: Route) -> bool:
-    """Tell whether a violation passes."""
+    """Whether a violation matches the route."""
     key, project = finding.key, finding.project
     owner_id = None if isinstance(key.owner.id, Unknown) else key.owner.id
     return (
@@ -32,7 +32,7 @@ def passes_finding(finding: Finding, route: Route) -> bool:
 
 
 def passes_intent(intent: Intent, route: Route) -> bool:
-    """Tell whether what was done to a key passes."""
+    """Whether an action on a key matches the route."""
     return (
         intent.severity.rank <= route.severity.rank
         and _fits(route.rules, intent.rule)
@@ -49,5 +49,5 @@ def _fits(globs: Iterable[str], *names: str | None) -> bool:
 
 
 def _fits_anyhow(globs: Iterable[str], *names: str | None) -> bool:
-    """Compare as addresses are: whether letters are large or small is all one."""
+    """Match without regard to case, as for e-mail addresses."""
     return _fits((glob.casefold() for glob in globs), *(n.casefold() for n in names if n))

@@ -1,4 +1,4 @@
-"""One scan from start to end: collect, judge, conclude, remember."""
+"""One scan from start to end: collect, evaluate, compare, record."""
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,7 +26,7 @@ _CLOSED_SHOWN: Final = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scanned:
-    """A finished scan, with what it takes to compare it with others."""
+    """A finished scan, with the data needed to compare it with others."""
 
     result: ScanResult
     inventory: Inventory
@@ -37,9 +37,9 @@ class Scanned:
 def scan(
     collect: Collector, policies: Sequence[Policy], started_at: datetime, clock: Clock
 ) -> Scanned:
-    """Walk the organization and judge it as of `started_at`, the moment the walk began.
+    """Collect the organization and evaluate it as of `started_at`, when collection began.
 
-    Raise ApiError if the projects cannot be listed; what else could not be seen is in the result.
+    Raise ApiError if the projects cannot be listed; other gaps are in the result's coverage.
     """
     inventory = collect()
     judgement = judge(inventory, policies, started_at)
@@ -82,7 +82,10 @@ def gone_by_history(policies: Sequence[Policy]) -> dict[str, str]:
 def with_departures(
     inventory: Inventory, cases: Iterable[Case], definitions: Mapping[str, str]
 ) -> Inventory:
-    """Return the inventory with the first scan that found each owner gone, by their open cases."""
+    """Return the inventory with the first scan that found each owner gone.
+
+    `cases` are open finding records; `definitions` are of the rules that prove it.
+    """
     since: dict[str, datetime] = {}
     for case in cases:
         if case.owner_id is not None and definitions.get(case.rule) == case.definition:
@@ -93,14 +96,14 @@ def with_departures(
 def compared(
     scanned: Scanned, past: Past, organization: str, identity: Identity | None = None
 ) -> ScanResult:
-    """Return the result with its history: compared with the nights before. Raise StoreError.
+    """Return the result with its history: compared with the earlier scans. Raise StoreError.
 
-    `organization` is what the rows of the history are kept under, `identity` how it was found.
+    `organization` identifies the rows of the history, `identity` is the basis for that.
     """
     result = scanned.result
     rules = [rule for policy in scanned.policies for rule in policy.rules]
     violated = [finding.fingerprint for finding in result.violations]
-    # Scans in the future ran while the clock was ahead: none is the one before.
+    # Scans dated in the future ran while the clock was ahead: none is the previous scan.
     before = None if clock_problem(result.clock_ahead) else result.started_at
     nights = past.nights(organization, _NIGHTS_SHOWN - 1, before=before)
     standings = compare(
@@ -136,13 +139,13 @@ def remember(  # noqa: PLR0913 - all that one transaction records
     policies: Iterable[Policy] = (),
     identified: Identified | None = None,
 ) -> None:
-    """Record a compared result, the snapshot and the policies it rests on, and its alerts.
+    """Record a compared result with its snapshot, policies and alerts, in one transaction.
 
-    Raise StoreError if that cannot be done as a whole.
+    Raise StoreError if that fails.
     """
     if result.history is not None:
         texts = {one.source.digest: one.text for policy in policies for one in policy.texts}
-        # Under a clock that is ahead everything may seem old.
+        # With a clock that is ahead, recent records may seem to be past their retention.
         forgets = (result.clock_ahead or timedelta()) <= CLOCKS_DIFFER
         store.record(lease, result.history, snapshot, told, texts, identified, forgets=forgets)
 
@@ -150,7 +153,7 @@ def remember(  # noqa: PLR0913 - all that one transaction records
 def _closed(
     past: Past, organization: str, standings: Sequence[Standing], nights: Sequence[Night]
 ) -> tuple[Case, ...]:
-    """Return what was resolved in the nights shown, and is not what tonight tells of."""
+    """Return the records resolved in the scans shown, without those in this comparison."""
     if not nights:
         return ()
     told = {standing.case.fingerprint for standing in standings}

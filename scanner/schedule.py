@@ -1,6 +1,7 @@
-"""When it is time: cron expressions as crontab reads them, in any time zone, over a clock change.
+"""Due times of cron expressions as in crontab, in any time zone and across clock changes.
 
-The day is one of the month or one of the week where both are restricted, as Vixie's cron has it.
+If both the day of the month and the day of the week are restricted, either one suffices, as in
+Vixie cron.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,13 +14,13 @@ from scanner.cron import Cron
 _DAY: Final = timedelta(days=1)
 _SECOND: Final = timedelta(seconds=1)
 _LONGEST_GAP: Final = timedelta(hours=3)
-"""Beyond this, cron holds that somebody set the clock, and that no time was skipped."""
+"""After a longer gap, cron assumes that the clock was set by hand and no time was skipped."""
 _HORIZON: Final = 40 * 366
-"""Days; the 29th of February on a given weekday comes within so many."""
+"""Days; within these, each weekday falls on a 29th of February."""
 
 
 class Times(Protocol):
-    """Says when runs are due; every moment in UTC."""
+    """The due times of runs, all in UTC."""
 
     def after(self, moment: datetime) -> datetime:
         """Return the next due time after a moment."""
@@ -30,16 +31,16 @@ class Times(Protocol):
         ...
 
     def start(self, due: datetime, share: float) -> datetime:
-        """Return when the run due then begins; `share`, 0 to 1, is drawn for each."""
+        """Return when the run due at `due` begins; `share` is a random number, 0 to 1, per run."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """Implements Times by a cron expression in a time zone.
+    """Implements Times with a cron expression in a time zone.
 
-    A time that a clock change skips is due right after it; one that comes twice is due the first
-    time. Where minute or hour begin with `*`, it is due whenever the clock shows it, as in crontab.
+    A time that a clock change skips is due right after the change; one that occurs twice is due
+    the first time. If minute or hour begin with `*`, both occurrences are due, as in crontab.
     """
 
     cron: Cron
@@ -67,9 +68,9 @@ class Schedule:
         )
 
     def start(self, due: datetime, share: float) -> datetime:
-        """Return when the run due then begins: a share of the jitter later, well before the next.
+        """Return `due` plus a share of the jitter, at most halfway to the next due time.
 
-        Spreads many daemons with one schedule over a few minutes.
+        This spreads daemons with the same schedule.
         """
         return due + min(self.jitter, (self.after(due) - due) / 2) * share
 
@@ -81,7 +82,7 @@ class Schedule:
         return tuple(sorted(set(due)))
 
     def _near(self, day: date, step: timedelta) -> Iterable[datetime]:
-        """Return those of a day and of the one beyond: where the date changes they can overlap."""
+        """Return the due times of a day and of the next one in `step`; these can overlap."""
         return (*self.on(day), *self.on(day + step))
 
     def _moments(self, day: date, hour: int, minute: int) -> Iterator[datetime]:
@@ -95,7 +96,7 @@ class Schedule:
             yield self._change(moments[1], moments[0])
 
     def _change(self, before: datetime, after: datetime) -> datetime:
-        """Return the first moment of the new time; the clocks change between the two given."""
+        """Return the first moment after the clock change between the two given moments."""
         offset = before.astimezone(self.zone).utcoffset()
         while after - before > _SECOND:
             middle = (before + (after - before) / 2).replace(microsecond=0)
@@ -107,5 +108,5 @@ class Schedule:
 
 
 def _shown(moment: datetime, zone: tzinfo) -> datetime:
-    """Return what the clock on the wall shows."""
+    """Return the local time, without zone."""
     return moment.astimezone(zone).replace(tzinfo=None)

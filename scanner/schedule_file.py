@@ -1,4 +1,4 @@
-"""The section `schedule` of keyvigil.yaml: when the nightly scan is due, and in which time zone."""
+"""The section `schedule` of keyvigil.yaml: when scans are due, and in which time zone."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -24,14 +24,14 @@ _LONGEST_RUN: Final = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """When the nightly scan is due, and how long it may take before it is ended."""
+    """When scans are due, and the longest duration of a scan before it is stopped."""
 
     schedule: Schedule
     timeout: timedelta = timedelta(hours=6)
 
     @property
     def words(self) -> str:
-        """Spell it for people: `30 2 * * * in Europe/Berlin`."""
+        """Return it as text: `30 2 * * * in Europe/Berlin`."""
         return f"{self.schedule.cron.text} in {self.schedule.zone}"
 
 
@@ -41,7 +41,7 @@ DEFAULT: Final = Timing(
 
 
 def parse_timing(node: Node | None, problems: Problems) -> Timing:
-    """Read the section; note every mistake. What is not written keeps its default."""
+    """Read the section; note every mistake. Missing fields keep their default."""
     if node is None:
         return DEFAULT
     readers: Mapping[str, Callable[[Node, Problems], Any]] = {
@@ -63,9 +63,9 @@ def parse_timing(node: Node | None, problems: Problems) -> Timing:
 def override(
     timing: Timing, environment: Mapping[str, str], cron: str | None, time_zone: str | None
 ) -> Timing:
-    """Return the timing with what the options and the environment say instead of the file.
+    """Return the timing with the options' and the environment's values instead of the file's.
 
-    Raise UsageError for what cannot be a schedule or a time zone.
+    Raise UsageError for a value that is not a valid schedule or time zone.
     """
     schedule = timing.schedule
     cron_from, cron = _given("--cron", cron, CRON, environment)
@@ -76,7 +76,7 @@ def override(
         except CronError as error:
             raise UsageError(
                 f"{cron_from} '{cron}': {error}.",
-                help=f"For example '{DEFAULT_CRON}', every night at half past two.",
+                help=f"Use a cron expression such as '{DEFAULT_CRON}', every day at 02:30.",
             ) from None
     if time_zone:
         try:
@@ -85,7 +85,7 @@ def override(
             known = did_you_mean_zone(time_zone)
             raise UsageError(
                 f"{zone_from}: there is no time zone '{time_zone}'{known}",
-                help="It is a name such as Europe/Berlin, or UTC.",
+                help="Use a name such as Europe/Berlin, or UTC.",
             ) from None
     return replace(timing, schedule=schedule)
 
@@ -93,19 +93,19 @@ def override(
 def _given(
     option: str, value: str | None, name: str, environment: Mapping[str, str]
 ) -> tuple[str, str]:
-    """Return what is said, and where: by the option, or else by the environment."""
+    """Return the option or else the variable, and its value."""
     return (option, value) if value else (name, environment.get(name, "").strip())
 
 
 def did_you_mean_zone(word: str) -> str:
-    """Return the nearest time zone as a question, or else how they are named."""
+    """Return a hint: the time zone nearest to the word, or else the form of names."""
     zones = available_timezones()
     cities = {zone.rpartition("/")[2].lower(): zone for zone in sorted(zones)}
     if (zone := cities.get(word.replace(" ", "_").lower())) is not None:
         return f"; did you mean '{zone}'?"
     hint = did_you_mean(word.lower(), [zone.lower() for zone in zones])
     if "did you mean" not in hint:
-        return "; name it as Europe/Berlin or UTC"
+        return "; use a name such as Europe/Berlin or UTC"
     asked = hint.split("'")[1]
     return hint.replace(asked, next(zone for zone in zones if zone.lower() == asked))
 
@@ -139,7 +139,7 @@ def _zone(node: Node, problems: Problems) -> ZoneInfo | None:
 def _jitter(node: Node, problems: Problems) -> timedelta | None:
     jitter = _duration(node)
     if jitter is None or jitter > _LONGEST_JITTER:
-        problems.add(node, "'jitter' is how much later a run may start: 10m, 1h 30m; at most 6h")
+        problems.add(node, "'jitter' must be a delay such as 10m or 1h 30m, at most 6h")
         return None
     return jitter
 
@@ -147,7 +147,7 @@ def _jitter(node: Node, problems: Problems) -> timedelta | None:
 def _timeout(node: Node, problems: Problems) -> timedelta | None:
     timeout = _duration(node)
     if timeout is None or not timedelta(minutes=1) <= timeout <= _LONGEST_RUN:
-        problems.add(node, "'timeout' is how long a scan may take: from 1m to 24h")
+        problems.add(node, "'timeout' must be a duration from 1m to 24h")
         return None
     return timeout
 

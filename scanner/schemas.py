@@ -13,9 +13,9 @@ _HIDDEN: Final = (
     "\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u3000\\ud800-\\uf8ff\\ufeff\\ufff9-\\uffff"
 )
 LINE: Final = rf"(?=[\s\S]*\S)[^{_HIDDEN}]+"
-"""A text that is not blank, on one line, of characters that can be seen."""
+"""A text that is not blank, on one line, of visible characters."""
 NOT_ZERO: Final = "(?=.*[1-9])"
-"""Before the pattern of a duration: it is longer than nothing."""
+"""Before the pattern of a duration: it is longer than zero."""
 
 _GROUP: Final = "[0-9A-Fa-f]{1,4}"
 _IPV6: Final = "|".join(
@@ -42,7 +42,7 @@ PAGE_ADDRESS: Final = (
 """https, of characters that need no escaping anywhere; {scan_id} and {date} in it vary."""
 _ESCAPED: Final = "%(?!00)[0-9A-Fa-f]{2}"
 _NAME: Final = r"(?:[^:/?#@\s%]|%(?!00|3[aA])[0-9A-Fa-f]{2})*"
-"""A user or a database; an escaped : shows that more was escaped than the password."""
+"""A user or a database; an escaped : indicates that more than the password was escaped."""
 _OPTION: Final = rf"[A-Za-z_]+=(?:[^&#@\s%]|{_ESCAPED})*"
 _POSTGRESQL: Final = (
     rf"postgres(?:ql)?(?:\+[a-z0-9]+)?://(?:{_NAME}(?::(?:[^/?#@\s%]|{_ESCAPED})*)?@)?"
@@ -87,7 +87,7 @@ _NOT_DSN: Final = "(?!{})".format(
         )
     )
 )
-"""What a user may have meant as the address of a database, and is not a valid URL."""
+"""A text that may be meant as the address of a database but is not a valid URL."""
 DATABASE_FILE: Final = f"{_NOT_DSN}{LINE}"
 DATABASE_ADDRESS: Final = rf"(?:{_POSTGRESQL}|sqlite:///{_NOT_DSN}[^?#]+|{DATABASE_FILE})"
 """A PostgreSQL URL without an unescaped @, /, ? or # in its password, or a SQLite file."""
@@ -95,17 +95,17 @@ MAIL_ADDRESS: Final = "@".join([rf"[^\s@,;:<>()\[\]\"\\{_HIDDEN}]+"] * 2)
 
 
 def template(placeholders: Collection[str]) -> str:
-    """Return the pattern of a path with no other placeholders than these."""
+    """Return the pattern of a path with only these placeholders."""
     return rf"(?![\s\S]*\{{(?!(?:{'|'.join(placeholders)})\}})[^{{}}]*\}}){LINE}"
 
 
 def is_whole(pattern: str, text: str) -> bool:
-    """Whether all of a text fits a pattern."""
+    """Whether a whole text matches a pattern."""
     return re.fullmatch(pattern, text) is not None
 
 
 def text_of(pattern: str) -> Schema:
-    """Return the schema of a text of which all fits a pattern, in Python as in JavaScript."""
+    """Return the schema of a text that matches a pattern as a whole, in Python and JavaScript."""
     return {"type": "string", "pattern": rf"^(?:{pattern})$(?!\n)"}
 
 
@@ -126,5 +126,5 @@ def mapping(properties: Schema, required: Iterable[str] = ()) -> Schema:
 
 
 def never_together(*groups: Iterable[str]) -> Schema:
-    """Return what keeps the keys of each group from standing in one mapping."""
+    """Return the schema of a mapping that has at most one key of each group."""
     return {"not": {"anyOf": [{"required": list(group)} for group in groups]}}

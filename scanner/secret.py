@@ -1,4 +1,4 @@
-"""Values that must never print, and the second net for those that got into text anyway."""
+"""Values that are never printed, and a mask for secrets that got into text anyway."""
 
 import hashlib
 import hmac
@@ -19,14 +19,14 @@ _MAY_HOLD_ONE: Final = re.compile(
     r"[sxhbB](?:k-(?:(?:admin|proj|svcacct)-[A-Za-z0-9_-]{8}|[A-Za-z0-9_-]{16})"
     r"|ox|app|ooks\.slack|(?i:earer))"
 )
-"""Quick to say no: a class of first letters lets the search run past all others."""
+"""A fast pre-check: the class of first letters lets the search skip all other characters."""
 
 
 _HIDDEN: Final = re.compile(r"\.{2,}|\*+|\u2026|\u2022+")
 
 
 class Secret:
-    """A string that renders as `***` everywhere; only `reveal` gives it out."""
+    """A string that renders as `***` everywhere; only `reveal` returns it."""
 
     __slots__ = ("_value",)
 
@@ -34,22 +34,22 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """Return the secret itself: for the one place that sends it."""
+        """Return the secret itself, for the code that sends it."""
         return self._value
 
     def digest(self) -> str:
-        """Return what tells it from others and gives nothing away: 8 hexadecimal digits."""
+        """Return 8 hexadecimal digits of a hash, which distinguish it without revealing it."""
         return hashlib.sha256(self._value.encode()).hexdigest()[:8]
 
     def may_be(self, redacted: str) -> bool:
-        """Whether this may be the key that an API shows as `sk-admin-Ab3d...9xYz`."""
+        """Whether this may be the key with the redacted value `sk-admin-Ab3d...9xYz`."""
         shown = _HIDDEN.split(redacted)
         if len(shown) == 1:
-            return True  # nothing says what is hidden, and where
+            return True  # no mark shows which part is hidden
         return self._value.startswith(shown[0]) and self._value.endswith(shown[-1])
 
     def mask(self, text: str) -> str:
-        """Return `text` with the secret itself masked, whatever shape it has."""
+        """Return `text` with the secret itself masked."""
         return text.replace(self._value, MASK) if self._value else text
 
     def __repr__(self) -> str:
@@ -73,9 +73,9 @@ class Secret:
 
 
 def redact(text: str) -> str:
-    """Replace whatever looks like an OpenAI key, a Slack token or a bearer token by its mask.
+    """Mask texts that look like an OpenAI key, a Slack token or a bearer token.
 
-    Redacted values as the API gives them (`sk-proj-Ab3d...9xYz`) stay as they are.
+    Redacted values as the API returns them (`sk-proj-Ab3d...9xYz`) are not changed.
     """
     if not _MAY_HOLD_ONE.search(text):
         return text

@@ -1,4 +1,4 @@
-"""One setting as it is declared, and what all of them are for one command."""
+"""The declaration of one setting, and the values of all settings for one command."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ Value_co = TypeVar("Value_co", covariant=True)
 
 
 def spelled(value: object) -> str:
-    """Spell a value as an option takes it; several are separated by blanks."""
+    """Return a value as an option takes it; several are separated by blanks."""
     match value:
         case bool():
             return str(value).lower()
@@ -34,9 +34,9 @@ def spelled(value: object) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting(Generic[Value_co]):
-    """`name` is its path in the file, sections before a dot; "" where the file has it not.
+    """`name` is its path in the file, sections before a dot; "" if the file cannot set it.
 
-    `default` is what it is where nobody says anything; `unset` says that in words.
+    `default` is its value if it is not set; `unset` describes that in words.
     """
 
     name: str
@@ -47,11 +47,11 @@ class Setting(Generic[Value_co]):
     help: str
     unset: str = ""
     example: str = ""
-    """As it stands in the file that `keyvigil init` writes; "" writes the default."""
+    """Its value in the file that `keyvigil init` writes; "": the default."""
 
     @property
     def otherwise(self) -> str:
-        """What it is where nobody says anything, in words."""
+        """The value that applies if it is not set, in words."""
         return self.unset or spelled(self.default)
 
     @property
@@ -66,9 +66,9 @@ def _nothing(_setting: Setting[Any]) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
-    """What each setting is for one command: by flag, environment, file or default, in this order.
+    """The settings of one command: from flag, environment, file or default, in this order.
 
-    `origin` says which: --flag, NAME, file:line:column or default.
+    `origin` returns the source of a setting: --flag, NAME, file:line:column or default.
     """
 
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -76,9 +76,9 @@ class Chosen:
     config: Path | None = None
 
     def __getitem__(self, setting: Setting[Value]) -> Value:
-        """Return what a setting is."""
+        """Return the value of a setting."""
         return cast("Value", self.values.get(setting.parameter, setting.default))
 
     def is_said(self, setting: Setting[Any]) -> bool:
-        """Whether a flag or the environment says it: that beats all of the file."""
+        """Whether a flag or the environment sets it: these override the file."""
         return self.origin(setting) in {setting.flag, setting.variable}

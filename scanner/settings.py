@@ -1,4 +1,4 @@
-"""What was chosen -> frozen settings, checked before anything is asked of anyone."""
+"""Chosen options -> frozen settings, checked before the first request."""
 
 import difflib
 from collections.abc import Callable, Iterator, Mapping
@@ -33,9 +33,9 @@ from scanner.variables import NAMES
 ADMIN_KEY: Final = "OPENAI_ADMIN_KEY"
 NOWHERE: Final = "none"
 """Keeps no history."""
-_STORE_HERE: Final = "The place of the history"
+_STORE_HERE: Final = "The location of the history"
 
-_MAKE_ONE: Final = "Make an admin key under Organization > Admin keys in the OpenAI settings and"
+_MAKE_ONE: Final = "Create an admin key under Organization > Admin keys in the OpenAI settings and"
 _NOT_ADMIN: Final = {
     "sk-proj-": "a project key",
     "sk-svcacct-": "a service account's project key",
@@ -47,7 +47,7 @@ _NOT_ADMIN: Final = {
 class Settings:
     """How to reach one organization: `base_url` without a slash at its end.
 
-    `concurrency` is how many requests may be under way at once; `deadline` in seconds, None: never.
+    `concurrency` is the most concurrent requests; `deadline` is in seconds, None: no deadline.
     """
 
     admin_key: Secret
@@ -59,9 +59,9 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreSettings:
-    """Where the history is kept, how long, and the seconds after which a dead scan's lock is free.
+    """The history's location, retention, and the seconds until a dead scan's lock is free.
 
-    `place` is a Secret, as a database's address can hold a password.
+    `place` is a Secret, as a database's address can contain a password.
     """
 
     place: Secret
@@ -73,10 +73,10 @@ class StoreSettings:
 def read_settings(
     chosen: Chosen, environment: Mapping[str, str], key: Reference | None = None
 ) -> Settings:
-    """Fetch the admin key, from OPENAI_ADMIN_KEY unless `key` says where it is.
+    """Fetch the admin key, from `key` or else OPENAI_ADMIN_KEY.
 
-    Raise CredentialError if it is not there or cannot be one, SecretUnavailable if it may be there
-    the next time.
+    Raise CredentialError if it is missing or not an admin key, SecretUnavailable if a retry may
+    succeed.
     """
     minutes = chosen[DEADLINE]
     return Settings(
@@ -89,9 +89,9 @@ def read_settings(
 
 
 def store_settings(chosen: Chosen, environment: Mapping[str, str]) -> StoreSettings | None:
-    """Return where the history is and how long it is kept; None if it is kept nowhere.
+    """Return the history's location and retention; None if no history is kept.
 
-    Raise as `fetch` does if its place stands somewhere else, and is not there.
+    Raise as `fetch` does if the location comes from a variable or file and cannot be read.
     """
     said = chosen[STORE]
     place = find_place(said.reveal() if said else None, environment)
@@ -106,15 +106,15 @@ def store_settings(chosen: Chosen, environment: Mapping[str, str]) -> StoreSetti
 
 
 def read_store_settings(environment: Mapping[str, str], place: str | None) -> StoreSettings | None:
-    """Return where a history is that is only read; None if `place` is `none`."""
+    """Return the settings of a history that is only read; None if `place` is `none`."""
     found = find_place(place, environment)
     return StoreSettings(place=found) if found else None
 
 
 def find_place(place: str | None, environment: Mapping[str, str]) -> Secret | None:
-    """Return where the history is, fetched from where `env:NAME` or `file:PATH` say; None: nowhere.
+    """Return the history's location, with `env:NAME` and `file:PATH` resolved; None: no history.
 
-    Raise as `fetch` does if it is not there.
+    Raise as `fetch` does if the variable or file cannot be read.
     """
     if place == NOWHERE:
         return None
@@ -145,17 +145,17 @@ def _checked_place(at: str, place: Secret, check: Callable[[str], object]) -> Se
 
 
 def refuse_misspelt(environment: Mapping[str, str]) -> None:
-    """Refuse what is nearly one of our names: a gate must not be off for want of a letter."""
+    """Raise UsageError for a variable that misspells a setting: it would have no effect."""
     for name, near in misspelt(environment):
         is_renamed = RENAMED.get(name) == near
         raise UsageError(
-            f"The environment holds {name}, which is not a setting.",
-            help=f"It is now {near}." if is_renamed else f"Did you mean {near}?",
+            f"The environment variable {name} is not a setting.",
+            help=f"Use its new name, {near}." if is_renamed else f"Did you mean {near}?",
         )
 
 
 def misspelt(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield each name that is nearly one of ours, and the one that was probably meant."""
+    """Yield each variable that misspells the name of a setting, and the probable name."""
     for name in sorted(environment):
         if name.startswith("KEYVIGIL_") and name not in NAMES:
             near = difflib.get_close_matches(name, NAMES, n=1, cutoff=0.9)
@@ -167,30 +167,30 @@ def _own_key(environment: Mapping[str, str]) -> Secret:
     key = environment.get(ADMIN_KEY, "").strip()
     if not key:
         raise CredentialError(
-            f"There is no admin key: {ADMIN_KEY} is not set.",
+            f"The admin key is missing: {ADMIN_KEY} is not set.",
             help=f"{_MAKE_ONE} put it into {ADMIN_KEY}.",
         )
     return _admin_key(Secret(key), ADMIN_KEY, f"put it into {ADMIN_KEY}")
 
 
 def _fetched(key: Reference, environment: Mapping[str, str]) -> Secret:
-    mend = f"let {key} give it" if key.command else f"put it into {key}"
+    mend = f"make {key} print it" if key.command else f"put it into {key}"
     return _admin_key(fetch(key, environment), f"{key.at}: {key}", mend)
 
 
 def _admin_key(secret: Secret, name: str, mend: str) -> Secret:
-    """Return the key if it can be one; raise CredentialError naming where it was found."""
+    """Return the key if it looks like an admin key; else raise CredentialError with its source."""
     advice = f"{_MAKE_ONE} {mend}."
     key = secret.reveal()
     if not key.isascii() or not key.isprintable() or " " in key:
         raise CredentialError(
-            f"{name} holds characters that no key has: was something else pasted?", help=advice
+            f"{name} contains characters that are not valid in a key.", help=advice
         )
     if not key.startswith("sk-admin-"):
         kinds = (f"{kind} ({p}...)" for p, kind in _NOT_ADMIN.items() if key.startswith(p))
         raise CredentialError(
-            f"{name} holds {next(kinds, 'something else than a key of OpenAI')}. The"
-            " Administration API takes admin keys only (sk-admin-...). Nothing was sent.",
+            f"{name} contains {next(kinds, 'a value that is not an OpenAI key')}. The"
+            " Administration API accepts only admin keys (sk-admin-...). No request was sent.",
             help=advice,
         )
     return secret

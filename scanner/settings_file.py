@@ -1,4 +1,4 @@
-"""keyvigil.yaml: read with the care of a policy, every mistake at its place."""
+"""keyvigil.yaml: reads it and reports every mistake with its place."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -26,19 +26,19 @@ _SECTIONS: Final = (*TOP, "store", "http", "organizations", "alerts", "revocatio
 _CHECK_PATH: Final = "Check the path in --config or KEYVIGIL_CONFIG."
 _BYTES: Final = 1_000_000
 _MISPLACED: Final = (
-    "this is a secret, and this file is no place for one: put it into the environment (a token into"
-    " KEYVIGIL_SLACK_TOKEN, a webhook's address into KEYVIGIL_SLACK_WEBHOOK, an admin key where"
-    " key_env, key_file or key_command of its organization finds it), remove it here, and"
-    " replace it by a new one if others can read the file"
+    "this is a secret, which must not be in this file: remove it here and put it into the"
+    " environment (a token into KEYVIGIL_SLACK_TOKEN, a webhook's address into"
+    " KEYVIGIL_SLACK_WEBHOOK, an admin key where key_env, key_file or key_command of its"
+    " organization reads it); replace it with a new secret if others can read the file"
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileSettings:
-    """What the file says: the routes of alerts, the report's address, the bounds of revocation.
+    """The contents of the file: alert routes, the report's address, revocation limits, schedule.
 
-    `said` holds, by option's parameter, what options and the environment can say, too; `at` is
-    where each section begins: file:line:column.
+    `said` has the values that options and the environment can also set, by option's parameter;
+    `at` is the place of each section: file:line:column.
     """
 
     said: Mapping[str, Said] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class FileSettings:
 
 
 def find_settings_file(environment: Mapping[str, str], named: Path | None) -> Path | None:
-    """Return the settings file that was named, or the one in this folder, if there is one."""
+    """Return the named settings file, or the one in the working folder, if there is one."""
     if named is not None or environment.get(CONFIG):
         return named or Path(environment[CONFIG])
     here = Path(DEFAULT_FILE)
@@ -59,9 +59,9 @@ def find_settings_file(environment: Mapping[str, str], named: Path | None) -> Pa
 
 
 def read_bounds(environment: Mapping[str, str], config: Path | None) -> Bounds:
-    """Read what keeps revocation within bounds; KEYVIGIL_REVOCATION=off beats the file.
+    """Read the limits of revocation; KEYVIGIL_REVOCATION=off overrides the file.
 
-    Raise SettingsError with every mistake of the file, UsageError for another word than off.
+    Raise SettingsError with every mistake of the file, UsageError for any value other than off.
     """
     file = find_settings_file(environment, config)
     bounds = read_settings_file(file).bounds if file else Bounds()
@@ -73,7 +73,7 @@ def read_bounds(environment: Mapping[str, str], config: Path | None) -> Bounds:
         return bounds
     if switch != Mode.OFF:
         raise UsageError(
-            f"{REVOCATION} can only be off: it stops what the settings allow.",
+            f"{REVOCATION} accepts only off: it disables revocation that the settings enable.",
             help="Set revocation.mode in keyvigil.yaml for anything else.",
         )
     return replace(bounds, mode=Mode.OFF)
@@ -85,9 +85,9 @@ def timing_of(
     cron: str | None = None,
     time_zone: str | None = None,
 ) -> Timing:
-    """Read when the nightly scan is due: options beat the environment, which beats the file.
+    """Read the schedule of scans: options override the environment, which overrides the file.
 
-    Raise SettingsError with every mistake of the file, UsageError for what is said elsewhere.
+    Raise SettingsError with every mistake of the file, UsageError for one of an option or variable.
     """
     file = find_settings_file(environment, config)
     timing = read_settings_file(file).timing if file else DEFAULT
@@ -101,20 +101,20 @@ def read_settings_file(path: Path) -> FileSettings:
             content = file.read(_BYTES + 1)
         if len(content) > _BYTES:
             raise UsageError(
-                f"The settings {path} are larger than {_BYTES:,} bytes.", help=_CHECK_PATH
+                f"The settings file {path} is larger than {_BYTES:,} bytes.", help=_CHECK_PATH
             )
         text = content.decode("utf-8-sig")
     except OSError as error:
         raise UsageError(
-            f"The settings {path} cannot be read: {error.strerror}.", help=_CHECK_PATH
+            f"The settings file {path} cannot be read: {error.strerror}.", help=_CHECK_PATH
         ) from None
     except UnicodeDecodeError:
-        raise UsageError(f"The settings {path} are no UTF-8 text.", help=_CHECK_PATH) from None
+        raise UsageError(f"The settings file {path} is not UTF-8 text.", help=_CHECK_PATH) from None
     return parse_settings(text, str(path))
 
 
 def parse_settings(text: str, file: str) -> FileSettings:
-    """Read the settings; raise SettingsError with every mistake, and no secret in any."""
+    """Read the settings; raise SettingsError with every mistake, with secrets masked."""
     try:
         return _read(text, file)
     except PolicyError as error:
@@ -154,7 +154,7 @@ def _read(text: str, file: str) -> FileSettings:
 
 
 def _raise_if_any(problems: Problems, secrets: list[Problem]) -> None:
-    """Raise PolicyError with the mistakes in file order; of a secret, only that it is one."""
+    """Raise PolicyError with the mistakes in file order; for a secret, only its own problem."""
     found: tuple[Problem, ...] = ()
     try:
         problems.raise_if_any()

@@ -1,6 +1,7 @@
 """keyvigil.yaml as a JSON Schema, for editors: made from the declaration of the settings. Pure.
 
-It accepts what the reader accepts, but for what no schema can express: docs/settings.md lists it.
+It accepts what the reader accepts, except for rules that a schema cannot express: docs/settings.md
+lists them.
 """
 
 from collections.abc import Iterable
@@ -78,21 +79,21 @@ def _section(name: str, settings: Iterable[Setting[Any]]) -> Schema:
         return mapping(values)
     places = ["url", *ELSEWHERE]
     elsewhere = {
-        "url_env": {**TEXT, "description": "The variable that holds the address."},
-        "url_file": {**TEXT, "description": "The file that holds the address."},
+        "url_env": {**TEXT, "description": "The variable that contains the address."},
+        "url_file": {**TEXT, "description": "The file that contains the address."},
     }
     return {**mapping(values | elsewhere), **never_together(*combinations(places, 2))}
 
 
 def _organization() -> Schema:
     described = {
-        "name": {**TEXT, "description": "What its history is kept under."},
-        "key_env": {**_VARIABLE, "description": "The variable that holds its admin key."},
-        "key_file": {**TEXT, "description": "The file that holds its admin key."},
+        "name": {**TEXT, "description": "The name of its history."},
+        "key_env": {**_VARIABLE, "description": "The variable that contains its admin key."},
+        "key_file": {**TEXT, "description": "The file that contains its admin key."},
         "key_command": {
             **_TEXTS,
-            "description": "A program and its arguments, run without a shell; its one line of"
-            " output is the admin key.",
+            "description": "A program and its arguments, run without a shell; it must print only"
+            " the admin key, on one line.",
         },
     }
     own = {word: _value(setting) for word, setting in OWN.items()}
@@ -103,22 +104,31 @@ def _organization() -> Schema:
 
 
 def _alerts() -> Schema:
-    address = {**text_of(ADDRESS_VARIABLE), "description": "The variable that holds the address."}
+    address = {
+        **text_of(ADDRESS_VARIABLE),
+        "description": "The variable that contains the address.",
+    }
     sinks: Schema = {
         "slack": {**_CHANNEL, "description": 'A channel: "#security", or its id.'},
-        "slack_owners": {**_CHANNEL, "description": "Each owner; the channel for the others."},
+        "slack_owners": {
+            **_CHANNEL,
+            "description": "Each owner in Slack; the channel if the owner is not found.",
+        },
         "slack_webhook": address,
         "webhook": address,
-        "email": {**one_or_more(text_of(MAIL_ADDRESS)), "description": "Addresses."},
+        "email": {**one_or_more(text_of(MAIL_ADDRESS)), "description": "E-mail addresses."},
     }
     options: Schema = {
-        "severity": {"enum": list(Severity), "description": "This or worse. Default: all."},
+        "severity": {"enum": list(Severity), "description": "This severe or worse. Default: all."},
         "projects": {**_ONE_OR_MORE, "description": "Globs of names or ids."},
-        "rules": {**_ONE_OR_MORE, "description": "Globs of ids."},
+        "rules": {**_ONE_OR_MORE, "description": "Globs of rule ids."},
         "owners": {**_ONE_OR_MORE, "description": "Globs of addresses, names or ids."},
-        "mention": {**text_of(GROUP), "description": "A user group of Slack's, by id."},
-        "attach": {"type": "boolean", "description": "The report, in HTML."},
-        "quiet": {"enum": ["silent", "summary"], "description": "Nights without news."},
+        "mention": {**text_of(GROUP), "description": "The id of a Slack user group to mention."},
+        "attach": {"type": "boolean", "description": "Attach the HTML report."},
+        "quiet": {
+            "enum": ["silent", "summary"],
+            "description": "What to send after a scan without changes.",
+        },
         "reminder": {"anyOf": [_NOT_ZERO, {"const": "never"}]},
     }
     route = {
@@ -142,13 +152,13 @@ def _revocation() -> Schema:
     protected = dict.fromkeys(("keys", "projects", "owners"), _TEXTS)
     return mapping(
         {
-            "mode": {"enum": [*(mode.value for mode in Mode), False]},  # which YAML reads off as
+            "mode": {"enum": [*(mode.value for mode in Mode), False]},  # YAML reads off as false
             "max_keys": {"type": "integer", "minimum": 0, "maximum": 100_000},
             "max_percent": {"type": "number", "minimum": 0, "maximum": 100},
             "min_age": _DURATION,
             "recent_use": _DURATION,
             "expire_in": _NOT_ZERO,
-            "stop_file": {**TEXT, "description": "While it is there, nothing is revoked."},
+            "stop_file": {**TEXT, "description": "While this file exists, no key is revoked."},
             "protect": {**mapping(protected), "description": "Globs of ids and names."},
             "admin_keys": {**_TEXTS, "description": "Ids of admin keys that may be revoked."},
         },
@@ -163,8 +173,8 @@ def _schedule() -> Schema:
                 **_CRON,
                 "description": f"When scans are due. Default: {DEFAULT_CRON}.",
             },
-            "time_zone": {**TEXT, "description": f"Its name. Default: {DEFAULT_ZONE}."},
-            "jitter": {**_SHORT, "description": "Start up to so much later. Default: at once."},
+            "time_zone": {**TEXT, "description": f"The zone's name. Default: {DEFAULT_ZONE}."},
+            "jitter": {**_SHORT, "description": "The longest random delay. Default: none."},
             "timeout": {**_SHORT, "description": "End a scan that takes longer. Default: 6h."},
         }
     )

@@ -1,6 +1,6 @@
-"""Every setting, declared once: from here come options, environment, file, schema and docs.
+"""Every setting, declared once: options, environment, file, schema and docs derive from it.
 
-variables.py has those that only the environment has.
+variables.py declares the settings that only the environment has.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from scanner.setting import Setting
 from scanner.severity import Severity
 
 _OF_A_RUN: Final = ("date", "time")
-"""What the path of a report of many organizations may hold: they have no one id or name."""
+"""Placeholders in the path of a combined report, which has no single scan id or name."""
 POLICIES: Final[Setting[tuple[str, ...]]] = Setting(
     name="policies",
     variable="KEYVIGIL_POLICY",

@@ -1,6 +1,6 @@
 """The files that `keyvigil init` writes, made from the declaration of the settings. Pure.
 
-In them `# Words` explain, and `#setting: value` is to be taken out of its comment.
+In these files `# Text` is an explanation, and `#setting: value` takes effect once uncommented.
 """
 
 from collections.abc import Iterator
@@ -16,21 +16,22 @@ _WIDTH: Final = 98
 
 _HEAD: Final = f"""\
 # yaml-language-server: $schema={SCHEMA_FILE}
-# The settings of KeyVigil. A flag beats the environment, which beats this file, which beats the
-# default; keyvigil config show --origin tells which it was. Paths are from this file's folder.
-# No secret stands here: the admin key is in OPENAI_ADMIN_KEY, or where organizations say.
+# The settings of KeyVigil. A flag overrides the environment, which overrides this file, which
+# overrides the default; keyvigil config show --origin shows the source of each setting. Paths are
+# relative to this file's folder. Do not put a secret here: the admin key is in OPENAI_ADMIN_KEY, or
+# in the source that an entry of organizations names.
 
 # {POLICIES.help}
 policies: [{POLICY_FILE}]
 """
 _STORE: Final = """\
-# Of an address with a password: url_env: NAME, or url_file: PATH, instead of url.
+# For an address with a password use url_env: NAME or url_file: PATH instead of url.
 """
 _ORGANIZATIONS: Final = """\
-# The organizations that keyvigil scan scans, each under its name, with its own history; without
-# this, the one of OPENAI_ADMIN_KEY. The admin key is in a variable, in a file, or what a program
-# says on one line (a program and its arguments; no shell reads them). policies, outputs and
-# base_url can be of its own.
+# The organizations to scan, each with a name and its own history. Default: the organization of
+# OPENAI_ADMIN_KEY. The admin key comes from a variable, a file, or a program that prints only the
+# key, on one line (a list of the program and its arguments; it runs without a shell). An
+# organization can have its own policies, outputs and base_url.
 #organizations:
 #  - name: production
 #    key_env: PRODUCTION_ADMIN_KEY
@@ -43,8 +44,8 @@ _ORGANIZATIONS: Final = """\
 #    outputs: { html: 'out/labs/{date}.html' }
 """
 _ALERTS: Final = """\
-# Who is told of what changed. Tokens and addresses of webhooks stand in the environment:
-# KEYVIGIL_SLACK_TOKEN, KEYVIGIL_SMTP_URL; a webhook's route names its variable.
+# Where alerts about changes go. Tokens and addresses of webhooks are in the environment:
+# KEYVIGIL_SLACK_TOKEN, KEYVIGIL_SMTP_URL; the route of a webhook names its variable.
 #alerts:
 #  report: https://reports.example.com/keyvigil/{scan_id}.html
 #  routes:
@@ -61,7 +62,7 @@ _ALERTS: Final = """\
 #      email: [security@example.com]
 """
 _REVOCATION: Final = """\
-# What keeps revocation within bounds: off; plan, which tells; enforce, which revokes.
+# Revocation and its limits. mode: off; plan only reports the keys to revoke; enforce revokes them.
 #revocation:
 #  mode: plan
 #  max_keys: 5
@@ -77,7 +78,8 @@ _REVOCATION: Final = """\
 #  admin_keys: [key_def456]
 """
 _SCHEDULE: Final = """\
-# When keyvigil serve scans: as in crontab, in a time zone; spread over jitter, ended after timeout.
+# When keyvigil serve scans: a cron expression in a time zone. jitter is the longest random delay;
+# a scan ends after timeout.
 #schedule:
 #  cron: "30 2 * * *"
 #  time_zone: UTC
@@ -98,7 +100,7 @@ rules:
 
 
 def settings_text() -> str:
-    """Return keyvigil.yaml with all that can stand in it, what is not needed commented out."""
+    """Return keyvigil.yaml with every setting; optional ones are commented out."""
     top = [one for one in SETTINGS if one.name and "." not in one.name]
     rest = [one for one in top if one not in (POLICIES, ORGANIZATION)]
     parts = [_HEAD, *("\n".join(_lines(one, "")) + "\n" for one in (ORGANIZATION, *rest))]
@@ -111,7 +113,7 @@ def settings_text() -> str:
 
 
 def policy_text() -> str:
-    """Return the policy beside it."""
+    """Return the policy file that `keyvigil init` writes beside it."""
     return _POLICY
 
 

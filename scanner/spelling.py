@@ -1,4 +1,4 @@
-"""What was probably meant by a word that is none of those known."""
+"""Suggestions for unknown words."""
 
 import difflib
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ RENAMED: Final = {
     "--at-once": "--parallel",
     "KEYVIGIL_AT_ONCE": "KEYVIGIL_PARALLEL",
 }
-"""Settings, options and variables of older versions -> their names now."""
+"""Settings, options and variables of older versions -> their current names."""
 SYNONYMS: Final = {
     "condition": "violated_when",
     "filters": "violated_when",
@@ -34,7 +34,7 @@ SYNONYMS: Final = {
     "regex": "matches",
     "glob": "like",
 }
-"""Words of other tools -> ours."""
+"""Words of other tools -> KeyVigil's."""
 
 
 def is_near(word: str, choice: str) -> bool:
@@ -43,13 +43,13 @@ def is_near(word: str, choice: str) -> bool:
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
-    """Return `; did you mean 'x'?` for the nearest choice, else the choices themselves.
+    """Return `; did you mean 'x'?` for the nearest choice, else list the choices.
 
-    For a name that was renamed to one of the choices return that.
+    For an old name of one of the choices, return the new name.
     """
     choices = tuple(choices)
     if RENAMED.get(word) in choices:
-        return f"; it is now '{RENAMED[word]}'"
+        return f"; it was renamed to '{RENAMED[word]}'"
     if SYNONYMS.get(word) in choices:
         return f"; KeyVigil calls it '{SYNONYMS[word]}'"
     near = difflib.get_close_matches(word.lower(), choices, n=1, cutoff=0.6)

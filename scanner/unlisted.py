@@ -1,7 +1,7 @@
-"""Users who used a key that no listing shows. Pure.
+"""Users who used a key that is in no listing. Pure.
 
-Source: `api_key_last_used_at` of a user is the last use of any of the user's keys. Later than the
-last use of all listed keys, it belongs to a legacy user key, or to a key deleted since.
+Source: `api_key_last_used_at` of a user is the last use of any of the user's keys. If it is later
+than the last use of all listed keys, it is of a legacy user key, or of a key deleted since.
 """
 
 from collections.abc import Iterator
@@ -16,13 +16,13 @@ from scanner.result import UnlistedKey
 
 _LISTINGS: Final = (Collection.PROJECTS, Collection.PROJECT_KEYS, Collection.ADMIN_KEYS)
 _ROUNDING: Final = timedelta(days=1)
-"""How much two dates of one use may differ: they can be rounded, and are read at two moments."""
+"""The tolerance between two dates of one use: they can be rounded, and are read at two times."""
 
 
 def unlisted_keys(inventory: Inventory, now: datetime) -> tuple[UnlistedKey, ...]:
-    """Return who used a key that is not listed, the latest use first; none if a listing is partial.
+    """Return the users of keys in no listing, latest use first; empty if a listing is partial.
 
-    A user with a listed key whose last use is Unknown is left out: it may be that one.
+    A user with a listed key whose last use is Unknown is omitted: it may be that key.
     """
     if not is_complete(row for row in inventory.coverage if row.collection in _LISTINGS):
         return ()

@@ -1,4 +1,4 @@
-"""The settings in keyvigil.yaml that options and the environment can say, too."""
+"""The settings in keyvigil.yaml that options and the environment can also set."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from scanner.setting import Setting
 from scanner.settings_table import SECTIONS, SETTINGS, STORE
 
 ELSEWHERE: Final = {"url_env": "env:", "url_file": "file:"}
-"""Where the history's address stands, if not in the file, and how --store spells that."""
+"""Fields that name the source of the history's address -> their prefix in --store."""
 TOP: Final = tuple(one.name for one in SETTINGS if one.name and "." not in one.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """What the file says of a setting, as an option would, and where: file:line:column."""
+    """A setting's value in the file, as texts of an option, and its place: file:line:column."""
 
     texts: tuple[str, ...]
     at: str
@@ -34,9 +34,9 @@ class Said:
 def parse_values(
     fields: Mapping[str, Node], problems: Problems, folder: Path
 ) -> dict[str, Said | None]:
-    """Return what is said, by the option's parameter; note every mistake.
+    """Return the values, by the option's parameter; note every mistake.
 
-    Paths are from `folder`, in which the file is.
+    Paths are relative to `folder`, the file's folder.
     """
     values: dict[str, Said | None] = {}
     for setting in SETTINGS:
@@ -61,7 +61,7 @@ def _section(
     }
     places = [word for word in ("url", *ELSEWHERE) if word in fields and more]
     if len(places) > 1:
-        problems.add(node, f"the history has one address: {' or '.join(places)}")
+        problems.add(node, f"the history needs a single address: keep {' or '.join(places)}")
     for word in places:
         if word in ELSEWHERE:
             text = problems.text(fields[word], f"'{word}'")
@@ -74,11 +74,11 @@ def _section(
 
 
 def parse_value(setting: Setting[Any], node: Node, problems: Problems, folder: Path) -> Said | None:
-    """Return what a node says of a setting; None after noting what is wrong."""
+    """Return a setting's value from a node; None after noting a mistake."""
     kind, what = setting.kind, _name(setting)
     entries = list(_entries(setting, node, problems))
     if _is_empty(setting, node):
-        problems.add(node, f"{what} is empty: write something or remove it")
+        problems.add(node, f"{what} is empty: set a value or remove it")
     texts = [_text(setting, one, prefix, problems) for prefix, one in entries]
     if None in texts or not texts:
         return None
@@ -87,7 +87,7 @@ def parse_value(setting: Setting[Any], node: Node, problems: Problems, folder: P
 
 
 def _entries(setting: Setting[Any], node: Node, problems: Problems) -> Iterator[tuple[str, Node]]:
-    """Yield each part of a value, with what an option has before it."""
+    """Yield each part of a value, with its prefix in the option."""
     if setting.kind.is_by_format:
         formats = tuple(setting.kind.schema["properties"])
         fields = problems.fields(node, _name(setting), required=(), optional=formats)
@@ -107,7 +107,7 @@ def _is_empty(setting: Setting[Any], node: Node) -> bool:
 def _text(setting: Setting[Any], node: Node, prefix: str, problems: Problems) -> str | None:
     kind, what = setting.kind, _name(setting)
     if not isinstance(node, Scalar):
-        problems.add(node, f"{what} is a single value")
+        problems.add(node, f"{what} must be a single value")
         return None
     if kind.types == ("str",):
         text = problems.text(node, what)
@@ -115,7 +115,7 @@ def _text(setting: Setting[Any], node: Node, prefix: str, problems: Problems) ->
             return None
     elif kind.types == ("int",):
         number = whole_number(node)
-        text = "" if number is None else str(number)  # "" is what no such kind can read
+        text = "" if number is None else str(number)  # kinds of numbers reject ""
     else:
         text = node.text if node.type in kind.types else ""
     wrong = _wrong(kind, prefix, text)
@@ -126,7 +126,7 @@ def _text(setting: Setting[Any], node: Node, prefix: str, problems: Problems) ->
 
 
 def _wrong(kind: Kind[Any], prefix: str, text: str) -> str:
-    """Return why a text cannot be, or cannot stand in the file; "" if it can."""
+    """Return why a text is not valid, or must not be in the file; "" if it is valid."""
     try:
         kind.read(f"{prefix}{text}")
     except ValueError as error:
@@ -134,7 +134,7 @@ def _wrong(kind: Kind[Any], prefix: str, text: str) -> str:
     if leak := kind.leaks(text):
         return leak
     if kind.pattern and not is_whole(kind.pattern, text):
-        return "takes no blanks around it, and its words in lower case"
+        return "must be in lower case, without blanks around it"
     return ""
 
 

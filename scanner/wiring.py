@@ -1,4 +1,4 @@
-"""The one place that names concrete parts together."""
+"""Connects the concrete parts; no other module names several of them."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -38,11 +38,11 @@ if TYPE_CHECKING:
 
 
 _PATIENCE: Final = 2.0
-"""Seconds that a request may still take once the walk was told to end."""
+"""Seconds that a request may still take after the collection was stopped."""
 
 
 def now() -> datetime:
-    """Tell the time: the Clock of every real scan."""
+    """Return the current time in UTC: the Clock of every real scan."""
     return datetime.now(UTC)
 
 
@@ -52,9 +52,9 @@ async def collect_inventory(
     progress: Progress,
     begun: Callable[[Callable[[], None]], None] | None = None,
 ) -> Inventory:
-    """Walk the organization that `settings` leads to; raises as a Collector does.
+    """Collect the organization of `settings`; raises as a Collector does.
 
-    `begun` is handed what ends the walk within two seconds, with what was seen until then.
+    `begun` gets a function that ends the collection within two seconds, with a partial inventory.
     """
     pace = _pace(settings)
     if begun is not None:
@@ -64,7 +64,7 @@ async def collect_inventory(
 
 
 def make_revoker(settings: Settings) -> "ApiRevoker":
-    """Make what reads and changes one key at a time; a context that closes it."""
+    """Make the revoker, which reads and changes one key at a time; a context that closes it."""
     from scanner.openai_api.revoker import ApiRevoker  # noqa: PLC0415 - few runs revoke
 
     client = AdminClient(
@@ -79,7 +79,7 @@ def make_revoker(settings: Settings) -> "ApiRevoker":
 async def name_organization(settings: Settings, progress: Progress) -> Named:
     """Return the API's name for the organization, and the first page of its projects.
 
-    Raise ApiError if the API does not answer.
+    Raise ApiError if the API does not respond.
     """
     async with _admin_client(settings, progress, _pace(settings)) as client:
         return await read_name(client)
@@ -92,7 +92,7 @@ async def list_projects(settings: Settings, progress: Progress) -> frozenset[str
 
 
 def _pace(settings: Settings) -> Pace:
-    """Make a pace for one organization alone: none waits for another's limits."""
+    """Make a pace for one organization: it does not wait for another one's limits."""
     return Pace(settings.concurrency, deadline=settings.deadline)
 
 
@@ -107,16 +107,16 @@ def _admin_client(settings: Settings, progress: Progress, pace: Pace) -> AdminCl
 
 
 async def probe_api(settings: Settings) -> Probed:
-    """Ask each endpoint of a walk once; raise UsageError for TLS or proxy settings."""
+    """Request each endpoint of a scan once; raise UsageError for TLS or proxy settings."""
     return await probe(settings.admin_key, settings.base_url, now, settings.network)
 
 
 def look_at_store(settings: StoreSettings) -> "Looked | None":
-    """Look at the history and change nothing; None if its file is not there yet.
+    """Inspect the history without changing it; None if its file does not exist yet.
 
     Raise StoreError or UsageError.
     """
-    from scanner.store.looking import look  # noqa: PLC0415 - SQLAlchemy takes its time
+    from scanner.store.looking import look  # noqa: PLC0415 - SQLAlchemy is slow to import
 
     place = settings.place.reveal()
     return look(place, now) if _may_exist(place) else None
@@ -127,26 +127,26 @@ def read_clocks(settings: StoreSettings) -> "ClockReading | None":
 
     Raise StoreError or UsageError.
     """
-    from scanner.store import looking  # noqa: PLC0415 - SQLAlchemy takes its time
+    from scanner.store import looking  # noqa: PLC0415 - SQLAlchemy is slow to import
 
     place = settings.place.reveal()
     return looking.read_clocks(place, now) if _may_exist(place) else None
 
 
 def _may_exist(place: str) -> bool:
-    """Return whether a history's file exists; of a database that is not known."""
-    from scanner.store.database import file_of  # noqa: PLC0415 - SQLAlchemy takes its time
+    """Return whether a history's file exists; True for a database server."""
+    from scanner.store.database import file_of  # noqa: PLC0415 - SQLAlchemy is slow to import
 
     file = file_of(place)
     return file is None or file.exists()
 
 
 def open_store(settings: StoreSettings, *, must_exist: bool = False) -> "SqlStore":
-    """Open the history, making (unless it `must_exist`) and migrating what has to be.
+    """Open the history; create it unless it `must_exist`, and migrate it if needed.
 
     Raise StoreError or UsageError.
     """
-    from scanner.store.database import open_database  # noqa: PLC0415 - SQLAlchemy takes its time
+    from scanner.store.database import open_database  # noqa: PLC0415 - SQLAlchemy is slow to import
     from scanner.store.history import SqlStore  # noqa: PLC0415
     from scanner.store.keeping import Keeping  # noqa: PLC0415
 
@@ -156,8 +156,8 @@ def open_store(settings: StoreSettings, *, must_exist: bool = False) -> "SqlStor
 
 
 def read_locks(settings: StoreSettings) -> "tuple[HeldLock, ...]":
-    """Return the locks of a history that are held, or end too late to be."""
-    from scanner.store.database import open_database  # noqa: PLC0415 - SQLAlchemy takes its time
+    """Return the locks of a history that are held, or whose end is implausibly late."""
+    from scanner.store.database import open_database  # noqa: PLC0415 - SQLAlchemy is slow to import
     from scanner.store.locks import held_locks  # noqa: PLC0415
 
     with open_database(settings.place.reveal(), must_exist=True).reading() as connection:
@@ -165,16 +165,16 @@ def read_locks(settings: StoreSettings) -> "tuple[HeldLock, ...]":
 
 
 def release_lock(settings: StoreSettings, held: "HeldLock") -> bool:
-    """Release a lock; return whether it was still the same."""
-    from scanner.store.database import open_database  # noqa: PLC0415 - SQLAlchemy takes its time
+    """Release a lock; return False if another holder has it now."""
+    from scanner.store.database import open_database  # noqa: PLC0415 - SQLAlchemy is slow to import
     from scanner.store.locks import unlock  # noqa: PLC0415
 
     return unlock(open_database(settings.place.reveal(), must_exist=True), held)
 
 
 def make_sinks(settings: AlertSettings, sleep: Callable[[float], None]) -> dict[str, AlertSink]:
-    """Make what delivers to each route, by its name; raise UsageError for what cannot work."""
-    from scanner.alerts.email import EmailSink  # noqa: PLC0415 - these take their time, too
+    """Make the sink of each route, by its name; raise UsageError if a setting is missing."""
+    from scanner.alerts.email import EmailSink  # noqa: PLC0415 - slow to import
     from scanner.alerts.slack import SlackSink  # noqa: PLC0415
     from scanner.alerts.slack_webhook import SlackWebhookSink  # noqa: PLC0415
     from scanner.alerts.webhook import WebhookSink  # noqa: PLC0415
@@ -186,7 +186,7 @@ def make_sinks(settings: AlertSettings, sleep: Callable[[float], None]) -> dict[
         match route.sink:
             case Sink.SLACK | Sink.SLACK_OWNERS:
                 if api is None:
-                    raise UsageError(f"The route '{route.name}' needs a bot token of Slack.")
+                    raise UsageError(f"The route '{route.name}' needs a Slack bot token.")
                 return SlackSink(route, api, clock=now, sleep=sleep, report=report)
             case Sink.SLACK_WEBHOOK:
                 url = settings.addresses[route.name]
@@ -205,7 +205,7 @@ def make_sinks(settings: AlertSettings, sleep: Callable[[float], None]) -> dict[
 
 
 def slack_scopes(settings: AlertSettings, sleep: Callable[[float], None]) -> frozenset[str]:
-    """Ask Slack what the bot token may do; raise AlertError if it does not say."""
+    """Return the scopes of the Slack bot token; raise AlertError if Slack does not return them."""
     api = _slack(settings, sleep)
     return api.scopes() if api else frozenset()
 
@@ -213,14 +213,14 @@ def slack_scopes(settings: AlertSettings, sleep: Callable[[float], None]) -> fro
 def slack_channel(
     settings: AlertSettings, place: str, sleep: Callable[[float], None]
 ) -> Mapping[str, Any] | None:
-    """Ask Slack about a channel; None if it sees none of that name. Raise AlertError."""
+    """Return Slack's record of a channel; None if it lists none of that name. Raise AlertError."""
     api = _slack(settings, sleep)
     return api.channel(place) if api else None
 
 
 def reach_mail_server(settings: AlertSettings, route: Route) -> None:
-    """Connect and log in, and send nothing; raise AlertError if that fails."""
-    from scanner.alerts.email import EmailSink  # noqa: PLC0415 - takes its time, too
+    """Connect and log in without sending a message; raise AlertError if that fails."""
+    from scanner.alerts.email import EmailSink  # noqa: PLC0415 - slow to import
 
     if settings.mail is not None:
         EmailSink(route, settings.mail, report="").reach()
@@ -237,9 +237,9 @@ def _slack(settings: AlertSettings, sleep: Callable[[float], None]) -> "SlackApi
 
 
 def demo_nights(count: int) -> Iterator[tuple[datetime, Settings]]:
-    """Serve the demo's organization as it was on each of the last nights; yield when, and the way.
+    """Serve the demo organization as of each of the last `count` days, ending now.
 
-    The last of them is now.
+    Yields the time of each scan and the settings that reach the organization.
     """
     today = now()
     for days_ago in reversed(range(count)):
@@ -255,9 +255,9 @@ def serve_sandbox(
     faults: Mapping[str, Faults] | None = None,
     scopes: frozenset[str] = ALL_SCOPES,
 ) -> Iterator[Settings]:
-    """Serve an organization on loopback while the context lasts; yields the way to it.
+    """Serve an organization on loopback while the context lasts; yields settings that reach it.
 
-    `faults` are by listing, as FaultyApp has them.
+    `faults` are by listing, as in FaultyApp.
     """
     app = SandboxApp(organization, keys={SANDBOX_KEY: scopes})
     with serving(FaultyApp(app, faults) if faults else app, port) as base_url:

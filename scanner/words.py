@@ -1,4 +1,4 @@
-"""Evidence in the words of people: `134 days old, limit 90 days`."""
+"""Evidence as readable text: `134 days old, limit 90 days`."""
 
 import re
 from datetime import timedelta
@@ -17,11 +17,11 @@ _WHICH: Final = {
     "not": ("is not", "is"),
     "one of": ("is one of", "is none of"),
     "none of": ("is none of", "is one of"),
-    "like": ("fits", "does not fit"),
-    "unlike": ("does not fit", "fits"),
+    "like": ("matches", "does not match"),
+    "unlike": ("does not match", "matches"),
     "matches": ("matches", "does not match"),
 }
-"""What an operator says of what was observed, and what its denial says."""
+"""The words of each operator, and of its negation."""
 _DENIED: Final = "not: "
 _OPERATION: Final = re.compile(f"({'|'.join(_WHICH)}) (.+)", re.DOTALL)
 
@@ -44,7 +44,7 @@ def title(finding: Finding) -> str:
 
 
 def in_words(evidence: Evidence) -> str:
-    """Say what was observed and what it was held against."""
+    """Return the observed value and its limit as text."""
     value, limit = evidence.value, limit_in(evidence.limit)
     if isinstance(value, Unknown):
         if value.at_least is None:
@@ -63,7 +63,7 @@ def _observed(fact: str, value: Value, limit: timedelta | Decimal | None) -> str
 
 @lru_cache(maxsize=4096)
 def _limit(limit: str) -> str:
-    """Say a limit: `limit 90 days` for `over 90d`, `which fits bot-*` for `like bot-*`."""
+    """Return a limit: `limit 90 days` for `over 90d`, `which matches bot-*` for `like bot-*`."""
     is_denied = limit.startswith(_DENIED)
     tested = limit.removeprefix(_DENIED)
     if bound := _BOUND.fullmatch(tested):

@@ -1,4 +1,4 @@
-"""The facts about what happened with a key: its use, its cost, what the audit log tells of it."""
+"""The facts about a key's activity: its use, its cost, and its events in the audit log."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -28,7 +28,7 @@ def _by(subject: Subject) -> str:
 def _idle(subject: Subject) -> Value:
     used_at, told = subject.last_use, subject.key.last_used_at
     if isinstance(told, Unknown) and not subject.directory.knows_usage:
-        return told  # what was not listed may hold a newer use
+        return told  # usage that was not collected may be newer
     if isinstance(used_at, Unknown):
         return used_at
     return subject.since(used_at or subject.key.created_at)
@@ -50,7 +50,8 @@ def _used(subject: Subject) -> Value:
 @fact(
     "used_since_owner_left",
     FactType.BOOLEAN,
-    meaning="Whether a use is recorded after the owner left the organization; absent if not left.",
+    meaning="Whether a use is recorded after the owner left the organization; absent if the owner"
+    " did not leave.",
     source="key.last_used_at, usage; user.deleted of the audit log, scans since the owner left",
     needs=(Collection.USERS, Collection.SERVICE_ACCOUNTS),
     words={"yes": "used after its owner left", "no": "no use recorded after its owner left"},
@@ -61,14 +62,16 @@ def _used_since_owner_left(subject: Subject) -> Value:
         return Unknown(reason=state.reason) if isinstance(state, Unknown) else None
     left_at = subject.directory.left_at(subject.key)
     if left_at is None:
-        return Unknown(reason="when the owner left is not known")
+        return Unknown(reason="the time when the owner left is not known")
     told, use = subject.key.last_used_at, subject.directory.uses.get(subject.key.id)
     if (isinstance(told, datetime) and told > left_at) or (use and use.last_day >= left_at):
         return True
     if isinstance(subject.last_use, Unknown):
         return subject.last_use
     if subject.last_use and subject.last_use > left_at:
-        return Unknown(reason="usage is reported by the day, and the owner left on that day")
+        return Unknown(
+            reason="usage is reported per day, and the owner left on the last day of use"
+        )
     return False
 
 
@@ -100,7 +103,7 @@ def _usage_cost(subject: Subject) -> Value:
 
 
 def _sum_of(subject: Subject, collection: Collection, collected: Value) -> Value:
-    """Return a sum, or the part of it that was collected if there may be more."""
+    """Return a sum; Unknown with the collected part if there may be more."""
     reason = subject.directory.why_activity_unseen(collection)
     if reason is None or isinstance(collected, Unknown):
         return collected
@@ -111,7 +114,7 @@ def _sum_of(subject: Subject, collection: Collection, collected: Value) -> Value
 @fact(
     "created_by",
     FactType.TEXT,
-    meaning="Who created the key: an address, or the id of a service account.",
+    meaning="The creator of the key: an e-mail address, or the id of a service account.",
     source="audit log, api_key.created",
     needs=(Collection.AUDIT_LOGS,),
     words="created by {}",
@@ -134,7 +137,7 @@ def _scopes(subject: Subject) -> Value:
         return creation
     told = [e.scopes for e in subject.directory.events[subject.key.id] if e.scopes is not None]
     if not told:
-        return Unknown(reason="the audit log does not tell the key's scopes")
+        return Unknown(reason="the audit log does not contain the key's scopes")
     newest = told[-1]
     if isinstance(newest, Unknown):
         return newest
@@ -160,7 +163,7 @@ def _unchanged(subject: Subject) -> Value:
 @fact(
     "owner.created_by",
     FactType.TEXT,
-    meaning="Who created the service account that owns the key; absent for people.",
+    meaning="The creator of the service account that owns the key; absent for people.",
     source="audit log, service_account.created",
     needs=(Collection.AUDIT_LOGS,),
     words="service account created by {}",
@@ -177,7 +180,7 @@ def _owner_created_by(subject: Subject) -> Value:
 
 
 def _since(subject: Subject, event: AuditEvent) -> timedelta | Unknown:
-    """Return the time since something happened with the key."""
+    """Return the time since an event of the key."""
     at = event.at
     if isinstance(at, datetime):
         at = not_before(at, subject.key, f"effective_at of {event.kind.value}")
@@ -185,17 +188,17 @@ def _since(subject: Subject, event: AuditEvent) -> timedelta | Unknown:
 
 
 def _creation(subject: Subject, of: str, kind: AuditKind) -> AuditEvent | Unknown:
-    """Return the event that made a key or an account; the log need not reach back to it."""
+    """Return the creation event of a key or an account; Unknown if the log does not contain it."""
     reason = subject.directory.why_activity_unseen(Collection.AUDIT_LOGS)
     if reason is not None:
         return Unknown(reason=reason)
     for event in subject.directory.events.get(of, ()):
         if event.kind is kind:
             return event
-    return Unknown(reason="the audit log does not hold its creation")
+    return Unknown(reason="the audit log does not contain its creation")
 
 
 def _actor(event: AuditEvent | Unknown) -> Value:
     if isinstance(event, Unknown):
         return event
-    return event.actor or Unknown(reason="the audit log does not say who did it")
+    return event.actor or Unknown(reason="the audit log does not name the actor")

@@ -1,7 +1,7 @@
-"""Kleene's three-valued logic, over all keys at once.
+"""Kleene's three-valued logic, for all keys together.
 
-A set of rows is an integer with one byte for each row, 1 for a member: `&`, `|` and `^` on it
-decide for a hundred thousand keys in some microseconds.
+A set of rows is an integer with one byte per row, 1 for a member: `&`, `|` and `^` take
+microseconds for a hundred thousand keys.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,35 +16,35 @@ NO_ROWS: Final[Rows] = 0
 
 
 class Answers(NamedTuple):
-    """For which rows it holds, and for which it does not; for the others it is unknown."""
+    """The rows for which a condition is true, and false; for all others it is unknown."""
 
     true: Rows
     false: Rows
 
     def unknown(self, among: Rows) -> Rows:
-        """Return the rows of `among` for which it is unknown."""
+        """Return the rows of `among` for which the condition is unknown."""
         return among & ~(self.true | self.false)
 
 
 def every(answers: Iterable[Answers]) -> Answers:
-    """One that fails decides; else one unknown leaves it open; else it holds."""
+    """Return the conjunction: false if any is false, else unknown if any is unknown, else true."""
     true, false = zip(*answers, strict=True)
     return Answers(reduce(and_, true), reduce(or_, false))
 
 
 def some(answers: Iterable[Answers]) -> Answers:
-    """One that holds decides; else one unknown leaves it open; else it fails."""
+    """Return the disjunction: true if any is true, else unknown if any is unknown, else false."""
     true, false = zip(*answers, strict=True)
     return Answers(reduce(or_, true), reduce(and_, false))
 
 
 def opposite(answers: Answers) -> Answers:
-    """Turn round what holds and what fails; unknown stays unknown."""
+    """Return the negation; unknown stays unknown."""
     return Answers(answers.false, answers.true)
 
 
 def agreed(one: Answers, other: Answers) -> Rows:
-    """Return the rows to which both give the same answer, and all that lie beyond the last."""
+    """Return the rows where both answers are equal, and all rows beyond the last."""
     return ~((one.true ^ other.true) | (one.false ^ other.false))
 
 

@@ -1,4 +1,4 @@
-"""The facts of many keys, a column each: what conditions are decided on."""
+"""The facts of many keys, one column per fact: the input of conditions."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from decimal import Decimal
@@ -19,9 +19,9 @@ _NOT_VALUES: Final = frozenset({type(None), Unknown})
 class Column:
     """One fact of many keys.
 
-    `known` are the rows with a value, `absent` those whose key has no such thing; the others could
-    not be seen. `filled` has a known value in every row, another row's where there is none; it is
-    empty if there are none at all. `narrowed` has the values that unknown ones can still have,
+    `known` are the rows with a value, `absent` those whose key has no such attribute; the others
+    are unknown. `filled` has a known value in every row, another row's if its own is not known; it
+    is empty if no row has one. `narrowed` has the values that unknown ones can still have,
     `bounded` the known part of unknown numbers.
     """
 
@@ -60,9 +60,9 @@ class Column:
 
 
 class Facts:
-    """The facts of some keys, one row for each; a column is read when it is first asked for.
+    """The facts of some keys, one row per key; a column is read on first access.
 
-    `decided` is where conditions keep the answers that others may ask for, too.
+    `decided` caches the answers of conditions that several rules share.
     """
 
     def __init__(self, subjects: Sequence[Subject]) -> None:
@@ -87,14 +87,14 @@ class Facts:
 
     @cached_property
     def dead(self) -> Rows:
-        """The keys that certainly cannot be used."""
+        """The keys that are certainly not live."""
         column = self[KEY_STATE]
         known = column.known & rows_of(value != KeyState.LIVE for value in column.filled)
         narrowed = (row for row, possible in column.narrowed if KeyState.LIVE not in possible)
         return known | row_set(narrowed, len(self))
 
     def sources(self, name: str, rows: Sequence[int]) -> list[str]:
-        """Say who told the values of a fact in these rows, where several could have."""
+        """Return the source of a fact in each of these rows; "" if there is only one."""
         note = FACTS[name].note
         return [note(self.subjects[row]) if note else "" for row in rows]
 
@@ -103,7 +103,7 @@ class Facts:
 
 
 class Given(Facts):
-    """The facts of one made-up key: what is not given is unknown, except that the key is live."""
+    """The facts of one example key: missing facts are unknown, except that the key is live."""
 
     def __init__(self, facts: Mapping[str, Value]) -> None:
         super().__init__(())
@@ -113,9 +113,9 @@ class Given(Facts):
         return 1
 
     def sources(self, _name: str, rows: Sequence[int]) -> list[str]:
-        """Nobody told a made-up value."""
+        """Return "": the values of an example have no source."""
         return [""] * len(rows)
 
     def _read(self, name: str) -> Sequence[Value]:
-        other = Unknown(reason=f"the example does not give '{name}'")
+        other = Unknown(reason=f"the example does not contain '{name}'")
         return (self._given.get(name, KeyState.LIVE if name == KEY_STATE else other),)

@@ -1,4 +1,4 @@
-"""Conditions over keys' facts, decided in Kleene's three-valued logic."""
+"""Conditions on the facts of keys, evaluated in Kleene's three-valued logic."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -22,13 +22,13 @@ from scanner.policy.operators import Limit, Operator, column_test, spelled
 from scanner.policy.registry import Fact, FactType, Value
 
 Trail = tuple[Evidence, ...]
-"""What decided for one key."""
+"""The evidence for one key."""
 
 
 class Condition(Protocol):
-    """Something that holds for a key, does not, or cannot be told.
+    """A test that is true, false or unknown for a key.
 
-    `names` are the facts in it, `needs` the collections they come from beyond projects and keys.
+    `names` are its facts, `needs` the collections they come from beyond projects and keys.
     """
 
     @property
@@ -38,17 +38,17 @@ class Condition(Protocol):
     def needs(self) -> frozenset[Collection]: ...  # noqa: D102 - described above
 
     def decide(self, facts: Facts) -> Answers:
-        """Decide for every key at once. Never raises."""
+        """Return the answers for all keys. Never raises."""
         ...
 
     def evidence(self, facts: Facts, rows: Sequence[int]) -> list[Trail]:
-        """Return, for each of these rows, the leaves that made the answer what it is."""
+        """Return, for each of these rows, the leaves that decided the answer."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leaf:
-    """One fact held against one limit."""
+    """One fact compared with one limit."""
 
     fact: Fact
     operator: Operator
@@ -62,21 +62,21 @@ class Leaf:
         object.__setattr__(self, "_limit", spelled(self.operator, self.limit))
 
     def __str__(self) -> str:
-        """Spell it: `age over 90d`."""
+        """Return it as text: `age over 90d`."""
         return f"{self.fact.name} {self._limit}"
 
     @property
     def names(self) -> frozenset[str]:
-        """The one fact."""
+        """The name of its fact."""
         return frozenset({self.fact.name})
 
     @property
     def needs(self) -> frozenset[Collection]:
-        """What the fact needs."""
+        """The collections that the fact needs."""
         return self.fact.needs
 
     def decide(self, facts: Facts) -> Answers:
-        """Hold the fact's column against the limit, unless another rule has done so."""
+        """Compare the fact's column with the limit, or return the cached answers."""
         asked = self.fact.name, self.operator, self.limit
         answers = facts.decided.get(asked)
         if answers is None:
@@ -84,7 +84,7 @@ class Leaf:
         return answers
 
     def evidence(self, facts: Facts, rows: Sequence[int]) -> list[Trail]:
-        """Return what was observed and the limit."""
+        """Return the observed value and the limit, for each of these rows."""
         name = self.fact.name
         values = map(facts[name].values.__getitem__, rows)
         sources = facts.sources(name, rows) if self.fact.note else repeat("")
@@ -96,13 +96,13 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Group:
-    """Parts of which one with the decisive answer decides."""
+    """Several conditions, of which one can decide alone."""
 
     parts: tuple[Condition, ...]
     word: ClassVar[str]
 
     def __str__(self) -> str:
-        """Spell it: `used is yes and idle over 45d`."""
+        """Return it as text: `used is yes and idle over 45d`."""
         return f" {self.word} ".join(_inner(part) for part in self.parts)
 
     @property
@@ -112,15 +112,15 @@ class _Group:
 
     @property
     def needs(self) -> frozenset[Collection]:
-        """What any part needs."""
+        """The collections that any part needs."""
         return frozenset[Collection]().union(*(part.needs for part in self.parts))
 
     def decide(self, facts: Facts) -> Answers:
-        """Join the parts' answers."""
+        """Combine the answers of the parts."""
         return self._join(part.decide(facts) for part in self.parts)
 
     def evidence(self, facts: Facts, rows: Sequence[int]) -> list[Trail]:
-        """Return the evidence of the parts whose answer is the group's."""
+        """Return the evidence of the parts whose answer equals the group's."""
         whole = self.decide(facts)
         agreeing = ((part, facts.every & agreed(part.decide(facts), whole)) for part in self.parts)
         return gathered(facts, rows, agreeing)
@@ -130,7 +130,7 @@ class _Group:
 
 
 class AllOf(_Group):
-    """Holds if every part holds; fails if any fails."""
+    """True if every part is true; false if any is false."""
 
     __slots__ = ()
     word = "and"
@@ -140,7 +140,7 @@ class AllOf(_Group):
 
 
 class AnyOf(_Group):
-    """Holds if any part holds; fails if every part fails."""
+    """True if any part is true; false if every part is false."""
 
     __slots__ = ()
     word = "or"
@@ -151,12 +151,12 @@ class AnyOf(_Group):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Not:
-    """Holds if the part fails; unknown stays unknown."""
+    """True if the part is false; unknown stays unknown."""
 
     part: Condition
 
     def __str__(self) -> str:
-        """Spell it: `not age over 90d`."""
+        """Return it as text: `not age over 90d`."""
         return f"not {_inner(self.part)}"
 
     @property
@@ -166,15 +166,15 @@ class Not:
 
     @property
     def needs(self) -> frozenset[Collection]:
-        """What the part needs."""
+        """The collections that the part needs."""
         return self.part.needs
 
     def decide(self, facts: Facts) -> Answers:
-        """Turn the part's answers round."""
+        """Return the negation of the part's answers."""
         return opposite(self.part.decide(facts))
 
     def evidence(self, facts: Facts, rows: Sequence[int]) -> list[Trail]:
-        """Return the part's evidence, its limits turned round."""
+        """Return the part's evidence, with negated limits."""
         return [
             tuple(row._replace(limit=_denied(row.limit)) for row in trail)
             for trail in self.part.evidence(facts, rows)
@@ -182,7 +182,7 @@ class Not:
 
 
 class _Trails(dict[tuple[Value, str], Trail]):
-    """What decided, by value and source: keys whose facts are alike share it."""
+    """Evidence by value and source: keys with equal facts share it."""
 
     def __init__(self, fact: str, limit: str) -> None:
         super().__init__()
@@ -197,7 +197,7 @@ class _Trails(dict[tuple[Value, str], Trail]):
 def gathered(
     facts: Facts, rows: Sequence[int], parts: Iterable[tuple[Condition, Rows]]
 ) -> list[Trail]:
-    """Return, for each of these rows, the evidence of every part that is paired with the row."""
+    """Return, for each row, the evidence of every part that is paired with the row."""
     trails: dict[int, Trail] = dict.fromkeys(rows, ())
     for part, paired in parts:
         if paired == NO_ROWS:
@@ -213,5 +213,5 @@ def _inner(part: Condition) -> str:
 
 
 def _denied(limit: str) -> str:
-    """Turn a limit round: what a `not` holds against is not the limit but its opposite."""
+    """Return the negation of a limit: `not: over 90d` for `over 90d`, and the reverse."""
     return limit.removeprefix("not: ") if limit.startswith("not: ") else f"not: {limit}"

@@ -1,4 +1,4 @@
-"""What two policies make of the same keys. Pure."""
+"""The differences between the findings of two policies on the same keys. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from scanner.finding import Finding, Outcome
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A finding that comes out otherwise, and how; "" is no finding at all."""
+    """A finding with another severity or outcome before and after; "": no finding."""
 
     finding: Finding
     before: str
@@ -16,7 +16,7 @@ class Change:
 
 
 def compare(before: Sequence[Finding], after: Sequence[Finding]) -> tuple[Change, ...]:
-    """Return what comes out otherwise: first what is found after, then what is found no more."""
+    """Return the changes: first the findings of `after`, then those that only `before` has."""
     old = {finding.fingerprint: finding for finding in before}
     new = {finding.fingerprint: finding for finding in after}
     every = (*new.values(), *(f for fingerprint, f in old.items() if fingerprint not in new))

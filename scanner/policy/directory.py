@@ -28,8 +28,8 @@ _DEAD: Final = frozenset({KeyState.DISABLED, KeyState.EXPIRED})
 class Directory:
     """The inventory, indexed once for all keys, as of `now`.
 
-    `knows_usage`: the usage of all keys was seen. `why_keys_unseen`: why some keys of the
-    organization may not have been, or None.
+    `knows_usage`: the usage of all keys was collected. `why_keys_unseen`: why some keys of the
+    organization may be missing, or None.
     """
 
     def __init__(self, inventory: Inventory, now: datetime) -> None:
@@ -48,16 +48,16 @@ class Directory:
         self._listed: defaultdict[Collection, dict[str | None, str | None]] = defaultdict(dict)
         for listing in inventory.coverage:
             listed = self._listed[listing.collection]
-            if listed.get(listing.project_id) is None:  # of several, a gap counts
+            if listed.get(listing.project_id) is None:  # of several listings, a gap has priority
                 listed[listing.project_id] = _gap(listing)
         self._absent_since = dict(inventory.absent_since)
         self.knows_usage = self.why_activity_unseen(Collection.USAGE) is None
         self.why_keys_unseen = self._why_keys_unseen()
 
     def left_at(self, key: Key) -> datetime | None:
-        """Return since when a key's owner is certainly gone: by the audit log, or by a listing.
+        """Return when a key's owner had certainly left: by the audit log, or by a listing.
 
-        Before the key was created, the owner was there again.
+        Earlier departures than the key's creation do not count: the owner must have rejoined.
         """
         owner_id = str(key.owner.id)
         times = [
@@ -79,23 +79,23 @@ class Directory:
 
     @cached_property
     def keys_of_owner(self) -> Counter[str | Unknown]:
-        """How many live keys each owner has."""
+        """The number of live keys of each owner."""
         return Counter(key.owner.id for key in self._live)
 
     @cached_property
     def keys_of_member(self) -> Counter[tuple[str | None, str | Unknown]]:
-        """How many live keys each owner has in each project."""
+        """The number of live keys of each owner in each project."""
         return Counter((key.project_id, key.owner.id) for key in self._live)
 
     @cached_property
     def keys_of_unknown_owner(self) -> Counter[str | None]:
-        """How many live keys, which may be any owner's, each project has; None: all of them."""
+        """The number of live keys with an unknown owner in each project; None: in all projects."""
         projects = [key.project_id for key in self._live if isinstance(key.owner.id, Unknown)]
         return Counter([*projects, *(None for project_id in projects if project_id)])
 
     @cached_property
     def keys_of_project(self) -> Counter[str | None]:
-        """How many live keys each project has."""
+        """The number of live keys of each project."""
         return Counter(key.project_id for key in self._live)
 
     @cached_property
@@ -106,23 +106,23 @@ class Directory:
         return [key for key in dated if key.state(now) not in _DEAD]
 
     def why_unseen(self, collection: Collection, project_id: str | None = None) -> str | None:
-        """Return why that listing was not seen to its end, or None if it was."""
+        """Return why that listing was not collected completely, or None if it was."""
         try:
             return self._listed[collection][project_id]
         except KeyError:
-            return f"{collection} were not asked for"
+            return f"{collection} were not requested"
 
     def why_activity_unseen(self, collection: Collection) -> str | None:
-        """Return why usage, costs or the audit log cannot be relied on, or None if they can.
+        """Return why usage, costs or the audit log are not reliable, or None if they are.
 
-        What names keys, and none of the organization's, speaks of them by other ids.
+        Usage or costs whose key ids match no key of the organization use other ids.
         """
         reason = self.why_unseen(collection)
         if reason is not None or collection is Collection.AUDIT_LOGS:
             return reason
         named = self.uses if collection is Collection.USAGE else self.costs
         if named and not any(key.id in named for key in self._keys):
-            return f"the ids that {collection} speak of are those of no key"
+            return f"the key ids in {collection} match no listed key"
         return None
 
     def _why_keys_unseen(self) -> str | None:
@@ -133,7 +133,7 @@ class Directory:
 
 
 def _gap(listing: Coverage) -> str | None:
-    """Say what a listing leaves unknown; a project's says why where its coverage is shown."""
+    """Return why a listing is not complete; a project's reason is only in its coverage."""
     if listing.state is CoverageState.COMPLETE:
         return None
     if listing.project_id is not None:

@@ -1,4 +1,4 @@
-"""YAML text -> a tree that knows where everything stands, within bounds."""
+"""YAML text -> a tree of nodes with their places, within size limits."""
 
 import re
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ class Items(NamedTuple):
 
 
 class Mapping(NamedTuple):
-    """Keys and values in the order written; every key stands once."""
+    """Keys and values in their written order; every key is unique."""
 
     line: int
     column: int
@@ -48,9 +48,9 @@ _YES: Final = ("true", "yes", "on")
 
 
 def whole_number(node: Node) -> int | None:
-    """Return the whole number that a node is, as 5 or 5.0; None for anything else.
+    """Return the whole number of a node such as 5 or 5.0; None for any other node.
 
-    So is a spelling that the versions of YAML read differently: 010, 0x10, 1_000, 1:30.
+    Also None for notations that YAML versions read differently: 010, 0x10, 1_000, 1:30.
     """
     if not isinstance(node, Scalar) or node.type not in ("int", "float"):
         return None
@@ -59,16 +59,16 @@ def whole_number(node: Node) -> int | None:
 
 
 def truth(node: Node) -> bool | None:
-    """Return what a node is that YAML reads as true or false; None for anything else."""
+    """Return the value of a node that YAML reads as true or false; None for any other node."""
     if not isinstance(node, Scalar) or node.type != "bool":
         return None
     return node.text.lower() in _YES
 
 
 def read_document(text: str, file: str) -> tuple[Node, tuple[Problem, ...]]:
-    """Parse one YAML document; return it with its keys that stand twice or are not text.
+    """Parse one YAML document; return it with the problems of duplicate and non-text keys.
 
-    Raise PolicyError for what is not plain, safe YAML.
+    Raise PolicyError if it is not plain, safe YAML.
     """
     if len(text) > MAX_CHARACTERS:
         raise _refused(file, 1, 1, f"the file is larger than {MAX_CHARACTERS:,} characters")
@@ -90,7 +90,7 @@ def read_document(text: str, file: str) -> tuple[Node, tuple[Problem, ...]]:
 class _Builder:
     """Turns PyYAML's events into the tree and notes duplicate and non-text keys.
 
-    An alias stands for the very node it names, and counts as all that it repeats.
+    An alias is the node of its anchor, and its size counts again.
     """
 
     def __init__(self, text: str, file: str) -> None:
@@ -108,7 +108,9 @@ class _Builder:
         root = self._build(self._loader.get_event(), 0)
         _end, after = self._loader.get_event(), self._loader.get_event()
         if after.__class__ is not yaml.StreamEndEvent:
-            raise self._refused(after, "a file holds one document, and here a second begins")
+            raise self._refused(
+                after, "a second YAML document begins here; a file must contain only one"
+            )
         return root
 
     def _build(self, event: Any, depth: int) -> Node:  # noqa: ANN401 - PyYAML's events are untyped
@@ -118,7 +120,7 @@ class _Builder:
         if event.anchor is None:
             return self._fresh(event, depth)
         if event.anchor in self._anchors:
-            raise self._refused(event, f"the anchor '&{event.anchor}' stands twice")
+            raise self._refused(event, f"duplicate anchor '&{event.anchor}'")
         node = self._anchors[event.anchor] = self._fresh(event, depth)
         return node
 
@@ -148,7 +150,7 @@ class _Builder:
                 self._note(key, "a key must be plain text")
             elif key.text in first_lines:
                 first = first_lines[key.text]
-                self._note(key, f"'{key.text}' stands twice, first on line {first}")
+                self._note(key, f"'{key.text}' is a duplicate key, first on line {first}")
             else:
                 first_lines[key.text] = key.line
                 yield key, value
@@ -156,7 +158,9 @@ class _Builder:
     def _repeated(self, alias: Any, depth: int) -> Node:  # noqa: ANN401
         node = self._anchors.get(alias.anchor)
         if node is None:
-            raise self._refused(alias, f"the alias '*{alias.anchor}' names nothing that ends above")
+            raise self._refused(
+                alias, f"the alias '*{alias.anchor}' refers to no complete value above it"
+            )
         nodes, levels = _measure(node)
         self._count(alias, nodes, depth + levels)
         return node
@@ -164,9 +168,9 @@ class _Builder:
     def _count(self, event: Any, nodes: int, depth: int) -> None:  # noqa: ANN401
         self._nodes += nodes
         if depth > MAX_DEPTH:
-            raise self._refused(event, f"nested more than {MAX_DEPTH} deep")
+            raise self._refused(event, f"nested more than {MAX_DEPTH} levels deep")
         if self._nodes > MAX_NODES:
-            raise self._refused(event, f"more than {MAX_NODES:,} values, aliases expanded")
+            raise self._refused(event, f"more than {MAX_NODES:,} values after expanding aliases")
 
     def _refused(self, event: Any, message: str) -> PolicyError:  # noqa: ANN401
         mark = event.start_mark
@@ -179,7 +183,7 @@ class _Builder:
 
 
 def _measure(node: Node) -> tuple[int, int]:
-    """Return how many nodes a tree has, itself included, and how many levels lie below it."""
+    """Return the number of nodes of a tree, including its root, and of levels below the root."""
     if isinstance(node, Scalar):
         return 1, 0
     parts = node.items if isinstance(node, Items) else [p for entry in node.entries for p in entry]

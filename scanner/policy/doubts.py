@@ -1,4 +1,4 @@
-"""What is wrong with a policy that can be read: it is of no use any longer, or never was. Pure."""
+"""Problems of a valid policy: expired exceptions and rules that no key can violate. Pure."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -17,19 +17,19 @@ _LIVE: Final = Leaf(fact=FACTS[KEY_STATE], operator=Operator.IS, limit=KeyState.
 
 
 def expired_exceptions(policy: Policy, today: date) -> Iterator[Problem]:
-    """Yield each exception that no longer holds, at its place."""
+    """Yield each expired exception, at its place."""
     for exemption in policy.exemptions:
         text = exemption.text
         if today > text.expires:
             message = (
                 f"the exception from {', '.join(text.rules)} expired on {text.expires}: remove it,"
-                " or set a later day in 'expires'"
+                " or set a later date in 'expires'"
             )
             yield Problem(file=text.file, line=text.line, column=text.column, message=message)
 
 
 def impossible_rules(policy: Policy) -> Iterator[Problem]:
-    """Yield each rule that certainly no key can violate, at its place."""
+    """Yield each rule that no key can violate, at its place."""
     for rule in policy.rules:
         conditions: list[Condition] = [rule.violated_when]
         if rule.applies_to is not None:

@@ -1,4 +1,4 @@
-"""What the words of the language mean, for people: facts and operators. Pure."""
+"""Explanations of facts, operators and rules for readers. Pure."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -10,9 +10,9 @@ from scanner.policy.operators import MEANINGS, Operator, operators_of
 from scanner.policy.registry import Fact, FactType
 
 GROUPS: Final = {
-    "all": "Every condition of the list holds.",
-    "any": "At least one condition of the list holds.",
-    "not": "The condition does not hold. What is unknown stays unknown.",
+    "all": "Every condition in the list is true.",
+    "any": "At least one condition in the list is true.",
+    "not": "The condition is false. An unknown condition stays unknown.",
 }
 _TYPES: Final = {
     FactType.BOOLEAN: "true or false",
@@ -36,19 +36,19 @@ _LIMITS: Final = {
 
 
 def explain_fact(fact: Fact) -> Iterator[tuple[str, str]]:
-    """Yield what there is to say of a fact: a heading and a text each."""
-    kind = "a number, also with decimals" if fact.decimals else _TYPES[fact.type]
+    """Yield the explanation of a fact: pairs of heading and text."""
+    kind = "a number, with or without decimals" if fact.decimals else _TYPES[fact.type]
     yield "meaning", fact.meaning
     yield "type", f"{kind} {', '.join(fact.choices)}" if fact.choices else kind
     yield "source", fact.source
     if fact.needs:
-        yield "asks for", ", ".join(sorted(fact.needs))
+        yield "needs", ", ".join(sorted(fact.needs))
     yield "operators", ", ".join(operators_of(fact.type))
     yield "example", example(fact)
 
 
 def explain_operator(op: Operator) -> Iterator[tuple[str, str]]:
-    """Yield what there is to say of an operator: a heading and a text each."""
+    """Yield the explanation of an operator: pairs of heading and text."""
     types = [type_ for type_ in FactType if op in operators_of(type_)]
     yield "meaning", MEANINGS[op]
     yield "for", ", ".join(type_.name.lower() for type_ in types)
@@ -56,12 +56,12 @@ def explain_operator(op: Operator) -> Iterator[tuple[str, str]]:
 
 
 def explain_rule(rule: Rule) -> Iterator[tuple[str, str]]:
-    """Yield what there is to say of a rule: a heading and a text each."""
+    """Yield the explanation of a rule: pairs of heading and text."""
     text = rule.text
     yield "title", text.title
     yield "finding", text.defect
     yield "policy", text.policy
-    yield "written in", f"{text.file}:{text.line}"
+    yield "defined in", f"{text.file}:{text.line}"
     steps = "; ".join(f"{step.severity} if {step.when}" for step in rule.steps)
     yield "severity", f"{text.severity}; {steps}" if steps else text.severity
     yield "applies to", rule.scope
@@ -73,11 +73,11 @@ def explain_rule(rule: Rule) -> Iterator[tuple[str, str]]:
     if rule.respond:
         yield "respond", f"{rule.respond.revoke} after {format_duration(rule.respond.after)}"
     if rule.needs:
-        yield "asks for", ", ".join(sorted(rule.needs))
+        yield "needs", ", ".join(sorted(rule.needs))
 
 
 def example(fact: Fact) -> str:
-    """Return a condition on a fact as it is written."""
+    """Return an example condition on a fact in the policy language."""
     match fact.type:
         case FactType.DURATION | FactType.NUMBER:
             return _with_operator(fact, Operator.OVER)

@@ -1,4 +1,4 @@
-"""Regular expressions in policies: RE2, which takes time in proportion to the text."""
+"""Regular expressions in policies: RE2, whose time is linear in the length of the text."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import re2
 
 
 def compile_expression(text: str) -> Any:  # noqa: ANN401 - re2 ships no types
-    """Compile a regular expression; raise ValueError saying what is wrong with it."""
+    """Compile a regular expression; raise ValueError with the reason if it is not valid."""
     options = re2.Options()
     options.log_errors = False
     try:

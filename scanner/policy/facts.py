@@ -1,9 +1,9 @@
-"""Every fact a policy can speak of: one function each, in one registry."""
+"""Every fact of the policy language: one function each, in one registry."""
 
 from typing import Final
 
 import scanner.policy.activity_facts
-import scanner.policy.key_facts  # noqa: F401 - enters its facts
+import scanner.policy.key_facts  # noqa: F401 - registers its facts
 from scanner.collection import Collection
 from scanner.finding import OwnerState
 from scanner.inventory import OwnerKind, ProjectState, Unknown, text_of
@@ -12,25 +12,25 @@ from scanner.policy.subject import Subject
 
 __all__ = ["FACTS"]
 
-_PROJECT_KEYS: Final = Collection.PROJECT_KEYS  # looked up for every key: an enum is slow to do so
+_PROJECT_KEYS: Final = Collection.PROJECT_KEYS  # used for every key: enum attributes are slow
 
 
 def _told(value: str | Unknown | None, what: str) -> str | Unknown:
-    return value or Unknown(reason=f"the API did not give {what}")
+    return value or Unknown(reason=f"the API did not return {what}")
 
 
 def _no_project(subject: Subject) -> Value:
-    """Return the fact of a key without a project: absent, if it is sure that it has none."""
+    """Return the fact of a key without a project: absent if the key certainly has none."""
     return subject.key.kind if isinstance(subject.key.kind, Unknown) else None
 
 
 def _count(collected: int, why_unseen: str | None) -> Value:
-    """Return a count, or what was collected of it if there may be more."""
+    """Return a count; Unknown with the collected part if there may be more."""
     return Unknown(reason=why_unseen, at_least=collected or None) if why_unseen else collected
 
 
 def _why_more(subject: Subject, project_id: str | None) -> str | None:
-    """Return why an owner may have more keys in a project, or in all of them."""
+    """Return why an owner may have more keys in a project; `project_id` None: in all projects."""
     is_open = subject.directory.keys_of_unknown_owner[project_id]
     return "the owner of other keys is unknown" if is_open else None
 
@@ -38,7 +38,7 @@ def _why_more(subject: Subject, project_id: str | None) -> str | None:
 @fact(
     "owner.kind",
     OwnerKind,
-    meaning="A person or a service account.",
+    meaning="Whether the owner is a person or a service account.",
     source="key.owner.type",
     words={"user": "owned by a person", "service_account": "owned by a service account"},
 )
@@ -49,7 +49,7 @@ def _owner_kind(subject: Subject) -> Value:
 @fact(
     "owner.state",
     OwnerState,
-    meaning="Where the owner stands today: the gravest that is certain.",
+    meaning="The owner's current state: the most serious one that is certain.",
     source="users, service accounts, key.owner_project_access",
     needs=(Collection.USERS, Collection.SERVICE_ACCOUNTS),
     words={
@@ -90,7 +90,7 @@ def _owner_email(subject: Subject) -> Value:
     FactType.TEXT,
     meaning="The owner's name.",
     source="key.owner",
-    words="owner is called {}",
+    words="owner's name is {}",
 )
 def _owner_name(subject: Subject) -> Value:
     return _told(text_of(subject.key.owner, "name"), "the owner's name")
@@ -101,7 +101,7 @@ def _owner_name(subject: Subject) -> Value:
     FactType.TEXT,
     meaning="The owner's role in the project: owner, member or none; absent for admin keys.",
     source="key.owner.role",
-    words="owner is {} in the project",
+    words="owner's role in the project is {}",
 )
 def _owner_project_role(subject: Subject) -> Value:
     if subject.project is None:
@@ -115,7 +115,7 @@ def _owner_project_role(subject: Subject) -> Value:
     meaning="A person's role in the organization: owner or reader; absent once they left.",
     source="users.role",
     needs=(Collection.USERS,),
-    words="owner is {} in the organization",
+    words="owner's role in the organization is {}",
 )
 def _owner_org_role(subject: Subject) -> Value:
     if subject.user is not None:
@@ -129,7 +129,7 @@ def _owner_org_role(subject: Subject) -> Value:
 @fact(
     "owner.keys",
     FactType.NUMBER,
-    meaning="How many live keys this owner has in the whole organization.",
+    meaning="The number of live keys of this owner in the whole organization.",
     source="all keys",
     words="owner has {} keys",
 )
@@ -144,7 +144,7 @@ def _owner_keys(subject: Subject) -> Value:
 @fact(
     "owner.project_keys",
     FactType.NUMBER,
-    meaning="How many live keys this owner has in the key's project; absent for admin keys.",
+    meaning="The number of live keys of this owner in the key's project; absent for admin keys.",
     source="the project's keys",
     words="owner has {} keys in the project",
 )
@@ -175,7 +175,7 @@ def _project_id(subject: Subject) -> Value:
     FactType.TEXT,
     meaning="The name of the key's project; absent for admin keys.",
     source="projects.name",
-    words="project is called {}",
+    words="project's name is {}",
 )
 def _project_name(subject: Subject) -> Value:
     if subject.project is None:
@@ -210,7 +210,7 @@ def _project_age(subject: Subject) -> Value:
 @fact(
     "project.keys",
     FactType.NUMBER,
-    meaning="How many live keys the project has; absent for admin keys.",
+    meaning="The number of live keys in the key's project; absent for admin keys.",
     source="the project's keys",
     words="project has {} keys",
 )

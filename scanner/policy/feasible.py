@@ -1,9 +1,9 @@
-"""Whether conditions can hold for any key. Pure.
+"""Whether conditions can be true for any key. Pure.
 
-Sound, not complete: conditions that hold for some key are never found impossible. The conditions
-are split into branches of tests that must all come out as wanted. In each branch a fact is tried
-with the values at and next to every limit, absent, and not seen; then facts that depend on each
-other are compared.
+Sound, not complete: conditions that are true for some key are never found impossible. They are
+split into branches of tests with a required answer each. In each branch a fact is tried with the
+values at and next to every limit, absent, and unknown; then facts that depend on each other are
+compared.
 """
 
 import re
@@ -23,15 +23,15 @@ from scanner.policy.operators import Operator
 from scanner.policy.registry import Fact, FactType, Value
 
 _Test = tuple[Leaf, bool]
-"""A leaf, and the answer that is wanted."""
+"""A leaf and its required answer."""
 _Branch = tuple[_Test, ...]
 
 _MOST_BRANCHES: Final = 500
 _MOMENT: Final = timedelta(microseconds=1)
 _FRACTION: Final = Decimal("1e-12")
-_UNSEEN: Final = Unknown(reason="not seen")
+_UNSEEN: Final = Unknown(reason="not collected")
 _OTHER_TEXT: Final = "\0"
-"""Stands for a text that no condition names."""
+"""Represents any text that no condition names."""
 _WILD: Final = re.compile(r"[*?\[\]]")
 
 _OF_A_PROJECT: Final = (
@@ -52,17 +52,17 @@ _NEVER_IF: Final[Mapping[tuple[str, Value], tuple[tuple[str, Value], ...]]] = {
     ("owner.kind", OwnerKind.SERVICE_ACCOUNT.value): (("owner.state", OwnerState.LEFT_ORG),),
 }
 _NOT_OVER: Final = (("idle", "age"), ("owner.project_keys", "owner.keys"))
-"""Pairs of facts of which the first is never larger."""
+"""Pairs of facts; the first is never larger than the second."""
 
 
 def can_hold(conditions: Sequence[Condition]) -> bool:
-    """Whether all conditions can hold for one key, or it cannot be decided."""
+    """Whether all conditions can be true for one key; True if that cannot be decided."""
     branches = _branches(AllOf(parts=tuple(conditions)), wanted=True)
     return branches is None or any(_is_possible(branch) for branch in branches)
 
 
 def _branches(condition: Condition, *, wanted: bool) -> list[_Branch] | None:
-    """Return the ways in which a condition comes out as wanted; None: too many to try."""
+    """Return the branches in which a condition has the wanted answer; None: too many."""
     match condition:
         case Leaf():
             return [((condition, wanted),)]
@@ -88,7 +88,7 @@ def _joined(parts: Iterable[list[_Branch] | None], *, needs_all: bool) -> list[_
 
 
 def _is_possible(branch: _Branch) -> bool:
-    """Whether some key gives every test the wanted answer."""
+    """Whether some key can give every test the wanted answer."""
     by_fact: defaultdict[str, list[_Test]] = defaultdict(list)
     for leaf, wanted in branch:
         by_fact[leaf.fact.name].append((leaf, wanted))
@@ -105,7 +105,7 @@ def _is_possible(branch: _Branch) -> bool:
 def _fits(name: str, value: Value, tests: Iterable[_Test]) -> bool:
     """Whether a value gives every test of its fact the wanted answer."""
     if value == _OTHER_TEXT:
-        return True  # only offered where nothing speaks against one
+        return True  # a candidate only if no test excludes it
     facts = Given({name: value})
     answers = [(leaf.decide(facts), wanted) for leaf, wanted in tests]
     return all(answer.true if wanted else answer.false for answer, wanted in answers)
@@ -118,7 +118,7 @@ def _limits(leaf: Leaf) -> tuple[Value, ...]:
 
 
 def _candidates(tests: Sequence[_Test], limits: Iterable[Value]) -> Iterator[Value]:
-    """Yield values of a fact among which is one that fits, if any does."""
+    """Yield candidate values of a fact; if any value fits, one of these does."""
     fact = tests[0][0].fact
     yield None
     yield _UNSEEN
@@ -127,7 +127,7 @@ def _candidates(tests: Sequence[_Test], limits: Iterable[Value]) -> Iterator[Val
             yield from (True, False)
         case FactType.CHOICE:
             yield from fact.choices
-            if _demands_missing(tests):  # what an unseen value can be may decide the other tests
+            if _demands_missing(tests):  # the possible values may decide the other tests
                 yield from (Unknown(reason="", possible=frozenset({c})) for c in fact.choices)
         case FactType.DURATION:
             yield timedelta()
@@ -143,7 +143,7 @@ def _candidates(tests: Sequence[_Test], limits: Iterable[Value]) -> Iterator[Val
 
 
 def _demands_missing(tests: Iterable[_Test]) -> bool:
-    """Whether a test demands that there is no known value."""
+    """Whether a test requires that the value is not known."""
     return any(
         leaf.operator is Operator.KNOWN and leaf.limit is not wanted for leaf, wanted in tests
     )
@@ -159,7 +159,7 @@ def _numbers(fact: Fact, limits: Iterable[Value]) -> Iterator[Value]:
 
 
 def _allows_other_text(tests: Sequence[_Test]) -> bool:
-    """Whether a text may fit that no condition names: nothing speaks against it."""
+    """Whether a text that no condition names may fit all tests."""
     wanted = [(leaf.operator, leaf.limit) for leaf, is_wanted in tests if is_wanted]
     refused = [(leaf.operator, leaf.limit) for leaf, is_wanted in tests if not is_wanted]
     patterns = [str(limit) for op, limit in wanted if op is Operator.LIKE]
@@ -179,7 +179,7 @@ def _allows_other_text(tests: Sequence[_Test]) -> bool:
 
 
 def _overlap(one: str, other: str) -> bool:
-    """Whether one text may fit both patterns, by what they begin and end with."""
+    """Whether one text may match both patterns, by their beginnings and ends."""
     begins = [_WILD.split(pattern)[0] for pattern in (one, other)]
     ends = [_WILD.split(pattern)[-1] for pattern in (one, other)]
     return max(begins, key=len).startswith(min(begins, key=len)) and max(ends, key=len).endswith(
@@ -188,7 +188,7 @@ def _overlap(one: str, other: str) -> bool:
 
 
 def _agree(fitting: Mapping[str, Sequence[Value]]) -> bool:
-    """Whether the values of facts that exclude each other leave something of each."""
+    """Whether facts that exclude each other still have compatible values."""
     for (name, value), absent in _ABSENT_IF.items():
         if fitting.get(name) == [value] and any(
             None not in fitting.get(other, (None,)) for other in absent
@@ -203,7 +203,7 @@ def _agree(fitting: Mapping[str, Sequence[Value]]) -> bool:
 
 
 def _in_order(fitting: Mapping[str, Sequence[Value]], lesser: str, larger: str) -> bool:
-    """Whether two facts have values of which the first is not larger, or one may be missing."""
+    """Whether the first of two facts can be at most the second, or one of them be missing."""
     if lesser not in fitting or larger not in fitting:
         return True
     return any(

@@ -1,4 +1,4 @@
-"""The facts about a key itself: its name, its age and its end."""
+"""The facts about a key itself: its name, age and expiry."""
 
 from scanner.inventory import KeyKind, KeyState, Unknown, text_of
 from scanner.policy.registry import FactType, Value, fact
@@ -13,9 +13,9 @@ def _key_id(subject: Subject) -> Value:
 @fact(
     "key.kind",
     KeyKind,
-    meaning="A project's key or an admin key.",
+    meaning="Whether it is a project key or an admin key.",
     source="the listing",
-    words={"project": "key of a project", "admin": "admin key"},
+    words={"project": "project key", "admin": "admin key"},
 )
 def _key_kind(subject: Subject) -> Value:
     return subject.key.kind
@@ -24,7 +24,7 @@ def _key_kind(subject: Subject) -> Value:
 @fact(
     "key.state",
     KeyState,
-    meaning="Whether the key can be used. A rule is for live keys unless it names this fact.",
+    meaning="Whether the key can be used. Rules apply to live keys unless they name this fact.",
     source="key.expires_at",
     words="key is {}",
 )
@@ -35,9 +35,9 @@ def _key_state(subject: Subject) -> Value:
 @fact(
     "key.name",
     FactType.TEXT,
-    meaning="What the key is called.",
+    meaning="The key's name.",
     source="key.name",
-    words="key is called {}",
+    words="key's name is {}",
 )
 def _key_name(subject: Subject) -> Value:
     return text_of(subject.key, "name")
@@ -69,7 +69,7 @@ def _expires(subject: Subject) -> Value:
 @fact(
     "expires_in",
     FactType.DURATION,
-    meaning="Time until the key expires; negative once it has; absent if it never will.",
+    meaning="Time until the key expires; negative after expiry; absent if it never expires.",
     source="key.expires_at",
     words="expires in {}",
 )
@@ -83,7 +83,7 @@ def _expires_in(subject: Subject) -> Value:
 @fact(
     "expired_for",
     FactType.DURATION,
-    meaning="Time since the key expired; absent for a key that has not.",
+    meaning="Time since the key expired; absent if it has not expired.",
     source="key.expires_at",
     words="expired for {}",
 )
@@ -101,7 +101,7 @@ def _expired_for(subject: Subject) -> Value:
     FactType.DURATION,
     meaning="Time from creation to expiry; absent if the key never expires.",
     source="key.created_at, key.expires_at",
-    words="made to last {}",
+    words="lifetime of {}",
 )
 def _lifetime(subject: Subject) -> Value:
     created_at, expires_at = subject.key.created_at, subject.key.expires_at

@@ -1,4 +1,4 @@
-"""One rule out of what several policies define under its id. Pure."""
+"""Merges the definitions of one rule in several policies. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -7,9 +7,9 @@ from scanner.policy.model import Exemption, Rule
 
 
 def merge_rules(rules: Iterable[Rule]) -> list[Rule]:
-    """Return the different definitions of one rule, each as the first policy with it has it.
+    """Return the different definitions of one rule, each as in the first policy that has it.
 
-    Definitions that differ in nothing but texts and controls are one, with the controls of all.
+    Definitions that differ only in texts and controls are merged, with the controls of all.
     """
     merged: list[Rule] = []
     for rule in rules:
@@ -24,7 +24,7 @@ def merge_rules(rules: Iterable[Rule]) -> list[Rule]:
 
 
 def differing(one: Rule, other: Rule) -> tuple[str, ...]:
-    """Return the fields, beside texts and controls, that two definitions do not have alike."""
+    """Return the fields, other than texts and controls, in which two definitions differ."""
     pairs = {
         "severity": (one.text.severity, other.text.severity),
         "severity_when": (one.steps, other.steps),
@@ -36,12 +36,12 @@ def differing(one: Rule, other: Rule) -> tuple[str, ...]:
 
 
 def conflict(one: Rule, other: Rule) -> str:
-    """Return which policies define a rule differently, where and in what, as a clause."""
+    """Return a clause with the policies that define a rule differently, their places and fields."""
     fields = ", ".join(differing(one, other))
     first, second = (f"'{t.policy}' ({t.file}:{t.line})" for t in (one.text, other.text))
     return f"policies {first} and {second} define the rule '{one.text.id}' differently: {fields}"
 
 
 def each_once(exemptions: Iterable[Exemption]) -> tuple[Exemption, ...]:
-    """Return exceptions without those that were read from the same place before."""
+    """Return the exceptions, each once: those read from the same place are equal."""
     return tuple({exemption.text: exemption for exemption in exemptions}.values())

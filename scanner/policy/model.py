@@ -1,4 +1,4 @@
-"""What a policy file says, read and checked."""
+"""Policies, rules and exceptions as read from policy files."""
 
 import hashlib
 from collections.abc import Mapping
@@ -19,14 +19,14 @@ from scanner.severity import Severity
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """What is to be done about a violation, and how long after it was announced."""
+    """The revocation that a rule requests, and the grace period after the notice."""
 
     revoke: Method
     after: timedelta
 
     @property
     def needs(self) -> frozenset[Collection]:
-        """What else is to be known of a key: a second witness, or what it was allowed before."""
+        """The collections needed before revoking: a second source of use, or the old scopes."""
         return _NEEDS.get(self.revoke, frozenset())
 
 
@@ -38,7 +38,7 @@ _NEEDS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """What raises a violation's severity."""
+    """A condition that raises a violation's severity."""
 
     severity: Severity
     when: Condition
@@ -46,7 +46,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """A made-up key by its facts, whether it violates the rule, and its place."""
+    """An example key: its facts, whether it violates the rule, and its place."""
 
     facts: Mapping[str, Value]
     is_violating: bool
@@ -57,9 +57,9 @@ class Example:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One rule: whom it applies to (None: every key), what violates it, and what to tell people.
+    """One rule: its texts, the keys it applies to (None: every key), and its violation.
 
-    It applies to live keys only, unless a condition names `key.state`. `steps` stand worst first.
+    It applies to live keys only, unless a condition names `key.state`. `steps` are worst first.
     `finding` is the text of its findings as it is written, "" if there is none.
     """
 
@@ -79,19 +79,19 @@ class Rule:
 
     @property
     def is_for_live_keys(self) -> bool:
-        """Whether keys that cannot be used are left out: no condition of it names their state."""
+        """Whether it applies to live keys only: none of its conditions names `key.state`."""
         conditions = (self.applies_to, self.violated_when)
         return not any(part and KEY_STATE in part.names for part in conditions)
 
     @property
     def scope(self) -> str:
-        """Spell which keys it applies to: `live keys with key.kind is project`."""
+        """The keys it applies to, as text: `live keys with key.kind is project`."""
         keys = "live keys" if self.is_for_live_keys else "keys in any state"
         return f"{keys} with {self.applies_to}" if self.applies_to else keys
 
     @property
     def reads(self) -> str:
-        """Spell what it tests: `age over 90d, of live keys with key.kind is project`."""
+        """Its condition as text: `age over 90d, of live keys with key.kind is project`."""
         return f"{self.tests}{self._steps}"
 
     @property
@@ -100,27 +100,27 @@ class Rule:
 
     @property
     def tests(self) -> str:
-        """Spell what violates it, and of which keys."""
+        """Its violation and the keys it applies to, as text, without severities."""
         return f"{self.violated_when}, of {self.scope}"
 
     @property
     def definition(self) -> str:
-        """Return a digest of its conditions as they are written: 16 hexadecimal digits."""
+        """A digest of its conditions as text: 16 hexadecimal digits."""
         return _digest(f"{self.applies_to} | {self.violated_when}")
 
     @property
     def grading(self) -> str:
-        """Return a digest of what a violation's severity follows from: 16 hexadecimal digits."""
+        """A digest of its severity and severity conditions: 16 hexadecimal digits."""
         return _digest(f"{self.text.severity}{self._steps}")
 
     def applies(self, facts: Facts) -> Answers:
-        """Decide which keys it applies to; a key that may be live counts as live."""
+        """Return the keys it applies to; a key that may be live counts as live."""
         dead = facts.dead if self.is_for_live_keys else NO_ROWS
         live = Answers(facts.every ^ dead, dead)
         return every((live, self.applies_to.decide(facts))) if self.applies_to else live
 
     def decide(self, facts: Facts) -> Answers:
-        """Tell which keys violate it: those it applies to `and violated_when`, as Kleene has it."""
+        """Return the keys that violate it: those that it applies to, and `violated_when`."""
         return every((self.applies(facts), self.violated_when.decide(facts)))
 
 
@@ -130,14 +130,14 @@ def _digest(text: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exemption:
-    """Keys that some rules let be for a while."""
+    """An exception of some keys from some rules, until a date."""
 
     text: ExceptionText
     when: Condition
 
 
 class PolicyText(NamedTuple):
-    """The text of a policy, and where it was read."""
+    """The text of a policy, and its source."""
 
     source: PolicySource
     text: str
@@ -147,8 +147,8 @@ class PolicyText(NamedTuple):
 class Policy:
     """A named set of rules, and the exceptions from them.
 
-    `disabled` has the ids of rules that it does not take over, each with the reason. `texts` are
-    its own and those of the policies that it extends.
+    `disabled` has the ids of rules that it does not inherit, each with the reason. `texts` are its
+    own and those of the policies that it extends.
     """
 
     name: str

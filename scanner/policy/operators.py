@@ -1,4 +1,4 @@
-"""The operators of the policy language: what they mean, and how they hold a column to a limit."""
+"""The operators of the policy language: their meanings, and how they test a column."""
 
 import operator
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ Limit = Scalar | tuple[Scalar, ...]
 
 
 class Operator(StrEnum):
-    """How an observed value is held against a limit."""
+    """How an observed value is compared with a limit."""
 
     IS = "is"
     NOT = "not"
@@ -39,20 +39,20 @@ class Operator(StrEnum):
 
 MEANINGS: Final[Mapping[Operator, str]] = MappingProxyType(
     {
-        Operator.IS: "The value is exactly this one. `{ used: false }` is short for it.",
-        Operator.NOT: "The value is another one, or there is none.",
-        Operator.ONE_OF: "The value is in the list. `{ owner.state: [a, b] }` is short for it.",
-        Operator.NONE_OF: "The value is not in the list, or there is none.",
-        Operator.OVER: "The value is larger; equal is not enough.",
-        Operator.UNDER: "The value is smaller; equal is not enough.",
-        Operator.AT_LEAST: "The value is equal or larger.",
-        Operator.AT_MOST: "The value is equal or smaller.",
-        Operator.LIKE: "The text fits the pattern: * any run of characters, ? one, [ab] one of;"
-        " case counts.",
-        Operator.UNLIKE: "The text does not fit the pattern, or there is none.",
-        Operator.MATCHES: "The regular expression is found somewhere in the text; ^ and $ stand for"
-        " its ends, case counts.",
-        Operator.KNOWN: "true: there is a value; false: it is absent or could not be seen.",
+        Operator.IS: "The value equals this one. Short form: `{ used: false }`.",
+        Operator.NOT: "The value is different or absent.",
+        Operator.ONE_OF: "The value is in the list. Short form: `{ owner.state: [a, b] }`.",
+        Operator.NONE_OF: "The value is not in the list, or absent.",
+        Operator.OVER: "The value is larger than the limit, not equal.",
+        Operator.UNDER: "The value is smaller than the limit, not equal.",
+        Operator.AT_LEAST: "The value is equal to the limit or larger.",
+        Operator.AT_MOST: "The value is equal to the limit or smaller.",
+        Operator.LIKE: "The text matches the pattern: * is any text, ? one character, [ab] one of"
+        " these characters; case-sensitive.",
+        Operator.UNLIKE: "The text does not match the pattern, or is absent.",
+        Operator.MATCHES: "The regular expression matches a part of the text; ^ and $ are its start"
+        " and end; case-sensitive.",
+        Operator.KNOWN: "true: there is a value; false: it is absent or unknown.",
     }
 )
 
@@ -74,15 +74,15 @@ OPERATORS: Final[Mapping[FactType, frozenset[Operator]]] = MappingProxyType(
 
 
 def operators_of(type_: FactType) -> tuple[Operator, ...]:
-    """Return the operators that fit a fact of this type, in the order of the docs."""
+    """Return the operators for facts of this type, in the order of the docs."""
     return tuple(op for op in Operator if op in OPERATORS[type_])
 
 
 _ABSENT_HOLDS: Final = frozenset({Operator.NOT, Operator.NONE_OF, Operator.UNLIKE})
-"""What holds for a value that is not there: only the denials do."""
+"""The operators that are true for an absent value: only the negative ones."""
 
 _HOLDS_BEYOND: Final = frozenset({Operator.OVER, Operator.AT_LEAST, Operator.NOT, Operator.NONE_OF})
-"""What holds for a number beyond the limit; of the others that compare numbers, none does."""
+"""The operators that are true for a number beyond the limit; all other comparisons are false."""
 _DECIDED_BY_EQUAL: Final = frozenset({Operator.AT_LEAST, Operator.UNDER})
 _NOTHING: Final = Answers(NO_ROWS, NO_ROWS)
 
@@ -103,7 +103,7 @@ _COMPARISONS: Final[Mapping[Operator, Callable[..., bool]]] = MappingProxyType(
 
 
 def column_test(op: Operator, limit: Limit) -> Callable[[Column], Answers]:
-    """Make the test that holds a whole column against a limit."""
+    """Return the test that compares a whole column with a limit."""
     if op is Operator.KNOWN:
         return lambda column: _is_known(column, wanted=limit is True)
     compare, absent_holds = _comparison(op, limit), op in _ABSENT_HOLDS
@@ -132,7 +132,7 @@ def _is_known(column: Column, *, wanted: bool) -> Answers:
 
 
 def _of_narrowed(column: Column, compare: Callable[..., bool], limit: Limit) -> Answers:
-    """Decide what is so whichever of its possible values an unknown has."""
+    """Return the answers that are equal for all possible values of an unknown."""
     size = len(column.values)
     answers = [
         (row, {compare(candidate, limit) for candidate in possible})
@@ -145,7 +145,7 @@ def _of_narrowed(column: Column, compare: Callable[..., bool], limit: Limit) -> 
 
 
 def _of_bounded(column: Column, op: Operator, limit: Limit) -> Answers:
-    """Decide what is so however much an unknown number exceeds its known part."""
+    """Return the answers that the known part of an unknown number already decides."""
     limits = limit if isinstance(limit, tuple) else (limit,)
     exceeds = operator.ge if op in _DECIDED_BY_EQUAL else operator.gt
     beyond = row_set(
@@ -163,6 +163,6 @@ def _comparison(op: Operator, limit: Limit) -> Callable[..., bool]:
 
 
 def spelled(op: Operator, limit: Limit) -> str:
-    """Spell a limit for people: `over 90d`, `is left_org`, `one of a, b`."""
+    """Return a limit as text: `over 90d`, `is left_org`, `one of a, b`."""
     values = limit if isinstance(limit, tuple) else (limit,)
     return f"{op.value.replace('_', ' ')} {', '.join(describe(value) for value in values)}"

@@ -36,7 +36,7 @@ def read_policy(
 ) -> tuple[Policy, tuple[Problem, ...]]:
     """Return the policy, without the rules and exceptions that have mistakes, and all mistakes.
 
-    Raise PolicyError for what is not YAML.
+    Raise PolicyError if it is not YAML.
     """
     root, of_its_keys = read_document(text, file)
     problems = Problems(file)
@@ -71,7 +71,7 @@ def read_policy(
 def _bases(node: Node | None, extend: Extend | None, problems: Problems) -> list[Policy]:
     """Return the policies that this one extends."""
     if isinstance(node, Items) and not node.items:
-        problems.add(node, "'extends' takes the name of a policy or a file, or a list of them")
+        problems.add(node, "'extends' must be the name of a policy or a file, or a list of these")
     bases = []
     for item in node.items if isinstance(node, Items) else () if node is None else (node,):
         name = problems.text(item, "'extends'")
@@ -86,7 +86,7 @@ def _bases(node: Node | None, extend: Extend | None, problems: Problems) -> list
 
 
 def _misspells_extends(root: Node, of_its_keys: Iterable[Problem]) -> bool:
-    """Whether a key was probably meant as `extends`, or stands twice: more may be extended."""
+    """Whether `extends` is probably misspelt or is a duplicate: more may be extended."""
     entries = root.entries if isinstance(root, Mapping) else ()
     meant = any(is_near(key.text, "extends") for key, _ in entries if key.text != "extends")
     return meant or any(problem.message.startswith("'extends' ") for problem in of_its_keys)
@@ -99,14 +99,14 @@ def _exemptions(
     if node is None:
         return ()
     if not isinstance(node, Items) or not node.items:
-        problems.add(node, "'exceptions' takes a list with at least one exception in it")
+        problems.add(node, "'exceptions' must be a list of at least one exception")
         return ()
     exemptions = [_exemption(item, rules, problems) for item in node.items]
     return tuple(exemption for exemption in exemptions if exemption is not None)
 
 
 def _exemption(node: Node, rules: Collection[str] | None, problems: Problems) -> Exemption | None:
-    """Read an exception, with a reason, an owner and an end; None after noting mistakes."""
+    """Read an exception with its reason, owner and expiry; None after noting mistakes."""
     before = problems.count
     fields = problems.fields(
         node,
@@ -131,10 +131,10 @@ def _exemption(node: Node, rules: Collection[str] | None, problems: Problems) ->
 def _excepted(
     node: Node | None, rules: Collection[str] | None, problems: Problems
 ) -> tuple[str, ...]:
-    """Return the ids of the rules that an exception is from: one, or a list."""
+    """Return the ids of the rules of an exception: one, or a list."""
     nodes = node.items if isinstance(node, Items) else () if node is None else (node,)
     if isinstance(node, Items) and not nodes:
-        problems.add(node, "'rule' takes the id of a rule, or a list of them")
+        problems.add(node, "'rule' must be the id of a rule, or a list of ids")
     excepted = []
     for item in nodes:
         rule_id = problems.text(item, "'rule'")
@@ -154,5 +154,5 @@ def _date(node: Node | None, problems: Problems) -> date:
             return date.fromisoformat(text)
     except ValueError:
         pass
-    problems.add(node, f"'expires' is a day such as 2027-01-31, which '{text}' is not")
+    problems.add(node, f"'expires' must be a date such as 2027-01-31, not '{text}'")
     return date.min

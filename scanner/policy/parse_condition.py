@@ -26,17 +26,17 @@ from scanner.spelling import did_you_mean
 
 _GROUPS: Final = ("all", "any", "not")
 MOST: Final = 999_999_999
-"""The largest number that can be written."""
+"""The largest valid number."""
 _DECIMAL_NUMBER: Final = re.compile(r"(?:0|[1-9][0-9]{0,8})\.[0-9]{1,9}", re.ASCII)
 
 
 def parse_condition(node: Node, problems: Problems) -> Condition | None:
-    """Read a condition; None after noting what is wrong with it."""
+    """Read a condition; None after noting its mistakes."""
     if not isinstance(node, Mapping):
-        problems.add(node, "a condition is a mapping of facts, such as { age: { over: 90d } }")
+        problems.add(node, "a condition must be a mapping of facts, such as { age: { over: 90d } }")
         return None
     if not node.entries:
-        problems.add(node, "an empty condition would hold for every key; name a fact")
+        problems.add(node, "an empty condition would be true for every key; add a fact")
         return None
     parts = [_entry(key, value, problems) for key, value in node.entries]
     sound = tuple(part for part in parts if part is not None)
@@ -64,10 +64,10 @@ def _entry(key: document.Scalar, value: Node, problems: Problems) -> Condition |
 
 def _group(key: document.Scalar, value: Node, problems: Problems) -> Condition | None:
     if not isinstance(value, Items):
-        problems.add(value, f"'{key.text}' takes a list of conditions")
+        problems.add(value, f"'{key.text}' must be a list of conditions")
         return None
     if not value.items:
-        problems.add(value, f"an empty '{key.text}' decides nothing; list conditions or remove it")
+        problems.add(value, f"'{key.text}' is empty; add conditions or remove it")
         return None
     parts = [parse_condition(item, problems) for item in value.items]
     sound = tuple(part for part in parts if part is not None)
@@ -77,10 +77,10 @@ def _group(key: document.Scalar, value: Node, problems: Problems) -> Condition |
 
 
 def _fact_test(fact: Fact, value: Node, problems: Problems) -> Condition | None:
-    """Read what a fact is held against: a scalar (is), a list (one of) or operators."""
+    """Read the test of a fact: a scalar (is), a list (one of) or operators."""
     if isinstance(value, Mapping):
         if not value.entries:
-            problems.add(value, f"'{fact.name}' is held against nothing")
+            problems.add(value, f"'{fact.name}' needs an operator, such as {{ known: true }}")
             return None
         leaves = [_operator_test(fact, key, limit, problems) for key, limit in value.entries]
         sound = tuple(leaf for leaf in leaves if leaf is not None)
@@ -112,7 +112,7 @@ def _leaf(fact: Fact, op: Operator, at: Node, limit: Node, problems: Problems) -
             problems.add(at, f"'{fact.name}' needs an operator, such as {{ over: 90d }}")
             return None
         problems.add(
-            at, f"'{fact.name}' is a {kind}, which '{op}' does not fit; it takes: {allowed}"
+            at, f"'{op}' is not valid for '{fact.name}', a {kind}; valid operators: {allowed}"
         )
         return None
     value = _limit(fact, op, limit, problems)
@@ -125,7 +125,7 @@ def _limit(fact: Fact, op: Operator, node: Node, problems: Problems) -> Limit | 
     if op not in MANY:
         return _scalar(fact, op, node, problems)
     if not isinstance(node, Items) or not node.items:
-        problems.add(node, f"'{op}' takes a list of values with at least one in it")
+        problems.add(node, f"'{op}' must be a list of at least one value")
         return None
     values = [_scalar(fact, op, item, problems) for item in node.items]
     sound = tuple(value for value in values if value is not None)
@@ -133,7 +133,7 @@ def _limit(fact: Fact, op: Operator, node: Node, problems: Problems) -> Limit | 
 
 
 def parse_value(fact: Fact, node: Node, problems: Problems) -> Value:
-    """Read what a made-up key's fact is; null: the key has no such thing."""
+    """Read the value of an example key's fact; null: the fact is absent."""
     if isinstance(node, document.Scalar) and node.type == "null":
         return None
     return _scalar(fact, Operator.KNOWN, node, problems)
@@ -142,7 +142,7 @@ def parse_value(fact: Fact, node: Node, problems: Problems) -> Value:
 def _scalar(fact: Fact, op: Operator, node: Node, problems: Problems) -> Scalar | None:
     if not isinstance(node, document.Scalar):
         what = fact.name if op is Operator.KNOWN else f"{fact.name}: {op}"
-        problems.add(node, f"'{what}' takes a single value")
+        problems.add(node, f"'{what}' must be a single value")
         return None
     match fact.type:
         case FactType.BOOLEAN:
@@ -159,17 +159,21 @@ def _scalar(fact: Fact, op: Operator, node: Node, problems: Problems) -> Scalar 
 
 def _text(fact: Fact, op: Operator, node: document.Scalar, problems: Problems) -> str | None:
     if node.type == "null":
-        problems.add(node, f"'{fact.name}' is compared with nothing; write {{ known: false }}")
+        problems.add(
+            node, f"'{fact.name}' has no value to compare with; did you mean {{ known: false }}?"
+        )
         return None
     text = problems.text(node, f"'{fact.name}'")
     if op is Operator.MATCHES and text:
         try:
             compile_expression(text)
         except ValueError as error:
-            problems.add(node, f"'{text}' is no regular expression: {error}")
+            problems.add(node, f"'{text}' is not a valid regular expression: {error}")
             return None
     if "*" in text and op not in PATTERN | {Operator.KNOWN}:
-        problems.add(node, f"'{op}' takes '*' as it is; write {{ like: \"{text}\" }} for a pattern")
+        problems.add(
+            node, f"'{op}' compares '*' literally; write {{ like: \"{text}\" }} to match a pattern"
+        )
         return None
     return text or None
 
@@ -180,7 +184,7 @@ def _boolean(node: Node, what: str, problems: Problems) -> bool | None:
             return node.text == "true"
         problems.add(node, f"{what}: write true or false instead of {node.text}")
         return None
-    problems.add(node, f"{what} is true or false, without quotes")
+    problems.add(node, f"{what} must be true or false, without quotes")
     return None
 
 
@@ -188,7 +192,7 @@ def _choice(fact: Fact, node: document.Scalar, problems: Problems) -> str | None
     if node.text in fact.choices:
         return node.text
     hint = did_you_mean(node.text, fact.choices)
-    problems.add(node, f"'{fact.name}' is never '{node.text}'{hint}")
+    problems.add(node, f"'{fact.name}' does not accept '{node.text}'{hint}")
     return None
 
 
@@ -198,11 +202,11 @@ def _duration(fact: Fact, op: Operator, node: document.Scalar, problems: Problem
         near = f"{node.text}d" if node.type == "int" else "90d"
         problems.add(
             node,
-            f"'{fact.name}' is a duration in whole weeks, days or hours, which '{node.text}'"
-            f" is not; write {near}, 12h or 2w",
+            f"'{fact.name}' must be a duration in whole weeks, days or hours, not '{node.text}';"
+            f" write {near}, 12h or 2w",
         )
     elif not duration and op in ORDER and fact.name != "expires_in":
-        problems.add(node, f"'{fact.name}: {op} {node.text}' would take every key or none")
+        problems.add(node, f"'{fact.name}: {op} {node.text}' would match every key or none")
         return None
     return duration
 
@@ -215,5 +219,5 @@ def _number(fact: Fact, node: document.Scalar, problems: Problems) -> int | Deci
     if number is not None and 0 <= number <= MOST:
         return Decimal(number) if fact.decimals else number
     what = "a number such as 100 or 0.50" if fact.decimals else "a whole number"
-    problems.add(node, f"'{fact.name}' is {what}, which '{node.text}' is not")
+    problems.add(node, f"'{fact.name}' must be {what}, not '{node.text}'")
     return None

@@ -29,7 +29,7 @@ _SEVERITIES: Final = tuple(severity.value for severity in Severity)
 
 
 def parse_rule(node: Node, policy: str, problems: Problems) -> Rule | None:
-    """Read one rule of the policy so named; None if what violates it could not be read."""
+    """Read one rule of the policy named `policy`; None if `violated_when` could not be read."""
     fields = problems.fields(node, "a rule", required=REQUIRED, optional=OPTIONAL, label="id")
     rule = _rule(fields, policy, problems)
     problems.rule = None
@@ -37,7 +37,7 @@ def parse_rule(node: Node, policy: str, problems: Problems) -> Rule | None:
 
 
 def parse_override(node: Node, base: Rule, problems: Problems) -> Rule | str:
-    """Read what a policy changes of a rule it takes over; the reason if it disables the rule."""
+    """Read a policy's changes of an inherited rule; return the reason if it disables the rule."""
     optional = (*REQUIRED[1:], *OPTIONAL, "disabled", "reason")
     fields = problems.fields(node, "an override", required=("id",), optional=optional, label="id")
     if "disabled" in fields or "reason" in fields:
@@ -50,7 +50,7 @@ def parse_override(node: Node, base: Rule, problems: Problems) -> Rule | str:
 
 
 def parse_change(node: Node, problems: Problems) -> None:
-    """Note the mistakes in what a policy changes of a rule that could not be read."""
+    """Note the mistakes in a policy's changes of a rule that could not be read."""
     text = RuleText(id="", policy="", title="", severity=Severity.INFO, why="", fix="", controls=())
     parse_override(node, Rule(text=text, applies_to=None, violated_when=AllOf(parts=())), problems)
 
@@ -71,22 +71,22 @@ def _placed(rule: Rule, node: Node, problems: Problems) -> Rule:
 
 
 def _disabled(node: Node, fields: Fields, problems: Problems) -> str:
-    """Return why a rule is disabled; nothing else can be said of it then."""
+    """Return why a rule is disabled; note all other fields as mistakes."""
     switch = fields.get("disabled")
     if not isinstance(switch, Scalar) or (switch.type, switch.text) != ("bool", "true"):
-        problems.add(switch or node, "write disabled: true with a reason, or neither")
+        problems.add(switch or node, "write both disabled: true and a reason, or neither")
     if "reason" not in fields:
         problems.add(node, "a disabled rule lacks 'reason'")
     for name, value in fields.items():
         if name not in ("id", "disabled", "reason"):
-            problems.add(value, f"'{name}' says nothing of a rule that is disabled")
+            problems.add(value, f"'{name}' has no effect on a disabled rule; remove it")
     return problems.prose(fields.get("reason"), "'reason'")
 
 
 def _changed(fields: Fields, base: Rule, problems: Problems) -> Rule:
-    """Return the rule with what is written put in the place of what it had.
+    """Return the rule with the fields replaced.
 
-    Its examples are dropped with the conditions that they were written for.
+    Its examples are dropped if its conditions change.
     """
     text = base.text
     severity = _severity(fields["severity"], problems) if "severity" in fields else text.severity
@@ -158,40 +158,45 @@ def _finding(node: Node | None, condition: Condition | None, problems: Problems)
 
 
 def parse_name(node: Node | None, what: str, problems: Problems) -> str:
-    """Read a name: lower-case words joined by hyphens; "" after noting what is wrong."""
+    """Read a name: lower-case words joined by hyphens; note a mistake if it is not one."""
     text = problems.text(node, what)
     if node is not None and text and not is_whole(NAME, text):
-        problems.add(node, f"{what} is lower-case words joined by hyphens, which '{text}' is not")
+        problems.add(node, f"{what} must be lower-case words joined by hyphens, not '{text}'")
     return text
 
 
 def _severity(node: Node | None, problems: Problems) -> Severity:
-    """Return the severity, or INFO after noting what is wrong."""
+    """Return the severity, or INFO after noting a mistake."""
     if isinstance(node, Scalar) and node.text in _SEVERITIES:
         return Severity(node.text)
     if node is not None:
         written = node.text if isinstance(node, Scalar) else ""
-        problems.add(node, f"'severity' is never '{written}'{did_you_mean(written, _SEVERITIES)}")
+        hint = did_you_mean(written, _SEVERITIES)
+        problems.add(node, f"'severity' does not accept '{written}'{hint}")
     return Severity.INFO
 
 
 def _steps(node: Node | None, base: Severity, problems: Problems) -> tuple[Step, ...]:
-    """Read what raises the severity, worst first."""
+    """Read the conditions that raise the severity, worst first."""
     if node is None:
         return ()
     worse = _SEVERITIES[: base.rank]
     if not isinstance(node, Mapping) or not node.entries:
         example = "such as { critical: { age: { over: 365d } } }"
-        problems.add(node, f"'severity_when' takes conditions by severity, {example}")
+        problems.add(node, f"'severity_when' must map severities to conditions, {example}")
         return ()
     steps = []
     for key, value in node.entries:
         if key.text not in _SEVERITIES:
             hint = did_you_mean(key.text, worse)
-            problems.add(key, f"'severity_when' knows no severity '{key.text}'{hint}")
+            problems.add(key, f"'severity_when' does not accept '{key.text}'{hint}")
             continue
         if key.text not in worse:
-            problems.add(key, f"'severity_when' only raises: '{key.text}' is no worse than {base}")
+            problems.add(
+                key,
+                f"'severity_when' can only raise the severity: '{key.text}' is not worse than"
+                f" {base}",
+            )
         when = parse_condition(value, problems)
         if when is not None:
             steps.append(Step(severity=Severity(key.text), when=when))
@@ -202,14 +207,16 @@ def _controls(node: Node | None, problems: Problems) -> tuple[str, ...]:
     if node is None:
         return ()
     if not isinstance(node, Items) or not node.items:
-        problems.add(node, "'controls' takes a list with something in it, such as [owasp-nhi:NHI7]")
+        problems.add(
+            node, "'controls' must be a list of at least one control, such as [owasp-nhi:NHI7]"
+        )
         return ()
     controls = []
     for item in node.items:
         control = problems.text(item, "a control")
         if control and not is_whole(CONTROL, control):
             problems.add(
-                item, f"'{control}' is not of the form framework:id, such as owasp-nhi:NHI7"
+                item, f"'{control}' does not have the form framework:id, such as owasp-nhi:NHI7"
             )
         controls.append(control)
     return tuple(controls)
@@ -224,12 +231,13 @@ def _respond(node: Node | None, problems: Problems) -> Response | None:
     if method is not None and not (isinstance(method, Scalar) and method.text in methods):
         written = method.text if isinstance(method, Scalar) else ""
         hint = did_you_mean(written, methods)
-        problems.add(method, f"'revoke' is never '{written}'{hint}")
+        problems.add(method, f"'revoke' does not accept '{written}'{hint}")
         return None
     duration = parse_duration(after.text) if isinstance(after, Scalar) else None
     if after is not None and not duration:
         problems.add(
-            after, "'after' is how long owners are given, such as 14d; it is never 0 or over 99999d"
+            after,
+            "'after' must be the grace period for owners, such as 14d; more than 0, at most 99999d",
         )
         return None
     if not isinstance(method, Scalar) or duration is None:
@@ -244,7 +252,9 @@ def _examples(node: Node | None, problems: Problems) -> tuple[Example, ...]:
     examples: list[Example] = []
     for kind, listed in fields.items():
         if not isinstance(listed, Items) or not listed.items:
-            problems.add(listed, f"'{kind}' takes a list of made-up keys, such as [{{ age: 91d }}]")
+            problems.add(
+                listed, f"'{kind}' must be a list of example keys, such as [{{ age: 91d }}]"
+            )
             continue
         for item in listed.items:
             facts = _example(item, problems)
@@ -262,7 +272,7 @@ def _examples(node: Node | None, problems: Problems) -> tuple[Example, ...]:
 
 def _example(node: Node, problems: Problems) -> dict[str, Value]:
     if not isinstance(node, Mapping) or not node.entries:
-        problems.add(node, "an example is a mapping of facts, such as { age: 91d }")
+        problems.add(node, "an example must be a mapping of facts, such as { age: 91d }")
         return {}
     facts: dict[str, Value] = {}
     for key, value in node.entries:

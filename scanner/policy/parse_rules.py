@@ -1,4 +1,4 @@
-"""The rules of a policy: its own, and those that it takes over, changes or disables."""
+"""The rules of a policy: its own, and those that it inherits, changes or disables."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -19,7 +19,7 @@ from scanner.spelling import did_you_mean
 class Rules:
     """All rules of the policy `name`, by id; several definitions of one are a conflict.
 
-    Unless `is_sure`, there may be more rules to take over than `bases` have.
+    Unless `is_sure`, there may be more inherited rules than `bases` have.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Rules:
 
     @property
     def known(self) -> tuple[str, ...]:
-        """The ids of all rules: those with mistakes and those that this policy disables, too."""
+        """The ids of all rules, including those with mistakes and those that it disables."""
         return tuple(dict.fromkeys((*self._inherited, *self._first_lines)))
 
     @property
@@ -61,7 +61,7 @@ class Rules:
             return
         is_filled = isinstance(node, Items) and (node.items or self._inherited or not self._is_sure)
         if not isinstance(node, Items) or not is_filled:
-            self._problems.add(node, "'rules' takes a list with at least one rule in it")
+            self._problems.add(node, "'rules' must be a list of at least one rule")
             return
         for item in node.items:
             self._read(item)
@@ -100,7 +100,7 @@ class Rules:
             self._unsound.add(rule_id)
 
     def _override(self, rule_id: str, item: Node, definitions: Sequence[Rule]) -> None:
-        """Change each definition; where they were different, it can make them one."""
+        """Change each definition; different ones can become equal."""
         changed: list[Rule] = []
         for number, base in enumerate(definitions):
             problems = self._problems if number == 0 else Problems(self._problems.file)
@@ -113,13 +113,13 @@ class Rules:
         self._by_id[rule_id] = merge_rules(changed)
 
     def _note_id(self, id_node: Node | None) -> str:
-        """Return a rule's id; note one that another has: findings are known by it."""
+        """Return a rule's id; note a duplicate, as findings are identified by it."""
         if not isinstance(id_node, Scalar):
             return ""
         if id_node.text in self._first_lines:
             first = self._first_lines[id_node.text]
             self._problems.add(
-                id_node, f"rule '{id_node.text}': the id stands twice, first on line {first}"
+                id_node, f"rule '{id_node.text}': duplicate id, first on line {first}"
             )
         else:
             self._first_lines[id_node.text] = id_node.line

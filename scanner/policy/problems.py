@@ -1,4 +1,4 @@
-"""Collecting every mistake of a policy file instead of stopping at the first."""
+"""Collects all mistakes of a file instead of stopping at the first."""
 
 from collections.abc import Iterable, Mapping
 
@@ -18,7 +18,7 @@ class Problems:
 
     @property
     def count(self) -> int:
-        """How many there are so far."""
+        """The number of mistakes so far."""
         return len(self._found)
 
     @property
@@ -36,7 +36,7 @@ class Problems:
         )
 
     def include(self, problems: Iterable[Problem]) -> None:
-        """Note mistakes that were found elsewhere, too."""
+        """Add mistakes that were found elsewhere."""
         self._found.extend(problems)
 
     def raise_if_any(self) -> None:
@@ -78,17 +78,17 @@ class Problems:
         return found
 
     def text(self, node: Node | None, what: str) -> str:
-        """Return a text as written, or "" after noting what is wrong; None is silent."""
+        """Return a text as written, or "" after noting a mistake; "" without one for None."""
         if node is None:
             return ""
         if not isinstance(node, Scalar):
             self.add(node, f"{what} must be text")
         elif node.type == "null":
-            self.add(node, f"{what} is empty: write a text")
+            self.add(node, f"{what} is empty: add a text")
         elif node.type != "str":
             self.add(
                 node,
-                f"{what} must be text: YAML reads {node.text or 'nothing'} as {node.type};"
+                f"{what} must be text: YAML reads {node.text or 'an empty value'} as {node.type};"
                 f' write "{node.text}"',
             )
         elif not node.text.strip():
@@ -98,5 +98,5 @@ class Problems:
         return ""
 
     def prose(self, node: Node | None, what: str) -> str:
-        """Return a text for people, on one line; else as `text`."""
+        """Return a text for readers, joined to one line; otherwise as `text`."""
         return " ".join(self.text(node, what).split())

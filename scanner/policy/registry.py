@@ -1,4 +1,4 @@
-"""The registry of facts: what a fact is, and where each one is entered."""
+"""The registry of facts, and the decorator that registers them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -27,10 +27,9 @@ class FactType(Enum):
 class Fact:
     """A fact's name, type, meaning and source; `choices` are all values of a CHOICE.
 
-    `needs` are the collections to ask for beyond projects and keys, which every scan lists. `note`
-    says where a value comes from that could come from several places. `words` say a value for
-    people: a template, or a sentence for each value; "" if the name and the value will do.
-    `decimals`: a NUMBER that can be a fraction.
+    `needs` are the collections beyond projects and keys, which every scan lists. `note` returns the
+    source of a value that can have several. `words` describe a value to readers: a template, or a
+    text for each value; "" if name and value suffice. `decimals`: a NUMBER that can be a fraction.
     """
 
     name: str
@@ -64,7 +63,7 @@ def fact(  # noqa: PLR0913 - all that a fact is made of
     words: str | Mapping[str, str] = "",
     decimals: bool = False,
 ) -> Callable[[_Reader], _Reader]:
-    """Enter the decorated function into the registry; an enum stands for a CHOICE of its values."""
+    """Register the decorated function; an enum as `of` is a CHOICE of its values."""
 
     def enter(read: _Reader) -> _Reader:
         _registry[name] = Fact(

@@ -1,6 +1,7 @@
-"""The language as a JSON Schema, for editors: made from the registry that parsing uses. Pure.
+"""The policy language as a JSON Schema, for editors: made from the parser's registry. Pure.
 
-It accepts what the parser accepts, but for what no schema can express: docs/policies.md lists it.
+It accepts what the parser accepts, except for rules that a schema cannot express:
+docs/policies.md lists them.
 """
 
 from typing import Final
@@ -21,7 +22,7 @@ _NAME: Final = text_of(NAME)
 _DURATION: Final = text_of(PATTERN)
 _NOT_ZERO: Final = text_of(f"{NOT_ZERO}{PATTERN}")
 _EXACT: Final = text_of(r"(?=[\s\S]*\S)[^*]+")
-"""What is compared as it is written: a * would look like a pattern."""
+"""A text that is compared literally: a * would look like a pattern."""
 _DAY: Final = text_of(
     "(?!0000)(?:[0-9]{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])"
     "|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))"
@@ -71,7 +72,7 @@ def policy_schema() -> Schema:
 
 
 def _override() -> Schema:
-    """Return what changes a rule that is taken over, or disables it and does nothing else."""
+    """Return the schema of an entry that either changes an inherited rule or disables it."""
     fields = {**_rule_fields(), "disabled": {"const": True}, "reason": TEXT}
     is_disabled = {"anyOf": [{"required": [name]} for name in ("disabled", "reason")]}
     only = {"propertyNames": {"enum": ["id", "disabled", "reason"]}}
@@ -84,7 +85,7 @@ def _override() -> Schema:
 
 
 def _steps_only_raise() -> list[Schema]:
-    """Return what keeps the steps of each severity to the worse ones."""
+    """Return schemas that limit the steps of each severity to worse ones."""
     worse = {severity: list(Severity)[: severity.rank] for severity in Severity}
     return [
         {
@@ -97,7 +98,7 @@ def _steps_only_raise() -> list[Schema]:
 
 def _rule_fields() -> Schema:
     fields: Schema = {
-        "id": {**_NAME, "description": "A finding is known by it from night to night."},
+        "id": {**_NAME, "description": "Identifies the rule's findings in every scan."},
         "title": {**TEXT, "description": "The requirement, shown where rules are listed."},
         "finding": {
             **TEXT,
@@ -106,10 +107,10 @@ def _rule_fields() -> Schema:
         },
         "severity": {"enum": list(Severity)},
         "severity_when": {**mapping(dict.fromkeys(Severity, _CONDITION)), "minProperties": 1},
-        "applies_to": {**_CONDITION, "description": "Every key without it."},
+        "applies_to": {**_CONDITION, "description": "Default: every key."},
         "violated_when": _CONDITION,
-        "why": {**TEXT, "description": "What goes wrong otherwise."},
-        "fix": {**TEXT, "description": "What the reader of the report should do."},
+        "why": {**TEXT, "description": "The risk of a violation."},
+        "fix": {**TEXT, "description": "How to fix a violation."},
         "controls": some(text_of(CONTROL)),
         "respond": mapping(
             {"revoke": {"enum": list(Method)}, "after": _NOT_ZERO}, required=("revoke", "after")
@@ -127,12 +128,12 @@ def _exception() -> Schema:
             "rule": one_or_more(_NAME),
             "when": _CONDITION,
             "reason": TEXT,
-            "owner": {**TEXT, "description": "Who answers for it."},
+            "owner": {**TEXT, "description": "Who is responsible for it."},
             "ticket": TEXT,
             "expires": {
                 **_DAY,
                 "format": "date",
-                "description": "The last day on which it holds, in UTC.",
+                "description": "The last day on which it applies, in UTC.",
             },
         },
         required=("rule", "when", "reason", "owner", "expires"),
@@ -149,7 +150,7 @@ def _condition() -> Schema:
 
 
 def _fact(fact: Fact) -> Schema:
-    """Return what a fact may be held against: a value, a list of them, or operators."""
+    """Return the schema of a fact's test: a value, a list of values, or operators."""
     operators = operators_of(fact.type)
     tests = {op.value: {**_limit(fact, op), "description": MEANINGS[op]} for op in operators}
     forms: list[Schema] = [{**mapping(tests), "minProperties": 1}]

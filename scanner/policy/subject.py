@@ -1,4 +1,4 @@
-"""One key with all that the inventory knows around it: what facts are read from."""
+"""One key with its related data in the inventory, from which facts are read."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -21,7 +21,7 @@ from scanner.plausible import earliest, past, plausible_key
 from scanner.policy.directory import Directory
 
 _DAY: Final = timedelta(days=1)
-_ACCESS: Final = ProjectAccess.ACTIVE  # looked up for every key: an enum is slow to give them
+_ACCESS: Final = ProjectAccess.ACTIVE  # used for every key: enum attributes are slow
 _ACTIVE: Final = OwnerState.ACTIVE
 _USER: Final = OwnerKind.USER
 _SERVICE_ACCOUNT: Final = OwnerKind.SERVICE_ACCOUNT
@@ -39,9 +39,9 @@ _SERVICE_ACCOUNT_STATES = frozenset(
 
 
 class Subject(NamedTuple):
-    """One key at one moment, with what the directory tells of its project, owner and last use.
+    """One key at one moment, with its project, owner and last use from the directory.
 
-    `owner_email` is the best address known: the key's own or the organization member's.
+    `owner_email` is the key's or, failing that, the organization member's.
     """
 
     key: Key
@@ -55,7 +55,7 @@ class Subject(NamedTuple):
 
     @property
     def who_tells_last_use(self) -> str:
-        """Whose word `last_use` is."""
+        """The source of `last_use`."""
         told = self.key.last_used_at
         if self.last_use is not told:
             return "usage"
@@ -63,7 +63,7 @@ class Subject(NamedTuple):
         return "last_used_at and usage" if is_sure else "last_used_at"
 
     def since(self, moment: datetime | Unknown) -> timedelta | Unknown:
-        """Return the time that has passed, unless the clocks cannot both be right."""
+        """Return the time since a moment; Unknown if the moment is in the future."""
         moment = past(moment, "it", self.now)
         return moment if isinstance(moment, Unknown) else self.now - moment
 
@@ -90,7 +90,7 @@ def subjects(inventory: Inventory, now: datetime) -> Iterator[Subject]:
 def _last_use(
     key: Key, project: Project | None, now: datetime, directory: Directory
 ) -> datetime | Unknown | None:
-    """Return the newest evidence of use. A day of usage counts to its end, for the key's good."""
+    """Return the latest evidence of use. A day of usage counts to its end, in the key's favour."""
     told = key.last_used_at
     use = directory.uses.get(key.id) if directory.uses else None
     if use is None or (isinstance(told, datetime) and told >= use.last_day):
@@ -105,12 +105,12 @@ def _last_use(
 
 
 def _owner_state(key: Key, user: User | None, directory: Directory) -> OwnerState | Unknown:
-    """Derive where the owner stands; the gravest state that is certain wins."""
+    """Derive the owner's state: the most serious one that is certain."""
     if key.project_access is _ACCESS:
         kind = key.owner.kind
         is_member = kind is _USER and user is not None and user.enabled is True
         if is_member or (kind is _SERVICE_ACCOUNT and directory.has_account(key)):
-            return _ACTIVE  # as nearly all are
+            return _ACTIVE  # fast path for nearly all keys
     return _gravest_state(key, user, directory)
 
 
@@ -136,18 +136,18 @@ def _gravest_state(key: Key, user: User | None, directory: Directory) -> OwnerSt
 
 
 def _account_state(key: Key, unseen: Unknown) -> OwnerState | Unknown:
-    """Derive the state without a listing: who can reach the project exists."""
+    """Derive the state without a listing: an owner with access to the project exists."""
     return OwnerState.ACTIVE if key.project_access is ProjectAccess.ACTIVE else unseen
 
 
 def _gone(key: Key, state: OwnerState) -> OwnerState | Unknown:
-    """Return `state` for an owner who is in no listing, unless the key tells of access still.
+    """Return `state` for an owner who is in no listing, unless the key's record shows access.
 
-    Then either can be wrong: someone may have joined while the listing was being read.
+    Then either can be wrong: the owner may have joined while the listing was collected.
     """
     if key.project_access is not ProjectAccess.ACTIVE:
         return state
-    reason = "the key says that its owner can reach the project, but no listing names the owner"
+    reason = "the key's record shows access to the project for its owner, who is in no listing"
     return Unknown(reason=reason, possible=frozenset({OwnerState.ACTIVE, state}))
 
 
@@ -162,7 +162,7 @@ def _why_accounts_unseen(key: Key, directory: Directory) -> str | None:
 def _member_state(
     key: Key, user: User | None, possible: frozenset[OwnerState], directory: Directory
 ) -> OwnerState | Unknown:
-    """Derive the state of an owner who should stand among the organization's users."""
+    """Derive the state of an owner who should be in the list of the organization's users."""
     if user is None:
         if key.owner.kind is OwnerKind.SERVICE_ACCOUNT:
             reason = "the API does not list the service accounts that own admin keys"

@@ -1,4 +1,4 @@
-"""Trying a policy on its own examples. Pure."""
+"""Tests a policy with its own examples. Pure."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from scanner.policy.model import Example, Policy, Rule
 
 
 def failed_examples(policy: Policy) -> Iterator[Problem]:
-    """Yield each example that does not come out as it says, at its place."""
+    """Yield each example with another outcome than listed, at its place."""
     for rule in policy.rules:
         for example in rule.examples:
             answers = rule.decide(Given(example.facts))
