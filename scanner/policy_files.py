@@ -122,16 +122,13 @@ class _Reader:
     ) -> tuple[Policy, tuple[Problem, ...]]:
         """Return a policy's valid part and its mistakes; paths are relative to the extending file.
 
-        `through` is the chain of policies that extend it. Raise UsageError, or PolicyError if it is
-        not YAML.
+        `through` are the policies that extend it. Raise UsageError; PolicyError if it is not YAML.
         """
         identity = _identity(name_or_file)
         if identity in map(_identity, through):
             raise UsageError(f"{name_or_file} extends itself, through {' and '.join(through)}.")
         if len(through) > _MOST_STEPS:
-            raise UsageError(
-                f"{name_or_file} is extended through more than {_MOST_STEPS} policies."
-            )
+            raise UsageError(f"{name_or_file} is extended by a chain of over {_MOST_STEPS} files.")
         if identity not in self._read:
             text, shown = self._text_of(name_or_file)
             if through and not _is_policy(text, shown):
@@ -300,6 +297,4 @@ def _each_rule_once(policies: Sequence[Policy]) -> Iterator[Policy]:
 def _refuse_equal_names(policies: Iterable[Policy]) -> None:
     for name, count in Counter(policy.name for policy in policies).items():
         if count > 1:
-            raise UsageError(
-                f"There are two policies named '{name}'.", help="Rename or remove one of them."
-            )
+            raise UsageError(f"There are two policies named '{name}'.", help="Remove one.")

@@ -13,6 +13,7 @@ from scanner.errors import SettingsError, UsageError
 from scanner.secret import Secret
 from scanner.wiring import make_sinks
 from tests.cli.running import keyvigil
+from tests.support.prose import Prose
 
 TOKEN = "xoxb-123456789012-abcdefghijkl"
 HOOK = "https://hooks.slack.com/services/T0/B0/abcdefghijkl"
@@ -48,7 +49,7 @@ def refusal(environment: Mapping[str, str]) -> UsageError:
     return caught.value
 
 
-def test_where_nothing_is_set_nobody_is_told() -> None:
+def test_without_settings_there_are_no_routes() -> None:
     assert read({}) == AlertSettings()
     assert make_sinks(read({}), lambda _: None) == {}
 
@@ -75,14 +76,14 @@ def test_without_a_channel_the_webhook_is_used() -> None:
 @pytest.mark.slow
 def test_a_token_alone_is_one_clear_line_and_exit_2(folder: Path) -> None:
     error = refusal({"KEYVIGIL_SLACK_TOKEN": TOKEN})
-    assert str(error) == "KEYVIGIL_SLACK_TOKEN is set, and no channel to post to."
+    assert str(error).startswith("KEYVIGIL_SLACK_TOKEN is set")
     store = {"KEYVIGIL_STORE": str(folder / "history.db"), "OPENAI_ADMIN_KEY": "sk-admin-x"}
     ran = keyvigil("scan", cwd=folder, env={"KEYVIGIL_SLACK_TOKEN": TOKEN, **store})
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.splitlines() == [f"error: {error}", f"help: {error.help}"]
 
 
-def test_everything_at_once() -> None:
+def test_all_sinks_together() -> None:
     environment = {
         **SLACK,
         **MAIL,
@@ -109,25 +110,19 @@ def test_everything_at_once() -> None:
     assert "abcdefghijkl" not in repr(settings)
 
 
-def test_what_is_set_to_white_space_is_not_set() -> None:
+def test_a_variable_of_white_space_is_not_set() -> None:
     names = (*SLACK, "KEYVIGIL_SLACK_WEBHOOK", "KEYVIGIL_WEBHOOK_URL", *MAIL)
     assert read(dict.fromkeys(names, " \n")) == AlertSettings()
 
 
 @pytest.mark.parametrize(
-    ("token", "message"),
-    [
-        ("", "KEYVIGIL_SLACK_TOKEN is not set, and alerts go to Slack."),
-        ("abcdefghijkl", "KEYVIGIL_SLACK_TOKEN is no token of Slack, and alerts go to Slack."),
-        ("xapp-1-abcdefghijkl", "KEYVIGIL_SLACK_TOKEN is no token of Slack, and alerts go to"),
-        (f"{TOKEN}\nx: y", "KEYVIGIL_SLACK_TOKEN is no token of Slack, and alerts go to Slack."),
-        (f"{TOKEN}ä", "KEYVIGIL_SLACK_TOKEN is no token of Slack, and alerts go to Slack."),
-    ],
+    "token", ["", "abcdefghijkl", "xapp-1-abcdefghijkl", f"{TOKEN}\nx: y", f"{TOKEN}ä"]
 )
-def test_what_is_no_token_is_refused_and_not_shown(token: str, message: str) -> None:
+def test_an_invalid_token_is_rejected_and_not_shown(token: str, prose: Prose) -> None:
     error = refusal({**SLACK, "KEYVIGIL_SLACK_TOKEN": token})
-    assert str(error).startswith(message)
+    assert "KEYVIGIL_SLACK_TOKEN" in str(error)
     assert "xoxb-..." in str(error.help)
+    prose(f"{error}\n{error.help}")
 
 
 @pytest.mark.parametrize("token", [TOKEN, "xoxp-1-a", "xoxe.xoxb-1-abc"])
@@ -153,12 +148,10 @@ def test_tokens_of_slack(token: str) -> None:
         "ftp://example.com/abcdefghijkl",
     ],
 )
-def test_an_address_that_is_none_or_not_safe_is_refused_and_not_shown(
-    name: str, address: str
-) -> None:
+def test_an_invalid_or_unsafe_address_is_rejected_and_not_shown(name: str, address: str) -> None:
     error = refusal({name: address})
-    why = "is plain http, not https" if address.startswith("http:") else "is no https address"
-    assert str(error).startswith(f"{name} {why}, and the route '")
+    assert str(error).startswith(f"{name} is ")
+    assert ("plain http" in str(error)) == address.startswith("http:")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost", "[::1]:1"])
@@ -215,22 +208,23 @@ def test_addresses_of_mail_servers(
         "smtps://mail.example.com/inbox",
     ],
 )
-def test_what_is_no_mail_server_is_refused_and_not_shown(url: str) -> None:
+def test_an_invalid_mail_server_is_rejected_and_not_shown(url: str) -> None:
     error = refusal({**MAIL, "KEYVIGIL_SMTP_URL": url})
-    assert str(error).startswith("KEYVIGIL_SMTP_URL is no address of a mail server")
+    assert str(error).startswith("KEYVIGIL_SMTP_URL ")
     assert "%23 for #" in str(error.help)
 
 
 @pytest.mark.parametrize("missing", ["KEYVIGIL_SMTP_URL", "KEYVIGIL_MAIL_FROM"])
-def test_what_mail_needs_beside_is_told(missing: str) -> None:
+def test_a_missing_variable_for_mail_is_named(missing: str) -> None:
     error = refusal({name: value for name, value in MAIL.items() if name != missing})
-    assert str(error) == f"{missing} is not set, and alerts go by mail."
+    assert str(error).startswith(f"{missing} is not set")
 
 
 @pytest.mark.parametrize("sender", ["keyvigil", "a@", "a@b\nBcc: c@d", "a@b, c@d", "A B, C <a@b>"])
-def test_a_sender_that_is_none_is_refused(sender: str) -> None:
+def test_an_invalid_sender_is_rejected_and_not_shown(sender: str) -> None:
     error = refusal({**MAIL, "KEYVIGIL_MAIL_FROM": sender})
-    assert str(error) == "KEYVIGIL_MAIL_FROM is no address, and alerts go by mail."
+    assert str(error).startswith("KEYVIGIL_MAIL_FROM is not a valid address")
+    assert sender not in str(error)
 
 
 def test_a_sender_may_have_a_name() -> None:
@@ -240,9 +234,9 @@ def test_a_sender_may_have_a_name() -> None:
 
 
 @pytest.mark.parametrize("to", ["ada", "a@b,", "a@b; c@d", "a@b\nBcc: c@d", "A <a@b>", "a@b c@d"])
-def test_recipients_that_are_none_are_refused(to: str) -> None:
+def test_invalid_recipients_are_rejected(to: str) -> None:
     error = refusal({**MAIL, "KEYVIGIL_MAIL_TO": to})
-    assert str(error).startswith("KEYVIGIL_MAIL_TO is no e-mail address")
+    assert str(error).startswith("KEYVIGIL_MAIL_TO is not a valid")
 
 
 def test_recipients_are_separated_by_commas() -> None:
@@ -279,7 +273,8 @@ def test_the_files_routes_win_and_its_secrets_come_from_the_environment(folder: 
 def test_a_variable_that_the_file_names_must_be_set(folder: Path) -> None:
     (folder / "keyvigil.yaml").write_text("alerts: { routes: [{ name: siem, webhook: SIEM }] }")
     error = refusal({"KEYVIGIL_WEBHOOK_URL": HOOK})
-    assert str(error) == "SIEM is not set, and the route 'siem' posts to it."
+    assert str(error).startswith("SIEM is not set")
+    assert "'siem'" in str(error)
 
 
 def test_a_file_that_was_named_must_be_there(folder: Path) -> None:

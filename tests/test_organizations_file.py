@@ -9,6 +9,7 @@ from scanner.organizations_file import Organization
 from scanner.references import Reference
 from scanner.settings_file import parse_settings
 from scanner.values_file import Said
+from tests.support.prose import Prose
 
 GOOD = """\
 organizations:
@@ -61,7 +62,7 @@ def test_a_program_with_a_path_is_looked_for_beside_the_file() -> None:
     assert one.key.command == (str(Path("etc/get").absolute()), "x")
 
 
-def test_all_mistakes_are_told_at_once_each_at_its_place() -> None:
+def test_all_mistakes_are_reported_together_each_at_its_place(prose: Prose) -> None:
     text = """\
 organizations:
   - name: Acme
@@ -83,37 +84,15 @@ organizations:
   - name: g
     key_file: sk-admin-0123456789abcdef
 """
-    choice = "an organization has its key from one of key_env, key_file, key_command"
     found = mistakes(text)
-    assert found[:15] == [
-        f"k.yaml:2:5: {choice}",
-        "k.yaml:3:5: an organization lacks 'name'",
-        f"k.yaml:4:5: {choice}",
-        "k.yaml:4:5: there are two organizations 'Acme'",
-        "k.yaml:8:14: 'key_env' names the environment variable that holds the key",
-        (
-            "k.yaml:10:18: 'key_command' is a list, a program and its arguments, for no shell"
-            " reads it: [vault, kv, get, -field=key, secret/openai]"
-        ),
-        f"k.yaml:11:5: {choice}",
-        ("k.yaml:12:5: unknown key 'key_comand' in an organization; did you mean 'key_command'?"),
-        "k.yaml:13:15: 'policies' is empty: write something or remove it",
-        (
-            "k.yaml:14:16: unknown key 'xml' in 'outputs'; known: html, json, jsonl, csv, markdown,"
-            " text, sarif, junit, ocsf"
-        ),
-        ("k.yaml:15:5: an organization must be a mapping with name"),
-        ("k.yaml:17:26: an entry of 'key_command' must be text: YAML reads 3 as int; write \"3\""),
-        found[12],
-    ]
-    assert found[12].startswith("k.yaml:19:15: this is a secret, and this file is no place for one")
+    prose("\n".join(found))
     assert "0123456789" not in "".join(found)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", "Acme"])
-def test_a_list_without_any_is_refused(content: str) -> None:
+def test_an_empty_list_is_rejected(content: str, prose: Prose) -> None:
     (mistake,) = mistakes(f"organizations: {content}")
-    assert "'organizations' takes a list with at least one organization in it" in mistake
+    prose(mistake)
 
 
 def test_two_names_that_look_the_same_are_one_name() -> None:
@@ -122,4 +101,6 @@ organizations:
   - { name: "Caf\\u00e9", key_env: A }
   - { name: "Cafe\\u0301", key_env: B }
 """
-    assert mistakes(text) == ["k.yaml:3:5: there are two organizations 'Caf\u00e9'"]
+    (mistake,) = mistakes(text)
+    assert mistake.startswith("k.yaml:3:5: ")
+    assert "'Caf\u00e9'" in mistake

@@ -1,4 +1,4 @@
-"""Where a secret stands: found or not, and never shown."""
+"""Sources of secrets: readable or not, and never shown."""
 
 import errno
 import sys
@@ -9,6 +9,7 @@ import pytest
 from scanner.errors import CredentialError, KeyVigilError, SecretUnavailable
 from scanner.references import Reference, fetch
 from scanner.secret import Secret
+from tests.support.prose import Prose
 from tests.support.waiting import PATIENCE, until
 
 KEY = "sk-admin-0123456789abcdefghijklmnop"
@@ -41,26 +42,25 @@ def test_a_program_gives_it_on_its_only_line_and_no_shell_reads_its_arguments() 
     assert fetch(echo, {}) == Secret("$HOME;ls")
 
 
-def test_what_a_program_says_of_its_failure_is_shown_with_secrets_masked() -> None:
+def test_the_message_of_a_failed_program_is_shown_with_secrets_masked() -> None:
     says = "import sys; print('hunter2-hunter2'); "
     says += f"print('denied \\x1b[31m {KEY} hunter2-hunter2', file=sys.stderr); sys.exit(3)"
     error = refusal(program(says), SecretUnavailable)
-    said = r"failed with 3: denied \u{1b}[31m sk-*** ***."
-    assert str(error) == f"k.yaml:4:18: the command '{sys.executable}' {said}"
+    assert str(error).startswith(f"k.yaml:4:18: the command '{sys.executable}' ")
+    assert str(error).endswith(r" 3: denied \u{1b}[31m sk-*** ***.")
 
 
-def test_a_program_that_says_nothing_of_its_failure_is_said_to() -> None:
-    assert "failed with 1 and said nothing" in str(
-        refusal(program("raise SystemExit(1)"), SecretUnavailable)
-    )
+def test_a_program_that_fails_without_a_message_is_reported(prose: Prose) -> None:
+    error = refusal(program("raise SystemExit(1)"), SecretUnavailable)
+    prose(f"{error}\n{error.help}", python=sys.executable)
 
 
-def test_a_program_that_takes_too_long_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
+def test_a_program_that_takes_too_long_is_killed_with_its_children(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     starts = 'sleep 3600 & echo $! > "$1"; wait'
     slow = Reference(command=("/bin/sh", "-c", starts, "sh", str(pids)))
     error = refusal(slow, SecretUnavailable, seconds=3)
-    assert "gave no key within 3 s, and was stopped" in str(error)
+    assert " 3 s " in str(error)
     child = int(pids.read_text())
     until(lambda: has_ended(child))
 
@@ -73,17 +73,18 @@ def has_ended(pid: int) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("code", "message"),
+    "code",
     [
-        ("pass", "said no line of text"),
-        (f"print('{KEY}'); print('{KEY}')", "said more than one line of text"),
-        ("import sys; sys.stdout.buffer.write(b'\\xff\\xfe')", "said no line of text"),
-        ("print('x' * 30_000)", "said more than 20,000 bytes, and was stopped"),
-        ("import itertools; [print(n) for n in itertools.count()]", "said more than 20,000 bytes"),
+        "pass",
+        f"print('{KEY}'); print('{KEY}')",
+        "import sys; sys.stdout.buffer.write(b'\\xff\\xfe')",
+        "print('x' * 30_000)",
+        "import itertools; [print(n) for n in itertools.count()]",
     ],
 )
-def test_a_program_that_says_something_else_is_refused(code: str, message: str) -> None:
-    assert message in str(refusal(program(code)))
+def test_a_program_with_any_other_output_is_rejected(code: str, prose: Prose) -> None:
+    error = refusal(program(code))
+    prose(f"{error}\n{error.help}", python=sys.executable)
 
 
 def test_a_program_that_is_not_there_is_named() -> None:
@@ -93,7 +94,7 @@ def test_a_program_that_is_not_there_is_named() -> None:
     )
 
 
-def test_what_is_not_there_is_named_with_its_place(tmp_path: Path) -> None:
+def test_a_missing_source_is_named_with_its_place(tmp_path: Path, prose: Prose) -> None:
     assert str(refusal(Reference(variable="A_KEY", at="k.yaml:2:9"))) == (
         "k.yaml:2:9: A_KEY is not set."
     )
@@ -102,13 +103,13 @@ def test_what_is_not_there_is_named_with_its_place(tmp_path: Path) -> None:
         f"the file {gone} cannot be read: No such file or directory."
     )
     gone.write_bytes(b"\xff")
-    assert "has no line of text" in str(refusal(Reference(file=gone)))
-    assert "has no line of text" in str(refusal(Reference(file=Path("a\0b"))))
-    assert "cannot be started: it is no program's name" in str(refusal(Reference(command=("a\0",))))
+    prose(str(refusal(Reference(file=gone))))
+    prose(str(refusal(Reference(file=Path("a\0b")))))
+    prose(str(refusal(Reference(command=("a\0",)))))
 
 
 @pytest.mark.parametrize("escapes", [False, True])
-def test_what_a_program_leaves_behind_does_not_hold_its_answer_back(*, escapes: bool) -> None:
+def test_a_background_process_of_the_program_does_not_delay_its_output(*, escapes: bool) -> None:
     code = (
         "import subprocess, sys;"
         "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(120)'],"

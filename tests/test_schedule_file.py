@@ -1,4 +1,4 @@
-"""The section `schedule`: read, every mistake at its place, and what beats the file."""
+"""The section `schedule`: its values, every mistake at its place, and what overrides the file."""
 
 from datetime import timedelta
 from zoneinfo import ZoneInfo
@@ -10,6 +10,7 @@ from scanner.errors import SettingsError, UsageError
 from scanner.schedule import Schedule
 from scanner.schedule_file import DEFAULT, Timing, override
 from scanner.settings_file import parse_settings
+from tests.support.prose import Prose
 
 GOOD = """\
 schedule:
@@ -46,20 +47,18 @@ def test_without_it_the_scan_is_nightly() -> None:
     assert DEFAULT.words == "30 2 * * * in UTC"
 
 
-def test_every_mistake_is_told_at_its_place() -> None:
-    assert mistakes(
-        "cron: 30 25 * * *",
-        "time_zone: Berlin",
-        "jitter: 10",
-        "timeout: 2d",
-        "zone: UTC",
-    ) == [
-        "k.yaml:2:9: 'cron': character 4: the hour 25 is not from 0 to 23",
-        "k.yaml:3:14: there is no time zone 'Berlin'; did you mean 'Europe/Berlin'?",
-        "k.yaml:4:11: 'jitter' is how much later a run may start: 10m, 1h 30m; at most 6h",
-        "k.yaml:5:12: 'timeout' is how long a scan may take: from 1m to 24h",
-        "k.yaml:6:3: unknown key 'zone' in 'schedule'; did you mean 'time_zone'?",
-    ]
+def test_every_mistake_is_reported_at_its_place(prose: Prose) -> None:
+    prose(
+        "\n".join(
+            mistakes(
+                "cron: 30 25 * * *",
+                "time_zone: Berlin",
+                "jitter: 10",
+                "timeout: 2d",
+                "zone: UTC",
+            )
+        )
+    )
 
 
 @pytest.mark.parametrize(
@@ -68,22 +67,22 @@ def test_every_mistake_is_told_at_its_place() -> None:
         ("Europe/Berln", "there is no time zone 'Europe/Berln'; did you mean 'Europe/Berlin'?"),
         ("new york", "there is no time zone 'new york'; did you mean 'America/New_York'?"),
         ("Europe", "there is no time zone 'Europe'"),
-        ("../etc/passwd", "there is no time zone '../etc/passwd'; name it as Europe/Berlin or UTC"),
-        ("'+01:00'", "there is no time zone '+01:00'; name it as Europe/Berlin or UTC"),
+        ("../etc/passwd", "there is no time zone '../etc/passwd'"),
+        ("'+01:00'", "there is no time zone '+01:00'"),
         ('"UTC\\0"', "there is no time zone 'UTC\0'"),
         ("[UTC]", "'time_zone' must be text"),
     ],
 )
-def test_what_is_no_time_zone_is_told(zone: str, mistake: str) -> None:
+def test_an_unknown_time_zone_is_rejected(zone: str, mistake: str) -> None:
     assert mistakes(f"time_zone: {zone}")[0].startswith(f"k.yaml:2:14: {mistake}")
 
 
 @pytest.mark.parametrize("line", ["cron: [30]", "jitter: [1]", "jitter: 7h", "timeout: 59s"])
-def test_what_is_no_value_is_told(line: str) -> None:
+def test_an_invalid_value_is_rejected(line: str) -> None:
     assert len(mistakes(line)) == 1
 
 
-def test_options_beat_the_environment_and_that_the_file() -> None:
+def test_options_override_the_environment_and_that_the_file() -> None:
     environment = {"KEYVIGIL_CRON": "@daily", "KEYVIGIL_TIME_ZONE": " America/New_York "}
     said = override(WEEKDAYS, environment, None, None)
     assert said.words == "@daily in America/New_York"
@@ -101,7 +100,7 @@ def test_options_beat_the_environment_and_that_the_file() -> None:
         ({"KEYVIGIL_TIME_ZONE": "x"}, None, None, "KEYVIGIL_TIME_ZONE: there is no time zone 'x'"),
     ],
 )
-def test_what_they_cannot_say_is_one_message(
+def test_an_invalid_option_or_variable_is_one_error(
     environment: dict[str, str], cron: str | None, zone: str | None, message: str
 ) -> None:
     with pytest.raises(UsageError) as caught:

@@ -16,6 +16,7 @@ from scanner.settings import (
     store_settings,
 )
 from scanner.settings_table import CONCURRENCY, DEADLINE, KEEP_SNAPSHOTS, STORE, TIMEOUT
+from tests.support.prose import Prose
 
 KEY = "sk-admin-0123456789abcdefghijklmnop"
 
@@ -38,38 +39,38 @@ def test_what_was_chosen_is_what_is_done() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "message"),
+    "key",
     [
-        (None, "OPENAI_ADMIN_KEY is not set"),
-        ("  ", "OPENAI_ADMIN_KEY is not set"),
-        ("sk-proj-0123456789abcdef", r"holds a project key \(sk-proj-"),
-        ("sk-svcacct-0123456789abcdef", "holds a service account's project key"),
-        ("sk-0123456789abcdef", "holds a user or project key"),
-        ("ghp_0123456789abcdef", "holds something else than a key of OpenAI"),
-        ("sk-admin-with a blank", "holds characters that no key has"),
-        ("sk-admin-ключ", "holds characters that no key has"),
+        None,
+        "  ",
+        "sk-proj-0123456789abcdef",
+        "sk-svcacct-0123456789abcdef",
+        "sk-0123456789abcdef",
+        "ghp_0123456789abcdef",
+        "sk-admin-with a blank",
+        "sk-admin-ключ",
     ],
 )
-def test_what_cannot_be_an_admin_key_is_refused_before_anything_is_sent(
-    key: str | None, message: str
+def test_a_text_that_is_not_an_admin_key_is_rejected_before_any_request(
+    key: str | None, prose: Prose
 ) -> None:
-    with pytest.raises(CredentialError, match=message) as caught:
+    with pytest.raises(CredentialError, match="OPENAI_ADMIN_KEY") as caught:
         read_settings(Chosen(), {} if key is None else {"OPENAI_ADMIN_KEY": key})
-    assert caught.value.help
-    assert "0123456789" not in str(caught.value)
+    assert "0123456789" not in f"{caught.value}{caught.value.help}"
+    prose(f"{caught.value}\n{caught.value.help}")
 
 
-def test_a_key_from_elsewhere_is_held_to_the_same_and_named_by_its_place(tmp_path: Path) -> None:
+def test_a_key_from_a_file_is_checked_as_well_and_named_by_its_place(tmp_path: Path) -> None:
     file = tmp_path / "key"
     file.write_text("sk-proj-0123456789abcdef")
     reference = Reference(file=file, at="k.yaml:3:15")
-    with pytest.raises(CredentialError, match=r"^k\.yaml:3:15: the file .*key holds a project key"):
+    with pytest.raises(CredentialError, match=r"^k\.yaml:3:15: .*sk-proj-\.\.\."):
         read_settings(Chosen(), {"OPENAI_ADMIN_KEY": KEY}, reference)
     file.write_text(f"{KEY}\n")
     assert read_settings(Chosen(), {}, reference).admin_key == Secret(KEY)
 
 
-def test_the_history_is_where_it_was_said_to_be(tmp_path: Path) -> None:
+def test_the_location_of_the_history_comes_from_a_variable_or_a_file(tmp_path: Path) -> None:
     file = tmp_path / "place"
     file.write_text("postgresql://u:secret@db/k\n")
     environment = {"DB": "postgresql://u:other@db/k"}
@@ -80,18 +81,18 @@ def test_the_history_is_where_it_was_said_to_be(tmp_path: Path) -> None:
     assert find_place(f"file:{file}", {}) == Secret("postgresql://u:secret@db/k")
     assert find_place("history.db", {}) == Secret("history.db")
     assert find_place("none", {}) is None
-    with pytest.raises(CredentialError, match="The place of the history: DB is not set"):
+    with pytest.raises(CredentialError, match="DB is not set"):
         find_place("env:DB", {})
 
 
-def test_a_misspelt_name_of_ours_is_refused_and_other_names_are_not_ours() -> None:
-    with pytest.raises(UsageError, match="KEYVIGIL_FAILON, which is not a setting") as caught:
+def test_a_misspelt_setting_is_rejected_and_other_variables_are_ignored() -> None:
+    with pytest.raises(UsageError, match="KEYVIGIL_FAILON ") as caught:
         refuse_misspelt({"KEYVIGIL_FAILON": "high"})
-    assert caught.value.help == "Did you mean KEYVIGIL_FAIL_ON?"
+    assert "KEYVIGIL_FAIL_ON?" in str(caught.value.help)
     refuse_misspelt({"KEYVIGIL_FAIL_ON": "high", "KEYVIGIL_SERVICE_HOST": "10.0.0.1"})
 
 
 def test_a_renamed_variable_is_rejected_with_its_present_name() -> None:
     with pytest.raises(UsageError) as caught:
         refuse_misspelt({"KEYVIGIL_AT_ONCE": "2"})
-    assert caught.value.help == "It is now KEYVIGIL_PARALLEL."
+    assert "KEYVIGIL_PARALLEL" in str(caught.value.help)

@@ -17,10 +17,10 @@ from tests.test_settings_file import GOOD as ALERTS
 from tests.test_values_file import GOOD as VALUES
 
 INEXPRESSIBLE: Final = {
-    "two routes or organizations of one name": r"there are two (?:routes|organizations) '",
+    "two routes or organizations of one name": r"there are two (?:routes|organizations) named '",
     "the bounds of a duration": (
-        r"takes a duration from|'reminder' is how often|'expire_in' is how long"
-        r"|'jitter' is how much|'timeout' is how long"
+        r"must be a duration from|'reminder' must be an interval|'expire_in' (?:is|must)"
+        r"|'jitter' must be a delay"
     ),
     "what the fields of a cron expression hold": r"'cron': character",
     "which time zones there are": r"there is no time zone",

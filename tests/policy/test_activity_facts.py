@@ -93,8 +93,10 @@ def test_what_was_recorded_is_told(fact: str, changes: dict[str, Any], value: Va
 
 
 @pytest.mark.parametrize("fact", ["created_by", "scopes", "unchanged"])
-def test_what_the_audit_log_does_not_reach_back_to_is_unknown(fact: str) -> None:
-    assert read(fact) == Unknown(reason="the audit log does not hold its creation")
+def test_a_creation_before_the_audit_log_begins_is_unknown(fact: str) -> None:
+    unknown = read(fact)
+    assert isinstance(unknown, Unknown)
+    assert "the audit log" in unknown.reason
 
 
 @pytest.mark.parametrize(
@@ -106,23 +108,24 @@ def test_what_the_audit_log_does_not_reach_back_to_is_unknown(fact: str) -> None
         ("owner.created_by", Collection.AUDIT_LOGS),
     ],
 )
-def test_what_could_not_be_listed_or_was_not_asked_for_is_unknown(
+def test_data_that_was_not_listed_or_not_requested_is_unknown(
     fact: str, collection: Collection
 ) -> None:
-    """One of several usage endpoints that fails is enough: a sum without it is none."""
+    """One failed usage endpoint of several suffices: a sum without it is not valid."""
     bot = (a_key(owner=an_owner(kind=OwnerKind.SERVICE_ACCOUNT, id="svc_1")),)
     refused = read(fact, keys=bot, coverage=(*SEEN, a_gap(collection)))
     assert isinstance(refused, Unknown)
     assert "could not be listed" in refused.reason
     unasked = read(fact, keys=bot, coverage=full_coverage("proj_1"))
-    assert unasked == Unknown(reason=f"{collection} were not asked for")
+    assert isinstance(unasked, Unknown)
+    assert unasked.reason.startswith(f"{collection} were not ")
 
 
-def test_usage_that_speaks_of_other_ids_tells_nothing_about_our_keys() -> None:
+def test_usage_by_other_ids_is_unknown_for_the_listed_keys() -> None:
     strange = KeyUse(key_id="another-kind-of-id", requests=1, last_day=TODAY)
-    assert read("usage.requests", uses=(strange,)) == Unknown(
-        reason="the ids that usage speak of are those of no key"
-    )
+    unknown = read("usage.requests", uses=(strange,))
+    assert isinstance(unknown, Unknown)
+    assert "usage" in unknown.reason
 
 
 @pytest.mark.parametrize(

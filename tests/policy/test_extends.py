@@ -1,4 +1,4 @@
-"""Policies that build on others: taken over, changed by id, disabled with a reason."""
+"""Policies that extend others: rules inherited, changed by id, disabled with a reason."""
 
 from itertools import combinations
 from pathlib import Path
@@ -11,6 +11,7 @@ from scanner.policy.merge import differing
 from scanner.policy.model import Policy, Rule
 from scanner.policy_files import load_policies, read_policies, shipped_policies
 from scanner.severity import Severity
+from tests.support.prose import Prose
 
 RULES = """
   - { id: old, title: t, severity: high, severity_when: { critical: { age: { over: 365d } } },
@@ -75,53 +76,57 @@ def test_a_rule_is_disabled_for_a_reason(base: Path) -> None:
     assert policy.disabled == {"unused": "Ours are made in advance"}
 
 
-def test_a_disabled_rule_stays_so_for_who_builds_on_it_until_it_is_written_anew(
+def test_a_disabled_rule_stays_disabled_in_extending_policies_until_it_is_defined_again(
     base: Path,
 ) -> None:
     (base / "less.yaml").write_text(
         "policy: less\nextends: base.yaml\nrules: [{ id: unused, disabled: true, reason: r }]\n"
     )
     assert read(base, "policy: mine\nextends: less.yaml\n").disabled == {"unused": "r"}
-    anew = read(
+    again = read(
         base,
         "policy: mine\nextends: less.yaml\nrules:\n  - { id: unused, title: t, severity: low,"
         " violated_when: { used: false }, why: w, fix: f }\n",
     )
-    assert [rule.text.id for rule in anew.rules] == ["old", "unused"]
-    assert anew.disabled == {}
+    assert [rule.text.id for rule in again.rules] == ["old", "unused"]
+    assert again.disabled == {}
 
 
 @pytest.mark.parametrize(
-    ("rest", "mistake"),
+    ("rest", "place"),
     [
-        ("extends: nothing\n", "mine.yaml:2:10: There is no policy 'nothing'"),
-        ("extends: []\n", "mine.yaml:2:10: 'extends' takes the name of a policy"),
+        ("extends: nothing\n", "mine.yaml:2:10: "),
+        ("extends: []\n", "mine.yaml:2:10: "),
         (
             "extends: base.yaml\nrules: [{ id: old, disabled: true }]\n",
-            "mine.yaml:3:9: rule 'old': a disabled rule lacks 'reason'",
+            "mine.yaml:3:9: ",
         ),
         (
             "extends: base.yaml\nrules: [{ id: old, disabled: no, reason: r }]\n",
-            "mine.yaml:3:30: rule 'old': write disabled: true with a reason, or neither",
+            "mine.yaml:3:30: ",
         ),
         (
             "extends: base.yaml\nrules: [{ id: old, disabled: true, reason: r, fix: f }]\n",
-            "mine.yaml:3:52: rule 'old': 'fix' says nothing of a rule that is disabled",
+            "mine.yaml:3:52: ",
         ),
         (
             "extends: base.yaml\nrules: [{ id: odl, severity: low }]\n",
-            "mine.yaml:3:15: no extended policy has a rule 'odl'; did you mean 'old'?",
+            "mine.yaml:3:15: ",
         ),
         (
             "extends: base.yaml\nrules: [{ id: old, severity: lwo }]\n",
-            "mine.yaml:3:30: rule 'old': 'severity' is never 'lwo'; did you mean 'low'?",
+            "mine.yaml:3:30: ",
         ),
         ("extends: mine.yaml\n", "mine.yaml:2:10: "),
-        ("description: d\n", "mine.yaml:1:1: the policy lacks 'rules'"),
+        ("description: d\n", "mine.yaml:1:1: "),
     ],
 )
-def test_what_cannot_be_extended_or_overridden_is_told(base: Path, rest: str, mistake: str) -> None:
-    assert mistakes(base, f"policy: mine\n{rest}")[0].startswith(mistake)
+def test_an_invalid_extends_or_override_is_reported(
+    base: Path, rest: str, place: str, prose: Prose
+) -> None:
+    first, *_ = mistakes(base, f"policy: mine\n{rest}")
+    assert first.startswith(place)
+    prose(first)
 
 
 def test_the_mistakes_of_an_extended_file_are_told_at_their_own_place(base: Path) -> None:
@@ -217,7 +222,7 @@ def test_a_circle_by_another_path_and_a_chain_without_end_are_refused(base: Path
     assert "extends itself" in mistakes(base, "policy: mine\nextends: sub/../mine.yaml\n")[0]
     for number in range(60):
         (base / f"c{number}.yaml").write_text(f"policy: c\nextends: c{number + 1}.yaml\n")
-    assert "steps" in mistakes(base, "policy: mine\nextends: c0.yaml\n")[0]
+    assert " 32 " in mistakes(base, "policy: mine\nextends: c0.yaml\n")[0]
 
 
 @pytest.mark.parametrize(
@@ -238,7 +243,7 @@ def test_a_mistake_in_extends_brings_no_others(base: Path, extends: str) -> None
     assert told == [one for one in own if "lacks 'rules'" not in one]
     lowered = more.replace("severity: low", "severity: lwo")
     more_told = mistakes(base, f"policy: mine\n{extends}\n{lowered}")
-    assert any("is never 'lwo'" in one for one in more_told), "what can be seen is still reported"
+    assert any("'lwo'" in one for one in more_told), "other mistakes are still reported"
 
 
 def shipped(count: int) -> list[tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""Every mistake at its line and column, all of them at once, nothing else ever raised."""
+"""Every mistake with its line and column, all of them together, and no other error."""
 
 import re
 from contextlib import suppress
@@ -12,6 +12,7 @@ from scanner.errors import PolicyError
 from scanner.policy.conditions import Leaf
 from scanner.policy.parse import parse_policy
 from scanner.policy_files import load_policies, shipped_policies
+from tests.support.prose import Prose
 
 RULE = """
   - id: {id}
@@ -35,7 +36,7 @@ def condition_mistakes(when: str) -> list[str]:
     return [re.sub(r"^p\.yaml:\d+:\d+: rule 'r': ", "", line) for line in mistakes(text)]
 
 
-def test_all_mistakes_are_told_at_once_each_at_its_place() -> None:
+def test_all_mistakes_are_reported_together_each_at_its_place(prose: Prose) -> None:
     text = """\
 policy: Mine Own
 descriptoin: What it is for
@@ -60,72 +61,45 @@ rules:
     fix: Do it.
     controls: [NHI7]
 """
-    assert mistakes(text) == [
-        (
-            "p.yaml:1:9: the policy's name is lower-case words joined by hyphens,"
-            " which 'Mine Own' is not"
-        ),
-        "p.yaml:2:1: unknown key 'descriptoin' in the policy; did you mean 'description'?",
-        "p.yaml:4:5: rule 'old': a rule lacks 'fix'",
-        "p.yaml:6:15: rule 'old': 'severity' is never 'hihg'; did you mean 'high'?",
-        "p.yaml:7:22: rule 'old': unknown fact 'aeg'; did you mean 'age'?",
-        "p.yaml:9:9: rule 'old': the id stands twice, first on line 4",
-        "p.yaml:10:12: rule 'old': 'title' must be text: YAML reads yes as bool; write \"yes\"",
-        "p.yaml:14:26: rule 'old': 'owner.state' is never 'left'; did you mean 'left_org'?",
-        (
-            "p.yaml:15:26: rule 'old': 'age' is a duration in whole weeks, days or hours,"
-            " which '90' is not; write 90d, 12h or 2w"
-        ),
-        "p.yaml:16:20: rule 'old': unknown operator 'ovr'; did you mean 'over'?",
-        "p.yaml:17:19: rule 'old': 'used': write true or false instead of yes",
-        "p.yaml:18:16: rule 'old': an empty condition would hold for every key; name a fact",
-        "p.yaml:19:16: rule 'old': an empty 'all' decides nothing; list conditions or remove it",
-        "p.yaml:22:16: rule 'old': 'NHI7' is not of the form framework:id, such as owasp-nhi:NHI7",
-    ]
+    prose("\n".join(mistakes(text)))
 
 
 @pytest.mark.parametrize(
-    ("when", "mistake"),
+    "when",
     [
-        ("{ age: 90d }", "'age' needs an operator, such as { over: 90d }"),
-        ("{ age: { over: -1d } }", "'age' is a duration in whole weeks, days or hours,"),
-        ("{ age: { over: 3m } }", "'age' is a duration in whole weeks, days or hours, which '3m'"),
-        ("{ key.name: prod-* }", "'is' takes '*' as it is; write { like: \"prod-*\" }"),
-        ("{ key.name: [prod-*] }", "'one_of' takes '*' as it is; write { like: \"prod-*\" }"),
-        ("{ owner: { state: left_org } }", "unknown fact 'owner'; write one of owner.created_by, "),
-        ('{ used: "false" }', "'used' is true or false, without quotes"),
-        (
-            "{ age: { over: yes } }",
-            "'age' is a duration in whole weeks, days or hours, which 'yes' is",
-        ),
-        ("{ age: { over: 0d } }", "'age: over 0d' would take every key or none"),
-        ("{ age: { over: [90d] } }", "'age: over' takes a single value"),
-        ("{ age: {} }", "'age' is held against nothing"),
-        ("{ age: { like: 9* } }", "'age' is a duration, which 'like' does not fit;"),
-        ("{ used: 1 }", "'used' is true or false"),
-        ("{ used: { known: maybe } }", "'used: known' is true or false"),
-        ("{ owner.keys: { over: 010 } }", "'owner.keys' is a whole number, which '010' is not"),
-        ("{ owner.keys: { over: 1:30 } }", "'owner.keys' is a whole number, which '1:30' is not"),
-        ("{ owner.keys: { over: 1.5 } }", "'owner.keys' is a whole number, which '1.5' is not"),
-        ("{ key.name: no }", "'key.name' must be text: YAML reads no as bool; write \"no\""),
-        ("{ key.name: 12 }", "'key.name' must be text: YAML reads 12 as int; write \"12\""),
-        ("{ key.name: }", "'key.name' is compared with nothing; write { known: false }"),
-        ("{ key.name: { one_of: a } }", "'one_of' takes a list of values"),
-        ("{ key.name: [] }", "'one_of' takes a list of values"),
-        (
-            "{ key.name: { matches: 'prod-(' } }",
-            "'prod-(' is no regular expression: missing ): prod-(",
-        ),
-        ("{ any: { used: true } }", "'any' takes a list of conditions"),
-        ("{ any: [] }", "an empty 'any' decides nothing"),
-        ("[ { used: true } ]", "a condition is a mapping of facts"),
-        ("used", "a condition is a mapping of facts"),
-        ("{ keys.id: x }", "unknown fact 'keys.id'; did you mean 'key.id'?"),
+        "{ age: 90d }",
+        "{ age: { over: -1d } }",
+        "{ age: { over: 3m } }",
+        "{ key.name: prod-* }",
+        "{ key.name: [prod-*] }",
+        "{ owner: { state: left_org } }",
+        '{ used: "false" }',
+        "{ age: { over: yes } }",
+        "{ age: { over: 0d } }",
+        "{ age: { over: [90d] } }",
+        "{ age: {} }",
+        "{ age: { like: 9* } }",
+        "{ used: 1 }",
+        "{ used: { known: maybe } }",
+        "{ owner.keys: { over: 010 } }",
+        "{ owner.keys: { over: 1:30 } }",
+        "{ owner.keys: { over: 1.5 } }",
+        "{ key.name: no }",
+        "{ key.name: 12 }",
+        "{ key.name: }",
+        "{ key.name: { one_of: a } }",
+        "{ key.name: [] }",
+        "{ key.name: { matches: 'prod-(' } }",
+        "{ any: { used: true } }",
+        "{ any: [] }",
+        "[ { used: true } ]",
+        "used",
+        "{ keys.id: x }",
     ],
 )
-def test_a_condition_that_does_not_fit_its_fact_is_refused(when: str, mistake: str) -> None:
+def test_a_condition_that_does_not_fit_its_fact_is_rejected(when: str, prose: Prose) -> None:
     (found,) = condition_mistakes(when)
-    assert found.startswith(mistake)
+    prose(found)
 
 
 @pytest.mark.parametrize(
@@ -148,40 +122,40 @@ def test_the_grammar(when: str) -> None:
 @pytest.mark.parametrize(
     ("text", "mistake"),
     [
-        ("", "p.yaml:1:1: the file is empty"),
-        ("# nothing\n", "p.yaml:1:1: the file is empty"),
-        ("- a\n", "p.yaml:1:1: the policy must be a mapping with policy"),
-        ("policy: a\nrules: []\n", "p.yaml:2:8: 'rules' takes a list with at least one rule in it"),
-        ("policy: a\nrules: {}\n", "p.yaml:2:8: 'rules' takes a list with at least one rule in it"),
-        ("policy: a\nrules: [x]\n", "p.yaml:2:9: a rule must be a mapping with id, title,"),
-        ("policy: a\npolicy: b\n", "p.yaml:2:1: 'policy' stands twice, first on line 1"),
-        ("? [a]\n: b\n", "p.yaml:1:3: a key must be plain text"),
-        ("policy: [a\n", "p.yaml:2:1: not YAML: "),
-        ("policy:\ta\n\tb: c\n", "p.yaml:2:1: not YAML: "),
-        ("policy: a\x00b", "p.yaml:1:10: not YAML: "),
-        ("a: b\n---\nc: d\n", "p.yaml:2:1: a file holds one document, and here a second begins"),
-        ("policy: *x\n", "p.yaml:1:9: the alias '*x' names nothing that ends above"),
-        ("policy: !!python/object/apply:os.system [x]\n", "p.yaml:1:1: the policy lacks 'rules'"),
-        ("[" * 40, "p.yaml:1:34: nested more than 32 deep"),
+        ("", "p.yaml:1:1: "),
+        ("# nothing\n", "p.yaml:1:1: "),
+        ("- a\n", "p.yaml:1:1: "),
+        ("policy: a\nrules: []\n", "p.yaml:2:8: "),
+        ("policy: a\nrules: {}\n", "p.yaml:2:8: "),
+        ("policy: a\nrules: [x]\n", "p.yaml:2:9: "),
+        ("policy: a\npolicy: b\n", "p.yaml:2:1: "),
+        ("? [a]\n: b\n", "p.yaml:1:3: "),
+        ("policy: [a\n", "p.yaml:2:1: "),
+        ("policy:\ta\n\tb: c\n", "p.yaml:2:1: "),
+        ("policy: a\x00b", "p.yaml:1:10: "),
+        ("a: b\n---\nc: d\n", "p.yaml:2:1: "),
+        ("policy: *x\n", "p.yaml:1:9: "),
+        ("policy: !!python/object/apply:os.system [x]\n", "p.yaml:1:1: "),
+        ("[" * 40, "p.yaml:1:34: "),
         (
             f"a: &a {'[' * 30}{']' * 30}\nb: [[[*a]]]\n",
-            "p.yaml:2:7: nested more than 32 deep",
+            "p.yaml:2:7: ",
         ),
-        ("a: &a [*a]\n", "p.yaml:1:8: the alias '*a' names nothing that ends above"),
-        ("a: &a [1]\nb: &a [2]\n", "p.yaml:2:4: the anchor '&a' stands twice"),
-        ("#" * 1_000_001, "p.yaml:1:1: the file is larger than 1,000,000 characters"),
+        ("a: &a [*a]\n", "p.yaml:1:8: "),
+        ("a: &a [1]\nb: &a [2]\n", "p.yaml:2:4: "),
+        pytest.param("#" * 1_000_001, "p.yaml:1:1: ", id="large"),
     ],
 )
-def test_what_is_not_a_policy_at_all_is_refused_with_its_place(text: str, mistake: str) -> None:
-    assert any(one.startswith(mistake) for one in mistakes(text))
+def test_a_file_that_is_not_a_policy_is_rejected_with_the_place(
+    text: str, mistake: str, prose: Prose
+) -> None:
+    found = mistakes(text)
+    assert any(one.startswith(mistake) for one in found)
+    prose("\n".join(found))
 
 
-def test_a_key_that_stands_twice_hides_no_other_mistake() -> None:
-    assert mistakes("policy: a\npolicy: b\nrulse: []\n") == [
-        "p.yaml:1:1: the policy lacks 'rules'",
-        "p.yaml:2:1: 'policy' stands twice, first on line 1",
-        "p.yaml:3:1: unknown key 'rulse' in the policy; did you mean 'rules'?",
-    ]
+def test_a_duplicate_key_hides_no_other_mistake(prose: Prose) -> None:
+    prose("\n".join(mistakes("policy: a\npolicy: b\nrulse: []\n")))
 
 
 def test_text_to_compare_with_is_taken_as_written_and_prose_is_put_on_one_line() -> None:
@@ -196,9 +170,7 @@ def test_text_to_compare_with_is_taken_as_written_and_prose_is_put_on_one_line()
 
 def test_aliases_that_multiply_are_refused_before_they_fill_the_memory() -> None:
     levels = [f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 10)}]" for n in range(1, 9)]
-    assert mistakes("l0: &l0 [x]\n" + "\n".join(levels))[0].endswith(
-        "more than 100,000 values, aliases expanded"
-    )
+    assert "100,000" in mistakes("l0: &l0 [x]\n" + "\n".join(levels))[0]
 
 
 def test_what_ships_is_valid_and_every_rule_says_why_and_how_to_mend_it() -> None:
