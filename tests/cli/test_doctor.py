@@ -67,10 +67,10 @@ def test_a_history_that_is_there_is_read_and_written_and_stays_as_it_was(
 @pytest.mark.parametrize(
     ("key", "said"),
     [
-        ("", "There is no admin key"),
-        ("sk-proj-made-up-secret-0123456789", "holds a project key (sk-proj-...)"),
-        ("sk-svcacct-made-up-secret-012345", "holds a service account's project key"),
-        ("made-up-secret", "holds something else than a key of OpenAI"),
+        ("", "OPENAI_ADMIN_KEY is not set"),
+        ("sk-proj-made-up-secret-0123456789", "a project key (sk-proj-...)"),
+        ("sk-svcacct-made-up-secret-012345", "a service account's project key"),
+        ("made-up-secret", "not an OpenAI key"),
     ],
 )
 def test_a_key_of_the_wrong_kind_is_recognized_before_anything_is_asked(
@@ -88,7 +88,7 @@ def test_a_key_of_the_wrong_kind_is_recognized_before_anything_is_asked(
     assert asked == []
     assert problems(lines) == {"admin key"}
     assert said in lines["admin key"][1]
-    assert lines["admin key"][2].startswith("Make an admin key under Organization > Admin keys")
+    assert lines["admin key"][2].startswith("Create an admin key under Organization > Admin keys")
     assert {lines[name][0] for name in API} == {"not checked"}
     assert lines["history"][0] == "ok"
 

@@ -45,10 +45,10 @@ def test_mistakes_in_several_files_are_all_told(tmp_path: Path) -> None:
     ("word", "told"),
     [
         ("age", "Time since creation."),
-        ("over", "The value is larger; equal is not enough."),
-        ("any", "At least one condition of the list holds."),
+        ("over", "The value is larger than the limit, not equal."),
+        ("any", "At least one condition in the list is true."),
         ("key-unused", "used is yes and idle over 45d"),
-        ("owner-left-org", "written in     policies/offboarding.yaml:5"),
+        ("owner-left-org", "policies/offboarding.yaml:5"),
     ],
 )
 def test_facts_operators_and_rules_explain_themselves(word: str, told: str) -> None:

@@ -28,7 +28,7 @@ TOKEN = "a-token-of-some-length"
         (
             (),
             {"OPENAI_ADMIN_KEY": ""},
-            "error: There is no admin key: OPENAI_ADMIN_KEY is not set.",
+            "error: The admin key is missing: OPENAI_ADMIN_KEY is not set.",
         ),
         (("--cron", "30 25 * * *"), {}, "error: --cron '30 25 * * *': character 4: the hour 25 is"),
         (("--time-zone", "Berlin"), {}, "error: --time-zone: there is no time zone 'Berlin'; did"),
@@ -37,7 +37,7 @@ TOKEN = "a-token-of-some-length"
         (
             ("--config", "none.yaml"),
             {},
-            "error: The settings none.yaml cannot be read: No such file",
+            "error: The settings file none.yaml cannot be read: No such file",
         ),
         (("--listen", "8080"), {}, "error: --listen 8080 is not HOST:PORT."),
         (("--listen", "192.0.2.1:0"), {}, "error: keyvigil serve cannot listen on 192.0.2.1:0: "),
@@ -56,7 +56,7 @@ TOKEN = "a-token-of-some-length"
         (
             (),
             {"KEYVIGIL_KEEP": "x", "KEYVIGIL_STORE": "h.db"},
-            "error: KEYVIGIL_KEEP takes a duration from 1d",
+            "error: KEYVIGIL_KEEP must be a duration from 1d",
         ),
         (("--store", "."), {}, "error: The history cannot be kept: . is a folder."),
         (
@@ -70,7 +70,7 @@ TOKEN = "a-token-of-some-length"
             "error: The history cannot be kept: /proc/x/history.db cannot be written: ",
             marks=pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no /proc"),
         ),
-        ((), {"KEYVIGIL_CRN": "x"}, "error: The environment holds KEYVIGIL_CRN, which is no"),
+        ((), {"KEYVIGIL_CRN": "x"}, "error: The environment variable KEYVIGIL_CRN is not"),
         (
             (),
             {"KEYVIGIL_WEBHOOK_URL": "http://127.0.0.1:9/x", "KEYVIGIL_STORE": "h.db"},

@@ -158,7 +158,11 @@ def test_a_mistake_in_the_settings_pings_fail_with_addresses_masked(
     [
         (("--nix",), {}, "No such option: --nix"),
         (("--log-format", "xml"), {}, "Invalid value for '--log-format'"),
-        ((), {"KEYVIGIL_REDACT_EMAILS": "perhaps"}, "KEYVIGIL_REDACT_EMAILS is true or false."),
+        (
+            (),
+            {"KEYVIGIL_REDACT_EMAILS": "perhaps"},
+            "KEYVIGIL_REDACT_EMAILS must be true or false.",
+        ),
     ],
 )
 def test_a_mistake_in_the_words_pings_fail(  # noqa: PLR0913, PLR0917

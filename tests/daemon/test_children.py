@@ -65,5 +65,5 @@ def test_a_history_that_cannot_be_opened_is_not_one_without_nights(tmp_path: Pat
 def test_settings_that_the_look_refuses_are_no_history_without_nights(tmp_path: Path) -> None:
     found, (reason,) = recorded(tmp_path, tmp_path / "history.db", {"KEYVIGIL_KEEP": "ever"})
     assert found is None
-    assert reason.startswith("error: KEYVIGIL_KEEP takes a duration")
+    assert reason.startswith("error: KEYVIGIL_KEEP must be a duration")
     assert list(tmp_path.iterdir()) == []

