@@ -92,7 +92,8 @@ def settings_table() -> str:
         rows.append(
             f"| {name} | `{one.flag}`{takes} | `{one.variable}` | {one.help} | {one.otherwise} |"
         )
-    rows += ["", "Settings that only the environment provides:", "", "| variable | meaning |", "|---|---|"]
+    rows += ["", "Settings that only the environment provides:", ""]
+    rows += ["| variable | meaning |", "|---|---|"]
     rows += [f"| `{one.name}` | {one.help} |" for one in VARIABLES]
     return "\n".join(rows)
 

@@ -22,7 +22,7 @@ LIMIT: Final = "limit"
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
 _ASIDE: Final = re.compile(r"\s*\([^()]*\{limit\}[^()]*\)")
 """A part in parentheses that names the limit."""
-_SUBJECTS: Final = ("key ", "admin key", "owner", "project", "service account")
+_SUBJECTS: Final = ("key ", "key's ", "admin key", "owner", "project", "service account")
 _DENIALS: Final = {Operator.NOT: Operator.IS, Operator.NONE_OF: Operator.ONE_OF}
 
 

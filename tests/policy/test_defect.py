@@ -49,7 +49,7 @@ def the_finding(policy: Policy, **key: object) -> Finding:
         ("{ owner.state: { not: active } }", "Owner state is not active"),
         ("{ used: { not: true } }", "Key: never used"),
         ("{ any: [{ expires: false }, { lifetime: { over: 1w } }] }",
-         "Key: never expires or made to last over 7 days"),
+         "Key: never expires or lifetime of over 7 days"),
         ("{ not: { age: { at_most: 90d } } }", "Key: not (at most 90 days old)"),
         ("{ owner.project_keys: { over: 1500 } }", "Owner has over 1,500 keys in the project"),
         ('{ key.name: { unlike: "prod-*" } }', "Key name unlike prod-*"),
