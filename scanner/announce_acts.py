@@ -1,4 +1,4 @@
-"""What is told of revocations that were made, or were not as planned. Pure."""
+"""Alerts about revocations that were made, failed or are uncertain. Pure."""
 
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Iterator, Sequence
@@ -13,9 +13,9 @@ from scanner.routing import passes_intent
 def drafts_of_acts(
     result: ScanResult, receipts: Container[str], routes: Iterable[Route], entry: int
 ) -> tuple[Draft, ...]:
-    """Return what each route is told of these receipts, the latest in that entry of the journal.
+    """Return the alerts for each route about these receipts; `entry` is the newest journal entry.
 
-    Owners hear of their own keys; the others, too, of what went otherwise than planned.
+    Owners are notified of their own keys; other routes also of failed and uncertain actions.
     """
     done = result.revocation.acts if result.revocation else ()
     acts = tuple(act for act in done if act.intent.receipt in receipts)
@@ -58,12 +58,12 @@ def _announced(
 
 
 def went_well(act: Act) -> bool:
-    """Tell whether what was meant was done for sure."""
+    """Whether the action is known to be done."""
     return act.outcome is not None and act.outcome.result is Result.DONE
 
 
 def is_done(act: Act) -> bool:
-    """Tell whether a key was revoked for sure."""
+    """Whether the action is a revocation that is known to be done."""
     return went_well(act) and not act.intent.undoes
 
 
@@ -91,24 +91,24 @@ def _item(act: Act, result: ScanResult) -> Item:
 
 
 def in_words(act: Act) -> str:
-    """Say what became of a key: `stops working on 2026-12-01 (receipt 2026...)`."""
+    """Return the result of an action as text: `expires on 2026-12-01 (receipt 2026...)`."""
     intent, outcome = act
     receipt = f"receipt {intent.receipt}"
     if outcome is None:
-        return f"asked for, and no answer yet shows whether it was done ({receipt})"
+        return f"requested, outcome not known yet ({receipt})"
     if outcome.result is not Result.DONE:
         return f"{outcome.result.value}: {outcome.note} ({receipt})"
-    until = f"{outcome.expires_at:%Y-%m-%d}" if outcome.expires_at else "a day that nobody knows"
+    until = f"{outcome.expires_at:%Y-%m-%d}" if outcome.expires_at else "an unknown date"
     if intent.undoes:
-        back = f": it works until {until}" if intent.method is Method.EXPIRE else ""
-        return f"taken back{back} ({receipt})"
+        back = f", expires on {until}" if intent.method is Method.EXPIRE else ""
+        return f"undone{back} ({receipt})"
     if intent.method is Method.EXPIRE:
-        return f"stops working on {until} ({receipt})"
+        return f"expires on {until} ({receipt})"
     return f"{intent.method.words} ({receipt})"
 
 
 def _notices(acts: Iterable[Act]) -> Iterator[str]:
-    """Yield what was not done as planned: refused, failed, or nobody knows."""
+    """Yield a line for each action that was refused, failed or is uncertain."""
     for act in acts:
         if not went_well(act):
             name = act.intent.key_name or act.intent.key_id

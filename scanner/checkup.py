@@ -1,4 +1,4 @@
-"""What a checkup finds: what works, what does not, and how to mend it. Pure."""
+"""The checks of `keyvigil doctor`: results, problems and how to fix them. Pure."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -24,14 +24,14 @@ from scanner.revocation import Bounds, Mode
 
 _MOST_SKEW: Final = timedelta(seconds=60)
 _FAILED: Final = {
-    Collection.COSTS: "Some organizations' costs cannot be had: --skip costs leaves them out.",
-    Collection.AUDIT_LOGS: "The audit log must be switched on in the organization's settings;"
-    " --skip audit_logs leaves it out.",
+    Collection.COSTS: "Omit costs with --skip costs: some organizations cannot read them.",
+    Collection.AUDIT_LOGS: "Enable the audit log in the organization's settings, or omit it with"
+    " --skip audit_logs.",
 }
 
 
 class State(StrEnum):
-    """How one thing is."""
+    """The result of a check."""
 
     OK = "ok"
     PROBLEM = "problem"
@@ -40,7 +40,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One thing that was looked at; `help` is the mend. `is_setting`: a mistake in the settings."""
+    """One check; `help` is how to fix it. `is_setting`: the cause is an error in the settings."""
 
     name: str
     state: State
@@ -51,7 +51,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """One endpoint that was asked once; `error` is what went wrong, `skipped` why it was not."""
+    """One request to an endpoint; `error` if it failed, `skipped` the reason if it was not sent."""
 
     collection: Collection
     endpoint: str
@@ -61,7 +61,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockReading:
-    """This machine's clock and a history's dates, compared with the clock of its database.
+    """This machine's clock and the dates of a history, compared with the database's clock.
 
     `ahead` is negative if this machine's clock is behind. `future_scans` are ids of recorded scans,
     the latest first; `lock_end` is the end of a lock that ends later than its lease allows.
@@ -73,22 +73,22 @@ class ClockReading:
 
 
 def ok(name: str, said: str, help: str = "") -> Check:  # noqa: A002 - the word users see
-    """Say that something works."""
+    """Return a check that passed."""
     return Check(name=name, state=State.OK, said=said, help=help)
 
 
 def unchecked(name: str, why: str, help: str = "") -> Check:  # noqa: A002 - the word users see
-    """Say that something was not looked at, and why."""
+    """Return a check that was not made, with the reason."""
     return Check(name=name, state=State.NOT_CHECKED, said=why, help=help)
 
 
 def problem(name: str, error: KeyVigilError) -> Check:
-    """Say what does not work; of several mistakes, the first and how many more there are."""
+    """Return a check that failed; of several errors, the first and the number of others."""
     said, mend = str(error), error.help or ""
     if isinstance(error, PolicyError):
         first, *more = error.problems
         said = f"{first}{f' (and {len(more)} more)' if more else ''}"
-        mend = "Put the file right at that place."
+        mend = "Correct the file at this position."
     return Check(
         name=name,
         state=State.PROBLEM,
@@ -99,9 +99,9 @@ def problem(name: str, error: KeyVigilError) -> Check:
 
 
 def answered(asked: Iterable[Asked], *, unneeded: str = "") -> Check:
-    """Judge how one collection's endpoints answered; `unneeded` says why no scan asks for it.
+    """Return the check of one collection's endpoints; `unneeded`: why no scan requests it.
 
-    What no scan asks for is no problem, whatever it answers.
+    A collection that no scan requests is never a problem.
     """
     every = tuple(asked)
     name = every[0].collection.value
@@ -111,18 +111,21 @@ def answered(asked: Iterable[Asked], *, unneeded: str = "") -> Check:
         if skipped:
             return unchecked(name, skipped.skipped)
         more = f" and {len(every) - 1} more" if len(every) > 1 else ""
-        answers = "answer" if more else "answers"
-        return ok(name, f"{every[0].endpoint}{more} {answers}{f'; {unneeded}' if unneeded else ''}")
+        responds = "respond" if more else "responds"
+        reason = f"; {unneeded}" if unneeded else ""
+        return ok(name, f"{every[0].endpoint}{more} {responds}{reason}")
     mend = _mend(failed.collection, failed.error)
     if unneeded:
-        return ok(name, f"{unneeded}; else: {failed.error}", mend)
+        return ok(name, f"not requested ({unneeded}); if requested: {failed.error}", mend)
     return Check(name=name, state=State.PROBLEM, said=str(failed.error), help=mend)
 
 
 def _mend(collection: Collection, error: ApiError) -> str:
     match error:
         case ApiForbidden():
-            return f"Give the admin key the scope {SCOPES[collection]}, or make one that has it."
+            return (
+                f"Give the admin key the scope {SCOPES[collection]}, or create a key that has it."
+            )
         case ApiRejected() | ApiNotFound():
             return error.help or ""
         case ApiFailed():
@@ -132,28 +135,28 @@ def _mend(collection: Collection, error: ApiError) -> str:
 
 
 def clock(skew: timedelta | None) -> Check:
-    """Judge by how much this machine's clock is ahead of the API's; None: it told no time."""
+    """Check how far this machine's clock is ahead of the API's; None: no response had a date."""
     if skew is None:
-        return unchecked("clock", "no answer told the API's time")
+        return unchecked("clock", "no response contained the API's time")
     if abs(skew) <= _MOST_SKEW:
-        return ok("clock", f"within {_apart(skew)} of the API's")
+        return ok("clock", f"within {_apart(skew)} of the API's clock")
     return Check(
         name="clock",
         state=State.PROBLEM,
         said=f"this machine's clock is {_apart(skew)} {_direction(skew)} the API's",
-        help="Ages are judged by this clock: let NTP set it (timedatectl set-ntp true).",
+        help="Synchronize the clock with NTP (timedatectl set-ntp true); key ages depend on it.",
     )
 
 
 def clock_problems(reading: ClockReading) -> Iterator[Check]:
-    """Yield what is wrong with a history's clocks and dates; without names of organizations."""
+    """Yield the problems with a history's clocks and dates; without names of organizations."""
     ahead = reading.ahead
     if abs(ahead) > CLOCKS_DIFFER:
         yield Check(
             name="database clock",
             state=State.PROBLEM,
             said=f"this machine's clock is {_apart(ahead)} {_direction(ahead)} the database's",
-            help="Let NTP set the clocks of both machines (timedatectl set-ntp true).",
+            help="Synchronize both machines with NTP (timedatectl set-ntp true).",
         )
     if reading.future_scans:
         yield Check(
@@ -161,7 +164,7 @@ def clock_problems(reading: ClockReading) -> Iterator[Check]:
             state=State.PROBLEM,
             said="dated in the future, because a clock was ahead:"
             f" {', '.join(reading.future_scans)}",
-            help="Correct the clock of the machine that scans; these scans satisfy no schedule.",
+            help="Correct the clock of the scanning machine. No schedule counts these scans.",
         )
     if reading.lock_end is not None:
         yield Check(
@@ -169,8 +172,8 @@ def clock_problems(reading: ClockReading) -> Iterator[Check]:
             state=State.PROBLEM,
             said=f"a lock ends at {reading.lock_end:%Y-%m-%d %H:%M:%S} UTC, later than its lease"
             " allows: a clock was ahead",
-            help="Correct the clock. The next scan takes the lock over; keyvigil history unlock"
-            " releases it now.",
+            help="Correct the clock. The next scan takes over the lock; to release it now, run"
+            " keyvigil history unlock.",
         )
 
 
@@ -183,33 +186,31 @@ def _direction(skew: timedelta) -> str:
 
 
 def organization(name: str | None, *, is_named: bool | None) -> Check:
-    """Judge by whether the settings or the API name the organization; None: not known."""
+    """Check that the settings or the API name the organization; `is_named` None: not known."""
     if name is not None:
-        return ok("organization", f"its history is '{name}'")
+        return ok("organization", f"the history is named '{name}'")
     if is_named is None:
-        return unchecked("organization", "whether the API names it is not known")
+        return unchecked("organization", "the API could not be checked for its name")
     if is_named:
-        return ok("organization", "the API names it: so is its history")
+        return ok("organization", "the history uses the name from the API")
     error = UsageError(
-        "the API does not name it, and no name is set: its history can be recognised by its"
-        " projects only, and another organization without a name cannot use the same store",
+        "no name is set and the API returns none: the history can be matched by projects only,"
+        " and a second unnamed organization cannot use the same store",
         help=NAME_IT,
     )
     return problem("organization", error)
 
 
 def revocation(bounds: Bounds) -> Check:
-    """Say in words how far revocation goes, and within which bounds."""
+    """Return a check that describes the mode and the limits of revocation."""
     if bounds.mode is Mode.OFF:
-        return ok("revocation", "off: nothing is revoked")
+        return ok("revocation", "off: no keys are revoked")
     words = (
-        f"at most {bounds.max_keys:,} keys and {bounds.max_percent:g} % of all within a day",
-        f"no key younger than {format_duration(bounds.min_age)}",
-        f"none used within {format_duration(bounds.recent_use)}",
-        f"an expiring key still works for {format_duration(bounds.expire_in)}",
+        f"at most {bounds.max_keys:,} keys and {bounds.max_percent:g} % of all keys per 24h",
+        f"minimum age {format_duration(bounds.min_age)}",
+        f"not used for {format_duration(bounds.recent_use)}",
+        f"expire after {format_duration(bounds.expire_in)}",
         f"{len(bounds.admin_keys) or 'no'} admin key{'' if len(bounds.admin_keys) == 1 else 's'}",
     )
-    what = (
-        "a plan is made and nothing is revoked" if bounds.mode is Mode.PLAN else "keys are revoked"
-    )
+    what = "scans make plans only" if bounds.mode is Mode.PLAN else "scans revoke due keys"
     return ok("revocation", f"{bounds.mode.value}: {what}; {', '.join(words)}")

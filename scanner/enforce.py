@@ -1,9 +1,9 @@
-"""A plan carried out: one key at a time, each read again and judged again right before.
+"""Apply a remediation plan, one key at a time.
 
-The order is always the same: look at the key, judge it, note the intent, change it once, look
-again, note the outcome. What the second look shows is the outcome, whatever the API answered. Where
-it shows nothing yet, the intent stays open, and a later run looks again: no change is ever asked
-for twice.
+For each key: read it again, evaluate it again, record the intent in the journal, send one request,
+read the key again, record the outcome. The outcome is the state of the key as read, not the API's
+response. While the effect is not visible, the intent stays open, and a later run reads the key
+again: no change is requested twice.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,25 +22,30 @@ from scanner.remedy import DAY, Scene, most_a_day
 from scanner.revocation import Action, Method, Plan
 
 PATIENCE: Final = timedelta(minutes=10)
-"""How long a change may still be on its way."""
+"""How long the effect of a request may be delayed."""
 GIVEN_UP: Final = timedelta(days=7)
-"""How long to go on looking where looking fails."""
+"""How long to retry reading a key to find the outcome of a change."""
 _AWAKE: Final = timedelta(minutes=1)
-"""How long after its note a change may still be asked for."""
+"""The most time between the journal entry and the request."""
 MAX_REFUSALS: Final = 3
 """Responses 403 in one run after which the remaining keys are skipped."""
 REFUSED: Final = (
-    f"the API refused {MAX_REFUSALS} requests of this run (403): does the admin key still have"
-    " its permissions?"
+    f"API refused {MAX_REFUSALS} requests of this run (403); the admin key may lack permissions"
+)
+_SUSPENDED: Final = (
+    "not requested: the process was suspended or the clock changed after the journal entry"
 )
 _BUSY: Final = 429
 _REFUSALS: Final = frozenset(range(400, 500)) - {404, 408, 409}
-"""The statuses that say for sure that nothing was changed."""
+"""The statuses which prove that the key was not changed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hands:
-    """What acts: on whose behalf (`by`), and until `stopped` gives a reason not to."""
+    """What a run needs to change keys. `by`: the actor for the journal.
+
+    `stopped` returns the reason to change no further key, or "".
+    """
 
     revoker: Revoker
     journal: Journal
@@ -50,14 +55,14 @@ class Hands:
 
 
 def carry_out(scene: Scene, plan: Plan, hands: Hands) -> Iterator[Act | Spared]:
-    """Revoke what is due; yield what became of each key. Raise StoreError if it cannot be noted."""
+    """Revoke the due keys; yield the result of each. Raise StoreError if the journal fails."""
     for action in plan.due:
         reason = hands.stopped()
         yield Spared(action, reason) if reason else _revoke(scene, action, hands)
 
 
 def settle(hands: Hands) -> Iterator[Act]:
-    """Look again at each change of which nobody knows how it ended; yield what can be told now."""
+    """Read the key of each unfinished action again; yield those whose outcome is now known."""
     for act in hands.journal.acts():
         found = _late_outcome(act, hands) if act.is_open else None
         if found is not None:
@@ -66,13 +71,14 @@ def settle(hands: Hands) -> Iterator[Act]:
 
 
 def make(intent: Intent, hands: Hands) -> Act:
-    """Make a change that is noted, once; look what came of it; note that, if it can be told.
+    """Request a recorded change, once; read the key; record the outcome if it is known.
 
-    Whoever slept since it was noted does not make it: others may have looked at the key by then.
+    A process that was suspended since the journal entry requests no change: another run may have
+    read the key meanwhile.
     """
     request_id, error = "", None
     if not timedelta() <= hands.clock() - intent.at <= _AWAKE:
-        late = _noted(intent, hands, Result.FAILED, "too late: this run slept, and did nothing")
+        late = _noted(intent, hands, Result.FAILED, _SUSPENDED)
         hands.journal.end(late)
         return Act(intent, late)
     try:
@@ -87,7 +93,7 @@ def make(intent: Intent, hands: Hands) -> Act:
 
 
 def rehearse(scene: Scene, plan: Plan, hands: Hands) -> Iterator[Intent | Spared]:
-    """Read each key that is due again, and yield what would be done; change and note nothing."""
+    """Read each due key again and yield the intended change, without making or recording it."""
     for action in plan.due:
         reason = hands.stopped()
         yield Spared(action, reason) if reason else _meant(scene, action, hands)
@@ -111,7 +117,7 @@ class _CountedRefusals:
             return self._revoker.change(intent)
 
     def scopes_given(self, key_id: str, since: datetime) -> tuple[str, ...] | None:
-        """Return the newest scopes of a key since a moment, if it was given any."""
+        """Return the newest scopes that a key received since a moment, or None."""
         return self._revoker.scopes_given(key_id, since)
 
     @contextmanager
@@ -124,10 +130,7 @@ class _CountedRefusals:
 
 
 def counting(hands: Hands) -> Hands:
-    """Return hands for one run that stop after too many refusals, while settling as well.
-
-    The API would refuse the next requests, too.
-    """
+    """Return hands for one run that stop after MAX_REFUSALS responses 403, also in `settle`."""
     revoker = _CountedRefusals(hands.revoker)
 
     def stopped() -> str:
@@ -138,14 +141,14 @@ def counting(hands: Hands) -> Hands:
 
 
 def _meant(scene: Scene, action: Action, hands: Hands) -> Intent | Spared:
-    """Read a key again and judge it once more; return what is to be done, or why it is let be."""
+    """Read a key and evaluate it again; return the intended change, or the key as skipped."""
     try:
         look = hands.revoker.look(action.key_id, action.project_id or None)
     except ApiError as error:
-        return Spared(action, f"it could not be read again: {error}")
+        return Spared(action, f"Key could not be read again: {error}")
     problem = clock_problem(None if look.at is None else hands.clock() - look.at)
     if look.key is not None and problem:
-        return Spared(action, problem)
+        return Spared(action, f"Clock is not verified: {problem}")
     again = judged_again(scene, action, look, hands.clock())
     if isinstance(again, str) or look.key is None:
         return Spared(action, str(again))
@@ -163,17 +166,17 @@ def _revoke(scene: Scene, action: Action, hands: Hands) -> Act | Spared:
 
     def objection(now: tuple[Act, ...]) -> str:
         if any(a.intent.key_id == intent.key_id and a.intent.receipt not in known for a in now):
-            return "another run is changing it"
+            return "Another run is changing this key"
         most = most_a_day(len(scene.inventory.keys), scene.bounds)
         is_over = revoked_since(now, intent.at - DAY) >= most
-        return "the limit of keys within 24 hours has been reached" if is_over else ""
+        return f"Revocation limit reached: {most:,} in 24 hours" if is_over else ""
 
     reason = hands.journal.begin(intent, ids, objection)
     return Spared(action, reason) if reason else make(intent, hands)
 
 
 def _outcome(intent: Intent, hands: Hands, error: ApiError | None) -> Outcome | None:
-    """Return how a change ended that was just asked for; None: it may still be on its way."""
+    """Return the outcome of a change that was just requested; None if it is not known yet."""
     if error is not None and error.status in _REFUSALS:
         may_go_better = isinstance(error, ApiForbidden | ApiRejected) or error.status == _BUSY
         result = Result.FAILED if may_go_better else Result.REFUSED
@@ -188,12 +191,12 @@ def _outcome(intent: Intent, hands: Hands, error: ApiError | None) -> Outcome | 
     if error is not None:
         return None
     if effect is None:
-        return replace(seen, result=Result.DONE, note="accepted; it cannot be read back")
-    return replace(seen, result=Result.ACCEPTED, note="accepted; the key does not show it yet")
+        return replace(seen, result=Result.DONE, note="accepted; the effect cannot be read")
+    return replace(seen, result=Result.ACCEPTED, note="accepted; not visible on the key yet")
 
 
 def _late_outcome(act: Act, hands: Hands) -> Outcome | None:
-    """Return how a change ended that could not be seen at once; None: it cannot be told yet."""
+    """Return the outcome of an unfinished action; None if it is still not known."""
     intent, before = act
     age = hands.clock() - intent.at
     try:
@@ -207,19 +210,22 @@ def _late_outcome(act: Act, hands: Hands) -> Outcome | None:
     if age < PATIENCE:
         return None
     if before is not None or effect is None:
-        unseen = "no answer came, and its effect cannot be read"
-        return replace(seen, note="accepted, but the key never showed it" if before else unseen)
+        unseen = "no response was received, and the effect cannot be read"
+        return replace(seen, note="accepted, but never visible on the key" if before else unseen)
     if clock_problem(None if look.at is None else hands.clock() - look.at):
         return None  # the time that has passed is unknown
-    return replace(seen, result=Result.FAILED, note="no answer came, and it had no effect")
+    return replace(
+        seen, result=Result.FAILED, note="no response was received, and no effect is visible"
+    )
 
 
 def _effect(
     intent: Intent, look: Look, hands: Hands, *, is_accepted: bool
 ) -> tuple[bool | None, Outcome]:
-    """Return whether a change had its effect, by the key as re-read; None: it cannot be read.
+    """Return whether a change had its effect, according to the re-read key; None if unreadable.
 
-    If it was not `is_accepted`, an expiry has to be the one that was meant, and not somebody's own.
+    Unless the API accepted the change (`is_accepted`), the expiry must be the intended one: an
+    owner may have set another.
     """
     seen = _noted(intent, hands, Result.UNKNOWN)
     if look.key is None:
@@ -242,7 +248,7 @@ def _effect(
 
 
 def _was_given(intent: Intent, hands: Hands) -> bool | None:
-    """Read in the audit log whether a key was given these scopes: the key itself never says."""
+    """Whether the audit log shows that the key received these scopes; the key does not show it."""
     try:
         given = hands.revoker.scopes_given(intent.key_id, intent.at)
     except ApiError:

@@ -1,7 +1,7 @@
-"""What one scan's inventory shows of a case that it does not find violated. Pure.
+"""Evidence in one scan's inventory for finding records that are no longer violated. Pure.
 
-A case is resolved only by what this scan collected: a record of the key from the listing in which
-the case saw it, or that listing, complete and without the key.
+A record is resolved only by collected data: the key in the listing in which it was last found, or
+that listing, complete and without the key.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ _NOT_LIVE: Final[Mapping[KeyState | Unknown, Resolution]] = {
 
 
 class Evidence:
-    """One scan's inventory, indexed by what cases refer to."""
+    """One scan's inventory, indexed for lookups by finding record."""
 
     def __init__(self, inventory: Inventory, now: datetime) -> None:
         self._inventory, self._now = inventory, now
@@ -39,7 +39,7 @@ class Evidence:
         }
 
     def why_unverified(self, case: Case) -> str:
-        """Return why this scan shows nothing of the case's key where the case saw it, or ""."""
+        """Return why this scan cannot verify the record's key in its place, or ""."""
         key = self._keys.get(case.key_id)
         if key is not None and key.project_id == case.project_id:
             return ""
@@ -50,7 +50,7 @@ class Evidence:
         return self._why_incomplete(Collection.PROJECT_KEYS, case.project_id)
 
     def resolution(self, case: Case, definition: str) -> Resolution:
-        """Return how a case ended that is not unverified; `definition` is its rule's now."""
+        """Return the resolution of a verifiable record; `definition` is its rule's current one."""
         key = self._keys.get(case.key_id)
         if key is None:
             return self._how_gone(case)
@@ -63,9 +63,9 @@ class Evidence:
         return Resolution.OWNER_RESTORED if is_restored else Resolution.FIXED
 
     def _is_owner_active(self, case: Case) -> bool:
-        """Whether the owner of then is active, by what the key's own listing shows of its access.
+        """Whether the recorded owner is active and, for a project key, has access to the project.
 
-        That of an admin key has no access to show.
+        The listing of admin keys does not contain access.
         """
         subject = self._subjects[case.key_id]
         key = subject.key
@@ -74,7 +74,7 @@ class Evidence:
         return is_same and has_access and subject.owner_state is OwnerState.ACTIVE
 
     def _how_gone(self, case: Case) -> Resolution:
-        """Return whether a younger key of the same owner in the same place took over."""
+        """Return KEY_ROTATED if the same owner created a newer key in the same place."""
         newest = self._newest.get((case.project_id, case.owner_id or ""))
         is_replaced = newest is not None and newest > case.first_seen
         return Resolution.KEY_ROTATED if is_replaced else Resolution.KEY_DELETED

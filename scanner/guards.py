@@ -1,6 +1,6 @@
-"""What objects to revoking a key: one guard, one function, one sentence. Pure.
+"""Guards: each function checks one condition and returns the reason to skip a key. Pure.
 
-A guard that cannot tell objects: what could not be seen is no reason to revoke.
+A guard whose data is unknown returns a reason: unknown data never allows a revocation.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -23,11 +23,11 @@ from scanner.revocation import READ_ONLY, UNTOLD, Bounds, Method, Promise, Told
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What is known beside the scan.
+    """Facts from the history and the settings that guards need beside the scan.
 
-    `announced`: when people were told what is to become of a key, by the finding's fingerprint.
-    `own_keys`: ids that may be the scanner's own. `acts`: all that was ever done, oldest first;
-    `elsewhere`: the same of the organization's other histories, as it may have several names.
+    `announced`: delivered notices by fingerprint of the finding. `own_keys`: ids of keys that the
+    scanner itself may use. `acts`: all actions, oldest first; `elsewhere`: the actions in other
+    histories of the organization, which may have several names.
     """
 
     announced: Mapping[str, Told]
@@ -38,9 +38,9 @@ class Known:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """One key that violates one rule that asks for revocation, and all that guards look at.
+    """One violation of a rule that requests revocation, with the data that guards check.
 
-    `clock_problem` is why the clock of the scan cannot be relied on, or "".
+    `clock_problem` is the reason why the scan's clock is not verified, or "".
     """
 
     finding: Finding
@@ -56,7 +56,7 @@ class Candidate:
 
     @property
     def promise(self) -> Promise:
-        """What people have to be told."""
+        """The content of the notice that must precede this revocation."""
         return Promise(
             mode=self.bounds.mode,
             method=self.response.revoke,
@@ -67,7 +67,7 @@ class Candidate:
 
     @property
     def told(self) -> Told | None:
-        """When they were told as much, since the finding was last found anew."""
+        """The notice that covers this revocation, delivered since the finding was opened."""
         told = self.known.announced.get(self.finding.fingerprint)
         if told is None or self.opened_at is None or told.at < self.opened_at:
             return None
@@ -77,7 +77,7 @@ class Candidate:
 
 
 def objections(candidate: Candidate) -> Iterator[str]:
-    """Yield every reason to let the key be."""
+    """Yield every reason to skip the key."""
     for guard in GUARDS:
         objection = guard(candidate)
         if objection:
@@ -85,14 +85,15 @@ def objections(candidate: Candidate) -> Iterator[str]:
 
 
 _INVISIBLE: Final = frozenset({"Cc", "Cf"})
-"""Unicode categories of letters that have no shape of their own."""
+"""Unicode categories of invisible characters."""
 Guard = Callable[[Candidate], str]
-"""Returns why a key is to be let be, or ""."""
+"""Returns the reason to skip a key, or ""."""
 
 
 def _has_verified_clock(candidate: Candidate) -> str:
-    """Check the time of the scan: without it no age is certain, nor can a notice be dated."""
-    return candidate.clock_problem
+    """Require a verified clock: ages and the dates of notices depend on it."""
+    problem = candidate.clock_problem
+    return f"Clock is not verified: {problem}" if problem else ""
 
 
 def _is_announced(candidate: Candidate) -> str:
@@ -100,7 +101,7 @@ def _is_announced(candidate: Candidate) -> str:
 
 
 def _was_seen_whole(candidate: Candidate) -> str:
-    """Ask that all was seen that the finding rests on, and all that stands around the key."""
+    """Require complete listings of projects, keys, and the data that the rule needs."""
     project = candidate.finding.key.project_id
     needed = {Collection.PROJECTS, Collection.PROJECT_KEYS, *candidate.rule.needs}
     missed = sorted(
@@ -108,51 +109,51 @@ def _was_seen_whole(candidate: Candidate) -> str:
         for collection, project_id in candidate.gaps
         if collection in needed and project_id in (None, project)
     )
-    return f"not all could be seen of {', '.join(missed)}" if missed else ""
+    return f"Not completely collected: {', '.join(missed)}" if missed else ""
 
 
 def _is_no_admin_key(candidate: Candidate) -> str:
-    """Admin keys are let be, but for those that are named; and they can only be deleted."""
+    """Skip admin keys, except those in admin_keys, which can only be deleted."""
     key = candidate.finding.key
     if key.kind is KeyKind.PROJECT and key.project_id is not None:
         return ""
     if key.id not in candidate.bounds.admin_keys:
-        return "it is, or may be, an admin key, and is not named in admin_keys"
+        return "Key is or may be an admin key and is not listed in admin_keys"
     if candidate.response.revoke is not Method.DELETE:
-        return "an admin key can only be deleted"
+        return "Admin keys can only be deleted"
     return ""
 
 
 def _is_not_our_own(candidate: Candidate) -> str:
     is_own = candidate.finding.key.id in candidate.known.own_keys
-    return "it may be the key that this scan itself uses" if is_own else ""
+    return "Key may be the admin key that this scan uses" if is_own else ""
 
 
 def _has_unique_id(candidate: Candidate) -> str:
     is_ambiguous = candidate.finding.key.id in candidate.ambiguous
-    return "its id is listed more than once" if is_ambiguous else ""
+    return "Key id is listed more than once" if is_ambiguous else ""
 
 
 def _is_not_protected(candidate: Candidate) -> str:
-    """Compare ids and names, also old and new ones of an owner, with what is protected."""
+    """Match ids and names, including an owner's earlier ones, with the protection globs."""
     key, project, bounds = candidate.finding.key, candidate.finding.project, candidate.bounds
     of_project = [(key.project_id,), (project.name if project else None,)]
     what = (
-        ("it", bounds.protected_keys, [(key.id,), (key.name,)]),
-        ("its project", bounds.protected_projects, [] if key.kind is KeyKind.ADMIN else of_project),
-        ("its owner", bounds.protected_owners, _owner_names(candidate)),
+        ("Key", bounds.protected_keys, [(key.id,), (key.name,)]),
+        ("Project", bounds.protected_projects, [] if key.kind is KeyKind.ADMIN else of_project),
+        ("Owner", bounds.protected_owners, _owner_names(candidate)),
     )
     for kind, globs, names in what:
         known = [[name for name in same if name] for same in names]
         if any(_fits(name, glob) for glob in globs for same in known for name in same):
             return f"{kind} is protected"
         if globs and not all(known):
-            return f"{kind} may be protected: its name is unknown"
+            return f"{kind} may be protected: one of its identifiers is unknown"
     return ""
 
 
 def _owner_names(candidate: Candidate) -> list[tuple[str | None, ...]]:
-    """Return the id, the names and the addresses by which a key's owner is known."""
+    """Return the id, the known names and the known addresses of a key's owner."""
     key, user = candidate.finding.key, candidate.subject.user
     owner, account = key.owner, candidate.subject.directory.account_of(key)
     current = user or account
@@ -164,9 +165,9 @@ def _owner_names(candidate: Candidate) -> list[tuple[str | None, ...]]:
 
 
 def _fits(name: str, glob: str) -> bool:
-    """Compare as people read: by the letters, in any case and encoding, and what is visible.
+    """Match a name with a glob, ignoring case, Unicode form and invisible characters.
 
-    `[` begins a set of letters, as in globs, or is itself, as in names.
+    `[` matches both as the start of a set and as itself.
     """
     name, glob = _comparable(name), _comparable(glob)
     return fnmatchcase(name, glob) or fnmatchcase(name, glob.replace("[", "[[]"))
@@ -179,74 +180,75 @@ def _comparable(text: str) -> str:
 
 def _has_known_state(candidate: Candidate) -> str:
     state = candidate.subject.key.state(candidate.subject.now)
-    return f"whether it is live is unknown: {state}" if isinstance(state, Unknown) else ""
+    return f"Key state is unknown: {state}" if isinstance(state, Unknown) else ""
 
 
 def _is_old_enough(candidate: Candidate) -> str:
     age = candidate.subject.since(candidate.finding.key.created_at)
     if isinstance(age, Unknown):
-        return f"its age is unknown: {age.reason}"
+        return f"Key age is unknown: {age.reason}"
     least = candidate.bounds.min_age
     if age >= least:
         return ""
-    return f"it is {format_duration(age, least)} old, younger than {format_exactly(least)}"
+    return f"Key is {format_duration(age, least)} old, min_age is {format_exactly(least)}"
 
 
 def _is_not_in_use(candidate: Candidate) -> str:
     used_at = candidate.subject.last_use
     if isinstance(used_at, Unknown):
-        return f"its last use is unknown: {used_at.reason}"
+        return f"Last use is unknown: {used_at.reason}"
     if used_at is None:
         return ""
     idle = candidate.subject.since(used_at)
     if isinstance(idle, Unknown):
-        return f"its last use is unknown: {idle.reason}"
+        return f"Last use is unknown: {idle.reason}"
     recent = candidate.bounds.recent_use
     if idle >= recent:
         return ""
-    return f"it was used {format_duration(idle, recent)} ago, within {format_exactly(recent)}"
+    ago = format_duration(idle, recent)
+    return f"Key was used {ago} ago, recent_use is {format_exactly(recent)}"
 
 
 def _has_two_witnesses_for_deletion(candidate: Candidate) -> str:
-    """Ask, before what cannot be undone, that usage says what `last_used_at` says."""
+    """Require that usage confirms `last_used_at` before a deletion, which cannot be undone."""
     if candidate.response.revoke is not Method.DELETE:
         return ""
     if not candidate.subject.directory.knows_usage:
-        return "usage could not be seen, and deleting asks for it"
+        return "Usage was not collected, deletion requires it"
     told, used_at = candidate.finding.key.last_used_at, candidate.subject.last_use
-    return "" if used_at == told else "usage tells of a later use than the key does"
+    return "" if used_at == told else "Usage shows a later use than last_used_at of the key"
 
 
 def _gains_no_time(candidate: Candidate) -> str:
-    """Ask that an expiry does not come later than the key's own: that would help it to live on."""
+    """Skip a key whose own expiry is not later than the new one: it must not work longer."""
     expires_at = candidate.finding.key.expires_at
     if candidate.response.revoke is Method.DELETE or not isinstance(expires_at, datetime):
-        return ""  # when it expires, if that is unknown, another guard objects
+        return ""  # _has_known_state skips a key whose expiry is unknown
     left = expires_at - candidate.subject.now
     if left <= timedelta():
-        return "it has expired already"
+        return "Key has already expired"
     if candidate.response.revoke is Method.EXPIRE and left <= candidate.bounds.expire_in:
-        return f"it expires by itself on {expires_at:%Y-%m-%d}"
+        return f"Key already expires on {expires_at:%Y-%m-%d}, not later than a revocation would"
     return ""
 
 
 def _allows_no_more(candidate: Candidate) -> str:
-    """Ask, before it is restricted to reading, that it may read everything now."""
+    """Require full read access before a restriction to it: no permission must be added."""
     if candidate.response.revoke is not Method.RESTRICT:
         return ""
     events = candidate.subject.directory.events.get(candidate.finding.key.id, ())
     given = [event.scopes for event in events if event.scopes is not None]
     if not given:
-        return "what it is allowed is unknown: the audit log does not tell"
+        return "Permissions are unknown: not found in the audit log"
     newest = given[-1]
     if isinstance(newest, Unknown):
-        return f"what it is allowed is unknown: {newest.reason}"
+        return f"Permissions are unknown: {newest.reason}"
     may_read_all = not newest or set(READ_ONLY) <= set(newest)
-    return "" if may_read_all else "it is allowed less than reading everything already"
+    return "" if may_read_all else "Restriction would add permissions: key lacks full read access"
 
 
 def _is_not_done(candidate: Candidate) -> str:
-    """Ask that nothing was done to the key yet: what a person took back is theirs to decide."""
+    """Skip a key that was already revoked. After an undo, only a person decides again."""
     key_id = candidate.finding.key.id
     acts = (*candidate.known.elsewhere, *candidate.known.acts)
     taken_back = undone(acts)
@@ -256,13 +258,13 @@ def _is_not_done(candidate: Candidate) -> str:
             continue
         receipt = f"receipt {intent.receipt}"
         if intent.receipt in taken_back:
-            return f"its revocation was taken back ({receipt}): except it, or revoke it by hand"
+            return f"Revocation was undone ({receipt}): add an exception or revoke the key manually"
         if act.may_have_changed:
             certainly = outcome is not None and outcome.result is Result.DONE
-            return f"it was{'' if certainly else ', or may have been,'} revoked already ({receipt})"
+            return f"Key was {'' if certainly else 'or may have been '}already revoked ({receipt})"
         is_same = intent.method is candidate.response.revoke
         if is_same and outcome and outcome.result is Result.REFUSED:
-            return f"the API refused it before ({receipt}): {outcome.note}"
+            return f"API refused the same revocation before ({receipt}): {outcome.note}"
     return ""
 
 

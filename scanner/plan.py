@@ -1,4 +1,4 @@
-"""What a walk asks for: what the rules rest on, and more only where told to. Pure."""
+"""The collection plan: the collections that the rules need, and more only on request. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,7 +25,7 @@ _RULES_NAMED: Final = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """Whether a collection is asked for, and why or why not."""
+    """Whether a collection is requested, with the reason."""
 
     collection: Collection
     is_asked: bool
@@ -36,15 +36,15 @@ class Step:
 class Plan:
     """One step for each collection.
 
-    `every_account`: list the service accounts of every project, also where the keys themselves
-    say that their owners are there.
+    `every_account`: list the service accounts of every project, even if its keys prove that their
+    owners exist.
     """
 
     steps: tuple[Step, ...]
     every_account: bool = False
 
     def asks_for(self, collection: Collection) -> bool:
-        """Tell whether the walk lists that collection."""
+        """Whether a scan requests this collection."""
         return any(step.is_asked for step in self.steps if step.collection is collection)
 
 
@@ -55,13 +55,13 @@ def make_plan(
     for_later: bool = False,
     skip: Iterable[Collection] = (),
 ) -> Plan:
-    """Plan a walk for these policies; never what `skip` names.
+    """Return the collection plan for these policies, without the collections in `skip`.
 
-    `for_later`: other rules may judge it one day, so that only what is optional is left out.
+    `for_later`: other rules may be evaluated on the snapshot, so only optional data is omitted.
     """
     switched_off = frozenset(skip)
     steps = (
-        Step(collection=collection, is_asked=False, reason="switched off")
+        Step(collection=collection, is_asked=False, reason="skipped in the settings")
         if collection in switched_off
         else _step(collection, policies, everything=everything, for_later=for_later)
         for collection in Collection
@@ -70,7 +70,7 @@ def make_plan(
 
 
 def with_gaps(inventory: Inventory, plan: Plan) -> Inventory:
-    """Return a recorded inventory with a gap for each listing that the plan needs and it lacks."""
+    """Return a recorded inventory with a gap for each missing listing that the plan needs."""
     listed = {(row.collection, row.project_id) for row in inventory.coverage}
     gaps = (
         Coverage(
@@ -90,10 +90,10 @@ def with_gaps(inventory: Inventory, plan: Plan) -> Inventory:
 
 
 def needs_accounts(plan: Plan, project: Project, keys: Iterable[Key]) -> bool:
-    """Return whether a project's service accounts are needed: a key leaves it open if one exists.
+    """Whether a project's service accounts are needed to check that its key owners exist.
 
-    A key whose owner has access proves that the owner exists. The API answers 400 for an archived
-    project's service accounts, so they are never listed.
+    A key whose owner has access proves that the owner exists. The API returns 400 for the service
+    accounts of an archived project, so they are never listed.
     """
     if project.state is ProjectState.ARCHIVED:
         return False
@@ -106,7 +106,7 @@ def needs_accounts(plan: Plan, project: Project, keys: Iterable[Key]) -> bool:
 
 
 def _needed(inventory: Inventory, plan: Plan) -> Iterator[tuple[Collection, str | None]]:
-    """Yield each listing that the plan needs, with its project if it is the listing of one."""
+    """Yield each listing that the plan needs, with the project id or None."""
     keys: defaultdict[str | None, list[Key]] = defaultdict(list)
     for key in inventory.keys:
         keys[key.project_id].append(key)
@@ -137,9 +137,9 @@ def _step(
         more = f" and {len(rules) - _RULES_NAMED} more" if len(rules) > _RULES_NAMED else ""
         reason = f"for {', '.join(rules[:_RULES_NAMED])}{more}"
         if collection is Collection.SERVICE_ACCOUNTS and not everything:
-            reason = f"where a project's keys leave their owners open; {reason}"
+            reason = f"only in projects whose keys do not prove their owners; {reason}"
     elif everything:
-        reason = "everything was asked for"
+        reason = "all collections were requested"
     elif for_later and collection not in OPTIONAL:
         reason = "for the snapshot"
     else:

@@ -1,4 +1,4 @@
-"""What is to become of keys, as people are told: at the start, three days before, a day. Pure."""
+"""Notices and reminders of coming revocations: at the start, 3 days and 1 day before. Pure."""
 
 from collections.abc import Container
 from datetime import datetime, timedelta
@@ -12,9 +12,9 @@ _BEFORE: Final = (timedelta(days=3), timedelta(days=1))
 
 
 class Prospect(NamedTuple):
-    """What is to become of a key, in words; `is_news`: tonight people are to be told.
+    """The text about a coming revocation; `is_news`: this scan must notify people of it.
 
-    `promise` is what they are told for the first time.
+    `promise` is the content of a first notice; None in reminders.
     """
 
     words: str
@@ -23,9 +23,9 @@ class Prospect(NamedTuple):
 
 
 def prospects(result: ScanResult, on_their_way: Container[str]) -> dict[str, Prospect]:
-    """Return what is to become of keys, by the fingerprint of the finding.
+    """Return the coming revocations by fingerprint of the finding.
 
-    `on_their_way` are the findings of which alerts wait that tell the start.
+    `on_their_way` are the findings whose first notice is already waiting for delivery.
     """
     revocation = result.revocation
     if revocation is None or revocation.mode is Mode.OFF:
@@ -53,25 +53,25 @@ def prospects(result: ScanResult, on_their_way: Container[str]) -> dict[str, Pro
 
 
 def _start(promise: Promise) -> str:
-    """Say what is to become of a key, counted from this message."""
+    """Return the text of a first notice, with times counted from the message."""
     will = "will" if promise.mode is Mode.ENFORCE else "may"
     after = spell_exactly(promise.after)
     if promise.method is Method.EXPIRE:
         whole = spell_exactly(promise.after + promise.expire_in)
-        return f"{will} stop working {whole} after this message unless it is mended within {after}"
+        return f"{will} expire {whole} after this message unless fixed within {after}"
     return f"{will} be {promise.method.words} {after} after this message"
 
 
 def ahead(action: Action, *, is_sure: bool) -> str:
-    """Say on which day what is to become of a key."""
+    """Return the text of a reminder, with the date of the revocation."""
     will, due = "will" if is_sure else "may", f"{action.due_at:%Y-%m-%d}"
     if action.method is Method.EXPIRE:
         ends = f"{action.due_at + action.expire_in:%Y-%m-%d}"
-        return f"{will} stop working on {ends} unless it is mended by {due}"
+        return f"{will} expire on {ends} unless fixed by {due}"
     return f"{will} be {action.method.words} on {due}"
 
 
 def _comes_near(action: Action, before: datetime | None, now: datetime) -> bool:
-    """Whether one of the moments to tell of it lies between the scan before and this one."""
+    """Whether a reminder became due between the previous scan and this one."""
     since = max(before or now, action.announced_at)
     return any(since < action.due_at - early <= now for early in _BEFORE)

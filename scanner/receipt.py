@@ -1,4 +1,4 @@
-"""What was done to keys: an intent before each change, an outcome after it, and their chain."""
+"""Actions on keys: an intent before each change, an outcome after it, and the journal's hashes."""
 
 import hashlib
 from collections.abc import Iterable
@@ -11,15 +11,15 @@ from scanner.revocation import Action, Method, Mode, Plan
 from scanner.severity import Severity
 
 FIRST: Final = "0" * 64
-"""What the first entry of a journal holds as the hash of the one before."""
+"""The previous hash in the first entry of a journal."""
 
 
 class Result(StrEnum):
-    """How a change ended.
+    """The result of a requested change.
 
-    ACCEPTED: the API said yes, and the key does not show it yet. REFUSED: the API will not, and
-    asking again is no use. FAILED: it had no effect, this time. UNKNOWN: whether it had one cannot
-    be found out.
+    ACCEPTED: the API accepted it, but the key does not show it yet. REFUSED: the API refused it; a
+    retry would be refused as well. FAILED: no effect, a retry may succeed. UNKNOWN: the effect
+    cannot be determined.
     """
 
     DONE = "done"
@@ -31,11 +31,11 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """A change of one key that is about to be made: what, why, by whom, and the key as it is.
+    """A change of one key, recorded before the request: what, why, by whom, and the key before it.
 
-    EXPIRE lets it work for `expires_in` more seconds, RESTRICT gives it `scopes`. `undoes` is the
-    receipt of what it takes back. `expires_at`, `last_used_at` and `scopes_before` are of before,
-    the last None if not known; `policies` is the digest of what judged it.
+    EXPIRE lets the key work for `expires_in` more seconds, RESTRICT sets `scopes`. `undoes` is the
+    receipt of the action that it undoes. `expires_at`, `last_used_at` and `scopes_before` (None:
+    unknown) are the values before the change; `policies` is the digest of the policies.
     """
 
     receipt: str
@@ -68,9 +68,9 @@ class Intent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How it ended, as reading the key again showed; `note` is what else is to be known.
+    """The outcome of a change, according to the re-read key; `note` gives details.
 
-    `expires_at` is the key's since then, `is_gone` whether it exists no more.
+    `expires_at` is the new expiry, `is_gone` whether the key no longer exists.
     """
 
     receipt: str
@@ -83,14 +83,14 @@ class Outcome:
 
 
 class Act(NamedTuple):
-    """An intent and how it ended; no outcome: nobody knows yet."""
+    """An intent and its outcome; None if the outcome is not known yet."""
 
     intent: Intent
     outcome: Outcome | None
 
     @property
     def is_open(self) -> bool:
-        """Whether how it ended is still to be found out."""
+        """Whether the final outcome is not known yet."""
         return self.outcome is None or self.outcome.result is Result.ACCEPTED
 
     @property
@@ -101,7 +101,7 @@ class Act(NamedTuple):
 
 
 class Spared(NamedTuple):
-    """A key that was due and let be at the last moment, and why."""
+    """A due key that was skipped when it was read again, and the reason."""
 
     action: Action
     reason: str
@@ -109,7 +109,7 @@ class Spared(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revocation:
-    """What a scan plans, and what came of it: nothing yet, or not at all, without acts."""
+    """The remediation plan of a scan, the actions since the previous scan, and the skipped keys."""
 
     mode: Mode
     plan: Plan
@@ -132,7 +132,7 @@ def seal(before: str, content: str) -> str:
 
 
 def broken_at(entries: Iterable[Entry]) -> int | None:
-    """Return the number of the first entry that was changed, or that one is missing before."""
+    """Return the number of the first entry that was changed or is missing, or None."""
     expected, before = 1, FIRST
     for entry in entries:
         if (entry.number, entry.before) != (expected, before):
@@ -144,7 +144,7 @@ def broken_at(entries: Iterable[Entry]) -> int | None:
 
 
 def undone(acts: Iterable[Act]) -> frozenset[str]:
-    """Return the receipts of what was, or may have been, taken back."""
+    """Return the receipts of the actions that were, or may have been, undone."""
     return frozenset(a.intent.undoes for a in acts if a.intent.undoes and a.may_have_changed)
 
 

@@ -1,4 +1,4 @@
-"""One key judged once more, right before it is revoked, and what is then to be done. Pure."""
+"""Evaluate one key again immediately before it is revoked. Pure."""
 
 import secrets
 from dataclasses import replace
@@ -22,12 +22,12 @@ from scanner.revocation import READ_ONLY, Action, Method
 
 
 def judged_again(scene: Scene, action: Action, look: Look, now: datetime) -> Action | str:
-    """Return what the plan of this moment says of a key that was read again, or why it is let be.
+    """Return the action that is due now for a re-read key, or the reason to skip it.
 
-    All but the key, its owner and its project is taken as the scan saw it.
+    All other data than the key, its owner and its project is that of the scan.
     """
     if look.key is None:
-        return "it no longer exists"
+        return "Key no longer exists"
     inventory = _with(scene.inventory, look.key, look.owner, look.project)
     findings = judge(inventory, scene.policies, now).findings
     result = replace(scene.result, started_at=now, findings=findings)
@@ -36,16 +36,19 @@ def judged_again(scene: Scene, action: Action, look: Look, now: datetime) -> Act
     for found in plan.due:
         if (found.method, found.rule) == (action.method, action.rule):
             return found
-        return f"what is due now is to {found.method.value} it, for {found.rule}: plan anew"
+        return (
+            f"Planned action is outdated: now due is {found.method.value} for rule {found.rule};"
+            " make a new plan"
+        )
     for held in plan.held:
         return "; ".join(held.reasons)
     for waiting in plan.waiting:
-        return f"it is not due before {waiting.due_at:%Y-%m-%d %H:%M} UTC"
-    return "it violates no rule any more that asks for a revocation"
+        return f"Key is not due before {waiting.due_at:%Y-%m-%d %H:%M} UTC"
+    return "Key no longer violates a rule that requests revocation"
 
 
 def intent_of(scene: Scene, action: Action, key: Key, now: datetime, by: str) -> Intent:
-    """Return the change that an action asks for of a key as it is now."""
+    """Return the change that an action requests, for the key in its current state."""
     events = oldest_first(scene.inventory.events)
     given = [e.scopes for e in events if e.subject_id == key.id and e.scopes is not None]
     newest = given[-1] if given else None
@@ -81,7 +84,7 @@ def intent_of(scene: Scene, action: Action, key: Key, now: datetime, by: str) ->
 
 
 def new_receipt(now: datetime) -> str:
-    """Return an id that says when: `20261124T020000Z-1f2e3d4c`."""
+    """Return an id that contains the time: `20261124T020000Z-1f2e3d4c`."""
     return f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
 
 

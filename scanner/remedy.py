@@ -1,9 +1,8 @@
-"""The remedy: findings, and what their rules ask for -> a plan of revocations. Pure.
+"""Make a remediation plan from findings and the responses of their rules. Pure.
 
-A candidate is one key that violates one rule that asks for revocation. Every guard looks at it;
-one objection is enough to let the key be. What none objects to waits until its time has come. If
-then more is due than the bounds allow, nothing is: that many keys at once are a mistake in a policy
-more often than a bad night.
+A candidate is one key that violates one rule that requests revocation. One reason from any guard
+skips the key. The others wait for the end of their grace period. If more keys are due than the
+limits allow, none is revoked: the cause is usually a mistake in a policy.
 """
 
 import hashlib
@@ -28,15 +27,15 @@ from scanner.words import in_words
 PLAN_HOLDS: Final = timedelta(hours=24)
 DAY: Final = timedelta(hours=24)
 _FORGOTTEN: Final = timedelta(days=4)
-"""So long after people last heard of it they have to be told once more."""
+"""The age of the last delivered notice after which another notice is required."""
 _LAST_CALL: Final = timedelta(days=1)
 _OVERNIGHT: Final = timedelta(hours=20)
-"""What people have at least between hearing of it and its being done, if they are given so much."""
+"""The least time between the last notice and the revocation, if the grace period allows it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """What a scan saw, and what is known beside it."""
+    """The data that a plan is made from: the scan, its policies, the limits and the history."""
 
     result: ScanResult
     inventory: Inventory
@@ -46,9 +45,9 @@ class Scene:
 
 
 def make_plan_of_revocation(scene: Scene, only: Container[str] | None = None) -> Plan:
-    """Return what is to be revoked of what a scan found, as of the moment of the scan.
+    """Return the keys that are due, waiting or skipped at the time of the scan.
 
-    `only` are the ids of the keys that it is to be about, None: all.
+    `only` limits the plan to these key ids; None includes all keys.
     """
     result, inventory, bounds = scene.result, scene.inventory, scene.bounds
     now = result.started_at
@@ -85,7 +84,7 @@ def make_plan_of_revocation(scene: Scene, only: Container[str] | None = None) ->
 
 
 def _candidates(scene: Scene) -> Iterator[Candidate]:
-    """Yield each violation whose rule asks for revocation: excepted and undetermined are none."""
+    """Yield each violated finding whose rule requests revocation."""
     result = scene.result
     rules = {rule.text.id: rule for policy in scene.policies for rule in policy.rules}
     asking = {name: rule.respond for name, rule in rules.items() if rule.respond}
@@ -120,31 +119,31 @@ def _candidates(scene: Scene) -> Iterator[Candidate]:
 
 
 def most_a_day(keys: int, bounds: Bounds) -> int:
-    """Return how many keys may be revoked within a day, in an organization of so many."""
+    """Return how many of `keys` keys may be revoked within 24 hours."""
     return min(bounds.max_keys, int(keys * bounds.max_percent // 100))
 
 
 def _over_the_bounds(due: int, today: int, keys: int, bounds: Bounds) -> str:
-    """Say why so many are too many, with those of the last 24 hours; or ""."""
+    """Return how the limit is exceeded, counting the last 24 hours (`today`); "" if it is not."""
     count = due + today
     if count <= most_a_day(keys, bounds):
         return ""
-    are = "1 key is due" if due == 1 else f"{due:,} keys are due"
-    what = f"{are} with the {today:,} of the last 24 hours" if today else are
+    what = f"Revocation limit exceeded: {due:,} key{'' if due == 1 else 's'} due"
+    what += f" and {today:,} revoked in the last 24 hours" if today else ""
     if count > bounds.max_keys:
-        return f"{what}, and max_keys is {bounds.max_keys:,}: none is revoked"
+        return f"{what}, limit {bounds.max_keys:,} (max_keys); no key will be revoked"
     most = Decimal(str(bounds.max_percent))
     share = format_amount(Decimal(100 * count) / keys, most)
     return (
-        f"{what}, which is {share}% of {keys:,}, and max_percent is {format_amount(most)}:"
-        " none is revoked"
+        f"{what}, {share}% of {keys:,}, limit {format_amount(most)}% (max_percent);"
+        " no key will be revoked"
     )
 
 
 def _due_at(told: Told, response: Response, now: datetime) -> datetime:
-    """Return when the time is over that people are given, since they were told.
+    """Return when the grace period ends that the notice started.
 
-    Nobody is surprised: if nothing was heard of it lately, it is to be told once more first.
+    If the last notice is too old, another one must be delivered first.
     """
     due_at = told.at + max(told.promise.after, response.after)
     if due_at <= now and now - told.last_at > _FORGOTTEN:
@@ -155,7 +154,7 @@ def _due_at(told: Told, response: Response, now: datetime) -> datetime:
 def _action(candidate: Candidate) -> Action:
     finding, told, owner = candidate.finding, candidate.told, candidate.finding.key.owner
     if told is None:
-        raise ValueError("the guard lets nothing pass that was not announced")
+        raise ValueError("a candidate without a notice must be skipped by its guard")
     names = (None if isinstance(owner.id, Unknown) else owner.id, owner.name, finding.owner_email)
     return Action(
         key_id=finding.key.id,
@@ -194,7 +193,7 @@ def _held(candidate: Candidate, reasons: tuple[str, ...]) -> Held:
 
 
 def digest_of(policies: Sequence[Policy]) -> str:
-    """Return what changes if a rule, what it asks for, or an exception does: 16 hexadecimals."""
+    """Return a digest of all rules, responses and exceptions: 16 hexadecimal digits."""
     parts = [f"{rule.definition} {rule.respond}" for one in policies for rule in one.rules]
     parts += [f"{row.text} {row.when}" for one in policies for row in one.exemptions]
     return _digest(parts)

@@ -1,4 +1,4 @@
-"""What revoking a key is made of: how, within which bounds, and what a plan of it says."""
+"""Values of a revocation: methods, modes, limits, notices, actions and plans."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,7 +9,7 @@ from scanner.severity import Severity
 
 
 class Method(StrEnum):
-    """How a key is revoked, the mildest first."""
+    """Revocation methods, the mildest first."""
 
     EXPIRE = "expire"
     RESTRICT = "restrict"
@@ -22,21 +22,21 @@ class Method(StrEnum):
 
     @property
     def words(self) -> str:
-        """Spell what is done to a key: `given an end`."""
+        """The past participle for messages: `set to expire`."""
         return _WORDS[self]
 
 
 _WORDS: Final = {
-    Method.EXPIRE: "given an end",
-    Method.RESTRICT: "restricted to reading",
+    Method.EXPIRE: "set to expire",
+    Method.RESTRICT: "restricted to read-only access",
     Method.DELETE: "deleted",
 }
 READ_ONLY: Final = ("api.all.read",)
-"""What RESTRICT leaves a key. An empty list would give it everything."""
+"""The scopes of a key after RESTRICT. An empty list would allow everything."""
 
 
 class Mode(StrEnum):
-    """How far revocation goes: not at all, to a plan, or to carrying it out."""
+    """Whether scans plan revocations, and whether they apply the plan."""
 
     OFF = "off"
     PLAN = "plan"
@@ -45,13 +45,12 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """What keeps revocation within bounds; as it comes, next to nothing is allowed.
+    """Limits of revocation; the defaults allow very little.
 
-    At most `max_keys` and `max_percent` of all keys within a day: both must hold, 0 is none.
+    At most `max_keys` and `max_percent` of all keys within 24 hours: both apply, 0 allows none.
     `protected_*` are globs of ids and names. Keys younger than `min_age` or used within
-    `recent_use` are let be. `expire_in` is how long an expiring key still works. Admin keys are
-    let be but for the ids in `admin_keys`. Nothing is done while there is a `stop_file`, if
-    one is named.
+    `recent_use` are skipped. `expire_in` is how long an expiring key still works. Admin keys are
+    skipped except the ids in `admin_keys`. No key is changed while `stop_file`, if set, exists.
     """
 
     mode: Mode = Mode.OFF
@@ -68,9 +67,9 @@ class Bounds:
 
 
 class Promise(NamedTuple):
-    """What people were told is to become of a key; `definition` is that of the rule.
+    """The content of a notice: method and times; `definition` is that of the rule.
 
-    `mode` PLAN: it may be, if somebody says so.
+    `mode` PLAN: the key is revoked only if an authorised person applies the plan.
     """
 
     mode: Mode
@@ -80,7 +79,7 @@ class Promise(NamedTuple):
     definition: str
 
     def covers(self, now: "Promise") -> bool:
-        """Tell whether nobody who was told this would be surprised by that."""
+        """Whether this notice announced at least what `now` would do."""
         return (
             (self.mode is Mode.ENFORCE or now.mode is not Mode.ENFORCE)
             and now.method.rank <= self.method.rank
@@ -90,7 +89,7 @@ class Promise(NamedTuple):
 
 
 class Told(NamedTuple):
-    """When people were first told what is to become of a key, when last, and what."""
+    """A delivered notice: first delivery, last delivery, and content."""
 
     at: datetime
     last_at: datetime
@@ -98,10 +97,10 @@ class Told(NamedTuple):
 
 
 class Action(NamedTuple):
-    """One key that is to be revoked at `due_at`, and why; `checked` is what was found in order.
+    """One key to revoke at `due_at`, and why; `checked` are the guards that it passed.
 
-    `announced_at` is when people were first told of it. `owner` is for people; `owners` are all
-    the names by which the owner goes. `expire_in` is how long it then still works.
+    `announced_at` is the first delivery of the notice. `owner` is the name to show; `owners` are
+    all known names of the owner. `expire_in` is how long the key then still works.
     """
 
     key_id: str
@@ -123,13 +122,13 @@ class Action(NamedTuple):
     checked: tuple[str, ...]
 
 
-UNTOLD: Final = "nobody was told yet that it will be revoked"
+UNTOLD: Final = "Revocation notice not delivered yet"
 
 
 class Held(NamedTuple):
-    """One key that a rule would have revoked, and every reason why it is not.
+    """One key that is skipped although a rule requests its revocation, with every reason.
 
-    `promise` is what people have to be told, if that is all it takes.
+    `promise` is the content of the notice, to deliver if it is the only thing missing.
     """
 
     key_id: str
@@ -144,16 +143,16 @@ class Held(NamedTuple):
 
     @property
     def is_to_be_told(self) -> bool:
-        """Whether all that it takes is to tell people."""
+        """Whether the notice is the only thing missing."""
         return self.reasons == (UNTOLD,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is to be revoked of what one scan found: `due` now, `waiting` later, `held` back.
+    """The keys that one scan found `due` now, `waiting` for their date, or skipped (`held`).
 
-    `refusal` says why nothing is due although something would be: there were more than the bounds
-    allow. `policies` and `inventory` are digests of what it rests on.
+    `refusal` is how the limit is exceeded, so that no key is due; or "". `policies` and
+    `inventory` are digests of the data that the plan was made from.
     """
 
     scan_id: str
@@ -172,4 +171,4 @@ _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 NOTHING: Final = Plan(
     scan_id="", organization="", made_at=_NEVER, expires_at=_NEVER, policies="", inventory=""
 )
-"""The plan of where nothing is planned."""
+"""An empty plan."""

@@ -1,4 +1,4 @@
-"""The section `revocation` of keyvigil.yaml: what keeps revocation within bounds."""
+"""Parse the section `revocation` of keyvigil.yaml."""
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -16,7 +16,7 @@ _YEAR: Final = timedelta(days=365)
 
 
 def parse_bounds(node: Node | None, problems: Problems) -> Bounds:
-    """Read the section; note every mistake. What is not written keeps its careful default."""
+    """Parse the section; add every error to `problems`. Omitted keys keep their safe defaults."""
     if node is None:
         return Bounds()
     readers: Mapping[str, Callable[[Node, Problems], Any]] = {
@@ -50,16 +50,16 @@ def _mode(node: Node, problems: Problems) -> Mode:
     if word in tuple(Mode):
         return Mode(word)
     if truth(node) is None:
-        problems.add(node, f"'mode' is never '{word}'{did_you_mean(word, tuple(Mode))}")
+        problems.add(node, f"'{word}' is not a valid mode{did_you_mean(word, tuple(Mode))}")
     elif truth(node):
-        problems.add(node, f"'mode': YAML reads {word} as bool; write \"off\", plan or enforce")
-    return Mode.OFF  # which YAML reads as false
+        problems.add(node, f"'mode': YAML parses {word} as bool; write \"off\", plan or enforce")
+    return Mode.OFF  # YAML parses an unquoted off as false
 
 
 def _max_keys(node: Node, problems: Problems) -> int:
     number = whole_number(node)
     if number is None or not 0 <= number <= _MOST_KEYS:
-        problems.add(node, "'max_keys' is a whole number of keys a day; 0 revokes none")
+        problems.add(node, "'max_keys' must be an integer from 0 (no keys) to 100000 per day")
         return 0
     return number
 
@@ -71,7 +71,7 @@ def _max_percent(node: Node, problems: Problems) -> float:
     except ValueError:
         percent = -1
     if not 0 <= percent <= 100:  # noqa: PLR2004 - per cent
-        problems.add(node, "'max_percent' is a number from 0 to 100; 0 revokes none")
+        problems.add(node, "'max_percent' must be a number from 0 (no keys) to 100")
         return 0
     return percent
 
@@ -79,7 +79,7 @@ def _max_percent(node: Node, problems: Problems) -> float:
 def _duration(node: Node, problems: Problems) -> timedelta:
     duration = parse_duration(node.text) if isinstance(node, Scalar) else None
     if duration is None:
-        problems.add(node, "a duration is written in weeks, days and hours: 7d, 24h")
+        problems.add(node, "a duration must be in weeks, days and hours, such as 7d or 24h")
         return _YEAR
     return duration
 
@@ -87,12 +87,12 @@ def _duration(node: Node, problems: Problems) -> timedelta:
 def _expiry(node: Node, problems: Problems) -> timedelta:
     duration = _duration(node, problems)
     if not timedelta(hours=1) <= duration <= _YEAR:
-        problems.add(node, "'expire_in' is how long a key still works: from 1h to 365d")
+        problems.add(node, "'expire_in' must be from 1h to 365d")
     return duration
 
 
 def _texts(node: Node, what: str, problems: Problems) -> tuple[str, ...]:
     if not isinstance(node, Items) or not node.items:
-        problems.add(node, f"{what} takes a list with something in it")
+        problems.add(node, f"{what} must be a list with at least one entry")
         return ()
     return tuple(problems.text(item, f"an entry of {what}") for item in node.items)

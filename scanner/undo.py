@@ -1,4 +1,4 @@
-"""Taking a revocation back: what was done to a key, and how it is -> the change that undoes it."""
+"""Undo a revocation: make the change that restores a key from its action and its current state."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -12,54 +12,57 @@ from scanner.recheck import new_receipt
 from scanner.revocation import Method
 
 LONGEST: Final = timedelta(days=365)
-"""The latest expiry that the API takes; it never takes one away."""
+"""The latest expiry that the API accepts; an expiry cannot be removed."""
 _MINUTE: Final = timedelta(minutes=1)
 
 
 def find(acts: Iterable[Act], receipt: str) -> Act:
-    """Return what was done under a receipt; raise UsageError if that cannot be undone."""
+    """Return the action with this receipt; raise UsageError if it cannot be undone."""
     known = tuple(acts)
     act = next((one for one in known if one.intent.receipt == receipt), None)
     if act is None:
         raise UsageError(
-            f"There is no receipt '{receipt}'.", help="keyvigil revoke journal lists them."
+            f"Receipt '{receipt}' was not found in the journal.",
+            help="List the receipts with keyvigil revoke journal.",
         )
     intent, outcome = act
     if intent.method is Method.DELETE:
         raise UsageError(
-            f"The key {intent.key_id} was deleted, which nothing can undo.",
-            help=f"Its owner ({intent.owner or 'unknown'}) can make a new key in {intent.project}.",
+            f"The key {intent.key_id} was deleted; a deletion cannot be undone.",
+            help=f"Ask the owner ({intent.owner or 'unknown'}) to create a new key in"
+            f" {intent.project}.",
         )
     if intent.undoes:
-        raise UsageError(f"{receipt} is itself what took {intent.undoes} back.")
+        raise UsageError(f"{receipt} is the undo of {intent.undoes} and cannot be undone.")
     if outcome is None or act.is_open:
         raise UsageError(
-            f"How {receipt} ended is not known yet.",
-            help="Try again in ten minutes: this command, like the next scan, looks at the key.",
+            f"The outcome of {receipt} is not known yet.",
+            help="Run the command again in ten minutes; it reads the key again, as does each scan.",
         )
     if not act.may_have_changed:
-        raise UsageError(f"{receipt} had no effect ({outcome.note}): there is nothing to undo.")
+        raise UsageError(f"{receipt} had no effect ({outcome.note}) and cannot be undone.")
     if receipt in undone(known):
-        raise UsageError(f"{receipt} was taken back already.")
+        raise UsageError(f"{receipt} was already undone.")
     return act
 
 
 def undoing(act: Act, key: Key | None, now: datetime, by: str) -> Intent:
-    """Return the change that gives a key back what it had; raise UsageError if that cannot be."""
+    """Return the change that restores a key; raise UsageError if it cannot be restored."""
     intent = act.intent
     if key is None:
-        raise UsageError(f"The key {intent.key_id} exists no more: there is nothing to give back.")
+        raise UsageError(f"The key {intent.key_id} no longer exists and cannot be restored.")
     expires_at = key.expires_at
     if intent.method is Method.EXPIRE and expires_at == intent.expires_at:
         raise UsageError(
-            f"The key {key.id} expires as it did before: there is nothing to take back."
+            f"The key {key.id} has the same expiry as before the revocation; an undo is not needed."
         )
     if isinstance(expires_at, Unknown):
-        raise UsageError(f"When {key.id} expires is unknown: {expires_at.reason}.")
+        raise UsageError(f"The expiry of {key.id} is unknown: {expires_at.reason}.")
     if expires_at is not None and expires_at <= now:
         raise UsageError(
-            f"The key {key.id} has expired, and an expired key cannot be changed.",
-            help=f"Its owner ({intent.owner or 'unknown'}) can make a new key in {intent.project}.",
+            f"The key {key.id} has expired; an expired key cannot be changed.",
+            help=f"Ask the owner ({intent.owner or 'unknown'}) to create a new key in"
+            f" {intent.project}.",
         )
     back = replace(
         intent,
@@ -78,26 +81,26 @@ def undoing(act: Act, key: Key | None, now: datetime, by: str) -> Intent:
 
 
 def _refuse_changed(act: Act, expires_at: datetime | None) -> None:
-    """Raise UsageError if somebody has given the key another expiry since."""
+    """Raise UsageError if the expiry of the key was changed after the revocation."""
     given = act.outcome and act.outcome.expires_at
     if given and (expires_at is None or abs(expires_at - given) > _MINUTE):
-        now = f"on {expires_at:%Y-%m-%d}" if expires_at else "never"
+        now = f"{expires_at:%Y-%m-%d}" if expires_at else "none"
         raise UsageError(
-            f"Somebody changed when {act.intent.key_id} expires since then: it is {now} now.",
-            help="There is nothing to undo.",
+            f"The expiry of {act.intent.key_id} was changed after the revocation; it is now {now}.",
+            help="Check the key in the OpenAI dashboard; KeyVigil does not overwrite that change.",
         )
 
 
 def _scopes(intent: Intent) -> tuple[str, ...]:
     if intent.scopes_before is None:
         raise UsageError(
-            f"What {intent.key_id} was allowed before is not known: the API does not say, and the"
-            " audit log was not read or is too short.",
+            f"The earlier permissions of {intent.key_id} are unknown: the API does not return them,"
+            " and the audit log was not collected or is too short.",
             help="Set its permissions in the OpenAI dashboard.",
         )
     if not intent.scopes_before:
         raise UsageError(
-            f"{intent.key_id} was allowed everything before, and KeyVigil never gives that.",
+            f"{intent.key_id} had all permissions before; KeyVigil never grants all permissions.",
             help="Set its permissions in the OpenAI dashboard.",
         )
     return intent.scopes_before

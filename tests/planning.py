@@ -1,4 +1,4 @@
-"""Plans of revocations for tests: a scan that found an old key, and what people were told."""
+"""Remediation plans for tests: a scan with an old key, and the notices that were delivered."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,6 +14,7 @@ from scanner.policy.parse import parse_policy
 from scanner.receipt import Act, Intent, Outcome, Result
 from scanner.remedy import Scene, make_plan_of_revocation
 from scanner.result import ScanResult
+from scanner.revocation import UNTOLD as _UNTOLD
 from scanner.revocation import Bounds, Method, Plan, Promise, Told
 from scanner.scan import compared, scan
 from tests.factories import (
@@ -72,7 +73,7 @@ def seen(*keys: Key, **changes: Any) -> Inventory:
 
 
 def scanned(inventory: Inventory, policies: Sequence[Policy]) -> ScanResult:
-    """Return the second of two nights: the findings were found twenty days ago."""
+    """Return the second of two scans: the findings were opened twenty days ago."""
     store = Remembered()
     result: ScanResult | None = None
     for moment in (ago(days=20), NOW):
@@ -87,7 +88,7 @@ def scanned(inventory: Inventory, policies: Sequence[Policy]) -> ScanResult:
 def promised(
     finding: Finding, policies: Sequence[Policy], bounds: Bounds, told: datetime, heard: datetime
 ) -> Told:
-    """Return what people were told, exactly as the rule has it."""
+    """Return a delivered notice with the method and grace period of the rule."""
     rules = {rule.text.id: rule for policy in policies for rule in policy.rules}
     rule = rules[finding.rule.id]
     asked = rule.respond or Response(revoke=Method.DELETE, after=timedelta())
@@ -131,18 +132,18 @@ def reasons(plan: Plan) -> list[tuple[str, ...]]:
 UNTOLD = Unknown(reason="the API did not say")
 
 
-UNTOLD_YET = "nobody was told yet that it will be revoked"
+UNTOLD_YET = _UNTOLD
 
 
 def allowed(key_id: str, *scopes: str) -> AuditEvent:
-    """Return the event by which a key was made with these scopes; none: all."""
+    """Return the event that created a key with these scopes; no scopes: all permissions."""
     return AuditEvent(
         kind=AuditKind.KEY_CREATED, subject_id=key_id, at=ago(days=200), actor=None, scopes=scopes
     )
 
 
 def an_intent(**changes: Any) -> Intent:
-    """Return the intent to let an old key expire within a week."""
+    """Return the intent to let an old key expire within seven days."""
     intent = Intent(
         receipt="r1",
         organization="Acme",
@@ -162,7 +163,7 @@ def an_intent(**changes: Any) -> Intent:
 
 
 def an_act(result: Result | None, *, ends: datetime | None = None, **changes: Any) -> Act:
-    """Return an intent and how it ended; `ends` is when the key expires since then."""
+    """Return an intent and its outcome; `ends` is the new expiry of the key."""
     intent = an_intent(**changes)
     if result is None:
         return Act(intent, None)
@@ -171,7 +172,7 @@ def an_act(result: Result | None, *, ends: datetime | None = None, **changes: An
 
 
 def a_scene(*keys: Key, policy: Policy, **more: Any) -> Scene:
-    """Return all that a plan for these keys is made of, with all people notified."""
+    """Return the data for a plan of these keys, with all notices delivered."""
     inventory = seen(*keys, **more)
     result = scanned(inventory, [policy])
     told = {f.fingerprint: promised(f, [policy], WIDE, TOLD, ago(days=1)) for f in result.findings}

@@ -1,4 +1,4 @@
-"""What is done with a key that was read again, by the clocks of both sides."""
+"""Applying a plan to re-read keys, with the clocks of both sides."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ from tests.planning import a_policy, a_scene, an_act, an_intent, old
 
 @dataclass
 class Reader:
-    """Reads the key as it was, at a time of the API's clock."""
+    """Returns the unchanged key, with a time of the API's clock."""
 
     at: datetime | None
 
@@ -35,7 +35,7 @@ class Reader:
         (None, Spared),
     ],
 )
-def test_nothing_is_revoked_unless_the_clock_can_be_verified(
+def test_no_key_is_revoked_unless_the_clock_is_verified(
     at: datetime | None, kind: type[Intent | Spared]
 ) -> None:
     scene = a_scene(old(), policy=a_policy())
@@ -88,10 +88,10 @@ def test_after_three_refusals_the_remaining_keys_are_skipped() -> None:
         (None, None),
     ],
 )
-def test_a_change_without_an_answer_failed_only_if_the_clock_shows_that_time_has_passed(
+def test_a_change_without_a_response_failed_only_if_the_clock_shows_that_time_has_passed(
     at: datetime | None, result: Result | None
 ) -> None:
-    """Under a clock that was ahead it could still be on its way, and would be requested again."""
+    """If the clock was ahead, the change could still take effect and would be requested again."""
     act = an_act(None, at=NOW - PATIENCE)
     hands = Hands(
         revoker=Mock(**{"look.return_value": Look(key=old(), at=at)}),

@@ -36,11 +36,11 @@ def asked(plan: Plan) -> set[Collection]:
     return {collection for collection in Collection if plan.asks_for(collection)}
 
 
-def test_a_rule_about_the_key_alone_asks_for_projects_and_keys_alone() -> None:
+def test_a_rule_about_keys_only_requests_projects_and_keys_only() -> None:
     assert asked(make_plan([policy("age: { over: 90d }")])) == ALWAYS
 
 
-def test_what_a_rules_scope_names_is_asked_for_too_however_deep_it_stands() -> None:
+def test_data_that_a_rules_nested_scope_needs_is_requested() -> None:
     nested = policy("age: { over: 1d }", scope="any: [ { not: { owner.org_role: owner } } ]")
     assert asked(make_plan([nested])) == ALWAYS | {Collection.USERS}
 
@@ -51,7 +51,7 @@ def test_the_baseline_needs_no_more_than_keys_and_owners() -> None:
     assert not plan.every_account
 
 
-def test_everything_is_everything_but_what_is_switched_off() -> None:
+def test_all_collections_except_the_skipped_ones_are_requested_on_demand() -> None:
     plan = make_plan(everything=True, skip=[Collection.COSTS])
     assert asked(plan) == set(Collection) - {Collection.COSTS}
     assert plan.every_account

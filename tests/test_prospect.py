@@ -1,4 +1,4 @@
-"""What people are told before and after a key is revoked."""
+"""Notices before and alerts after a key is revoked."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -18,6 +18,7 @@ from scanner.revocation import Bounds, Mode
 from scanner.scan import compared, scan
 from tests.factories import NOW, Remembered
 from tests.planning import WIDE, a_policy, an_intent, old, promised, seen
+from tests.support.prose import Prose
 
 CHANNEL = Route(name="channel", sink=Sink.SLACK, to="#alerts", reminder=None)
 OWNERS = Route(name="owners", sink=Sink.SLACK_OWNERS, to="#alerts", reminder=None)
@@ -25,13 +26,10 @@ POLICY = a_policy()
 KEY = old(expires_at=None)
 
 
-START = "will stop working 21 days after this message unless it is mended within 14 days"
-
-
-def a_night(
+def a_scan(
     at: datetime, told: datetime | None, mode: Mode = Mode.ENFORCE, bounds: Bounds = WIDE
 ) -> ScanResult:
-    """Return the night at that moment; the one before was a day earlier, the first long ago."""
+    """Return a scan at that moment; the previous one was a day earlier, the first long ago."""
     store = Remembered()
     result: ScanResult | None = None
     for moment in (NOW - timedelta(days=100), at - timedelta(days=1), at):
@@ -64,82 +62,71 @@ def told_on(result: ScanResult, *routes: Route, waiting: tuple[str, ...] = ()) -
     return [(d.target, i.topic, i.revocation) for d in made for i in d.announcement.items]
 
 
-def test_the_start_three_days_before_and_a_day_before_are_told_and_nothing_between() -> None:
-    """Fourteen days after people were told; a scan every night."""
+def test_notices_go_out_at_the_start_three_days_and_one_day_before(prose: Prose) -> None:
+    """The grace period is fourteen days; a scan every day."""
     told = []
     for day in range(15):
         at = NOW + timedelta(days=day)
-        for _, topic, words in told_on(a_night(at, NOW if day else None), CHANNEL):
+        for _, topic, words in told_on(a_scan(at, NOW if day else None), CHANNEL):
             told.append((day, topic, words))
-    dies, due = NOW + timedelta(days=21), NOW + timedelta(days=14)
-    words = f"will stop working on {dies:%Y-%m-%d} unless it is mended by {due:%Y-%m-%d}"
-    assert told == [
-        (0, Topic.DUE, START),
-        (11, Topic.DUE, words),
-        (13, Topic.DUE, words),
-    ]
+    expires, due = NOW + timedelta(days=21), NOW + timedelta(days=14)
+    assert [(day, topic) for day, topic, _ in told] == [(n, Topic.DUE) for n in (0, 11, 13)]
+    start, early, late = (words for *_, words in told)
+    assert early == late
+    prose(f"{start}\n{late}", expires=f"{expires:%Y-%m-%d}", due=f"{due:%Y-%m-%d}")
 
 
-def test_what_waits_to_be_told_is_not_told_twice() -> None:
-    night = a_night(NOW, None)
-    (finding,) = night.findings
-    assert told_on(night, CHANNEL, waiting=(finding.fingerprint,)) == []
+def test_a_notice_that_waits_for_delivery_is_not_made_again() -> None:
+    made = a_scan(NOW, None)
+    (finding,) = made.findings
+    assert told_on(made, CHANNEL, waiting=(finding.fingerprint,)) == []
 
 
-def test_where_only_plans_are_made_nothing_is_promised() -> None:
-    assert told_on(a_night(NOW, None, Mode.PLAN), CHANNEL) == [
-        ("", Topic.DUE, START.replace("will", "may"))
-    ]
-    assert told_on(a_night(NOW, None, Mode.OFF), CHANNEL) == []
-    assert prospects(replace(a_night(NOW, None), revocation=None), ()) == {}
+def test_in_mode_plan_a_notice_announces_a_possible_revocation(prose: Prose) -> None:
+    ((target, topic, words),) = told_on(a_scan(NOW, None, Mode.PLAN), CHANNEL)
+    assert (target, topic) == ("", Topic.DUE)
+    prose(words)
+    assert told_on(a_scan(NOW, None, Mode.OFF), CHANNEL) == []
+    assert prospects(replace(a_scan(NOW, None), revocation=None), ()) == {}
 
 
-def test_owners_are_told_of_their_own() -> None:
-    ((owner, topic, words),) = told_on(a_night(NOW, None), OWNERS)
+def test_owners_are_notified_of_their_own_keys() -> None:
+    ((owner, topic, words),) = told_on(a_scan(NOW, None), OWNERS)
     assert (owner, topic) == ("ada@example.com", Topic.DUE)
-    assert words == START
+    assert [words] == [text for *_, text in told_on(a_scan(NOW, None), CHANNEL)]
 
 
-def test_too_many_are_told_every_night_to_channels() -> None:
+def test_each_scan_notifies_channels_of_an_exceeded_limit(prose: Prose) -> None:
     bounds = replace(WIDE, max_keys=0)
-    night = a_night(NOW + timedelta(days=20), NOW, bounds=bounds)
-    (draft,) = drafts(night, [CHANNEL, OWNERS], {"channel", "owners"})
+    made = a_scan(NOW + timedelta(days=20), NOW, bounds=bounds)
+    (draft,) = drafts(made, [CHANNEL, OWNERS], {"channel", "owners"})
     assert draft.route == "channel"
-    assert draft.announcement.notices == ("1 key is due, and max_keys is 0: none is revoked.",)
+    (notice,) = draft.announcement.notices
+    prose(notice)
 
 
 INTENT = an_intent(at=NOW, rule="old", fingerprint="f1")
 
 
-@pytest.mark.parametrize(
-    ("result", "items", "notices"),
-    [
-        (Result.DONE, ["stops working on 2026-07-08 (receipt r1)"], ()),
-        (Result.REFUSED, [], ("a key in chat: refused: No. (receipt r1)",)),
-        (
-            None,
-            [],
-            ("a key in chat: asked for, and no answer yet shows whether it was done (receipt r1)",),
-        ),
-    ],
-)
-def test_what_was_done_is_told_to_owners_and_what_was_not_to_channels(
-    result: Result | None, items: list[str], notices: tuple[str, ...]
+@pytest.mark.parametrize("result", [Result.DONE, Result.REFUSED, None])
+def test_owners_are_notified_of_done_actions_and_channels_of_all(
+    result: Result | None, prose: Prose
 ) -> None:
     until = NOW + timedelta(days=7)
     outcome = result and Outcome(receipt="r1", at=NOW, result=result, note="No.", expires_at=until)
-    night = a_night(NOW, NOW)
-    assert night.revocation
-    night = replace(
-        night, revocation=replace(night.revocation, acts=(Act(INTENT, outcome or None),))
-    )
-    made = {d.route: d for d in drafts_of_acts(night, {"r1"}, [CHANNEL, OWNERS], 2)}
+    scanned = a_scan(NOW, NOW)
+    assert scanned.revocation
+    revocation = replace(scanned.revocation, acts=(Act(INTENT, outcome or None),))
+    scanned = replace(scanned, revocation=revocation)
+    made = {d.route: d for d in drafts_of_acts(scanned, {"r1"}, [CHANNEL, OWNERS], 2)}
     channel = made["channel"].announcement
-    assert [item.resolution for item in channel.items] == items
-    assert (channel.notices, channel.entry) == (notices, 2)
-    assert ("owners" in made) is bool(items)
-    if items:
-        assert made["owners"].target == "ada@example.com"
-    assert drafts_of_acts(night, set(), [CHANNEL, OWNERS], 2) == ()
+    is_done = result is Result.DONE
+    assert (len(channel.items), len(channel.notices)) == ((1, 0) if is_done else (0, 1))
+    assert channel.entry == 2
+    prose("\n".join((*(item.resolution for item in channel.items), *channel.notices)))
+    assert [made[name].target for name in made if name == "owners"] == (
+        ["ada@example.com"] if is_done else []
+    )
+    assert drafts_of_acts(scanned, set(), [CHANNEL, OWNERS], 2) == ()
     elsewhere = replace(CHANNEL, projects=("shop",))
-    assert all(not d.announcement.items for d in drafts_of_acts(night, {"r1"}, [elsewhere], 2))
+    assert all(not d.announcement.items for d in drafts_of_acts(scanned, {"r1"}, [elsewhere], 2))

@@ -1,4 +1,4 @@
-"""What would be revoked: exactly what a rule asks for, as people were told, within the bounds."""
+"""Plans: exactly the keys that rules request, as announced in notices and within the limits."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -37,9 +37,10 @@ from tests.planning import (
     scanned,
     seen,
 )
+from tests.support.prose import Prose
 
 
-def test_with_no_objection_exactly_what_violates_is_due_and_its_sibling_is_not() -> None:
+def test_without_a_reason_to_skip_the_violating_key_is_due_and_its_sibling_is_not() -> None:
     sibling = a_key(id="key_2", name="a key", last_used_at=IDLE)
     plan = planned(seen(old(), sibling))
     assert due(plan) == [("key_1", Method.EXPIRE)]
@@ -50,7 +51,7 @@ def test_with_no_objection_exactly_what_violates_is_due_and_its_sibling_is_not()
     assert plan.expires_at - plan.made_at == timedelta(hours=24)
 
 
-def test_a_rule_that_asks_for_nothing_revokes_nothing() -> None:
+def test_a_rule_without_a_response_revokes_no_key() -> None:
     quiet = parse_policy(
         "policy: mine\nrules:\n  - { id: old, title: T, severity: high, violated_when:"
         " { age: { over: 90d } }, why: W, fix: F }\n",
@@ -60,20 +61,16 @@ def test_a_rule_that_asks_for_nothing_revokes_nothing() -> None:
     assert (plan.due, plan.waiting, plan.held) == ((), (), ())
 
 
-def test_the_clock_starts_when_people_were_told() -> None:
+def test_the_grace_period_starts_with_the_delivered_notice() -> None:
     assert due(planned(seen(old()), told=ago(days=14))) == [("key_1", Method.EXPIRE)]
     early = planned(seen(old()), told=ago(days=13, hours=23))
     assert [(a.key_id, a.due_at) for a in early.waiting] == [("key_1", NOW + timedelta(hours=1))]
     assert early.due == ()
-    assert reasons(planned(seen(old()), told=None)) == [
-        ("nobody was told yet that it will be revoked",)
-    ]
+    assert reasons(planned(seen(old()), told=None)) == [(UNTOLD_YET,)]
 
 
-def test_what_was_told_before_it_was_found_anew_does_not_count() -> None:
-    assert reasons(planned(seen(old()), told=ago(days=21))) == [
-        ("nobody was told yet that it will be revoked",)
-    ]
+def test_a_notice_from_before_the_finding_was_reopened_does_not_count() -> None:
+    assert reasons(planned(seen(old()), told=ago(days=21))) == [(UNTOLD_YET,)]
 
 
 PROMISED = Promise(
@@ -92,7 +89,7 @@ PROMISED = Promise(
         (PROMISED._replace(definition="another"), False),
     ],
 )
-def test_what_people_were_told_otherwise_is_not_what_they_were_told(
+def test_a_notice_counts_only_if_it_covers_the_revocation(
     promise: Promise, *, is_told: bool
 ) -> None:
     inventory = seen(old())
@@ -124,15 +121,15 @@ def test_what_people_were_told_otherwise_is_not_what_they_were_told(
         (ago(hours=19), NOW + timedelta(hours=1)),
     ],
 )
-def test_nobody_is_surprised(heard: datetime, due_at: datetime) -> None:
-    """If nothing was heard of it for four days it is told once more; and a night is always left."""
+def test_a_revocation_follows_a_recent_notice(heard: datetime, due_at: datetime) -> None:
+    """After four days without a notice another one is required, at least 20 hours before."""
     plan = planned(seen(old()), heard=heard)
     (action,) = (*plan.due, *plan.waiting)
     assert action.due_at == due_at
     assert bool(plan.due) is (due_at <= NOW)
 
 
-def test_a_longer_time_that_was_promised_is_kept() -> None:
+def test_a_longer_grace_period_in_the_notice_is_kept() -> None:
     policy = a_policy(after="2d")
     promise = PROMISED._replace(after=timedelta(days=25))
     result = scanned(seen(old()), [policy])
@@ -148,7 +145,7 @@ def test_a_longer_time_that_was_promised_is_kept() -> None:
     assert action.due_at == TOLD + timedelta(days=25)
 
 
-def test_what_is_excepted_or_undetermined_is_no_candidate() -> None:
+def test_excepted_and_undetermined_findings_revoke_no_key() -> None:
     exception = (
         "exceptions:\n  - { rule: old, when: { key.id: key_1 }, reason: R, owner: o,"
         " expires: 2030-01-01 }\n"
@@ -159,7 +156,7 @@ def test_what_is_excepted_or_undetermined_is_no_candidate() -> None:
     assert (plan.due, plan.waiting, plan.held) == ((), (), ())
 
 
-def test_of_two_rules_that_ask_the_milder_way_is_taken_once() -> None:
+def test_of_two_rules_for_one_key_the_milder_method_is_used_once() -> None:
     two = a_policy(
         more=RULE.format(id="older", when="{ age: { over: 99d } }", method="delete", after="1d")
     )
@@ -180,7 +177,7 @@ def test_of_two_rules_that_ask_the_milder_way_is_taken_once() -> None:
         ({"max_keys": 1000, "max_percent": 39}, 1, True),
     ],
 )
-def test_more_than_the_bounds_allow_is_nothing_at_all(
+def test_if_a_limit_is_exceeded_no_key_is_revoked(
     bounds: dict[str, Any], today: int, *, is_over: bool
 ) -> None:
     """Three of ten keys are due."""
@@ -196,9 +193,9 @@ def test_more_than_the_bounds_allow_is_nothing_at_all(
     assert [held.reasons for held in plan.held] == [(plan.refusal,)] * (3 if is_over else 0)
 
 
-def test_as_it_comes_one_of_a_hundred_keys_may_be_revoked_and_one_of_few_not() -> None:
+def test_by_default_one_of_a_hundred_keys_may_be_revoked_and_one_of_few_not(prose: Prose) -> None:
     few = planned(seen(old()), bounds=Bounds())
-    assert "which is 100% of 1, and max_percent is 1: none is revoked" in few.refusal
+    prose(few.refusal)
     young = [a_key(id=f"young_{n}") for n in range(99)]
     assert due(planned(seen(old(), *young), bounds=Bounds())) == [("key_1", Method.EXPIRE)]
 
@@ -210,7 +207,7 @@ def test_as_it_comes_one_of_a_hundred_keys_may_be_revoked_and_one_of_few_not() -
     told=st.integers(0, 20),
     kinds=st.lists(st.sampled_from([*KeyKind, UNTOLD]), min_size=12, max_size=12),
 )
-def test_nothing_is_due_that_any_promise_forbids(
+def test_no_key_is_due_against_any_limit(
     ages: list[int], used: list[int], max_keys: int, told: int, kinds: list[Any]
 ) -> None:
     keys = [
@@ -237,7 +234,14 @@ def test_nothing_is_due_that_any_promise_forbids(
     assert len({action.key_id for action in plan.due}) == len(plan.due)
 
 
-def test_a_share_just_over_its_bound_does_not_read_as_the_bound() -> None:
+def test_a_share_just_over_its_limit_differs_from_the_limit_visibly(prose: Prose) -> None:
     keys = (old(), *(a_key(id=f"key_{number}") for number in range(98)))
     refusal = planned(seen(*keys), bounds=replace(WIDE, max_percent=1)).refusal
-    assert "1.01% of 99, and max_percent is 1:" in refusal
+    assert "1.01%" in refusal
+    prose(refusal)
+
+
+def test_the_refusal_counts_the_keys_of_the_last_24_hours(prose: Prose) -> None:
+    keys = [old(id=f"key_{n}") for n in range(3)]
+    done = an_act(Result.DONE, key_id="other", at=ago(hours=23))
+    prose(planned(seen(*keys), bounds=replace(WIDE, max_keys=3), acts=(done,)).refusal)

@@ -1,4 +1,4 @@
-"""Taking a revocation back: what can be, exactly; and what cannot, plainly said."""
+"""Undoing a revocation: the change that restores the key, and the errors where it cannot be."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,13 +12,14 @@ from scanner.revocation import Method
 from scanner.undo import find, undoing
 from tests import planning
 from tests.factories import NOW, a_key
+from tests.support.prose import Prose
 
 LATER = NOW + timedelta(days=2)
 ENDS = NOW + timedelta(days=7)
 
 
 def an_act(result: Result | None = Result.DONE, **changes: Any) -> Act:
-    """Return what was done tonight: the key ends within a week."""
+    """Return an action of this scan: the key expires within seven days."""
     return planning.an_act(result, ends=ENDS, **{"at": NOW, **changes})
 
 
@@ -30,7 +31,7 @@ def an_act(result: Result | None = Result.DONE, **changes: Any) -> Act:
         (LATER + timedelta(days=900), 365 * 86_400),
     ],
 )
-def test_an_expiry_is_pushed_out_to_where_it_was_or_as_far_as_can_be(
+def test_an_expiry_is_restored_or_set_as_late_as_possible(
     before: datetime | None, expires_in: int
 ) -> None:
     act = an_act(expires_at=before)
@@ -40,65 +41,73 @@ def test_an_expiry_is_pushed_out_to_where_it_was_or_as_far_as_can_be(
     assert back.receipt != "r1"
 
 
-def test_a_restriction_is_taken_back_by_what_the_key_was_allowed_before() -> None:
+def test_a_restriction_is_undone_with_the_earlier_scopes() -> None:
     act = an_act(method=Method.RESTRICT, scopes=("api.all.read",), scopes_before=("a", "b"))
     back = undoing(act, a_key(), LATER, "me")
     assert (back.method, back.scopes, back.undoes) == (Method.RESTRICT, ("a", "b"), "r1")
 
 
-@pytest.mark.parametrize(
-    ("scopes_before", "says"),
-    [(None, "is not known"), ((), "was allowed everything before, and KeyVigil never gives that")],
-)
-def test_what_a_key_was_allowed_is_never_guessed(
-    scopes_before: tuple[str, ...] | None, says: str
+def shown(error: UsageError) -> str:
+    """Return the message and the help as people read them."""
+    return f"{error}\n{error.help or ''}"
+
+
+@pytest.mark.parametrize("scopes_before", [None, ()], ids=["unknown", "all"])
+def test_unknown_or_full_permissions_are_not_restored(
+    scopes_before: tuple[str, ...] | None, prose: Prose
 ) -> None:
     act = an_act(method=Method.RESTRICT, scopes=("api.all.read",), scopes_before=scopes_before)
-    with pytest.raises(UsageError, match=says):
+    with pytest.raises(UsageError) as raised:
         undoing(act, a_key(), LATER, "me")
+    prose(shown(raised.value))
 
 
 @pytest.mark.parametrize(
-    ("expires_at", "says"),
+    "expires_at",
     [
-        (LATER, "has expired, and an expired key cannot be changed"),
-        (ENDS + timedelta(days=1), "Somebody changed when key_1 expires since then"),
-        (None, "expires as it did before"),
-        (NOW + timedelta(days=300), "Somebody changed"),
-        (Unknown(reason="the API did not say"), "When key_1 expires is unknown"),
+        LATER,
+        ENDS + timedelta(days=1),
+        None,
+        NOW + timedelta(days=300),
+        Unknown(reason="the API did not say"),
     ],
+    ids=["expired", "a day later", "as before", "much later", "unknown"],
 )
-def test_what_somebody_changed_since_is_left_to_them(
-    expires_at: datetime | Unknown | None, says: str
+def test_an_expiry_that_was_changed_since_is_not_overwritten(
+    expires_at: datetime | Unknown | None, prose: Prose
 ) -> None:
-    with pytest.raises(UsageError, match=says):
+    with pytest.raises(UsageError) as raised:
         undoing(an_act(), a_key(expires_at=expires_at), LATER, "me")
+    prose(shown(raised.value))
 
 
-def test_a_key_that_is_gone_is_gone() -> None:
-    with pytest.raises(UsageError, match="exists no more"):
+def test_a_deleted_key_cannot_be_restored(prose: Prose) -> None:
+    with pytest.raises(UsageError) as raised:
         undoing(an_act(), None, LATER, "me")
+    prose(shown(raised.value))
 
 
 @pytest.mark.parametrize(
-    ("acts", "says"),
+    "acts",
     [
-        ([], "There is no receipt 'r1'"),
-        ([an_act(method=Method.DELETE)], "was deleted, which nothing can undo"),
-        ([an_act(None)], "is not known yet"),
-        ([an_act(Result.FAILED)], "had no effect"),
-        ([an_act(Result.REFUSED)], "had no effect"),
-        ([an_act(undoes="r0")], "is itself what took r0 back"),
-        ([an_act(), an_act(receipt="r2", undoes="r1")], "was taken back already"),
+        [],
+        [an_act(method=Method.DELETE)],
+        [an_act(None)],
+        [an_act(Result.FAILED)],
+        [an_act(Result.REFUSED)],
+        [an_act(undoes="r0")],
+        [an_act(), an_act(receipt="r2", undoes="r1")],
     ],
+    ids=["none", "deletion", "unfinished", "failed", "refused", "undo", "undone"],
 )
-def test_what_cannot_be_taken_back_is_told(acts: list[Act], says: str) -> None:
-    with pytest.raises(UsageError, match=says):
+def test_an_action_that_cannot_be_undone_is_an_error(acts: list[Act], prose: Prose) -> None:
+    with pytest.raises(UsageError) as raised:
         find(acts, "r1")
+    prose(shown(raised.value))
 
 
 @pytest.mark.parametrize("result", [Result.DONE, Result.UNKNOWN])
-def test_what_may_have_been_done_can_be_taken_back(result: Result) -> None:
+def test_an_action_that_may_have_had_an_effect_can_be_undone(result: Result) -> None:
     act = an_act(result)
     failed = an_act(Result.FAILED, receipt="r2", undoes="r1")
     assert find([act, failed], "r1") is act

@@ -86,7 +86,7 @@ def with_revocation(result: ScanResult, refusal: str = "too many are due") -> Sc
             rule=action.rule,
             fingerprint=action.fingerprint,
             promise=Promise(Mode.ENFORCE, action.method, timedelta(days=7), timedelta(days=7), "d"),
-            reasons=("it is protected", action.owner),
+            reasons=("Key is protected", action.owner),
         )
         for action in actions
     ]

@@ -51,7 +51,7 @@ PLAN = Plan(
             rule="key-too-old",
             fingerprint="1" * 32,
             promise=Promise(Mode.PLAN, Method.DELETE, timedelta(days=14), timedelta(days=7), "d"),
-            reasons=("it is protected", "nobody was told yet that it will be revoked"),
+            reasons=("Key is protected", "Revocation notice not delivered yet"),
         ),
     ),
 )
