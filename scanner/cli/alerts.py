@@ -1,4 +1,4 @@
-"""`keyvigil alerts`: trying who is told, and seeing what they are told."""
+"""`keyvigil alerts`: test the routes, and preview their alerts."""
 
 import json
 import os
@@ -54,7 +54,7 @@ def preview(wanted: Wanted, names: Sequence[str] | None, *, as_json: bool, masks
     settings = read_alert_settings(os.environ, wanted.config)
     routes = _chosen(settings.routes, names) or _DEFAULT
     if not settings.routes:
-        say("No route is set: this is what a channel in Slack would be told.")
+        say("No route is configured. Preview for a Slack channel:")
     memory, result = _as_of(recorded(wanted), routes, wanted.config)
     at = result.started_at
     of_route: defaultdict[str, list[Draft]] = defaultdict(list)
@@ -77,7 +77,7 @@ def preview(wanted: Wanted, names: Sequence[str] | None, *, as_json: bool, masks
         for alert in alerts[:_OWNERS_SHOWN]:
             print_alert(replace(route, to=_place(route, alert, masks=masks)), alert.announcement)
         if not alerts:
-            out.print(inert(f"{route.name}: nothing to send."))
+            out.print(inert(f"{route.name}: no alerts."))
         out.print()
 
 
@@ -87,9 +87,9 @@ def try_(names: Sequence[str] | None, config: Path | None) -> None:
     routes = _chosen(settings.routes, names)
     if not routes:
         raise UsageError(
-            "There is nobody to tell: no route is set.",
+            "No route is configured.",
             help="Set KEYVIGIL_SLACK_TOKEN and KEYVIGIL_SLACK_CHANNEL, or list routes in"
-            " keyvigil.yaml; docs/alerts.md says how.",
+            " keyvigil.yaml (see docs/alerts.md).",
         )
     sinks = make_sinks(settings, time.sleep)
     failed = [one for one in routes if not _try(one, sinks[one.name], settings)]
@@ -97,7 +97,7 @@ def try_(names: Sequence[str] | None, config: Path | None) -> None:
 
 
 def print_alert(route: Route, what: Announcement) -> None:
-    """Print an alert as a person sees it."""
+    """Print an alert as text."""
     to = f" to {route.to}" if route.to else ""
     out.print(Text.assemble((f"{route.name}", "bold"), (f"{to}:", "dim")))
     out.print(inert(f"  {headline(what)}", "bold"))
@@ -108,7 +108,7 @@ def print_alert(route: Route, what: Announcement) -> None:
 def _as_of(
     scan: Recorded, routes: Sequence[Route], config: Path | None
 ) -> tuple[Memory, ScanResult]:
-    """Return the history of a recorded scan, and its result with the plan of that time."""
+    """Return the history of a recorded scan, and its result with the plan as of that scan."""
     memory = Memory(
         store=scan.store,
         organization=scan.organization,
@@ -131,14 +131,14 @@ def _as_of(
 
 
 def _place(route: Route, alert: Draft | None, *, masks: bool) -> str:
-    """Return where an alert goes: an owner's address, masked on request, or the route's place."""
+    """Return the target of an alert: an owner's address (masked if `masks`), or the route's."""
     owner = alert.target if alert else ""
     return (without_addresses_in(owner) if masks else owner) or route.to
 
 
 def _id(memory: Memory, alert: Draft | None) -> str:
     """Return the id under which a scan delivers an alert."""
-    from scanner.store.outbox import delivery_id  # noqa: PLC0415 - SQLAlchemy takes its time
+    from scanner.store.outbox import delivery_id  # noqa: PLC0415 - SQLAlchemy is slow to import
 
     return delivery_id(memory.organization, alert) if alert else ""
 
@@ -148,12 +148,14 @@ def _chosen(routes: Sequence[Route], names: Sequence[str] | None) -> Sequence[Ro
     for name in names or ():
         if name not in known:
             listed = ", ".join(known) or "none"
-            raise UsageError(f"There is no route '{name}'.", help=f"Routes: {listed}.")
+            raise UsageError(
+                f"Route '{name}' is not configured.", help=f"Choose a configured route: {listed}."
+            )
     return [known[name] for name in names] if names else routes
 
 
 def _sent(route: Route, alert: Draft, delivery_id: str, settings: AlertSettings) -> Any:  # noqa: ANN401 - JSON
-    """Return what goes over the wire."""
+    """Return the payload of an alert."""
     match route.sink:
         case Sink.WEBHOOK:
             made_at = alert.announcement.at
@@ -169,7 +171,7 @@ def _sent(route: Route, alert: Draft, delivery_id: str, settings: AlertSettings)
 
 
 def _try(route: Route, sink: AlertSink, settings: AlertSettings) -> bool:
-    """Send the test to one route; print how it went."""
+    """Send the test message to one route and print the result."""
     for line in _lacking(route, settings):
         out.print(inert(f"  {line}", "yellow"))
     delivery = _delivery(route, _test_announcement())
@@ -184,16 +186,16 @@ def _try(route: Route, sink: AlertSink, settings: AlertSettings) -> bool:
 
 
 def _lacking(route: Route, settings: AlertSettings) -> Iterator[str]:
-    """Yield a line for each scope that the Slack app lacks."""
+    """Yield a line for each missing scope of the Slack app."""
     if route.sink not in (Sink.SLACK, Sink.SLACK_OWNERS):
         return
     try:
         granted = slack_scopes(settings, time.sleep)
     except KeyVigilError:
-        return  # sending tells it better
+        return  # sending reports the error in more detail
     for scope in missing(route, granted):
-        how = "is needed" if scope.is_needed else "would help"
-        yield f"{route.name}: the scope {' or '.join(scope.names)} {how}, {scope.purpose}."
+        how = "required" if scope.is_needed else "optional"
+        yield f"{route.name}: missing {how} scope {' or '.join(scope.names)}, {scope.purpose}."
 
 
 def _test_announcement() -> Announcement:
@@ -209,28 +211,28 @@ def _test_announcement() -> Announcement:
 
 
 def _delivery(route: Route, what: Announcement) -> Delivery:
-    """Return what is sent now and kept nowhere; an owner's goes to who stands in for owners."""
+    """Return a delivery that is not stored. On an owners' route it goes to the fallback channel."""
     draft = Draft(route.name, route.sink, "", what)
     return Delivery(id=f"{what.scan_id}-{os.urandom(4).hex()}", made_at=now(), draft=draft)
 
 
 class _Nowhere:
-    """Implements Log for what is kept nowhere."""
+    """Implements Log for a delivery that is not stored."""
 
     def __init__(self) -> None:
         self._parts: dict[str, Part] = {}
 
     def part(self, name: str) -> Part | None:
-        """Return what was noted of a part."""
+        """Return the recorded state of a part."""
         return self._parts.get(name)
 
     def begin(self, name: str, **receipt: str) -> None:
-        """Note nothing: nobody comes back to it."""
+        """Record no start: a test message is not resumed."""
 
     def done(self, name: str, **receipt: str) -> None:
-        """Note that a part arrived."""
+        """Record that a part was delivered."""
         self._parts[name] = Part(state=PartState.SENT, at=now(), receipt=receipt)
 
     def earlier_today(self) -> tuple[Delivery, ...]:
-        """Return nothing: a test stands for itself."""
+        """Return no deliveries: a test is independent of earlier ones."""
         return ()

@@ -1,4 +1,4 @@
-"""`keyvigil doctor`: what works, what does not, and how to mend it."""
+"""`keyvigil doctor`: check everything that a scan needs, and print how to fix problems."""
 
 import json
 import os
@@ -35,7 +35,7 @@ def doctor(
     *,
     as_json: bool,
 ) -> None:
-    """Print what was looked at, and how it is; raise typer.Exit. `given`: settings as typed."""
+    """Print the result of each check; raise typer.Exit. `given`: command line settings."""
     flags = {name: value for name, value in given.items() if _is_flag(context, name)}
     checks = tuple(_checks(flags, config, only))
     if as_json:
@@ -55,7 +55,7 @@ def _is_flag(context: typer.Context, name: str) -> bool:
 
 
 def _checks(flags: Mapping[str, Any], config: Path | None, only: Sequence[str]) -> Iterator[Check]:
-    """Look at everything, whatever is found."""
+    """Yield all checks; no problem prevents the others."""
     wrong = {name for name, _ in misspelt(os.environ)}
     environment = {name: value for name, value in os.environ.items() if name not in wrong}
     yield from look.versions()
@@ -83,7 +83,7 @@ def _checks(flags: Mapping[str, Any], config: Path | None, only: Sequence[str]) 
 
 
 def _of_api(job: Job, read: Read, environment: Mapping[str, str]) -> Iterator[Check]:
-    """Look at what one organization is judged by, at its key, and at what the API says to it."""
+    """Check one organization's policies, its admin key, and the API's responses to it."""
     of_policies, policies = look.policies(job.chosen[POLICIES])
     yield of_policies
     of_key, settings = look.key(job, environment, has_way=read.has_way)
@@ -93,13 +93,13 @@ def _of_api(job: Job, read: Read, environment: Mapping[str, str]) -> Iterator[Ch
 
 
 def _named(job: Job, every: Sequence[Job], checks: Iterable[Check]) -> Iterator[Check]:
-    """Name the organization in each line, where there are several."""
+    """Prefix each check with the organization's name if there are several."""
     for check in checks:
         yield replace(check, name=f"{job.name}: {check.name}") if len(every) > 1 else check
 
 
 def _print(check: Check) -> None:
-    """Print a line, and its mend in the next one; what is too long for a terminal is indented."""
+    """Print a check, with its help on the next line; on a terminal, long lines are indented."""
     state = Text(f"{check.state.value:<{_STATE_WIDTH}}", style=_STYLES[check.state])
     said = inert(check.said)
     mend = Text.assemble(("help: ", "bold"), inert(check.help)) if check.help else None

@@ -1,4 +1,4 @@
-"""What `keyvigil doctor` looks at, but for the alerts: lines, whatever they say."""
+"""The checks of `keyvigil doctor`, except those of settings and alerts."""
 
 import asyncio
 import importlib.metadata
@@ -40,7 +40,7 @@ from scanner.settings import ADMIN_KEY, Settings, StoreSettings, misspelt, read_
 from scanner.settings_table import COLLECT, COMBINED, OUTPUTS, SKIP
 from scanner.wiring import look_at_store, probe_api
 
-SCAN_HELP: Final = "keyvigil scan --help says what it takes."
+SCAN_HELP: Final = "List the valid values with keyvigil scan --help."
 _PACKAGES: Final = ("httpx2", "slack-sdk", "sqlalchemy", "psycopg")
 _PROXIES: Final = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
 _TRUST: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -48,18 +48,18 @@ _PRETENDED: Final = "sk-admin-pretended"
 
 
 def attempted(name: str, look: Callable[[], Iterable[Check]]) -> Iterator[Check]:
-    """Yield what a look finds; what it raises is a problem of that name, and keeps no other."""
+    """Yield the checks of `look`; an exception becomes a problem and stops no other check."""
     try:
         yield from look()
     except KeyVigilError as error:
         yield problem(name, error)
-    except Exception as error:  # noqa: BLE001 - one look among several: a bug, said plainly
-        said = f"KeyVigil itself failed: {type(error).__name__}: {error}"
-        yield problem(name, KeyVigilError(said, help="This is a bug; please report it."))
+    except Exception as error:  # noqa: BLE001 - one check among several: a visible result
+        said = f"Internal error in KeyVigil: {type(error).__name__}: {error}"
+        yield problem(name, KeyVigilError(said, help="Report this bug."))
 
 
 def versions() -> Iterator[Check]:
-    """Tell what is running."""
+    """Return the versions of KeyVigil and its main dependencies."""
     found = []
     for package in _PACKAGES:
         try:
@@ -72,11 +72,11 @@ def versions() -> Iterator[Check]:
 
 
 def names(environment: Mapping[str, str]) -> Iterator[Check]:
-    """Tell every name that is nearly one of ours."""
+    """Check for environment variables whose names resemble a setting of KeyVigil."""
     wrong = tuple(misspelt(environment))
     for name, near in wrong:
         error = UsageError(
-            f"{name} is no setting, and has no effect.", help=f"Did you mean {near}?"
+            f"{name} is not a known setting and has no effect.", help=f"Did you mean {near}?"
         )
         yield problem("environment", error)
     if not wrong:
@@ -85,7 +85,7 @@ def names(environment: Mapping[str, str]) -> Iterator[Check]:
 
 
 def policies(named: Sequence[str]) -> tuple[Check, tuple[Policy, ...] | None]:
-    """Read the policies."""
+    """Check and return the policies."""
     try:
         read = load_policies(named)
     except KeyVigilError as error:
@@ -97,11 +97,11 @@ def policies(named: Sequence[str]) -> tuple[Check, tuple[Policy, ...] | None]:
 def key(
     job: Job, environment: Mapping[str, str], *, has_way: bool
 ) -> tuple[tuple[Check, ...], Settings | None]:
-    """Look at the admin key and the way to the API, asking nobody.
+    """Check the admin key and the connection settings, without any request.
 
-    Without a way (`has_way`), which is told elsewhere, there are no settings to ask with.
+    Without valid connection settings (`has_way`), which another check reports, return no settings.
     """
-    said = f"{job.key or ADMIN_KEY} holds an admin key (sk-admin-...)"
+    said = f"{job.key or ADMIN_KEY} contains an admin key (sk-admin-...)"
     of_key = ok("admin key", said)
     settings: Settings | None = None
     try:
@@ -119,25 +119,25 @@ def key(
 def _connection(settings: Settings, environment: Mapping[str, str]) -> Iterator[Check]:
     url = urlsplit(settings.base_url)
     if url.scheme == "http":
-        yield ok("connection", f"{settings.base_url}: on this machine, without TLS and proxy")
+        yield ok("connection", f"{settings.base_url}: this machine, without TLS and proxy")
         return
     check_environment_proxies()
     trust = " and ".join(name for name in _TRUST if environment.get(name))
     if settings.network.ca_bundle:
         trust = f"{settings.network.ca_bundle}"
     proxy = _proxy(settings, url.hostname or "", environment)
-    said = f"{settings.base_url}: over TLS, {proxy or 'directly'}"
-    yield ok("connection", f"{said}, trusting {trust}" if trust else said)
+    said = f"{settings.base_url}: TLS, {proxy or 'no proxy'}"
+    yield ok("connection", f"{said}, certificates from {trust}" if trust else said)
 
 
 def _proxy(settings: Settings, host: str, environment: Mapping[str, str]) -> str:
-    """Say through which proxy the way goes, without its user and password; "": none."""
+    """Return the proxy in use, without its user and password; "" if none."""
     if settings.network.proxy:
-        return f"through the proxy {_host(settings.network.proxy.reveal())} (http.proxy)"
+        return f"proxy {_host(settings.network.proxy.reveal())} (http.proxy)"
     name = next((name for name in _PROXIES if environment.get(name)), None)
     if name is None or urllib.request.proxy_bypass(host):
         return ""
-    return f"through the proxy {_host(environment[name])} ({name})"
+    return f"proxy {_host(environment[name])} ({name})"
 
 
 def _host(proxy: str) -> str:
@@ -145,18 +145,18 @@ def _host(proxy: str) -> str:
 
 
 def api(settings: Settings | None, plan: Plan | None, name: str | None) -> Iterator[Check]:
-    """Ask each endpoint once; `plan` says which of them a scan asks.
+    """Request each endpoint once; `plan` shows which of them a scan requests.
 
-    `name` is the organization's in the settings.
+    `name` is the name of the organization in the settings.
     """
     probed = None
-    why = "the admin key or the API's address is to be put right first"
+    why = "requires a valid admin key and API address"
     if settings is not None:
         try:
             probed = asyncio.run(probe_api(settings))
         except UsageError as error:
             yield problem("proxy and TLS", error)
-            why = "the proxy or TLS settings are to be put right first"
+            why = "requires valid proxy and TLS settings"
     if probed is None:
         yield from (unchecked(one, why) for one in (*Collection, "clock"))
         yield organization(name, is_named=None)
@@ -176,31 +176,31 @@ def _unneeded(plan: Plan | None, collection: Collection) -> str:
 
 
 def changing() -> Iterator[Check]:
-    """Say what only a change would tell."""
+    """Return the permission to change keys as not checked."""
     yield unchecked(
         "changing keys",
-        "whether the admin key may change keys is not tried: only a change would tell",
-        f"A scan needs no more than to read; revoking needs the scope {WRITE_SCOPE}.",
+        "the permission to change keys can be tested only by changing one",
+        f"For revocation, give the admin key the scope {WRITE_SCOPE}. Scans only read.",
     )
 
 
 def history(settings: StoreSettings | None) -> Iterator[Check]:
-    """Look whether the history can be read and written, and who is at it."""
+    """Check that the history can be read and written, and whether a scan is running."""
     if settings is None:
-        yield ok("history", "none is kept: nothing is compared, and nobody is told of changes")
+        yield ok("history", "disabled: scans are not compared, and no alerts are sent")
         return
     looked = look_at_store(settings)
     if looked is None:
         path = Path(settings.place.reveal()).expanduser()
         check_writable(path)
         try_to_write(path)
-        yield ok("history", f"{path} is not there yet: the first scan makes it")
+        yield ok("history", f"{path} does not exist yet; the first scan will create it")
         return
     if "://" not in looked.place:
         try_to_write(Path(looked.place))  # SQLite reports a full disk only after a commit
     state = f"schema {looked.version}"
     if looked.version != looked.ours:
-        state = f"schema {looked.version or 'none'}: the next scan brings it to {looked.ours}"
+        state = f"schema {looked.version or 'none'}; the next scan will upgrade it to {looked.ours}"
     yield ok("history", f"{looked.place} can be read and written, {state}")
     if looked.clocks:
         yield from clock_problems(looked.clocks)
@@ -209,7 +209,7 @@ def history(settings: StoreSettings | None) -> Iterator[Check]:
 
 
 def outputs(job: Job) -> Iterator[Check]:
-    """Look whether each report of a job can be written where it is to go."""
+    """Check that each report of a job can be written."""
     texts, metrics = job.chosen[OUTPUTS], metrics_of(job)
     for text in texts:
         name = f"output {text.partition('=')[0]}"
@@ -217,11 +217,11 @@ def outputs(job: Job) -> Iterator[Check]:
     if metrics is not None:
         yield from attempted("metrics", lambda: [_place("metrics", metrics)])
     if not texts and metrics is None:
-        yield ok("outputs", "none: the summary goes to the terminal")
+        yield ok("outputs", "none; scans print a summary only")
 
 
 def combined(chosen: Chosen) -> Iterator[Check]:
-    """Look whether each report of all organizations can be written where it is to go."""
+    """Check that each combined report can be written."""
     if chosen[COMBINED]:
         yield from attempted("combined", lambda: _places("combined", read_combined(chosen)))
 
@@ -236,18 +236,19 @@ def _output(text: str, organization: str | None) -> Iterator[Check]:
 
 def _places(what: str, outputs: Iterable[Output]) -> Iterator[Check]:
     for name, path in outputs:
-        yield _place(f"{what} {name}", path) if path else ok(f"{what} {name}", "goes to stdout")
+        yield _place(f"{what} {name}", path) if path else ok(f"{what} {name}", "written to stdout")
 
 
 def _place(name: str, path: Path) -> Check:
     check_writable(path)
     try_to_write(path)
-    folder = "" if path.absolute().parent.is_dir() else f"; the folder {path.parent} will be made"
+    is_new = not path.absolute().parent.is_dir()
+    folder = f"; the folder {path.parent} will be created" if is_new else ""
     return ok(name, f"{path} can be written{folder}")
 
 
 def plan_of(read: tuple[Policy, ...] | None, chosen: Chosen) -> Plan | None:
-    """Plan what a scan would ask for, as far as that can be known."""
+    """Return the collection plan of a scan, or None if the policies could not be read."""
     if read is None:
         return None
     return make_plan(read, everything=chosen[COLLECT] == "all", skip=chosen[SKIP])

@@ -1,4 +1,4 @@
-"""What `keyvigil doctor` looks at of the alerts. Nothing is sent that anybody would see."""
+"""The checks of `keyvigil doctor` for alerts. No message is sent."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -29,10 +29,10 @@ _RUNS = 3
 def file_and_what_rests_on_it(
     environment: Mapping[str, str], config: Path | None
 ) -> Iterator[Check]:
-    """Read the settings file, then look at whom it tells, how far it lets revocation go, when."""
+    """Check the settings file, then the routes, revocation and schedule that it configures."""
     file = find_settings_file(environment, config)
     if file is None:
-        yield ok("settings file", "none: the environment says it all")
+        yield ok("settings file", "none; settings come from the environment")
     else:
         try:
             said = read_settings_file(file)
@@ -53,7 +53,7 @@ def file_and_what_rests_on_it(
 
 
 def _schedule(timing: Timing) -> Check:
-    """Tell when `keyvigil serve` scans next, as a clock there shows it."""
+    """Return the next scans of `keyvigil serve`, in the time zone of the schedule."""
     due, runs = now(), []
     for _ in range(_RUNS):
         due = timing.schedule.after(due)
@@ -62,20 +62,18 @@ def _schedule(timing: Timing) -> Check:
 
 
 def pings(environment: Mapping[str, str]) -> Iterator[Check]:
-    """Look whether there is an address for pings; none is sent."""
+    """Check whether a ping address is set; no ping is sent."""
     if read_ping_url(environment) is None:
-        yield ok("pings", "none: nobody is told if no scan runs; KEYVIGIL_PING_URL would")
+        yield ok("pings", "none; to detect missed scans, set KEYVIGIL_PING_URL")
     else:
-        yield unchecked(
-            "pings", "an address is set, and only a ping would tell whether it is taken"
-        )
+        yield unchecked("pings", "an address is set; it can be tested only by a ping")
 
 
 def _alerts(environment: Mapping[str, str], config: Path | None) -> Iterator[Check]:
     settings = read_alert_settings(environment, config)
     make_sinks(settings, time.sleep)
     if not settings.routes:
-        yield ok("alerts", "none: nobody is told of what a scan finds")
+        yield ok("alerts", "no routes; scans send no alerts")
         return
     yield ok("alerts", ", ".join(f"{route.name} ({route.sink.value})" for route in settings.routes))
     granted: frozenset[str] | None = None
@@ -83,7 +81,7 @@ def _alerts(environment: Mapping[str, str], config: Path | None) -> Iterator[Che
         try:
             granted = slack_scopes(settings, time.sleep)
             scopes = ", ".join(sorted(granted)) or "none"
-            yield ok("slack token", f"taken; its scopes: {scopes}")
+            yield ok("slack token", f"accepted; scopes: {scopes}")
         except AlertError as error:
             yield problem("slack token", error)
     for route in settings.routes:
@@ -97,49 +95,52 @@ def _route(
     name = f"route {route.name}"
     if route.sink is Sink.EMAIL:
         reach_mail_server(settings, route)
-        yield ok(name, "the mail server lets KeyVigil in; whether it takes a mail is not tried")
+        yield ok(name, "the mail server accepts the login; no message was sent")
     elif route.sink not in _SLACK:
-        again = f"keyvigil alerts test --route {route.name} sends one."
-        yield unchecked(name, "only a message would tell whether it is taken", again)
+        again = f"Send a test message: keyvigil alerts test --route {route.name}"
+        yield unchecked(name, "can be tested only by a message", again)
     elif granted is None:
-        yield unchecked(name, "Slack does not take the token")
+        yield unchecked(name, "requires a Slack token that Slack accepts")
     else:
         yield from _scopes(name, route, granted)
         yield _channel(name, route, settings, granted)
 
 
 def _scopes(name: str, route: Route, granted: frozenset[str]) -> Iterator[Check]:
-    """Yield a line for each scope that the Slack app lacks."""
+    """Yield a check for each missing scope of the Slack app."""
     for scope in missing(route, granted):
         names = " or ".join(scope.names)
         if scope.is_needed:
             error = AlertError(
-                f"the Slack app lacks the scope {names}, {scope.purpose}",
-                help=f"Add the scope {names} to the app (OAuth & Permissions), reinstall it.",
+                f"the Slack app does not have the scope {names}, required {scope.purpose}",
+                help=f"Add the scope {names} to the app (OAuth & Permissions) and reinstall it.",
             )
             yield problem(name, error)
         else:
-            mend = f"The scope {names} would help, {scope.purpose}."
-            yield ok(name, f"works without the scope {names}", mend)
+            mend = f"Add the scope {names} {scope.purpose}."
+            yield ok(name, f"the optional scope {names} is missing", mend)
 
 
 def _channel(name: str, route: Route, settings: AlertSettings, granted: frozenset[str]) -> Check:
-    from scanner.alerts.slack_api import SlackRefused  # noqa: PLC0415 - takes its time
+    from scanner.alerts.slack_api import SlackRefused  # noqa: PLC0415 - slow to import
 
     try:
         found = slack_channel(settings, route.to, time.sleep)
     except SlackRefused as error:
         if error.code != "missing_scope":
             raise
-        again = f"keyvigil alerts test --route {route.name} tries it with a message."
-        return unchecked(name, f"the app may not look up channels, so not {route.to}", again)
+        again = f"Send a test message: keyvigil alerts test --route {route.name}"
+        return unchecked(name, f"the app has no permission to look up {route.to}", again)
     if found is None:
-        mend = "Check its name, and that it is not archived; a private one must invite the app."
-        return problem(name, AlertError(f"the app sees no channel {route.to}", help=mend))
+        mend = (
+            "Check the channel's name, and that it is not archived. Invite the app to a private"
+            " channel."
+        )
+        return problem(name, AlertError(f"the channel {route.to} was not found", help=mend))
     if found.get("is_archived"):
-        mend = "Name a channel that is not archived."
+        mend = "Set a channel that is not archived."
         return problem(name, AlertError(f"the channel {route.to} is archived", help=mend))
     if not found.get("is_member") and "chat:write.public" not in granted:
-        mend = "Invite the app in the channel: /invite @KeyVigil."
+        mend = "Invite the app to the channel: /invite @KeyVigil."
         return problem(name, AlertError(f"the app is not in the channel {route.to}", help=mend))
     return Check(name=name, state=State.OK, said=f"the app is in the channel {route.to}")

@@ -1,4 +1,4 @@
-"""The settings as `keyvigil doctor` reads them: each by itself, so none hides another's mistake."""
+"""The settings as `keyvigil doctor` reads them: separately, so that every error is reported."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,9 +25,9 @@ from scanner.settings_table import (
 )
 from scanner.spelling import did_you_mean
 
-WRONG_FILE: Final = "the settings file is to be put right first"
+WRONG_FILE: Final = "requires a valid settings file"
 WAY: Final = (BASE_URL, PROXY, CA_BUNDLE)
-"""What leads the admin key to the API: nobody is asked while one of them is wrong."""
+"""Settings of the connection to the API: no request is sent while one of them is invalid."""
 _LINES: Final = {
     **{setting.parameter: "history" for setting in HISTORY},
     **{setting.parameter: "connection" for setting in WAY},
@@ -37,9 +37,9 @@ _LINES: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
-    """What the settings are where they can be read; `wrong` are the others, by parameter.
+    """The valid settings; `wrong` are the errors of the others, by parameter.
 
-    Without a file that can be read (`is_whole`), nobody knows what it says of the others.
+    If the settings file cannot be read (not `is_whole`), the values in it are unknown.
     """
 
     chosen: Chosen
@@ -48,27 +48,27 @@ class Read:
     is_whole: bool = True
 
     def knows(self, setting: Setting[Any]) -> bool:
-        """Whether a setting is known: a flag and the environment beat what the file may say."""
+        """Whether a setting's value is known: flags and the environment override the file."""
         return self.is_whole or self.chosen.is_said(setting)
 
     def wrong_of(self, line: str) -> Iterator[Check]:
-        """Yield a problem for each mistake that is told under this name."""
+        """Yield a problem for each error that belongs to the check of this name."""
         for parameter, error in self.wrong.items():
             if _LINES.get(parameter, "options") == line:
                 yield problem(line, error)
 
     @property
     def has_way(self) -> bool:
-        """Whether it is clear where the admin key would go."""
+        """Whether the address to which the admin key would be sent is known."""
         return self.is_whole and not self.wrong.keys() & {setting.parameter for setting in WAY}
 
 
 def read_each(
     given: Mapping[str, Any], environment: Mapping[str, str], config: Path | None
 ) -> Read:
-    """Read all settings as a scan does: `given` are flags, by parameter.
+    """Read all settings as a scan does; `given` are flags, by parameter.
 
-    A settings file that cannot be read says nothing; a line of its own tells of it.
+    A settings file that cannot be read is ignored here; another check reports it.
     """
     path = find_settings_file(environment, config)
     file, is_whole = FileSettings(), True
@@ -86,7 +86,7 @@ def read_each(
             continue
         origins[name] = origin
         try:
-            # Each output has a line of its own, which tells what is wrong with it.
+            # Each output has its own check, which reports its errors.
             values[name] = tuple(texts) if setting is OUTPUTS else setting.kind.value(texts)
         except ValueError as error:
             refusal = refused(origin, error)
@@ -105,7 +105,7 @@ def _said(
     environment: Mapping[str, str],
     file: FileSettings,
 ) -> tuple[Sequence[str], str]:
-    """Return what is said of a setting, and where: by flag, environment or file, in this order."""
+    """Return a setting's texts and their origin: flag, environment or file, in this order."""
     if flag := given.get(setting.parameter):
         return (flag if setting.kind.is_many else [flag]), setting.flag
     if text := environment.get(setting.variable):
@@ -115,24 +115,25 @@ def _said(
 
 
 def options(read: Read, environment: Mapping[str, str]) -> Iterator[Check]:
-    """Tell what a scan would not take, but for what has a line of its own."""
+    """Check the settings that have no check of their own."""
     found = list(read.wrong_of("options"))
     log_format = environment.get(LOG_FORMAT, "")
     if log_format and log_format not in tuple(LogFormat):
-        said = f"{LOG_FORMAT} is never '{log_format}'{did_you_mean(log_format, tuple(LogFormat))}"
+        near = did_you_mean(log_format, tuple(LogFormat))
+        said = f"{LOG_FORMAT}: '{log_format}' is not a valid log format{near}"
         error = UsageError(
-            said if said.endswith("?") else f"{said}.", help=f"It is {' or '.join(LogFormat)}."
+            said if said.endswith("?") else f"{said}.", help=f"Use {' or '.join(LogFormat)}."
         )
         found.append(problem("options", error))
     if not read.is_whole:
         found.append(unchecked("options", WRONG_FILE))
-    yield from found or [ok("options", "the settings hold nothing that scan would not take")]
+    yield from found or [ok("options", "all other settings are valid")]
 
 
 def jobs(read: Read, only: Sequence[str]) -> tuple[tuple[Job, ...], tuple[Check, ...]]:
-    """Return the organizations that a scan would look at, and what is wrong with the choice.
+    """Return the organizations that a scan would include, and the problems of that choice.
 
-    There are none to look at while nobody knows which the file lists.
+    Return none if the settings file, which lists them, cannot be read.
     """
     if not read.is_whole:
         names = ("policies", "admin key", "connection", *Collection, "clock", "outputs")
@@ -140,6 +141,6 @@ def jobs(read: Read, only: Sequence[str]) -> tuple[tuple[Job, ...], tuple[Check,
     try:
         return jobs_of(read.chosen, read.file.organizations, only), ()
     except UsageError as error:
-        mended = error.help or "keyvigil config show --origin tells what is said where."
+        mended = error.help or "Print the origin of each setting: keyvigil config show --origin"
         told = problem("organizations", UsageError(str(error), help=mended))
         return (), (told,)

@@ -1,4 +1,4 @@
-"""Plans and what came of them on the terminal."""
+"""Print remediation plans and actions on the terminal."""
 
 from collections.abc import Iterable
 
@@ -12,16 +12,16 @@ from scanner.revocation import Action, Held, Plan
 
 
 def print_plan(plan: Plan, console: Console) -> None:
-    """Print what is due, what waits, and what is let be with every reason."""
+    """Print the due, waiting and skipped keys, with every reason."""
     if not (plan.due or plan.waiting or plan.held):
-        console.print("No rule of the policy asks for a revocation of anything that was found.")
+        console.print("No finding is for a rule that requests revocation.")
         return
     if plan.refusal:
-        tell(console, Text.assemble(("Nothing is due: ", "bold red"), inert(f"{plan.refusal}.")))
+        tell(console, Text.assemble(("Due: 0 keys. ", "bold red"), inert(f"{plan.refusal}.")))
     _print_actions("Due", plan.due, console)
     _print_actions("Waiting", plan.waiting, console)
     if plan.held:
-        console.print(Text(f"Let be: {counted(len(plan.held), 'key')}", style="bold"))
+        console.print(Text(f"Skipped: {counted(len(plan.held), 'key')}", style="bold"))
         for held in plan.held:
             tell(console, inert(f"  {_line(held)}"))
             for reason in held.reasons:
@@ -29,7 +29,7 @@ def print_plan(plan: Plan, console: Console) -> None:
 
 
 def print_revocation(revocation: Revocation, console: Console) -> None:
-    """Print in a few lines how it stands, and what was done since the scan before."""
+    """Print a summary, and the actions since the previous scan."""
     plan = revocation.plan
     done = sum(map(is_done, revocation.acts))
     touched = {act.intent.key_id for act in revocation.acts}
@@ -40,9 +40,9 @@ def print_revocation(revocation: Revocation, console: Console) -> None:
         (due, "due"),
         (len(plan.waiting), "waiting"),
         (sum(not went_well(act) for act in revocation.acts), "failed or uncertain"),
-        (len(plan.held) + len(revocation.spared), "let be"),
+        (len(plan.held) + len(revocation.spared), "skipped"),
     )
-    said = ", ".join(f"{count:,} {word}" for count, word in counts if count) or "nothing to do"
+    said = ", ".join(f"{count:,} {word}" for count, word in counts if count) or "no keys"
     console.print(f"Revocation ({revocation.mode.value}): {said}.")
     if plan.refusal:
         tell(console, inert(f"  {plan.refusal}.", "bold red"))
@@ -53,18 +53,18 @@ def print_revocation(revocation: Revocation, console: Console) -> None:
 
 
 def print_act(act: Act, console: Console) -> None:
-    """Print what became of a key."""
+    """Print the result of an action."""
     intent = act.intent
     where = intent.project or "the organization"
     name = f"{intent.key_id}  {intent.key_name or 'unnamed'} in {where}"
-    taken_back = f", which takes {intent.undoes} back" if intent.undoes else ""
+    taken_back = f", undo of {intent.undoes}" if intent.undoes else ""
     said = f"  {name}: {in_words(act)}{taken_back}"
     tell(console, inert(said, "" if went_well(act) else "bold red"))
 
 
 def print_spared(spared: Spared, console: Console) -> None:
-    """Print which key was let be at the last moment, and why."""
-    tell(console, inert(f"  {_line(spared.action)}: let be, {spared.reason}", "yellow"))
+    """Print a due key that was skipped when it was read again, with the reason."""
+    tell(console, inert(f"  {_line(spared.action)}: skipped. {spared.reason}", "yellow"))
 
 
 def _print_actions(heading: str, actions: Iterable[Action], console: Console) -> None:
@@ -74,7 +74,7 @@ def _print_actions(heading: str, actions: Iterable[Action], console: Console) ->
     console.print(Text(f"{heading}: {counted(len(listed), 'key')}", style="bold"))
     for action in listed:
         tell(console, inert(f"  {_line(action)}"))
-        when = f"{action.due_at:%Y-%m-%d %H:%M} UTC, told {action.announced_at:%Y-%m-%d %H:%M}"
+        when = f"{action.due_at:%Y-%m-%d %H:%M} UTC, notified {action.announced_at:%Y-%m-%d %H:%M}"
         tell(console, inert(f"    {action.method.value} on {when}; {action.evidence}", "dim"))
 
 

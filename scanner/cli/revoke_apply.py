@@ -1,4 +1,4 @@
-"""`keyvigil revoke apply`: a plan that somebody looked at, carried out."""
+"""`keyvigil revoke apply`: apply a reviewed plan."""
 
 import os
 from dataclasses import replace
@@ -44,12 +44,12 @@ from scanner.settings_table import POLICIES, REDACT
 from scanner.wiring import now
 
 _PATIENCE: Final = timedelta(minutes=30)
-"""How old the walk may be when the first key is revoked."""
-_ANEW: Final = "Plan anew: keyvigil revoke plan --output plan.json"
+"""The most time between the start of the scan and the first revocation."""
+_ANEW: Final = "Make a new plan: keyvigil revoke plan --output plan.json"
 
 
 def apply(context: typer.Context, file: Path, *, is_sure: bool, is_dry: bool) -> None:
-    """Carry out a plan after a fresh walk; raise typer.Exit, or UsageError if it is not to be."""
+    """Apply a plan after a new scan; raise typer.Exit, or UsageError if the plan is not valid."""
     approved = read_plan(file)
     job = job_of(chosen(context), file_settings(context).organizations)
     policies = load_policies(job.chosen[POLICIES])
@@ -60,9 +60,9 @@ def apply(context: typer.Context, file: Path, *, is_sure: bool, is_dry: bool) ->
     with remembering(settings, kept, job.name, config, again, is_dry=is_dry) as memory:
         if memory is None or memory.bounds.mode is Mode.OFF:
             raise UsageError(
-                "Revocation is off, and nothing was done.",
-                help="Set revocation.mode in keyvigil.yaml to plan or enforce; KEYVIGIL_REVOCATION"
-                " must not be set.",
+                "Revocation is off. No key was changed.",
+                help="Set revocation.mode in keyvigil.yaml to plan or enforce, and unset"
+                " KEYVIGIL_REVOCATION.",
             )
         scene = _seen_now(memory, policies)
         plan = _approved_of(scene, approved)
@@ -77,27 +77,29 @@ def apply(context: typer.Context, file: Path, *, is_sure: bool, is_dry: bool) ->
 
 
 def _refuse_outdated(approved: ApprovedPlan, policies: tuple[Policy, ...]) -> None:
-    """Raise UsageError for a plan whose time is over, or that other policies made."""
+    """Raise UsageError for a plan that is expired or was made with other policies."""
     if now() >= approved.expires_at:
         until = f"{approved.expires_at:%Y-%m-%d %H:%M} UTC"
-        raise UsageError(f"The plan held until {until}: nothing was done.", help=_ANEW)
+        raise UsageError(f"The plan expired at {until}. No key was changed.", help=_ANEW)
     if digest_of(policies) != approved.policies:
         raise UsageError(
-            "The plan was made by other policies than these: nothing was done.",
-            help=f"Name those that the scan was judged by with --policy, or {_ANEW.lower()}",
+            "The plan was made with other policies. No key was changed.",
+            help=f"Select the policies of the scan with --policy. {_ANEW}",
         )
 
 
 def _refuse_late(approved: ApprovedPlan, scene: Scene) -> None:
-    """Raise UsageError if whoever says yes took so long that things may have changed."""
+    """Raise UsageError if the plan or the scan is too old after the confirmation."""
     if now() >= approved.expires_at or now() - scene.result.started_at > _PATIENCE:
-        raise UsageError("The answer came too late: nothing was done.", help="Run it again.")
+        raise UsageError(
+            "The confirmation came too late. No key was changed.", help="Run the command again."
+        )
 
 
 def _seen_now(memory: Memory, policies: tuple[Policy, ...]) -> Scene:
-    """Walk the organization and judge it as it is now; nothing is recorded."""
+    """Scan the organization and evaluate its current state, without recording the scan."""
     if memory.settings is None:
-        raise UsageError("There is no way to the keys.")
+        raise UsageError("Keys cannot be read without an admin key.")
     source = live(memory.settings, make_plan(policies), memory=memory)
     collect = with_history(source.collect, policies, memory)
     scanned = scan(collect, policies, source.clock(), source.clock)
@@ -107,50 +109,50 @@ def _seen_now(memory: Memory, policies: tuple[Policy, ...]) -> Scene:
 
 
 def _approved_of(scene: Scene, approved: ApprovedPlan) -> Plan:
-    """Return what is due now of what was approved: the same key, in the same way, by the same rule.
+    """Return the approved actions that are still due: same key, same method, same rule.
 
-    Raise UsageError if it is the plan of another organization.
+    Raise UsageError if the plan is for another organization.
     """
     plan = make_plan_of_revocation(scene, only={key_id for key_id, _, _ in approved.due})
     if plan.organization != approved.organization:
         raise UsageError(
-            f"The plan is for {approved.organization}, and this is {plan.organization}: nothing was"
-            " done.",
-            help="Check the admin key, or --organization where the settings list several.",
+            f"The plan is for {approved.organization}, not for {plan.organization}."
+            " No key was changed.",
+            help="Check the admin key, or select the organization with --organization.",
         )
     due = tuple(a for a in plan.due if (a.key_id, a.method, a.rule) in approved.due)
     return replace(plan, due=due)
 
 
 def _rehearse(scene: Scene, plan: Plan, memory: Memory) -> None:
-    """Look at each key again and print what would be done; ask for nothing but to read."""
-    none = Lease(organization=memory.organization, holder="nobody", token=0)  # writes nothing
+    """Read each key again and print the intended change, without any change."""
+    none = Lease(organization=memory.organization, holder="dry run", token=0)  # never writes
     with hands(memory, memory.store.journal(none), none.holder) as acting:
         for meant in rehearse(scene, plan, acting):
             if isinstance(meant, Spared):
                 print_spared(meant, out)
             else:
-                what = f"{meant.key_id} would be {meant.method.words} now"
-                tell(out, inert(f"  {what}; nothing was changed"))
+                what = f"{meant.key_id} would be {meant.method.words}"
+                tell(out, inert(f"  {what} (dry run, key not changed)"))
 
 
 def _confirm(plan: Plan, organization: str, *, is_sure: bool) -> None:
-    """Let a person say yes; raise UsageError where there is none to ask."""
+    """Request confirmation; raise UsageError without a terminal, typer.Exit if it is declined."""
     if is_sure:
         return
     count = counted(len(plan.due), "key")
     if not has_person():
         raise UsageError(
-            f"{count} of {organization} would be revoked, and nobody is there to say yes.",
-            help="--yes says it beforehand; --dry-run only looks.",
+            f"Revoking {count} of {organization} requires confirmation on a terminal.",
+            help="Confirm with --yes, or check the keys without changes with --dry-run.",
         )
     if not confirmed(f"Revoke {count} of {organization}?"):
-        say("Nothing was done.")
+        say("No key was changed.")
         raise typer.Exit
 
 
 def _carry_out(scene: Scene, plan: Plan, memory: Memory, lease: Lease, *, masks: bool) -> ExitCode:
-    """Revoke what is due, print what became of each key, and let people be told."""
+    """Revoke the due keys, print each result, and deliver the alerts."""
     failures: list[KeyVigilError] = []
     if plan.refusal:
         failures.append(RevocationError(f"{plan.refusal}."))
@@ -163,13 +165,16 @@ def _carry_out(scene: Scene, plan: Plan, memory: Memory, lease: Lease, *, masks:
             else:
                 print_act(done, out)
     except KeyboardInterrupt:
-        say("Stopped: keyvigil revoke journal tells what was done.", style="bold red")
+        say("Stopped. List the completed actions: keyvigil revoke journal", style="bold red")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     result, news = with_acts(scene.result, memory, lease, masks=masks)
     failures.extend((*failed(news), *refused(spared)))
     failures.extend(tell_people(result, memory.alerts, memory.store.outbox, lease, masks=masks))
     codes = [show_error(failure) for failure in failures]
     if not result.complete:
-        say("The walk was incomplete: what rests on what was not seen was let be.", style="magenta")
+        say(
+            "The scan is incomplete. Keys whose rules need the missing data were skipped.",
+            style="magenta",
+        )
         codes.append(ExitCode.INCOMPLETE)
     return worst(codes)

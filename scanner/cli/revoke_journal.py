@@ -1,4 +1,4 @@
-"""`keyvigil revoke journal` and `revoke undo`: what was done to keys, and taking it back."""
+"""`keyvigil revoke journal` and `revoke undo`: list actions on keys, and undo them."""
 
 import json
 import os
@@ -21,7 +21,7 @@ from scanner.wiring import now, open_store
 
 
 def journal(store: str | None, organization: str | None, *, as_json: bool) -> None:
-    """Print what was done to keys, oldest first."""
+    """Print the actions on keys, oldest first."""
     kept = _journals(store, organization)
     if as_json:
         for name, entries in kept.items():
@@ -29,7 +29,7 @@ def journal(store: str | None, organization: str | None, *, as_json: bool) -> No
                 typer.echo(json.dumps({"organization": name, **entry._asdict()}))
         return
     if not kept:
-        out.print("Nothing was ever done to a key.")
+        out.print("The journal has no entries.")
     for name, entries in kept.items():
         out.print(inert(name, "bold"))
         for act in acts_of(entries, name):
@@ -46,25 +46,25 @@ def verify(store: str | None, organization: str | None) -> None:
         number = broken_at(entries)
         if number is None:
             count = f"{counted(len(entries), 'entry').replace('entrys', 'entries')}"
-            tell(out, inert(f"{name}: {count}, unbroken. Last hash: {entries[-1].hash}"))
+            tell(out, inert(f"{name}: {count}, verified. Last hash: {entries[-1].hash}"))
         else:
             broken.append(f"{name} at entry {number:,}")
     if broken:
         raise StoreError(
             f"The journal was changed: {', '.join(broken)}.",
-            help="Nothing is revoked while it is broken. Find out who wrote to the database.",
+            help="Find out who wrote to the database. No key will be revoked with this journal.",
         )
 
 
 def undo(context: typer.Context, receipt: str) -> None:
-    """Take one revocation back, and print what became of it; raise typer.Exit."""
+    """Undo one revocation and print the result; raise typer.Exit."""
     job = job_of(chosen(context), file_settings(context).organizations)
     settings = read_settings(job.chosen, os.environ, job.key)
     kept, again = store_settings(job.chosen, os.environ), seen_again_for(job)
     config = job.chosen.config
     with remembering(settings, kept, job.name, config, again, is_dry=False) as memory:
         if memory is None or memory.lease is None:
-            raise UsageError("Without a history there are no receipts.")
+            raise UsageError("Undo requires a history, which contains the receipts.")
         acts = memory.store.journal(memory.lease)
         with hands(memory, acts, whose(memory.lease)) as acting:
             for settled in settle(acting):
@@ -78,14 +78,14 @@ def undo(context: typer.Context, receipt: str) -> None:
     print_act(done, out)
     outcome = done.outcome
     if outcome and outcome.expires_at and intent.expires_at is None and back.expires_in:
-        say("It expires once more, as late as can be: the API takes no expiry away.")
+        say("The key had no expiry before. The latest possible one was set: the API removes none.")
     raise typer.Exit(worst(show_error(error) for error in failed([done])))
 
 
 def _journals(store: str | None, organization: str | None) -> dict[str, tuple[Entry, ...]]:
     settings = read_store_settings(os.environ, store)
     if settings is None:
-        raise UsageError("There is no history to look into.", help="Leave out --store none.")
+        raise UsageError("The journal requires a history.", help="Omit --store none.")
     history = open_store(settings, must_exist=True)
     wanted = history.names.history_of(organization) if organization else None
     kept = sorted(history.journals().items())

@@ -1,4 +1,4 @@
-"""`keyvigil revoke plan`: what is to be revoked, and why or why not."""
+"""`keyvigil revoke plan`: keys that are due, waiting or skipped, with the reasons."""
 
 import os
 from pathlib import Path
@@ -21,7 +21,7 @@ from scanner.settings_file import read_bounds, read_settings_file
 
 
 def plan(wanted: Wanted, output: Path | None, *, as_json: bool) -> None:
-    """Print which keys of a recorded scan are to be revoked, and write that to `output`."""
+    """Print the remediation plan of a recorded scan, and write it to `output`."""
     if output is not None:
         check_writable(output)
     bounds = read_bounds(os.environ, wanted.config)
@@ -43,16 +43,16 @@ def plan(wanted: Wanted, output: Path | None, *, as_json: bool) -> None:
     else:
         print_plan(made, out)
     if bounds.mode is Mode.OFF:
-        say("Revocation is off: set revocation.mode in keyvigil.yaml to plan what is to be done.")
+        say("Revocation is off. To make plans, set revocation.mode: plan in keyvigil.yaml.")
     if not night.result.complete:
         print_coverage(night.result, err)
         raise typer.Exit(ExitCode.INCOMPLETE)
 
 
 def own_key(config: Path | None) -> Secret:
-    """Return OPENAI_ADMIN_KEY, if it can be the scan's own: "" where organizations are listed.
+    """Return OPENAI_ADMIN_KEY, or "" if the settings list organizations.
 
-    Where the settings list organizations, it is none of theirs.
+    Listed organizations have keys of their own, so that OPENAI_ADMIN_KEY belongs to none of them.
     """
     listed = read_settings_file(config).organizations if config else ()
     return Secret("" if listed else os.environ.get(ADMIN_KEY, ""))

@@ -1,4 +1,4 @@
-"""Revocation as a run does it: planned with every scan, carried out only where it is to be."""
+"""Revocation in a scan: planned every time, applied only in mode enforce."""
 
 import getpass
 import os
@@ -29,20 +29,20 @@ from scanner.settings_file import REVOCATION
 from scanner.wiring import make_revoker, now
 
 _TOO_MANY: Final = (
-    "So many at once are a mistake in a policy more often than a bad night: see keyvigil revoke"
-    " plan. If they are to be, raise the bounds in keyvigil.yaml, knowing what you do."
+    "Check the policy: list the keys with keyvigil revoke plan. If all of them must be revoked,"
+    " raise max_keys or max_percent in keyvigil.yaml."
 )
 _STOPPED: Final = (
-    "Stopped while keys were revoked; the scan itself is recorded. keyvigil revoke journal tells"
-    " what was done, and the next scan looks at what was begun."
+    "Stopped during revocation; the scan is recorded. List the completed actions with keyvigil"
+    " revoke journal. The next scan checks the unfinished ones."
 )
-_LOOK: Final = "The next scan looks at the key again; nothing is asked for twice."
+_LOOK: Final = "Wait for the next scan, which reads the key again. No change is requested twice."
 
-_TOLD: Final = "the scan was told to end"
+_TOLD: Final = "Scan was requested to stop"
 
 
 def scene_of(result: ScanResult, scanned: Scanned, memory: Memory) -> Scene:
-    """Return what a plan rests on: a scan, and what the history knows beside it."""
+    """Return the data for a plan: the scan, and notices and actions from the history."""
     return Scene(
         result=result,
         inventory=scanned.inventory,
@@ -58,21 +58,21 @@ def scene_of(result: ScanResult, scanned: Scanned, memory: Memory) -> Scene:
 
 
 def _own_keys(inventory: Inventory, own: Secret) -> frozenset[str]:
-    """Return which keys may be the scan's own: any admin key, if that is not known."""
+    """Return the ids of keys that the scan may use itself: all admin keys if `own` is empty."""
     admin = (key for key in inventory.keys if key.kind is not KeyKind.PROJECT)
     return frozenset(key.id for key in admin if not own.reveal() or own.may_be(key.redacted_value))
 
 
 def with_plan(scene: Scene) -> ScanResult:
-    """Return the scan's result with what is to be revoked of it."""
+    """Return the scan's result with its remediation plan."""
     plan = make_plan_of_revocation(scene)
     return replace(scene.result, revocation=Revocation(mode=scene.bounds.mode, plan=plan))
 
 
 def stopped(bounds: Bounds) -> str:
-    """Return why nothing more is to be revoked, or "": looked at before each key."""
+    """Return the reason to revoke no further key, or "". Checked before each key."""
     if os.environ.get(REVOCATION, "").strip():
-        return f"{REVOCATION} is off"
+        return f"Revocation is off ({REVOCATION})"
     if not bounds.stop_file:
         return ""
     try:
@@ -80,12 +80,12 @@ def stopped(bounds: Bounds) -> str:
     except (FileNotFoundError, NotADirectoryError):
         return ""
     except (OSError, ValueError) as error:
-        return f"whether there is a stop file cannot be told: {error}"
-    return f"there is the stop file {bounds.stop_file}"
+        return f"Stop file could not be checked: {error}"
+    return f"Stop file exists: {bounds.stop_file}"
 
 
 def whose(lease: Lease) -> str:
-    """Return who acts: the user, if the system knows one, and what holds the lock."""
+    """Return the actor for the journal: the user, and the holder of the lock."""
     try:
         return f"{getpass.getuser()} on {lease.holder}"
     except (ImportError, KeyError, OSError):  # a container may have no name for its user
@@ -94,9 +94,9 @@ def whose(lease: Lease) -> str:
 
 @contextmanager
 def hands(memory: Memory, journal: Journal, by: str) -> Iterator[Hands]:
-    """Make what acts, on whose behalf; it is closed with the context."""
+    """Open a connection that can change keys, with the actor `by`; closed with the context."""
     if memory.settings is None:
-        raise UsageError("Without an admin key nothing is revoked.", help="Set OPENAI_ADMIN_KEY.")
+        raise UsageError("Revocation requires an admin key.", help="Set OPENAI_ADMIN_KEY.")
     with make_revoker(memory.settings) as revoker:
         acting = Hands(
             revoker=revoker,
@@ -111,7 +111,7 @@ def hands(memory: Memory, journal: Journal, by: str) -> Iterator[Hands]:
 def carried_out(
     scene: Scene | None, plan: Plan, memory: Memory, lease: Lease
 ) -> Iterator[Act | Spared]:
-    """Look what became of what was left open, then revoke what is due; yield what came of each."""
+    """Settle unfinished actions, then revoke the due keys; yield the result of each."""
     journal = memory.store.journal(lease)
     is_open = any(act.is_open for act in journal.acts())
     if plan.due or is_open:
@@ -124,10 +124,10 @@ def carried_out(
 def revoke_tonight(
     result: ScanResult, scene: Scene | None, memory: Memory, lease: Lease, *, masks: bool
 ) -> tuple[ScanResult, list[KeyVigilError]]:
-    """Carry out a scan's plan where the mode is enforce, and let people be told what came of it.
+    """Apply the scan's plan in mode enforce, and create the alerts about the actions.
 
-    Without a scene, as where revocation is off, only look what became of what was begun. Return the
-    result with what came of it, and what failed. `masks` the addresses in alerts.
+    Without a scene (revocation is off), only settle unfinished actions. Return the scan's result
+    with the actions, and the errors. `masks`: mask addresses in alerts.
     """
     plan = result.revocation.plan if result.revocation else NOTHING
     if memory.bounds.mode is not Mode.ENFORCE:
@@ -156,7 +156,7 @@ def revoke_tonight(
 def with_acts(
     result: ScanResult, memory: Memory, lease: Lease, *, masks: bool
 ) -> tuple[ScanResult, tuple[Act, ...]]:
-    """Return the result with what was done since the night before, and what people hear of now."""
+    """Return the result with the actions since the previous scan, and the actions to announce."""
     history = result.history
     journal = memory.store.journal(lease)
     news, entry = journal.news()
@@ -180,19 +180,19 @@ def refused(spared: Iterable[Spared]) -> Iterator[RevocationError]:
     count = sum(one.reason == REFUSED for one in spared)
     if count:
         yield RevocationError(
-            f"{counted(count, 'due key')} skipped: {REFUSED}",
-            help="Give the admin key the scope api.management.write. The next scan tries again.",
+            f"{counted(count, 'due key')} skipped. {REFUSED}.",
+            help="Give the admin key the scope api.management.write. The next scan retries.",
         )
 
 
 def failed(acts: Iterable[Act]) -> Iterator[RevocationError]:
-    """Yield what is to be said of each act that was not done, or of which nobody knows."""
+    """Yield an error for each action that failed or whose outcome is not known."""
     for act in acts:
         if not went_well(act):
             name = act.intent.key_name or "unnamed"
             where = act.intent.project or "the organization"
             yield RevocationError(
-                f"{act.intent.key_id}, {name} in {where}, was to be"
-                f" {act.intent.method.words}: {in_words(act)}.",
+                f"The action {act.intent.method.value} on {act.intent.key_id}, {name} in {where},"
+                f" failed or is uncertain: {in_words(act)}.",
                 help=_LOOK if act.is_open else None,
             )

@@ -1,6 +1,6 @@
-"""What a scan leaves for those who watch over it: metrics in a file, and pings.
+"""Monitoring of scans: a metrics file and pings.
 
-They speak of the run as a whole, however it ends, but for a kill that nobody can catch.
+Both report on the whole run, however it ends, except after SIGKILL.
 """
 
 import os
@@ -32,7 +32,7 @@ from scanner.secret import redact
 from scanner.wiring import now
 
 Done = tuple[ScanResult, list[KeyVigilError]]
-"""How a scan went, and what failed beside it."""
+"""The result of a scan, and the errors beside it."""
 _SUCCESSES: Final = (ExitCode.DONE, ExitCode.FINDINGS)
 _RANKED: Final = tuple(code for code in ExitCode if code < ExitCode.INTERRUPTED)
 _STOPPED: Final = (ExitCode.INTERRUPTED, 143)
@@ -43,9 +43,9 @@ _LONGEST: Final = 200
 
 @dataclass(slots=True, kw_only=True)
 class Run:
-    """One run as it goes. `organization` is the name that its history is kept under, or "".
+    """The state of one run. `organization` is the name of its history, or "".
 
-    `reason` is why it is no success, if neither its result nor what failed beside it tells.
+    `reason` is why the run is not a success, if neither its result nor its errors show it.
     """
 
     watchers: "_Watchers | None" = None
@@ -58,11 +58,11 @@ class Run:
     alerts_pending: int | None = None
 
     def asked_again(self) -> None:
-        """Count a request that was asked again."""
+        """Count a retried request."""
         self.retries += 1
 
     def saw(self, done: Done, memory: Memory | None) -> Done:
-        """Take note of how the scan went, while the history is at hand, and return it."""
+        """Record the result of the scan and the number of pending alerts; return `done`."""
         self.result, self.failures = done
         self.organization = memory.name if memory else self.result.organization or ""
         if memory is not None and memory.lease is not None:
@@ -73,25 +73,25 @@ class Run:
         return done
 
     def end(self, code: int, why: str = "") -> int:
-        """Tell once how it ended; return the code it ends with, as metrics may not be written."""
+        """Report the end of the run, once; return the exit code, worse if metrics failed."""
         watchers, self.watchers = self.watchers, None
         return watchers.end(self, code, why) if watchers else code
 
     def leave(self) -> None:
-        """Tell nobody: another run speaks for the organization."""
+        """Send no report: another run reports for the organization."""
         self.watchers = None
 
     def skip(self) -> None:
-        """Let pings say that all is well, and the metrics stay those of the scan that was made."""
+        """Report success by ping, and keep the metrics of the scan that was made earlier."""
         if self.watchers is not None:
             self.watchers = replace(self.watchers, metrics=None)
 
     def why(self, code: int) -> str:
-        """Say in one line why a run that ended with this code is no success."""
+        """Return in one line why a run with this exit code is not a success."""
         if code in _STOPPED:
             return "Stopped: the scan was not finished."
         if code == ExitCode.PIPE_CLOSED:
-            return "Whoever read the output went away."
+            return "The reader of the output closed the pipe."
         if self.reason:
             return self.reason
         if self.failures:
@@ -101,7 +101,7 @@ class Run:
         return "The scan was not finished."
 
     def figures(self, organization: str, *, is_success: bool) -> RunFigures:
-        """Return what metrics say of it beside its result."""
+        """Return the figures of the run for the metrics, beside its result."""
         failed = sum(isinstance(error, AlertError) for error in self.failures)
         return RunFigures(
             organization=organization,
@@ -118,10 +118,10 @@ class Run:
 def sign_of_life(
     metrics: Path | None, organization: str | None, *, is_off: bool, pings: bool = True
 ) -> Iterator[Run]:
-    """Tell who watches that a run begins, and how it ended; its errors are shown here.
+    """Report the start and the end of a run by ping and metrics; print its errors.
 
-    `is_off`: this is no scan of tonight, and nobody is told. `metrics` may hold {organization}.
-    Raise UsageError for what cannot work, typer.Exit with the code that the run ends with.
+    `is_off`: not a scheduled scan, so report to no monitor. `metrics` may contain {organization}.
+    Raise UsageError for invalid settings, typer.Exit with the exit code of the run.
     """
     run = Run(organization=organization or "")
     if is_off:
@@ -132,7 +132,7 @@ def sign_of_life(
         watchers.begin()
         yield run
     except StoreLocked:
-        raise  # the scan that runs speaks for the organization
+        raise  # the running scan reports for the organization
     except KeyVigilError as error:
         raise typer.Exit(run.end(show_error(error), str(error))) from None
     except typer.Exit as ended:
@@ -144,24 +144,24 @@ def sign_of_life(
         run.end(ExitCode.INTERRUPTED)
         raise
     except Exception:
-        run.end(ExitCode.INCOMPLETE, "KeyVigil itself failed.")
+        run.end(ExitCode.INCOMPLETE, "Internal error in KeyVigil.")
         raise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Watchers:
-    """Who watches: a file of metrics, an address of pings, or neither."""
+    """The monitors of a run: a metrics file, a ping address, or neither."""
 
     metrics: Path | None
     ping: Ping | None
 
     def begin(self) -> None:
-        """Tell that a run begins."""
+        """Report the start of a run."""
         if self.ping:
             _ping(self.ping.start)
 
     def end(self, run: Run, code: int, why: str) -> int:
-        """Tell how a run ended; return the code it ends with, as the metrics may not be written."""
+        """Report the end of a run; return the exit code, worse if metrics could not be written."""
         if self.metrics is not None:
             try:
                 _write(self.metrics, run, is_success=code in _SUCCESSES)
@@ -184,12 +184,12 @@ def _watchers(metrics: Path | None, *, pings: bool) -> _Watchers:
 
 
 def _worse(code: int, other: ExitCode) -> int:
-    """Return the code of the larger problem; a stop stays one."""
+    """Return the exit code of the worse problem; the code of a stop is kept."""
     return worst([ExitCode(code), other]) if code in _RANKED else code
 
 
 def _write(path: Path, run: Run, *, is_success: bool) -> None:
-    """Write the metrics anew, going on from the file of the run before."""
+    """Replace the metrics file, continuing the counters of the previous run."""
     path = named(path, run.organization or "organization")
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
@@ -202,7 +202,7 @@ def _write(path: Path, run: Run, *, is_success: bool) -> None:
 
 
 def _ping(send: Callable[[], None]) -> None:
-    """Send a ping; one that fails is told here, and by the switch, which hears nothing."""
+    """Send a ping; print a warning if it fails (the monitor then reports the missing ping)."""
     try:
         send()
     except AlertError as error:
@@ -210,9 +210,9 @@ def _ping(send: Callable[[], None]) -> None:
 
 
 def _in_short(code: int, why: str) -> str:
-    """Return a ping's body: the exit code and one line, in which nothing stands but what is wrong.
+    """Return a ping's body: the exit code and one line with the cause.
 
-    It goes to somebody else's machine: secrets and addresses are masked.
+    The receiver is a third party, so secrets and addresses are masked.
     """
     line = visible(without_addresses_in(redact(why.splitlines()[0])))[:_LONGEST]
     return line if code in _STOPPED else f"exit {code}: {line}"

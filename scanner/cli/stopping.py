@@ -1,4 +1,4 @@
-"""What ends a walk: Ctrl-C cancels it; SIGTERM ends a scan's, a lost lock its own; none is lost."""
+"""Stop a running collection on Ctrl-C, on SIGTERM, or when the lock of the scan is lost."""
 
 import asyncio
 import signal
@@ -19,9 +19,9 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Ending:
-    """SIGTERM as a scan takes it: the walk ends, and what was seen is recorded and reported.
+    """The reaction of a scan to SIGTERM: collection stops; partial data is recorded and reported.
 
-    From the walk's beginning to `closed` it is noted, however often it comes.
+    The signal is handled from the start of the collection until `closed`, also repeatedly.
     """
 
     def __init__(self) -> None:
@@ -30,52 +30,52 @@ class Ending:
         self._before: _Handler = signal.SIG_DFL
 
     def begun(self, end: Callable[[], None]) -> None:
-        """Take what ends a walk, of one or several; end it at once if that was told already."""
+        """Register a function that stops a collection; call it now if SIGTERM was received."""
         self._ends.append(end)
         if self.is_told:
             end()
 
     def tell(self) -> None:
-        """End the walk."""
+        """Stop all registered collections."""
         if not self.is_told:
             self.is_told = True
             for end in self._ends:
                 end()
 
     def note(self, _number: int, _frame: FrameType | None) -> None:
-        """Take note, after the walk."""
+        """Handle SIGTERM after the collection: only record it."""
         self.is_told = True
 
     def outlast(self, before: _Handler) -> None:
-        """Go on noting after the walk; `before` is who was told until it began."""
+        """Record SIGTERM after the collection as well; `before` is the earlier handler."""
         self._before = before
         signal.signal(signal.SIGTERM, before if before is signal.SIG_IGN else self.note)
 
     def closed(self) -> bool:
-        """Return whether the signal came; if not, give it back to who had it."""
+        """Return whether SIGTERM was received; if not, restore the earlier handler."""
         if not self.is_told and signal.getsignal(signal.SIGTERM) == self.note:
             signal.signal(signal.SIGTERM, self._before)
         return self.is_told
 
 
 class Loss:
-    """Another scan's taking over the lock: the walk ends, and what it saw is nobody's."""
+    """The lock was taken over by another scan: collection stops, its data is discarded."""
 
     def __init__(self) -> None:
         self._error: LockLost | None = None
         self._end: Callable[[], None] = lambda: None
 
     def tell(self, error: LockLost) -> None:
-        """End the walk; from any thread."""
+        """Stop the collection; thread-safe."""
         self._error = error
         self._end()
 
     def begun(self, end: Callable[[], None]) -> None:
-        """Take what ends the walk of the loop that runs; end it at once if that was told before."""
+        """Register a function that stops the collection; call it now if the lock is lost."""
         loop = asyncio.get_running_loop()
 
         def end_soon() -> None:
-            with suppress(RuntimeError):  # the loop is closed: the walk has ended
+            with suppress(RuntimeError):  # the loop is closed: the collection has ended
                 loop.call_soon_threadsafe(end)
 
         self._end = end_soon
@@ -83,22 +83,22 @@ class Loss:
             end()
 
     def check(self) -> None:
-        """Raise LockLost if it was told."""
+        """Raise LockLost if the lock was lost."""
         if self._error is not None:
             raise self._error
 
 
 def run_until_told(work: Coroutine[Any, Any, Result], ending: Ending | None = None) -> Result:
-    """Run `work` to its end; told to stop, cancel it, and exit 128 + the signal's number.
+    """Run `work`; on a signal, cancel it and exit with 128 + the signal's number.
 
-    With an `ending`, SIGTERM ends it sooner instead, unless nothing at all was seen.
+    With an `ending`, SIGTERM stops the collection instead, unless no data was collected.
     """
     told: list[int] = []
     result: list[Result] = []
 
     async def run() -> None:
         _listen(told, ending)
-        # Not returned: asyncio would spell the whole result out when it puts SIGINT's handler back.
+        # Not returned: asyncio formats the whole result when it restores the SIGINT handler.
         result.append(await work)
 
     before = {number: signal.getsignal(number) for number in _SIGNALS}
@@ -119,12 +119,12 @@ def run_until_told(work: Coroutine[Any, Any, Result], ending: Ending | None = No
         say("Stopped: the scan was not finished.", level=Level.WARNING)
         raise typer.Exit(128 + told[0])
     if ending is not None and ending.is_told:
-        say("Told to stop: the scan ends with what it saw until now.")
+        say("Stopping: the scan continues with the data collected so far.")
     return result[0]
 
 
 def _listen(told: list[int], ending: Ending | None) -> None:
-    """Let the signals cancel this task, and be noted in `told`; SIGTERM goes to the `ending`."""
+    """On a signal, cancel this task and add its number to `told`; SIGTERM goes to `ending`."""
     task, loop = asyncio.current_task(), asyncio.get_running_loop()
 
     def stop(number: int, frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""Alerts as a scan sends them: who is told, and what could not be."""
+"""Deliver the alerts of a scan, and return delivery errors."""
 
 import os
 import time
@@ -24,9 +24,9 @@ from scanner.wiring import make_sinks, now
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alerts:
-    """The routes, and what delivers to each by its name.
+    """The routes, and the sink of each by name.
 
-    `again` returns the result of a recorded scan, if what it saw is kept.
+    `again` returns the result of a recorded scan, or None if its snapshot was not kept.
     """
 
     routes: tuple[Route, ...] = ()
@@ -35,20 +35,20 @@ class Alerts:
 
 
 def read_alerts(config: Path | None, again: Callable[[str], ScanResult | None]) -> Alerts:
-    """Read who is told; raise UsageError or SettingsError on what cannot work."""
+    """Read the routes from the settings; raise UsageError or SettingsError if invalid."""
     settings = read_alert_settings(os.environ, config)
     sinks = make_sinks(settings, time.sleep)
     return Alerts(routes=settings.routes, sinks=sinks, again=again)
 
 
 def untold(alerts: Alerts) -> list[KeyVigilError]:
-    """Return what is wrong where a scan ended before anybody was told."""
+    """Return the error for alerts that were not sent because the scan was stopped."""
     if not alerts.routes:
         return []
     return [
         AlertError(
-            "The scan was told to end before anybody was told of it.",
-            help="The next scan tells what this one did not.",
+            "The scan was stopped before its alerts were sent.",
+            help="Run the next scan, which sends them.",
         )
     ]
 
@@ -61,10 +61,10 @@ def tell(
     *,
     masks: bool,
 ) -> list[KeyVigilError]:
-    """Deliver what this scan and those before have left to tell; return what failed.
+    """Deliver the pending alerts of this and earlier scans; return the errors.
 
-    `masks` the addresses in alerts and in the reports attached to them. A notice starts a grace
-    period only if this machine's clock agreed with the API's during the scan.
+    `masks`: mask addresses in alerts and attached reports. A notice starts a grace period only if
+    this machine's clock agreed with the API's during the scan.
     """
     if not alerts.routes:
         return []
@@ -104,7 +104,7 @@ def _warn_of_unknown_routes(waiting: Iterable[Delivery], alerts: Alerts) -> None
     routes = Counter(one.draft.route for one in waiting if one.draft.route not in alerts.sinks)
     for route, count in routes.items():
         say(
-            f"{counted(count, 'alert')} for the route '{route}', which the settings do not have,"
-            f" will be dropped {GIVEN_UP.days} days after their scan.",
+            f"{counted(count, 'alert')} for the route '{route}', which is not configured, will be"
+            f" dropped {GIVEN_UP.days} days after their scan.",
             level=Level.WARNING,
         )

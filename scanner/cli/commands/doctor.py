@@ -19,7 +19,7 @@ _Only = Annotated[
         help="Only this organization of the settings. Can be repeated. Default: all.",
     ),
 ]
-_Config = Annotated[  # read with the others: a mistake in it is one of the problems
+_Config = Annotated[  # an option of its own: an error in the file is one of the problems
     Path | None,
     typer.Option(
         envvar="KEYVIGIL_CONFIG",
