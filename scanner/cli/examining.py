@@ -54,7 +54,7 @@ def attempted(name: str, look: Callable[[], Iterable[Check]]) -> Iterator[Check]
     except KeyVigilError as error:
         yield problem(name, error)
     except Exception as error:  # noqa: BLE001 - one check among several: a visible result
-        said = f"Internal error in KeyVigil: {type(error).__name__}: {error}"
+        said = f"KeyVigil itself failed: {type(error).__name__}: {error}"
         yield problem(name, KeyVigilError(said, help="Report this bug."))
 
 

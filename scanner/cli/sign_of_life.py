@@ -144,7 +144,7 @@ def sign_of_life(
         run.end(ExitCode.INTERRUPTED)
         raise
     except Exception:
-        run.end(ExitCode.INCOMPLETE, "Internal error in KeyVigil.")
+        run.end(ExitCode.INCOMPLETE, "KeyVigil itself failed.")
         raise
 
 

@@ -1,4 +1,4 @@
-"""What `keyvigil doctor` says, line by line."""
+"""The checks of `keyvigil doctor`, by name."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ Lines = dict[str, tuple[str, str, str]]
 
 
 def examined(env: dict[str, str], folder: Path, *arguments: str | Path) -> tuple[int, Lines]:
-    """The exit code, and by name what each line says: its state, what, and the mend."""
+    """Return the exit code, and by name each check's state, message and help."""
     ran = keyvigil("doctor", "--json", *arguments, env=env, cwd=folder)
     assert ran.err == ""
     document = json.loads(ran.out)

@@ -13,6 +13,7 @@ from tests.alerts.fake_slack.driving import PLAIN_TOKEN, TOKEN, Driven, stage
 from tests.alerts.fake_slack.faults import ErrorAfter, SilentAfter
 from tests.cli.running import COMMAND, Ran, environment, keyvigil, sandbox
 from tests.store.making import let_lease_run_out
+from tests.support.prose import Prose
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
@@ -38,7 +39,7 @@ def slack(play: Any) -> Driven:
 
 @pytest.fixture
 def own(organization: dict[str, str], slack: Driven, tmp_path: Path) -> dict[str, str]:
-    """What is set in the environment of somebody who has a token and a channel."""
+    """The environment of an operator with a Slack token and a channel."""
     return {
         **organization,
         "KEYVIGIL_STORE": str(tmp_path / "history.db"),
@@ -53,11 +54,12 @@ def without(settings: dict[str, str], *names: str) -> dict[str, str]:
     return {name: value for name, value in settings.items() if name not in names}
 
 
-def test_with_a_token_and_a_channel_the_scan_is_told_with_its_report(
-    own: dict[str, str], slack: Driven, tmp_path: Path
+def test_with_a_token_and_a_channel_the_scan_sends_an_alert_with_its_report(
+    own: dict[str, str], slack: Driven, tmp_path: Path, prose: Prose
 ) -> None:
     first = keyvigil("scan", env=own, cwd=tmp_path)
-    assert (first.code, first.err.strip()) == (0, "Delivered 1 alert.")
+    assert first.code == 0
+    prose(first.err)
     again = keyvigil("scan", env=own, cwd=tmp_path)
     assert (again.code, again.err) == (0, "")
     parents = [message for message in slack.fake.messages if not message.thread_ts]
@@ -67,12 +69,12 @@ def test_with_a_token_and_a_channel_the_scan_is_told_with_its_report(
     assert page.thread_ts == parents[0].ts
 
 
-def test_a_dry_run_tells_nobody(own: dict[str, str], slack: Driven, tmp_path: Path) -> None:
+def test_a_dry_run_sends_no_alert(own: dict[str, str], slack: Driven, tmp_path: Path) -> None:
     assert keyvigil("scan", "--dry-run", env=own, cwd=tmp_path).code == 0
     assert slack.fake.calls == ()
 
 
-def test_with_a_webhook_only_one_message_comes_by_it(
+def test_with_a_webhook_only_one_message_is_sent_to_it(
     own: dict[str, str], slack: Driven, tmp_path: Path
 ) -> None:
     settings = without(own, "KEYVIGIL_SLACK_TOKEN", "KEYVIGIL_SLACK_CHANNEL")
@@ -88,7 +90,7 @@ def test_with_both_the_token_is_used(own: dict[str, str], slack: Driven, tmp_pat
     assert {message.via for message in slack.fake.messages} == {"api"}
 
 
-def test_with_neither_nobody_is_told_and_nothing_is_said(
+def test_with_neither_no_alert_is_sent_and_no_message_is_printed(
     own: dict[str, str], slack: Driven, tmp_path: Path
 ) -> None:
     settings = without(own, "KEYVIGIL_SLACK_TOKEN", "KEYVIGIL_SLACK_CHANNEL")
@@ -98,36 +100,36 @@ def test_with_neither_nobody_is_told_and_nothing_is_said(
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "code"),
     [
-        ("CHANNEL", "#nowhere", ("channel_not_found", "Check the channel's name")),
-        ("CHANNEL", "#elsewhere", ("not_in_channel", "/invite @KeyVigil")),
-        ("CHANNEL", "#attic", ("is_archived", "not archived")),
-        ("TOKEN", "xoxb-unknown", ("invalid_auth", "copy the bot token anew")),
-        ("TOKEN", PLAIN_TOKEN, ("missing_scope", "Add the scope files:write")),
+        ("CHANNEL", "#nowhere", "channel_not_found"),
+        ("CHANNEL", "#elsewhere", "not_in_channel"),
+        ("CHANNEL", "#attic", "is_archived"),
+        ("TOKEN", "xoxb-unknown", "invalid_auth"),
+        ("TOKEN", PLAIN_TOKEN, "missing_scope"),
     ],
 )
-def test_what_slack_refuses_is_one_line_with_its_mend_and_exit_4(
-    own: dict[str, str], tmp_path: Path, name: str, value: str, told: tuple[str, str]
+def test_an_error_of_slack_is_one_line_with_its_help_and_exit_4(
+    own: dict[str, str], tmp_path: Path, name: str, value: str, code: str
 ) -> None:
     wrong = {**own, f"KEYVIGIL_SLACK_{name}": value}
     ran = keyvigil("scan", "--output", "json=report.json", env=wrong, cwd=tmp_path)
     assert ran.code == 4
-    error, mend = ran.err.strip().splitlines()[-2:]
-    assert error.startswith(
-        f"error: The alert for the route 'slack' was not delivered: Slack refused: {told[0]}"
-    )
-    assert told[1] in mend
+    error, help_ = ran.err.strip().splitlines()[-2:]
+    assert error.startswith("error: ")
+    assert "'slack'" in error
+    assert code in error
+    assert help_.startswith("help: ")
     assert "xoxb-" not in ran.err
     assert json.loads((tmp_path / "report.json").read_text())["totals"]["keys"] > 0
 
 
-def test_what_was_not_delivered_is_told_by_the_next_scan_that_can(
+def test_an_undelivered_alert_is_delivered_by_a_later_scan(
     own: dict[str, str], slack: Driven, tmp_path: Path
 ) -> None:
     assert keyvigil("scan", env={**own, "KEYVIGIL_SLACK_TOKEN": "xoxb-no"}, cwd=tmp_path).code == 4
     ran = keyvigil("scan", env=own, cwd=tmp_path)
-    assert (ran.code, ran.err.strip()) == (0, "Delivered 1 alert.")
+    assert (ran.code, " 1 alert" in ran.err) == (0, True)
     assert len([message for message in slack.fake.messages if not message.thread_ts]) == 1
 
 
@@ -138,10 +140,10 @@ def test_an_incomplete_scan_outweighs_an_alert_that_was_not_delivered(
         settings = {**own, **organization, "KEYVIGIL_SLACK_CHANNEL": "#nowhere"}
         ran = keyvigil("scan", env=settings, cwd=tmp_path)
     assert ran.code == 3
-    assert "was not delivered" in ran.err
+    assert "'slack'" in ran.err
 
 
-def test_killed_while_slack_is_silent_the_next_scan_tells_it_once(
+def test_after_a_kill_while_slack_is_silent_the_next_scan_sends_no_duplicate(
     own: dict[str, str], slack: Driven, tmp_path: Path
 ) -> None:
     slack.fake.fail("chat.postMessage", SilentAfter())
@@ -158,7 +160,7 @@ def test_killed_while_slack_is_silent_the_next_scan_tells_it_once(
     assert len(parents) == 1
 
 
-def test_two_scans_at_once_are_one_message(
+def test_two_parallel_scans_send_one_message(
     own: dict[str, str], slack: Driven, tmp_path: Path
 ) -> None:
     processes = [
@@ -180,7 +182,7 @@ def _tried(ran: Ran) -> list[str]:
     return [line.rstrip() for line in ran.out.splitlines()]
 
 
-def test_a_test_reaches_each_route_and_says_that_it_is_one(
+def test_a_test_message_reaches_each_route_and_is_marked_as_a_test(
     own: dict[str, str], slack: Driven, tmp_path: Path
 ) -> None:
     ran = keyvigil("alerts", "test", env=own, cwd=tmp_path)
@@ -193,11 +195,11 @@ def test_a_test_names_the_scopes_that_the_app_lacks(own: dict[str, str], tmp_pat
     settings = {**own, "KEYVIGIL_SLACK_TOKEN": PLAIN_TOKEN}
     ran = keyvigil("alerts", "test", env=settings, cwd=tmp_path)
     assert ran.code == 4
-    assert "  slack: the scope files:write is needed, to attach the report." in _tried(ran)
-    assert "Add the scope files:write" in ran.err
+    assert any(line.startswith("  slack: ") and "files:write" in line for line in _tried(ran))
+    assert "files:write" in ran.err
 
 
-def test_a_preview_shows_what_is_told_and_sends_nothing(
+def test_a_preview_shows_the_alerts_and_sends_none(
     own: dict[str, str], slack: Driven, tmp_path: Path
 ) -> None:
     assert keyvigil("scan", env=own, cwd=tmp_path).code == 0
@@ -213,7 +215,7 @@ def test_a_preview_shows_what_is_told_and_sends_nothing(
     assert len(slack.fake.calls) == before
 
 
-def test_routes_of_the_settings_file_are_told_what_they_ask_for(
+def test_routes_of_the_settings_file_receive_the_alerts_that_they_select(
     own: dict[str, str], slack: Driven, tmp_path: Path
 ) -> None:
     (tmp_path / "keyvigil.yaml").write_text(
@@ -230,7 +232,7 @@ def test_routes_of_the_settings_file_are_told_what_they_ask_for(
     assert [message.channel for message in parents if message.via == "api"] == ["C1"]
 
 
-def test_one_route_that_fails_keeps_no_other_from_hearing(
+def test_a_failing_route_does_not_affect_the_others(
     own: dict[str, str], slack: Driven, tmp_path: Path
 ) -> None:
     (tmp_path / "keyvigil.yaml").write_text(
@@ -242,14 +244,15 @@ def test_one_route_that_fails_keeps_no_other_from_hearing(
     slack.fake.fail("webhook", ErrorAfter())
     ran = keyvigil("scan", env=settings, cwd=tmp_path)
     assert ran.code == 4
-    assert ran.err.count("was not delivered") == 2
+    errors = [line for line in ran.err.splitlines() if line.startswith("error: ")]
+    assert [any(f"'{name}'" in line for line in errors) for name in ("away", "hook")] == [True] * 2
     assert [message.via for message in slack.fake.messages] == ["webhook"]
 
 
-def test_without_a_history_nobody_can_be_told(
+def test_without_a_history_no_alert_can_be_sent(
     own: dict[str, str], slack: Driven, tmp_path: Path
 ) -> None:
     ran = keyvigil("scan", "--store", "none", env=own, cwd=tmp_path)
     assert ran.code == 2
-    assert "Leave out --store none, or the alerts." in ran.err
+    assert "--store none" in ran.err
     assert slack.fake.calls == ()

@@ -1,4 +1,4 @@
-"""Routes and owners are chosen by the original addresses, whatever is masked afterwards."""
+"""Routes and owners are selected by the original addresses, before masking."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +32,7 @@ def alerts(place: Path, *routes: Route, masks: bool) -> tuple[Draft, ...]:
 
 
 def decisions(made: tuple[Draft, ...]) -> list[Any]:
-    """What was decided about each alert: everything in it but its texts."""
+    """Return route, target, counts and items of each alert, without its texts."""
     return [
         (one.route, one.target, one.announcement.counts, [i[:5] for i in one.announcement.items])
         for one in made
@@ -49,7 +49,7 @@ def decisions(made: tuple[Draft, ...]) -> list[Any]:
         ({"projects": ("for ann@*",)}, {"Ann", "Abe"}),
     ],
 )
-def test_a_route_lets_the_same_pass_with_masking(
+def test_masking_does_not_change_what_a_route_selects(
     tmp_path: Path, changes: dict[str, Any], owners: set[str]
 ) -> None:
     route = replace(Route(name="some", sink=Sink.WEBHOOK, to="HOOK"), **changes)
@@ -59,7 +59,7 @@ def test_a_route_lets_the_same_pass_with_masking(
     assert "ann@" not in str([one.announcement for one in masked])
 
 
-def test_each_owner_has_an_alert_where_masked_addresses_are_equal(tmp_path: Path) -> None:
+def test_owners_with_equal_masked_addresses_have_separate_alerts(tmp_path: Path) -> None:
     plain, masked = (alerts(tmp_path, OWNERS, masks=masks) for masks in (False, True))
     assert decisions(masked) == decisions(plain)
     assert [one.target for one in masked] == ["abe@example.com", "ann@example.com"]

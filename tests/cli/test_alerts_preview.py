@@ -1,4 +1,4 @@
-"""`keyvigil alerts preview --json` is what a scan sent, with the same masking."""
+"""`keyvigil alerts preview --json` prints what a scan sent, with the same masking."""
 
 import json
 import time
@@ -39,7 +39,7 @@ def organization() -> Iterator[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def owners(organization: dict[str, str]) -> list[str]:
-    """The addresses of the owners of keys with findings."""
+    """Return the addresses of the owners of keys with findings."""
     ran = keyvigil("scan", "--output", "json=-", env=organization)
     found = {one["owner"]["email"] for one in json.loads(ran.out)["keys"]}
     return sorted(found - {None})
@@ -47,7 +47,7 @@ def owners(organization: dict[str, str]) -> list[str]:
 
 @pytest.fixture
 def slack(owners: list[str]) -> Iterator[Driven]:
-    """A Slack that knows all owners but one."""
+    """Return a Slack workspace with all owners except one."""
     users = [User(id=f"U{n}", email=one, name=f"u{n}") for n, one in enumerate(owners[1:])]
     with stage() as play:
         yield play(now=time.time, users=users)
@@ -84,7 +84,7 @@ def test_a_preview_is_what_the_scan_sent(
 
     messages = slack.fake.messages
     in_channel = [one for one in messages if one.channel == "C1" and one.via == "api"]
-    assert len(in_channel) > 2  # the rest stands in a thread
+    assert len(in_channel) > 2  # the rest is in a thread
     assert of_route["all"] == [sent(in_channel)]
     assert of_route["hook"] == [sent([one for one in messages if one.via == "webhook"])]
     assert of_route["nothing"] == [[]]

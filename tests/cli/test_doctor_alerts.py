@@ -1,4 +1,4 @@
-"""`keyvigil doctor` beside a fake Slack and a real mail server: nothing is sent that is seen."""
+"""`keyvigil doctor` with a fake Slack and a real mail server: no visible message is sent."""
 
 import time
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ from tests.alerts.fake_slack.workspace import Channel
 from tests.alerts.mail_server import Post, serving_mail
 from tests.cli.examined import examined, problems
 from tests.cli.running import keyvigil
+from tests.support.prose import Prose
 
 pytestmark = pytest.mark.slow
 
@@ -43,63 +44,53 @@ def with_slack(own: dict[str, str], slack: Driven) -> dict[str, str]:
     }
 
 
-def test_slack_as_it_should_be_hears_nothing(
+def test_a_working_slack_route_receives_no_message(
     with_slack: dict[str, str], slack: Driven, tmp_path: Path
 ) -> None:
     code, lines = examined(with_slack, tmp_path)
     assert code == 0
     assert "chat:write" in lines["slack token"][1]
-    assert lines["route slack"] == ("ok", "the app is in the channel #alerts", "")
+    assert lines["route slack"][0] == "ok"
+    assert "#alerts" in lines["route slack"][1]
     assert slack.fake.messages == ()
     assert {call.method for call in slack.fake.calls} == {"auth.test", "conversations.list"}
 
 
 @pytest.mark.parametrize(
-    ("channel", "said", "mend"),
-    [
-        ("#nowhere", "the app sees no channel #nowhere", "Check its name"),
-        ("#attic", "the app sees no channel #attic", "not archived"),
-        ("#elsewhere", "the app is not in the channel #elsewhere", "/invite @KeyVigil"),
-        ("C000000002", "the app is not in the channel C000000002", "/invite @KeyVigil"),
-        (
-            "C000000003",
-            "the channel C000000003 is archived",
-            "Name a channel that is not archived.",
-        ),
-        ("C000000009", "Slack refused: channel_not_found.", "Check the channel's name"),
-    ],
+    "channel", ["#nowhere", "#attic", "#elsewhere", "C000000002", "C000000003", "C000000009"]
 )
-def test_a_channel_that_cannot_be_told(
-    with_slack: dict[str, str], tmp_path: Path, channel: str, said: str, mend: str
+def test_a_channel_that_receives_no_messages_is_a_problem(
+    with_slack: dict[str, str], tmp_path: Path, channel: str, prose: Prose
 ) -> None:
     code, lines = examined({**with_slack, "KEYVIGIL_SLACK_CHANNEL": channel}, tmp_path)
     assert (code, problems(lines)) == (3, {"route slack"})
-    assert lines["route slack"][1] == said
-    assert mend in lines["route slack"][2]
+    prose("\n".join(lines["route slack"][1:]))
 
 
-def test_a_token_that_slack_does_not_take(with_slack: dict[str, str], tmp_path: Path) -> None:
+def test_a_token_that_slack_does_not_accept(with_slack: dict[str, str], tmp_path: Path) -> None:
     code, lines = examined({**with_slack, "KEYVIGIL_SLACK_TOKEN": "xoxb-unknown"}, tmp_path)
     assert (code, problems(lines)) == (3, {"slack token"})
-    assert lines["slack token"][1] == "Slack refused: invalid_auth."
-    assert "copy the bot token anew" in lines["slack token"][2]
-    assert lines["route slack"][:2] == ("not checked", "Slack does not take the token")
+    assert "invalid_auth" in lines["slack token"][1]
+    assert lines["route slack"][0] == "not checked"
 
 
-def test_a_token_without_the_scopes_is_told_each(
+def test_each_missing_scope_of_a_token_is_a_problem(
     with_slack: dict[str, str], tmp_path: Path
 ) -> None:
     env = {**with_slack, "KEYVIGIL_SLACK_TOKEN": PLAIN_TOKEN}
     ran = keyvigil("doctor", env=env, cwd=tmp_path)
     assert ran.code == 3
-    assert "the Slack app lacks the scope files:write, to attach the report" in ran.out
-    assert "help: Add the scope files:write to the app (OAuth & Permissions)" in ran.out
-    assert (
-        "not checked  route slack       the app may not look up channels, so not #alerts" in ran.out
+    lines = ran.out.splitlines()
+    place = next(
+        n
+        for n, line in enumerate(lines)
+        if line.startswith("problem      route slack") and "files:write" in line
     )
+    assert "files:write" in lines[place + 1]
+    assert any(line.startswith("not checked  route slack ") and "#alerts" in line for line in lines)
 
 
-def test_mail_is_tried_up_to_the_door(own: dict[str, str], tmp_path: Path) -> None:
+def test_mail_is_checked_without_sending_a_message(own: dict[str, str], tmp_path: Path) -> None:
     post = Post("ada", "made-up-secret")
     with serving_mail(post) as port:
         env = {
@@ -114,12 +105,12 @@ def test_mail_is_tried_up_to_the_door(own: dict[str, str], tmp_path: Path) -> No
     assert code == 0
     assert lines["route email"][0] == "ok"
     assert (refused, problems(of_wrong)) == (3, {"route email"})
-    assert "Check the user and the password" in of_wrong["route email"][2]
+    assert of_wrong["route email"][2]
     assert set(post.commands) == {"AUTH"}
     assert post.arrived == []
 
 
-def test_what_only_a_message_would_tell_is_not_checked(own: dict[str, str], tmp_path: Path) -> None:
+def test_webhooks_and_pings_are_not_checked(own: dict[str, str], tmp_path: Path) -> None:
     env = {
         **own,
         "KEYVIGIL_SLACK_WEBHOOK": "https://hooks.slack.com/made-up-secret",
@@ -127,6 +118,7 @@ def test_what_only_a_message_would_tell_is_not_checked(own: dict[str, str], tmp_
     }
     code, lines = examined(env, tmp_path)
     assert code == 0
-    state, _, mend = lines["route slack-webhook"]
-    assert (state, mend) == ("not checked", "keyvigil alerts test --route slack-webhook sends one.")
+    state, _, help_ = lines["route slack-webhook"]
+    assert state == "not checked"
+    assert "keyvigil alerts test --route slack-webhook" in help_
     assert lines["pings"][0] == "not checked"

@@ -1,6 +1,7 @@
 """Revocation where the settings list organizations: each with its own key, plan and journal."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,10 +14,11 @@ from scanner.sandbox.app import SANDBOX_KEY
 from tests.cli.running import keyvigil, sandbox
 from tests.revocation.commands import Desk, desk
 from tests.revocation.staging import ACME
+from tests.support.prose import Prose
 
 pytestmark = pytest.mark.slow
 REVOCATION = "revocation: { mode: enforce, max_percent: 100 }\n"
-OTHERS_KEY = "sk-admin-of-somebody-else"
+OTHERS_KEY = "sk-admin-of-another-organization"
 ADMINS = """\
 policy: mine
 extends: [baseline]
@@ -28,7 +30,7 @@ rules:
 
 @contextmanager
 def listed(folder: Path, *, other: bool = True) -> Iterator[Desk]:
-    """A desk whose organization has its key in a file, beside another that is elsewhere."""
+    """A desk whose organization has its key in a file, and a second organization."""
     with desk(folder) as made, sandbox("--projects", "1", "--keys-per-project", "2") as second:
         (folder / "acme.key").write_text(SANDBOX_KEY)
         text = f"{REVOCATION}organizations:\n"
@@ -59,7 +61,7 @@ def receipts(own: Desk) -> list[dict[str, Any]]:
     return [json.loads(row["content"]) | {"of": row["organization"]} for row in rows]
 
 
-def test_each_night_revokes_with_the_key_of_its_own_organization(own: Desk) -> None:
+def test_each_organization_is_revoked_with_its_own_admin_key(own: Desk) -> None:
     ran = own.run("scan")
     assert ran.code == 0, ran.err
     assert own.stage.written() == [("POST", own.cast.old.id)]
@@ -70,11 +72,11 @@ def test_each_night_revokes_with_the_key_of_its_own_organization(own: Desk) -> N
     assert len(own.stage.written()) == 2
 
 
-def test_one_whose_revocation_fails_ends_with_five_and_holds_no_other_back(own: Desk) -> None:
+def test_a_failed_revocation_exits_with_five_and_stops_no_other_organization(own: Desk) -> None:
     own.stage.api.faults = [400]
     ran = own.run("scan")
     assert ran.code == 5
-    assert "was to be given an end: refused" in ran.err
+    assert f"on {own.cast.old.id}" in ran.err
     assert [line.split()[-1] for line in ran.out.splitlines()[-2:]] == ["5", "0"]
 
 
@@ -84,19 +86,20 @@ def test_a_plan_is_applied_for_the_organization_that_is_named(own: Desk) -> None
     assert ran.code == 0, ran.err
     unnamed = own.run("revoke", "apply", "plan.json", "--yes")
     assert unnamed.code == 2
-    assert f"Choose with --organization NAME: {ACME}, other." in unnamed.err
+    assert "--organization" in unnamed.err
+    assert f"{ACME}, other" in unnamed.err
     unknown = own.run("revoke", "apply", "plan.json", "--yes", "--organization", "Acmee")
-    assert (unknown.code, "did you mean 'Acme'?" in unknown.err) == (2, True)
+    assert (unknown.code, "'Acme'" in unknown.err) == (2, True)
     another = own.run("revoke", "apply", "plan.json", "--yes", "--organization", "other")
     assert another.code == 2
-    assert f"The plan is for {ACME}, and this is sandbox-7" in another.err
+    assert {ACME, "sandbox-7"} <= set(re.findall(r"[\w-]+", another.err))
     assert own.stage.organization.writes == []
     ran = own.run("revoke", "apply", "plan.json", "--yes", "--organization", ACME)
     assert ran.code == 0, ran.err
     assert own.stage.written() == [("POST", own.cast.old.id)]
 
 
-def test_of_one_organization_no_name_is_needed(tmp_path: Path) -> None:
+def test_a_single_organization_needs_no_name(tmp_path: Path) -> None:
     with listed(tmp_path, other=False) as own:
         assert own.run("scan", KEYVIGIL_REVOCATION="off").code == 0
         assert own.run("revoke", "plan", "--output", "plan.json").code == 0
@@ -115,12 +118,12 @@ def test_the_stop_file_is_beside_the_settings(own: Desk, tmp_path: Path) -> None
     env["KEYVIGIL_POLICY"] = str(own.folder / "mine.yaml")
     ran = keyvigil("scan", cwd=elsewhere, env=env)
     assert ran.code == 0, ran.err
-    assert "there is the stop file" in ran.out
+    assert str(own.folder / "keyvigil.stop") in ran.out
     assert own.stage.organization.writes == []
 
 
-def test_another_organizations_key_makes_no_admin_key_less_the_scans_own(tmp_path: Path) -> None:
-    """The scan's own key is in a file: so OPENAI_ADMIN_KEY, of somebody else, tells nothing."""
+def test_with_a_key_file_any_admin_key_may_be_the_scans_own(tmp_path: Path, prose: Prose) -> None:
+    """OPENAI_ADMIN_KEY of another organization does not show which key the scan uses."""
     (tmp_path / "mine.yaml").write_text(ADMINS)
     (tmp_path / "keyvigil.yaml").write_text(
         "revocation: { mode: plan }\norganizations: [{ name: a, key_file: key }]\n"
@@ -137,5 +140,5 @@ def test_another_organizations_key_makes_no_admin_key_less_the_scans_own(tmp_pat
         assert ran.code == 0, ran.err
     held = json.loads(keyvigil("revoke", "plan", "--json", env=env, cwd=tmp_path).out)["skipped"]
     assert held
-    itself = "it may be the key that this scan itself uses"
-    assert all(itself in one["reasons"] for one in held)
+    (reason,) = {one["reasons"][0] for one in held}
+    prose(reason)

@@ -1,4 +1,4 @@
-"""Metrics and pings of the real command, however its run ends."""
+"""Metrics and pings of the real command, for each way in which a run ends."""
 
 import signal
 import subprocess
@@ -14,6 +14,7 @@ from scanner.sandbox.server import serving
 from tests.alerts.receiving import Answer, Receiver
 from tests.cli.running import COMMAND, Ran, environment, keyvigil, sandbox
 from tests.openai_api.scripted import Asked, Reply, Script
+from tests.support.prose import Prose
 from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.slow
@@ -53,7 +54,7 @@ def own(
 
 @contextmanager
 def heeding_hangups() -> Iterator[None]:
-    """Let processes that are started meanwhile heed SIGHUP: nohup has them ignore it."""
+    """Let processes that are started meanwhile handle SIGHUP, which nohup makes them ignore."""
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     try:
         yield
@@ -67,18 +68,18 @@ def pings(switch: Receiver) -> list[tuple[str, str]]:
 
 
 def metrics(folder: Path) -> dict[str, float]:
-    """The values of the metrics without labels of their own; `organization` is checked."""
+    """Return the values of the metrics with the label `organization` only, which is checked."""
     text = (folder / "keyvigil.prom").read_text()
     samples = [one for family in text_string_to_metric_families(text) for one in family.samples]
     assert {one.labels["organization"] for one in samples} == {"sandbox-7"}
     return {one.name: one.value for one in samples if len(one.labels) == 1}
 
 
-def test_a_scan_that_did_all_pings_and_writes_what_everybody_may_read(
+def test_a_successful_scan_pings_and_writes_world_readable_metrics(
     own: dict[str, str], switch: Receiver, tmp_path: Path
 ) -> None:
     ran = keyvigil("scan", "--fail-on", "info", env=own, cwd=tmp_path)
-    assert (ran.code, ran.err) == (1, "")  # findings are what a scan is for
+    assert (ran.code, ran.err) == (1, "")  # findings do not make a scan fail
     assert pings(switch) == [("/start", ""), ("", "")]
     told = metrics(tmp_path)
     assert told["keyvigil_last_success_timestamp_seconds"] > 1_700_000_000
@@ -90,7 +91,7 @@ def test_a_scan_that_did_all_pings_and_writes_what_everybody_may_read(
     assert sorted(one.name for one in tmp_path.glob(".keyvigil-*")) == []
 
 
-def test_a_scan_that_fails_as_a_whole_pings_why_and_keeps_the_last_success(
+def test_a_failed_scan_pings_the_cause_and_keeps_the_time_of_the_last_success(
     own: dict[str, str], switch: Receiver, tmp_path: Path
 ) -> None:
     keyvigil("scan", env=own, cwd=tmp_path)
@@ -98,9 +99,10 @@ def test_a_scan_that_fails_as_a_whole_pings_why_and_keeps_the_last_success(
     switch.play()
     ran = keyvigil("scan", env={**own, "OPENAI_BASE_URL": NOWHERE}, cwd=tmp_path)
     assert ran.code == 3
-    said = f"{NOWHERE} cannot be reached: Connection refused"
-    assert pings(switch) == [("/start", ""), ("/fail", f"exit 3: {said}")]
-    assert ran.err.splitlines()[0] == f"error: {said}"
+    (start, (path, body)) = pings(switch)
+    assert (start, path) == (("/start", ""), "/fail")
+    assert body.startswith(f"exit 3: {NOWHERE} ")
+    assert ran.err.splitlines()[0] == f"error: {body.removeprefix('exit 3: ')}"
     after = metrics(tmp_path)
     success, run = (f"keyvigil_last_{what}_timestamp_seconds" for what in ("success", "run"))
     assert after[success] == before[success]
@@ -109,23 +111,22 @@ def test_a_scan_that_fails_as_a_whole_pings_why_and_keeps_the_last_success(
     assert "keyvigil_keys" not in after
 
 
-def test_an_incomplete_scan_is_no_success_and_tells_its_figures(
-    own: dict[str, str], switch: Receiver, tmp_path: Path
+def test_an_incomplete_scan_is_not_a_success_and_writes_its_figures(
+    own: dict[str, str], switch: Receiver, tmp_path: Path, prose: Prose
 ) -> None:
     with sandbox("--deny", "users") as organization:
         ran = keyvigil("scan", env={**own, **organization}, cwd=tmp_path)
     assert ran.code == 3
-    why = (
-        "exit 3: The scan is incomplete: users unavailable: GET /organization/users was answered"
-        " 403: Missing scopes: api.management.read."
-    )
-    assert pings(switch) == [("/start", ""), ("/fail", why)]
+    (start, (path, body)) = pings(switch)
+    assert (start, path) == (("/start", ""), "/fail")
+    assert "api.management.read" in body
+    prose(body)
     told = metrics(tmp_path)
     assert told["keyvigil_keys"] > 17
     assert "keyvigil_last_success_timestamp_seconds" not in told
 
 
-def test_an_alert_that_was_not_delivered_is_no_success(
+def test_an_undelivered_alert_is_not_a_success(
     own: dict[str, str], switch: Receiver, tmp_path: Path
 ) -> None:
     settings = {
@@ -138,34 +139,32 @@ def test_an_alert_that_was_not_delivered_is_no_success(
     assert ran.code == 4
     (_, (path, body)) = pings(switch)
     assert path == "/fail"
-    assert body.startswith("exit 4: The alert for the route 'email' was not delivered: ")
+    assert body.startswith("exit 4: ")
+    assert "'email'" in body
     told = metrics(tmp_path)
     assert (told["keyvigil_alerts_pending"], told["keyvigil_alerts_failed"]) == (1, 1)
     assert "keyvigil_last_success_timestamp_seconds" not in told
 
 
-def test_a_mistake_in_the_settings_pings_fail_with_addresses_masked(
+def test_an_error_in_the_settings_pings_fail_with_addresses_masked(
     own: dict[str, str], switch: Receiver, tmp_path: Path
 ) -> None:
     ran = keyvigil("scan", "--policy", "ada@example.com.yaml", env=own, cwd=tmp_path)
     assert ran.code == 2
     (_, (path, body)) = pings(switch)
-    assert (path, body.startswith("exit 2: The policy a***@example.com.yaml")) == ("/fail", True)
+    assert (path, body.startswith("exit 2: ")) == ("/fail", True)
+    assert " a***@example.com.yaml" in body
 
 
 @pytest.mark.parametrize(
     ("words", "env", "why"),
     [
-        (("--nix",), {}, "No such option: --nix"),
-        (("--log-format", "xml"), {}, "Invalid value for '--log-format'"),
-        (
-            (),
-            {"KEYVIGIL_REDACT_EMAILS": "perhaps"},
-            "KEYVIGIL_REDACT_EMAILS must be true or false.",
-        ),
+        (("--nix",), {}, "--nix"),
+        (("--log-format", "xml"), {}, "--log-format"),
+        ((), {"KEYVIGIL_REDACT_EMAILS": "perhaps"}, "KEYVIGIL_REDACT_EMAILS"),
     ],
 )
-def test_a_mistake_in_the_words_pings_fail(  # noqa: PLR0913, PLR0917
+def test_an_error_in_the_arguments_pings_fail(  # noqa: PLR0913, PLR0917
     own: dict[str, str],
     switch: Receiver,
     tmp_path: Path,
@@ -174,37 +173,25 @@ def test_a_mistake_in_the_words_pings_fail(  # noqa: PLR0913, PLR0917
     why: str,
 ) -> None:
     ran = keyvigil("scan", *words, env={**own, **env}, cwd=tmp_path)
-    assert (ran.code, ran.err.startswith(f"error: {why}")) == (2, True)
+    assert ran.code == 2
     (_, (path, body)) = pings(switch)
-    assert (path, body.startswith(f"exit 2: {why}")) == ("/fail", True)
+    assert (path, why in body) == ("/fail", True)
+    assert body.removeprefix("exit 2: ") in ran.err
     switch.play()
     assert keyvigil("scan", "--from=x", *words, env={**own, **env}, cwd=tmp_path).code == 2
     assert pings(switch) == []
 
 
 @pytest.mark.parametrize(
-    ("number", "code", "said", "why"),
-    [
-        (signal.SIGINT, 130, "Stopped: the scan was not finished.", ""),
-        *(
-            (
-                number,
-                3,
-                "Told to stop: the scan ends with what it saw until now.",
-                "exit 3: The scan is incomplete: projects partial: GET ",
-            )
-            for number in (signal.SIGTERM, signal.SIGHUP)
-        ),
-    ],
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 3), (signal.SIGHUP, 3)]
 )
-def test_a_scan_that_was_stopped_says_so(  # noqa: PLR0913, PLR0917
+def test_a_stopped_scan_reports_that(  # noqa: PLR0913, PLR0917
     own: dict[str, str],
     switch: Receiver,
     tmp_path: Path,
     number: signal.Signals,
     code: int,
-    said: str,
-    why: str,
+    prose: Prose,
 ) -> None:
     stopped: list[int] = []
     started = threading.Event()
@@ -229,26 +216,25 @@ def test_a_scan_that_was_stopped_says_so(  # noqa: PLR0913, PLR0917
         )
         started.set()
         _, err = process.communicate(timeout=PATIENCE)
-    assert (process.returncode, err) == (code, f"{said}\n")
+    assert process.returncode == code
     (start, (path, body)) = pings(switch)
-    assert (start, path, body.startswith(why or said)) == (("/start", ""), "/fail", True)
+    assert (start, path, body.startswith("exit 3: ")) == (("/start", ""), "/fail", code == 3)
+    prose(f"{err}{body}")
     assert "keyvigil_last_run_timestamp_seconds" in metrics(tmp_path)
 
 
-def test_a_ping_that_is_not_taken_is_told_and_changes_no_exit_code(
+def test_a_ping_that_is_not_accepted_is_reported_without_changing_the_exit_code(
     own: dict[str, str], switch: Receiver, tmp_path: Path
 ) -> None:
     switch.play(Answer(status=404), Answer(status=404))
     ran = keyvigil("scan", env=own, cwd=tmp_path)
     assert ran.code == 0
-    assert ran.err.splitlines() == [
-        f"The ping{what} was not taken: it answered 404. Check KEYVIGIL_PING_URL and who answers"
-        " there."
-        for what in (" of the start", "")
-    ]
+    warnings = ran.err.splitlines()
+    assert len(warnings) == 2
+    assert all("404" in line and "KEYVIGIL_PING_URL" in line for line in warnings)
 
 
-def test_metrics_that_cannot_be_written_are_an_error_and_no_success(
+def test_metrics_that_cannot_be_written_are_an_error_and_not_a_success(
     own: dict[str, str], switch: Receiver, tmp_path: Path
 ) -> None:
     def taken(asked: Asked) -> Reply:
@@ -265,15 +251,14 @@ def test_metrics_that_cannot_be_written_are_an_error_and_no_success(
         settings["OPENAI_BASE_URL"] = url
         ran = keyvigil("scan", "--organization", "x", env=settings, cwd=tmp_path)
     assert ran.code == 3
-    assert "Coverage: complete." in ran.out
-    assert "keyvigil.prom could not be written: " in ran.err
+    assert "keyvigil.prom" in ran.err
     (_, (path, body)) = pings(switch)
     assert path == "/fail"
-    assert body.startswith(f"exit 3: {tmp_path}/there/keyvigil.prom could not be written: ")
+    assert body.startswith(f"exit 3: {tmp_path}/there/keyvigil.prom ")
 
 
 @pytest.mark.parametrize("arguments", [("--dry-run",), ("--from", "latest")])
-def test_what_is_no_scan_of_tonight_tells_nobody(
+def test_a_dry_run_and_a_recorded_scan_report_to_no_monitor(
     own: dict[str, str], switch: Receiver, tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
     quiet = {name: value for name, value in own.items() if name != "KEYVIGIL_PING_URL"}
@@ -284,7 +269,7 @@ def test_what_is_no_scan_of_tonight_tells_nobody(
     assert (tmp_path / "keyvigil.prom").read_bytes() == before
 
 
-def test_while_another_scan_runs_that_one_speaks_for_the_organization(
+def test_while_another_scan_runs_only_that_one_reports_for_the_organization(
     own: dict[str, str], switch: Receiver, tmp_path: Path
 ) -> None:
     found: list[Ran] = []
@@ -300,27 +285,24 @@ def test_while_another_scan_runs_that_one_speaks_for_the_organization(
         settings["OPENAI_BASE_URL"] = url
         keyvigil("scan", env=settings, cwd=tmp_path)
     assert found[0].code == 3
-    assert "Another scan of sandbox-7 is running" in found[0].err
+    assert "sandbox-7" in found[0].err
     assert [path for path, _ in pings(switch)] == ["/start", "/start", "/fail"]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    "arguments",
     [
-        (
-            ("--from", "x", "--metrics-textfile", "y"),
-            "--metrics-textfile has no effect with --from",
-        ),
-        (("--metrics-textfile", "."), ". is a folder."),
-        (
-            ("--output", "json=a.prom", "--metrics-textfile", "a.prom"),
-            "Two of --output, --snapshot and --metrics-textfile name the same place.",
-        ),
+        ("--from", "x", "--metrics-textfile", "y"),
+        ("--metrics-textfile", "."),
+        ("--output", "json=a.prom", "--metrics-textfile", "a.prom"),
     ],
+    ids=["no effect", "folder", "same place"],
 )
-def test_a_mistake_is_told(arguments: tuple[str, ...], message: str, tmp_path: Path) -> None:
+def test_an_invalid_metrics_file_is_an_error(
+    arguments: tuple[str, ...], tmp_path: Path, prose: Prose
+) -> None:
     ran = keyvigil(
         "scan", *arguments, cwd=tmp_path, env={"OPENAI_ADMIN_KEY": "sk-admin-" + "x" * 9}
     )
     assert ran.code == 2
-    assert message in ran.err
+    prose(ran.err)

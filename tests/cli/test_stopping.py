@@ -1,4 +1,4 @@
-"""Ctrl-C and a lost lock leave nothing behind; SIGTERM leaves an honest partial scan, soon."""
+"""Ctrl-C and a lost lock leave no files; SIGTERM soon leaves a scan that is marked incomplete."""
 
 import base64
 import json
@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from scanner.announcement import Route, Sink
+from scanner.cli.telling import Alerts, untold
 from scanner.daemon.account import Account, Fate, read_account
 from scanner.sandbox.app import ALL_SCOPES, SANDBOX_KEY, AsgiApp, Receive, SandboxApp, Scope, Send
 from scanner.sandbox.faults import Faults, FaultyApp
@@ -19,10 +21,12 @@ from scanner.wiring import sandbox_organization
 from tests.cli.running import COMMAND, Ran, environment, keyvigil
 from tests.openai_api.scripted import KEY, Asked, Reply, Script
 from tests.store.making import ACME, a_store, take_over
+from tests.support.prose import Prose
 from tests.support.waiting import PATIENCE
 
+HOOK = Route(name="webhook", sink=Sink.WEBHOOK, to="KEYVIGIL_WEBHOOK_URL")
 LONG = 3600.0
-"""Seconds; no test waits so long for an answer."""
+"""Seconds; longer than any test waits for a response."""
 
 
 @contextmanager
@@ -47,13 +51,13 @@ def ended(process: subprocess.Popen[str]) -> Ran:
 
 
 def answers(asked: Asked) -> Reply:
-    """Answer with one project, and say that there are more."""
+    """Return one project, and report that there are more pages."""
     project = {"id": "proj_1", "created_at": 1, "status": "active"}
     is_projects = asked.path.endswith("/organization/projects")
     return Reply(body={"data": [project] if is_projects else [], "has_more": is_projects})
 
 
-def test_ctrl_c_stops_a_walk_and_leaves_no_half_report(tmp_path: Path) -> None:
+def test_ctrl_c_stops_a_scan_and_leaves_no_partial_report(tmp_path: Path, prose: Prose) -> None:
     arrived: list[int] = []
     started = threading.Event()
 
@@ -74,12 +78,13 @@ def test_ctrl_c_stops_a_walk_and_leaves_no_half_report(tmp_path: Path) -> None:
     ):
         started.set()
         ran = ended(process)
-    assert ran == Ran(code=130, out="", err="Stopped: the scan was not finished.\n")
+    assert (ran.code, ran.out) == (130, "")
+    prose(ran.err)
     assert list(tmp_path.iterdir()) == []
 
 
 class Noticing:
-    """Another application, which sets `noticed` once it was asked for each of some listings."""
+    """Wraps an application; sets `noticed` once each of some listings was requested."""
 
     def __init__(self, app: AsgiApp, listings: Iterable[str]) -> None:
         self.noticed = threading.Event()
@@ -96,7 +101,7 @@ class Noticing:
 def organization_with(
     faults: dict[str, Faults], *listings: str
 ) -> Iterator[tuple[dict[str, str], Callable[[], None]]]:
-    """Serve a sandbox; yields what to set, and what waits until the listings were asked for."""
+    """Serve a sandbox; yield settings, and a function that waits for requests of the listings."""
     made = sandbox_organization(seed=7, projects=60, keys_per_project=5)
     app = Noticing(FaultyApp(SandboxApp(made, keys={SANDBOX_KEY: ALL_SCOPES}), faults), listings)
 
@@ -107,7 +112,7 @@ def organization_with(
         yield {"OPENAI_ADMIN_KEY": SANDBOX_KEY, "OPENAI_BASE_URL": url}, wait
 
 
-def test_sigterm_before_anything_was_seen_stops_the_scan(tmp_path: Path) -> None:
+def test_sigterm_before_the_first_response_stops_the_scan(tmp_path: Path, prose: Prose) -> None:
     stalled = {"projects": Faults(stall=1)}
     with (
         organization_with(stalled, "projects") as (settings, wait_for_request),
@@ -116,7 +121,8 @@ def test_sigterm_before_anything_was_seen_stops_the_scan(tmp_path: Path) -> None
         wait_for_request()
         process.send_signal(signal.SIGTERM)
         ran = ended(process)
-    assert ran == Ran(code=143, out="", err="Stopped: the scan was not finished.\n")
+    assert (ran.code, ran.out) == (143, "")
+    prose(ran.err)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -129,7 +135,7 @@ def test_sigterm_before_anything_was_seen_stops_the_scan(tmp_path: Path) -> None
         ("users", Faults(latency=LONG)),
     ],
 )
-def test_sigterm_in_the_middle_of_a_walk_is_a_partial_scan_that_is_recorded_and_reported(
+def test_sigterm_during_collection_leaves_a_recorded_and_reported_incomplete_scan(
     tmp_path: Path, listing: str, faults: Faults
 ) -> None:
     report, store = tmp_path / "report.json", tmp_path / "history.db"
@@ -143,26 +149,24 @@ def test_sigterm_in_the_middle_of_a_walk_is_a_partial_scan_that_is_recorded_and_
         scanning("--output", f"json={report}", env={**settings, **more}) as process,
     ):
         wait_for_request()
-        for _ in range(2):  # systemd tells a whole group of processes, and so does a daemon its own
+        for _ in range(2):  # systemd signals the whole process group, and so does a daemon
             process.send_signal(signal.SIGTERM)
         ran = ended(process)
     assert ran.code == 3
-    said = ran.err.splitlines()
-    assert said[0] == "Told to stop: the scan ends with what it saw until now."
-    assert "error: The scan was told to end before anybody was told of it." in said
-    seen = json.loads(report.read_text())
-    assert seen["scan"]["complete"] is False
-    assert "was not answered: the scan was told to end." in report.read_text()
+    errors = [line for line in ran.err.splitlines() if line.startswith("error: ")]
+    assert str(*untold(Alerts(routes=(HOOK,)))) in "\n".join(errors)
+    reported = json.loads(report.read_text())
+    assert reported["scan"]["complete"] is False
     listed = keyvigil("history", "--json", env={"KEYVIGIL_STORE": str(store)})
-    (night,) = json.loads(listed.out)
-    assert (night["scan"], night["complete"]) == (seen["scan"]["id"], False)
+    (recorded,) = json.loads(listed.out)
+    assert (recorded["scan"], recorded["complete"]) == (reported["scan"]["id"], False)
 
 
 @pytest.mark.parametrize("listing", ["projects", "api_keys"])
-def test_a_scan_whose_lock_another_took_over_ends_soon_and_leaves_the_night_to_it(
+def test_a_scan_whose_lock_was_taken_over_ends_soon_and_records_no_scan(
     tmp_path: Path, listing: str
 ) -> None:
-    """Before anything was seen, and in the middle of a walk."""
+    """Before the first response, and during collection."""
     report, account, store = (tmp_path / name for name in ("r.json", "a.json", "history.db"))
     more = {
         "KEYVIGIL_STORE": str(store),
@@ -179,9 +183,9 @@ def test_a_scan_whose_lock_another_took_over_ends_soon_and_leaves_the_night_to_i
         take_over(str(store))
         ran = ended(process)
     assert ran.code == 3
-    (said,) = map(json.loads, ran.err.splitlines())
-    assert (said["level"], said["error"]) == ("warning", "lock_lost")
-    assert "Another scan of Acme took over" in said["event"]
+    (event,) = map(json.loads, ran.err.splitlines())
+    assert (event["level"], event["error"]) == ("warning", "lock_lost")
+    assert ACME in event["event"]
     assert read_account(account) == Account(fate=Fate.LOCKED)
     assert a_store(str(store)).nights(ACME, 9) == ()
     assert not report.exists()

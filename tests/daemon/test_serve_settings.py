@@ -57,9 +57,7 @@ def test_the_kill_switch_holds_in_scans_that_the_daemon_starts(tmp_path: Path, s
     assert report["scan"]["policies"] == ["mine"]
     assert written == ([("POST", own.cast.old.id)] if switch == "none" else [])
     if switch == "file":
-        assert f"there is the stop file {home / 'keyvigil.stop'}" in json.dumps(
-            report["revocation"]
-        )
+        assert str(home / "keyvigil.stop") in json.dumps(report["revocation"])
 
 
 def test_several_organizations_are_one_night_and_each_is_made_up_for_by_itself(

@@ -1,4 +1,4 @@
-"""The real command over an organization whose people were told long ago, in simulated nights."""
+"""The real command on an organization whose notices were delivered in simulated scans."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,9 +43,9 @@ class Desk:
 
 @contextmanager
 def desk(folder: Path, place: str | None = None, *, both: bool = False) -> Iterator[Desk]:
-    """Live through three nights on which people are told, the first eight days ago.
+    """Simulate three scans that deliver notices, the first eight days ago.
 
-    One key is due then, or `both`.
+    Afterwards one key is due, or `both`.
     """
     place = place or str(folder / "history.db")
     now = datetime.now(UTC).replace(microsecond=0)

@@ -14,7 +14,7 @@ Step = Callable[[str], None]
 
 
 class Killed(BaseException):
-    """The process ends here, as by a signal that nobody can catch."""
+    """The process ends here, as after SIGKILL."""
 
 
 @dataclass

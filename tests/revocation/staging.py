@@ -1,4 +1,4 @@
-"""Nights that revoke: a served sandbox, a history, a clock of their own, and what goes wrong."""
+"""Simulated scans that revoke: a served sandbox, a history, a simulated clock, and faults."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -79,7 +79,7 @@ def plan_of(scene: Scene) -> Plan:
 
 @dataclass(kw_only=True)
 class Stage:
-    """One organization through simulated nights, scanned under a `name` from a `source`.
+    """Simulated scans of one organization, under a `name` from a `source`.
 
     `moment` is the true time, which the API has, or with `is_real` now and `later` by so much; this
     machine's clock is `ahead` of it.
@@ -121,7 +121,7 @@ class Stage:
     def night(
         self, *, days: float = 1, killed_at: int = 0, everything: bool = False
     ) -> list[Act | Spared]:
-        """Let time pass, scan, record, notify and revoke; return what came of each key.
+        """Let time pass, scan, record, notify and revoke; return the result of each key.
 
         With `killed_at` the process ends at that step of revoking: raises Killed.
         """
@@ -156,7 +156,7 @@ class Stage:
         remember(scene.result, self.store, lease, b"", told, identified=identified)
 
     def notify(self, result: ScanResult, lease: Lease) -> None:
-        """Deliver all that is pending, if people can be told."""
+        """Deliver all pending alerts, if delivery works."""
         if not self.told:
             return
         failed = deliver(

@@ -148,7 +148,7 @@ class Revoking(RuleBasedStateMachine):
         self.make_keys(before.keys)
         self.simulation.limit(before.limits)
         if before.is_announced:
-            self.simulation.quiet_days(names, 1, stopped="there is a stop file")
+            self.simulation.quiet_days(names, 1, stopped="Stop file exists")
         self.simulation.stage.moment += timedelta(hours=before.hours)
 
     @invariant()

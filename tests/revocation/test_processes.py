@@ -1,4 +1,4 @@
-"""Real processes: killed at every step, and two at once."""
+"""Real processes: killed at every step, and several in parallel."""
 
 import os
 import signal
@@ -24,9 +24,9 @@ pytestmark = pytest.mark.slow
 
 @dataclass
 class Deadly:
-    """The API, which kills whoever asks at the n-th moment before or after it answers of a key.
+    """An API that kills its client at the n-th moment before or after a response about a key.
 
-    With another `signal` than SIGKILL it tells them so, and answers.
+    With a `signal` other than SIGKILL it sends that signal and responds.
     """
 
     app: AsgiApp
@@ -61,7 +61,7 @@ class Deadly:
 
 
 def killed(env: dict[str, str], folder: Path, deadly: Deadly) -> int:
-    """Run a scan to its end or its killing; return how it ended."""
+    """Run a scan until it ends or is killed; return its exit status."""
     process = Forked(["scan"], environment({**env, "KEYVIGIL_LEASE": "3600"}), folder)
     deadly.pid = process.pid
     deadly.started.set()
@@ -82,7 +82,7 @@ def results(stage: Stage) -> list[Result | None]:
 
 @pytest.mark.parametrize("moment", range(1, 9))
 def test_killed_at_any_moment_and_run_again_it_converges(tmp_path: Path, moment: int) -> None:
-    """Before and after: the look, its owner, the change, the look at what came of it."""
+    """Before and after: reading the key, its owner, the change, reading the outcome."""
     with desk(tmp_path) as own:
         stage = own.stage
         deadly = Deadly(app=stage.api.app, at=moment)
@@ -105,7 +105,7 @@ def test_killed_at_any_moment_and_run_again_it_converges(tmp_path: Path, moment:
         assert broken_at(entries) is None
 
 
-def test_who_is_told_to_end_finishes_the_key_and_begins_no_other(tmp_path: Path) -> None:
+def test_a_scan_that_receives_sigterm_finishes_the_current_key_only(tmp_path: Path) -> None:
     """SIGTERM comes while the first of two keys is read again."""
     with desk(tmp_path, both=True) as own:
         deadly = Deadly(app=own.stage.api.app, at=1, signal=signal.SIGTERM)
@@ -117,7 +117,7 @@ def test_who_is_told_to_end_finishes_the_key_and_begins_no_other(tmp_path: Path)
         assert len(own.stage.written()) == 2
 
 
-def test_four_at_once_revoke_the_key_once(tmp_path: Path, place: str) -> None:
+def test_four_parallel_scans_revoke_the_key_once(tmp_path: Path, place: str) -> None:
     with desk(tmp_path, place) as own:
         settings = "revocation: { mode: enforce, max_keys: 1, max_percent: 100 }\n"
         (tmp_path / "keyvigil.yaml").write_text(settings)

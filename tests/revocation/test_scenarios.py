@@ -1,5 +1,6 @@
-"""Each guard alone stops the action; with all of them open exactly what is planned is done."""
+"""Each guard alone stops a revocation; without them exactly the planned keys are revoked."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -14,6 +15,7 @@ from scanner.sandbox.organization import Account
 from scanner.sandbox.quirk import Quirk
 from tests.revocation.staging import WIDE, Cast, Stage, a_cast, a_policy, staged
 from tests.store.making import a_store
+from tests.support.prose import Prose
 
 pytestmark = pytest.mark.slow
 
@@ -36,9 +38,7 @@ def done(came: list[Act | Spared]) -> list[tuple[str, Result | None]]:
     return [(act.intent.key_id, act.outcome.result if act.outcome else None) for act in acts]
 
 
-def test_exactly_the_key_that_is_due_is_revoked_and_its_sibling_is_not(
-    stage: Stage, cast: Cast
-) -> None:
+def test_only_the_due_key_is_revoked_and_its_sibling_is_not(stage: Stage, cast: Cast) -> None:
     assert stage.night() == []
     for _ in range(6):
         assert stage.night() == []
@@ -77,7 +77,7 @@ def nobody_is_told(stage: Stage, _cast: Cast) -> None:
 
 
 def stop(stage: Stage, _cast: Cast) -> None:
-    stage.stopped = "there is a stop file"
+    stage.stopped = "Stop file exists"
 
 
 def excepted(stage: Stage, cast: Cast) -> None:
@@ -121,7 +121,7 @@ def tells_no_expiry(_stage: Stage, cast: Cast) -> None:
         tells_no_expiry,
     ],
 )
-def test_each_guard_alone_stops_it(
+def test_each_guard_alone_stops_a_revocation(
     stage: Stage, cast: Cast, guard: Callable[[Stage, Cast], None]
 ) -> None:
     for _ in range(9):
@@ -131,18 +131,11 @@ def test_each_guard_alone_stops_it(
     assert all(line.startswith("GET ") for line in stage.api.asked)
 
 
-@pytest.mark.parametrize(
-    ("how", "reason"),
-    [
-        ("used", "ago, within 1d"),
-        ("gone", "it no longer exists"),
-        ("expires", "it expires by itself"),
-    ],
-)
-def test_what_happens_between_the_walk_and_the_act_lets_the_key_be(
-    stage: Stage, cast: Cast, how: str, reason: str
+@pytest.mark.parametrize("how", ["used", "gone", "expires"])
+def test_a_key_that_changes_between_scan_and_revocation_is_skipped(
+    stage: Stage, cast: Cast, how: str, prose: Prose
 ) -> None:
-    """The scan saw it violate; the look right before sees otherwise."""
+    """The key violated its rule in the scan, but not when it is read again."""
     for _ in range(7):
         stage.night()
     stage.moment += timedelta(days=1)
@@ -159,11 +152,13 @@ def test_what_happens_between_the_walk_and_the_act_lets_the_key_be(
                 cast.old.expires_at = int(stage.moment.timestamp()) + 86_400
         (came,) = stage.revoke(scene, lease)
     assert isinstance(came, Spared)
-    assert reason in came.reason
+    prose(came.reason)
     assert stage.written() == []
 
 
-def test_an_owner_who_is_back_at_the_last_moment_keeps_the_key(stage: Stage, cast: Cast) -> None:
+def test_the_keys_of_an_owner_who_returns_before_the_revocation_are_skipped(
+    stage: Stage, cast: Cast
+) -> None:
     stage.policies = (a_policy("{ owner.state: left_org }", method="delete", after="1d"),)
     role = cast.project.roles.pop(cast.ada.id)
     member = cast.organization.members.pop(cast.ada.id)
@@ -176,9 +171,7 @@ def test_an_owner_who_is_back_at_the_last_moment_keeps_the_key(stage: Stage, cas
         cast.organization.members[member.id] = member
         cast.project.roles[member.id] = role
         came = stage.revoke(scene, lease)
-    assert [one.reason for one in came if isinstance(one, Spared)] == [
-        "it violates no rule any more that asks for a revocation"
-    ] * 2
+    assert [type(one) for one in came] == [Spared] * 2
     assert stage.written() == []
 
 
@@ -196,7 +189,7 @@ def test_of_a_departed_owner_both_keys_are_deleted_and_no_other(stage: Stage, ca
 def test_a_service_accounts_key_that_may_not_be_deleted_stays_with_its_account(
     stage: Stage, cast: Cast
 ) -> None:
-    """The API refuses; nothing harsher is tried, and the next night does not ask again."""
+    """The API refuses; no other method is tried, and the next scan does not request it again."""
     cast.organization.quirks = frozenset({Quirk.OLD_DELETE})
     robot = Account(id="svc_acct_1", name="robot", role="member", created_at=cast.old.created_at)
     cast.project.accounts[robot.id] = robot
@@ -209,7 +202,8 @@ def test_a_service_accounts_key_that_may_not_be_deleted_stays_with_its_account(
     assert cast.old.id in cast.project.keys
     assert robot.id in cast.project.accounts
     (held,) = stage.plan().held
-    assert "the API refused it before" in held.reasons[0]
+    (act,) = stage.acts()
+    assert act.intent.receipt in held.reasons[0]
 
 
 def test_restricting_leaves_reading_and_never_an_empty_list(stage: Stage, cast: Cast) -> None:
@@ -223,17 +217,17 @@ def test_restricting_leaves_reading_and_never_an_empty_list(stage: Stage, cast: 
     assert act.intent.scopes_before == ()
 
 
-def test_too_many_are_none(stage: Stage, cast: Cast) -> None:
-    """Two keys are due and one may be: not one of them is revoked."""
+def test_if_more_keys_are_due_than_allowed_none_is_revoked(stage: Stage, cast: Cast) -> None:
+    """Two keys are due and the limit is one."""
     cast.sibling.created_at = cast.old.created_at
     stage.bounds = replace(WIDE, max_keys=1)
     for _ in range(9):
         assert done(stage.night()) == []
-    assert stage.plan().refusal == "2 keys are due, and max_keys is 1: none is revoked"
+    assert re.findall(r"\d+", stage.plan().refusal) == ["2", "1"]
     assert stage.written() == []
 
 
-def test_what_was_done_today_counts(stage: Stage, cast: Cast) -> None:
+def test_revocations_of_the_last_24_hours_count(stage: Stage, cast: Cast) -> None:
     stage.bounds = replace(WIDE, max_keys=1)
     for _ in range(7):
         stage.night()
@@ -247,9 +241,7 @@ def test_what_was_done_today_counts(stage: Stage, cast: Cast) -> None:
     assert len(stage.written()) == 2
 
 
-def test_without_the_right_to_write_nothing_is_done_and_it_is_tried_again(
-    stage: Stage, cast: Cast
-) -> None:
+def test_a_revocation_without_permission_fails_and_is_retried(stage: Stage, cast: Cast) -> None:
     for _ in range(7):
         stage.night()
     stage.api.faults = [403]

@@ -107,7 +107,7 @@ class Truth:
         self.run.refusals += 1
 
     def note_change(self) -> None:
-        """Note a change that the API made, whatever its response."""
+        """Record a change that the API made, also if the response was an error."""
         made = self.stage.written()
         if len(made) > len(self.changed):
             self.changed.append((made[-1][1], self.now))
