@@ -190,7 +190,7 @@ def organization(name: str | None, *, is_named: bool | None) -> Check:
     if name is not None:
         return ok("organization", f"the history is named '{name}'")
     if is_named is None:
-        return unchecked("organization", "the API could not be checked for its name")
+        return unchecked("organization", "it is unknown whether the API returns a name")
     if is_named:
         return ok("organization", "the history uses the name from the API")
     error = UsageError(

@@ -214,7 +214,7 @@ def _has_two_witnesses_for_deletion(candidate: Candidate) -> str:
     if candidate.response.revoke is not Method.DELETE:
         return ""
     if not candidate.subject.directory.knows_usage:
-        return "Usage was not collected, deletion requires it"
+        return "Usage was not collected, but deletion requires it"
     told, used_at = candidate.finding.key.last_used_at, candidate.subject.last_use
     return "" if used_at == told else "Usage shows a later use than last_used_at of the key"
 
@@ -228,7 +228,7 @@ def _gains_no_time(candidate: Candidate) -> str:
     if left <= timedelta():
         return "Key has already expired"
     if candidate.response.revoke is Method.EXPIRE and left <= candidate.bounds.expire_in:
-        return f"Key already expires on {expires_at:%Y-%m-%d}, not later than a revocation would"
+        return f"Key expires on {expires_at:%Y-%m-%d}; a new expiry would not be earlier"
     return ""
 
 
@@ -261,7 +261,7 @@ def _is_not_done(candidate: Candidate) -> str:
             return f"Revocation was undone ({receipt}): add an exception or revoke the key manually"
         if act.may_have_changed:
             certainly = outcome is not None and outcome.result is Result.DONE
-            return f"Key was {'' if certainly else 'or may have been '}already revoked ({receipt})"
+            return f"Key {'was already' if certainly else 'may have been'} revoked ({receipt})"
         is_same = intent.method is candidate.response.revoke
         if is_same and outcome and outcome.result is Result.REFUSED:
             return f"API refused the same revocation before ({receipt}): {outcome.note}"

@@ -50,7 +50,7 @@ _OWNERS_SHOWN = 3
 
 
 def preview(wanted: Wanted, names: Sequence[str] | None, *, as_json: bool, masks: bool) -> None:
-    """Print the alerts of a recorded scan for each route, or those named; send nothing."""
+    """Print the alerts of a recorded scan for each route, or those named, without sending them."""
     settings = read_alert_settings(os.environ, wanted.config)
     routes = _chosen(settings.routes, names) or _DEFAULT
     if not settings.routes:

@@ -95,7 +95,7 @@ def _route(
     name = f"route {route.name}"
     if route.sink is Sink.EMAIL:
         reach_mail_server(settings, route)
-        yield ok(name, "the mail server accepts the login; no message was sent")
+        yield ok(name, "connected to the mail server; no message was sent")
     elif route.sink not in _SLACK:
         again = f"Send a test message: keyvigil alerts test --route {route.name}"
         yield unchecked(name, "can be tested only by a message", again)

@@ -14,10 +14,10 @@ from scanner.revocation import Action, Held, Plan
 def print_plan(plan: Plan, console: Console) -> None:
     """Print the due, waiting and skipped keys, with every reason."""
     if not (plan.due or plan.waiting or plan.held):
-        console.print("No finding is for a rule that requests revocation.")
+        console.print("No finding violates a rule that requests revocation.")
         return
     if plan.refusal:
-        tell(console, Text.assemble(("Due: 0 keys. ", "bold red"), inert(f"{plan.refusal}.")))
+        tell(console, inert(f"{plan.refusal}.", "bold red"))
     _print_actions("Due", plan.due, console)
     _print_actions("Waiting", plan.waiting, console)
     if plan.held:

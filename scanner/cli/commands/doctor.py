@@ -51,8 +51,8 @@ def doctor(
 ) -> None:
     """Check everything that a scan needs, and print how to fix each problem.
 
-    Checks each organization that the settings list. Changes nothing and sends no message; requests
-    to the API are GET only.
+    Checks each organization that the settings list. Makes no changes and sends no messages: all
+    requests to the API are GET.
     """
     from scanner.cli.doctor import doctor
 

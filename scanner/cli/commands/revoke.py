@@ -36,7 +36,7 @@ def plan(
 ) -> None:
     """Print which keys of a recorded scan are due, waiting or skipped, with the reasons.
 
-    Needs no network, records nothing and revokes nothing. Exits 3 if the scan is incomplete.
+    Needs no network, records no scan and changes no key. Exits 3 if the scan is incomplete.
     """
     from scanner.cli.choosing import skipped
     from scanner.cli.report import Wanted
