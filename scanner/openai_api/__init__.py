@@ -1,1 +1,1 @@
-"""OpenAI's Administration API: asking it, reading its answers, walking an organization."""
+"""OpenAI's Administration API: requests, responses, and collecting an organization's inventory."""

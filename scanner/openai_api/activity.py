@@ -1,4 +1,4 @@
-"""The use, costs and origin of keys: usage, costs and the audit log. All of it is optional.
+"""Optional listings: usage, costs and the audit log, for the use, costs and origin of keys.
 
 Source: https://platform.openai.com/docs/api-reference/usage and .../audit-logs
 """
@@ -35,7 +35,7 @@ Number = TypeVar("Number", int, Decimal)
 _ROOT: Final = "/organization"
 _DAYS: Final = 30
 _BUCKETS: Final = 31
-"""The most daily buckets that one page can hold."""
+"""The maximum number of daily buckets in one page."""
 USAGE_ENDPOINTS: Final = (
     "completions",
     "decisions",
@@ -47,9 +47,9 @@ USAGE_ENDPOINTS: Final = (
     "file_search_calls",
     "web_search_calls",
 )
-"""All that group by key; the others (vector stores, code interpreter) know only projects."""
+"""All that can group by key; vector stores and code interpreter group by project only."""
 _SDK_ONLY: Final = "decisions"
-"""In the SDK, not in OpenAI's document: where it answers 404, the API does not offer it."""
+"""In the SDK, not in OpenAI's specification: a 404 means that the API does not offer it."""
 _DAY: Final = timedelta(days=1)
 _CLOCKS_DIFFER: Final = timedelta(days=2)
 _CURRENCY: Final = "usd"
@@ -59,7 +59,7 @@ _AMOUNTS: Final = ("amount.value", "amount.currency")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Activity:
-    """What the listings contain, and how each of them was collected."""
+    """The contents of the listings, and the coverage of each."""
 
     uses: tuple[KeyUse, ...] = ()
     costs: tuple[KeyCost, ...] = ()
@@ -68,7 +68,7 @@ class Activity:
 
 
 async def collect_activity(client: AdminClient, plan: Plan, now: datetime) -> Activity:
-    """Collect as much of it as the plan requests; a listing that fails is a gap, and no more."""
+    """Collect the listings in `plan`; a failed listing is reported as a gap, not raised."""
     walk = _Walk(client, now)
     usage, costs, events = await asyncio.gather(
         walk.rows(Collection.USAGE) if plan.asks_for(Collection.USAGE) else _nothing(),
@@ -84,7 +84,7 @@ async def collect_activity(client: AdminClient, plan: Plan, now: datetime) -> Ac
 
 
 class _Row(NamedTuple):
-    """One key's result of one day; an invalid count or sum is Unknown."""
+    """One key's usage on one day; an invalid count or amount is Unknown."""
 
     key_id: str
     day: int
@@ -101,7 +101,7 @@ class _Walk:
         self._since = int((today - timedelta(days=_DAYS)).timestamp())
 
     async def rows(self, collection: Collection) -> tuple[_Row, ...]:
-        """List the days of costs, or of every usage endpoint."""
+        """List the daily buckets of costs, or of all usage endpoints."""
         paths = [f"{_ROOT}/costs"]
         if collection is Collection.USAGE:
             paths = [f"{_ROOT}/usage/{endpoint}" for endpoint in USAGE_ENDPOINTS]
@@ -133,7 +133,7 @@ class _Walk:
         ]
 
     def _reaches_now(self, answer: Answer[Page[WireBucket]]) -> bool:
-        """Return whether a page holds the current day: some APIs offer a page beyond it."""
+        """Return whether a page contains the current day: some APIs offer a page beyond it."""
         now = max(self._now, answer.at or self._now).timestamp()
         return any(now - _DAY.total_seconds() < one.start_time <= now for one in answer.value.data)
 
@@ -152,17 +152,17 @@ class _Walk:
 
 
 def is_not_offered(path: str, error: ApiError | None) -> bool:
-    """Return whether an endpoint is one that the API need not have, and does not have."""
+    """Return whether an endpoint is optional and the API does not have it."""
     return error is not None and error.status == HTTPStatus.NOT_FOUND and path.endswith(_SDK_ONLY)
 
 
 async def _nothing() -> tuple[()]:
-    """Collect nothing."""
+    """Return no rows, for a listing that is not in the plan."""
     return ()
 
 
 def _is_lost(bucket: WireBucket, flaws: Flaws) -> bool:
-    """Return whether a day came without its results."""
+    """Return whether a day's results are missing or invalid."""
     return "results" not in bucket.model_fields_set or flaws.of("results") is not None
 
 
@@ -184,7 +184,7 @@ def _first_flaw(flaws: Flaws, path: str, fields: Iterable[str]) -> Unknown | Non
 
 def _requests(result: WireUsageResult) -> int | Unknown:
     counts = [n for n in (result.num_model_requests, result.num_requests) if n is not None]
-    return sum(counts) if counts else Unknown(reason="the API did not give num_model_requests")
+    return sum(counts) if counts else Unknown(reason="the API did not return num_model_requests")
 
 
 def _usd(amount: WireAmount) -> Decimal | Unknown:
@@ -192,7 +192,7 @@ def _usd(amount: WireAmount) -> Decimal | Unknown:
         return Decimal()
     if amount.value is None or not amount.currency:
         missing = "value" if amount.value is None else "currency"
-        return Unknown(reason=f"the API did not give amount.{missing}")
+        return Unknown(reason=f"the API did not return amount.{missing}")
     if amount.currency.lower() != _CURRENCY:
         return Unknown(reason=f"costs are in {amount.currency!r}, not in US dollars")
     return amount.value
@@ -220,7 +220,7 @@ def _costs(rows: Iterable[_Row]) -> tuple[KeyCost, ...]:
 
 
 def _plus(total: Number | Unknown, more: Number | Unknown) -> Number | Unknown:
-    """Add up; one Unknown makes the sum Unknown, and the valid parts its lower bound."""
+    """Add; if one part is Unknown, so is the sum, with the known parts as lower bound."""
     if not isinstance(total, Unknown) and not isinstance(more, Unknown):
         return total + more
     unknown = total if isinstance(total, Unknown) else more

@@ -1,6 +1,6 @@
-"""The body of a response, read up to a limit: on the wire, and again once decompressed.
+"""Reading response bodies up to a size limit, both compressed and decompressed.
 
-httpx2 decompresses whatever it receives: a megabyte can become a gigabyte.
+httpx2 itself has no limit: a compressed megabyte can become a gigabyte.
 """
 
 import asyncio
@@ -13,14 +13,14 @@ import httpx2
 
 MIB: Final = 1024 * 1024
 MAX_BODY: Final = 32 * MIB
-"""Bytes of one response, on the wire and decompressed: a page has some 30,000 at most usage."""
+"""Bytes of one response, compressed and decompressed; the largest real page has about 30,000."""
 MAX_ERROR: Final = MIB
-"""Bytes of a response that is not 200; a larger one has no message."""
+"""Bytes of a response whose status is not 200; the message of a larger one is not read."""
 MAX_VALUES: Final = 2_000_000
 MAX_OBJECTS: Final = 200_000
-"""Commas, and objects and lists, in one response: parsed, they take up more than their text."""
+"""Commas, and objects and lists, in one response: parsed values need more memory than text."""
 LARGE: Final = 2 * MIB
-"""Bytes that every request may hold; one at a time may hold more."""
+"""Bytes that each request may hold in memory; only one request at a time may hold more."""
 HEADERS: Final = {"Accept-Encoding": "gzip"}
 _PIECE: Final = 65_536
 _GZIP: Final = 16 + zlib.MAX_WBITS
@@ -32,7 +32,7 @@ class TooLargeError(httpx2.DecodingError):
 
 
 class Reading:
-    """Reads bodies; of the large ones, one after the other."""
+    """Reads bodies; large bodies are read one at a time."""
 
     def __init__(self) -> None:
         self._turn = asyncio.Lock()
@@ -52,7 +52,7 @@ class Reading:
             if is_ok:
                 raise
             body = b""
-            response.headers["x-should-retry"] = "false"  # it would be as large again
+            response.headers["x-should-retry"] = "false"  # a retry would be as large
         kept = [(name, text) for name, text in response.headers.raw if not _is_dropped(name)]
         return httpx2.Response(
             response.status_code, headers=kept, content=body, request=response.request
@@ -92,7 +92,7 @@ def _decompressed(wire: bytes, encoding: str, limit: int) -> bytes:
 
 
 def _check_size(wire: bytes, limit: int) -> None:
-    """Raise TooLargeError if a body decompresses to more, before any of it takes up memory."""
+    """Raise TooLargeError if a body decompresses to more than `limit`, without storing it."""
     size = 0
     for piece in _inflated(wire):
         size += len(piece)
@@ -101,7 +101,7 @@ def _check_size(wire: bytes, limit: int) -> None:
 
 
 def _check_values(body: bytes) -> None:
-    """Raise TooLargeError for more values than any listing has, before they are parsed."""
+    """Raise TooLargeError, before parsing, for more values than any listing has."""
     if body.count(b",") > MAX_VALUES:
         raise TooLargeError(f"the response has more than {MAX_VALUES:,} values")
     if body.count(b"{") + body.count(b"[") > MAX_OBJECTS:
@@ -109,7 +109,7 @@ def _check_values(body: bytes) -> None:
 
 
 def _inflated(wire: bytes) -> Iterator[bytes]:
-    """Yield the pieces of a gzip body; where it is cut off, those that came."""
+    """Yield the decompressed chunks of a gzip body; of a truncated one, those received."""
     member = zlib.decompressobj(_GZIP)
     try:
         for start in range(0, len(wire), _PIECE):

@@ -1,4 +1,4 @@
-"""One way to ask the Administration API: authenticated, bounded, patient, exact in its errors."""
+"""The Administration API client: authentication, limits, retries and typed errors."""
 
 import random
 from collections.abc import Callable, Mapping
@@ -28,9 +28,9 @@ _OVERLOAD: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_U
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer(Generic[Value]):
-    """A successful answer: what was read of it, the request's id and the organization it names.
+    """A successful response: its parsed value, the request id and the organization's name.
 
-    `at` is what the API's clock said, None if it did not.
+    `at` is the time of the API's clock, None if the response has no date.
     """
 
     value: Value
@@ -48,7 +48,7 @@ class _Request(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Failure:
-    """An attempt that failed; `pause` is how long everybody should wait, in seconds."""
+    """A failed attempt; `pause` is how long all requests should wait, in seconds."""
 
     error: ApiError
     tries: int
@@ -58,9 +58,9 @@ class _Failure:
 
 
 class AdminClient(AbstractAsyncContextManager["AdminClient"]):
-    """Asks the API under `base_url`, as fast as `pace` allows; tells `asks_again` of each retry."""
+    """Sends requests to `base_url` at the rate of `pace`; calls `asks_again` before each retry."""
 
-    def __init__(  # noqa: PLR0913 - what a client is made of, each part by its name
+    def __init__(  # noqa: PLR0913 - the parts of a client, all by keyword
         self,
         key: Secret,
         *,
@@ -91,10 +91,10 @@ class AdminClient(AbstractAsyncContextManager["AdminClient"]):
     async def get(
         self, path: str, params: Params, read: Callable[[bytes], Value], *, first: bool = False
     ) -> Answer[Value]:
-        """Read one path below the base URL with `read`, asking again where that can help.
+        """Get one path below the base URL and parse the body with `read`; retry where useful.
 
-        `first`: before what else waits, as more requests will follow. `read` raises
-        MalformedBodyError. Raise the ApiError that fits, naming the endpoint.
+        `first`: before other waiting requests, because more requests depend on this one. `read`
+        raises MalformedBodyError. Raise an ApiError that names the endpoint.
         """
         query = f"?{urlencode(params, doseq=True)}" if params else ""
         request = _Request("GET", path, query)
@@ -107,7 +107,7 @@ class AdminClient(AbstractAsyncContextManager["AdminClient"]):
             attempt += 1
             if attempt >= outcome.tries or self._pace.is_over or not self._pace.may_retry():
                 raise outcome.error
-            jitter = random.random()  # noqa: S311 - spreads waits, protects nothing
+            jitter = random.random()  # noqa: S311 - spreads waits, not for security
             wait = self._backoff.wait(attempt - 1, outcome.pause, jitter)
             if self._asks_again:
                 self._asks_again(outcome.error, wait)
@@ -117,9 +117,9 @@ class AdminClient(AbstractAsyncContextManager["AdminClient"]):
                 await self._pace.rest(wait)
 
     async def change(self, method: str, path: str, body: Body | None = None) -> str:
-        """Ask once for a change, and never again; return the request's id.
+        """Request a change once, without retries; return the request id.
 
-        Raise the ApiError that fits. Only a status of 4xx says that nothing was changed.
+        Raise an ApiError. Only a 4xx status means that the change was not made.
         """
         outcome = await self._attempt(_Request(method, path, body=body), len)
         if isinstance(outcome, Answer):
@@ -161,7 +161,7 @@ class AdminClient(AbstractAsyncContextManager["AdminClient"]):
     def _reading(
         self, response: httpx2.Response, endpoint: str, read: Callable[[bytes], Value]
     ) -> Answer[Value] | _Failure:
-        """Read the body; only one that is not JSON, or cut off, may be another one next time."""
+        """Parse the body; a retry helps only if it is not JSON or is truncated."""
         error = not_json(response, endpoint)
         if error is not None:
             return _Failure(error=error, tries=self._backoff.tries)
@@ -180,12 +180,12 @@ class AdminClient(AbstractAsyncContextManager["AdminClient"]):
     def _too_late(self, endpoint: str) -> ApiFailed:
         if self._pace.was_told_to_end:
             return ApiFailed(
-                f"{endpoint} was not answered: the scan was told to end.",
+                f"{endpoint} was not collected: the scan was stopped.",
                 endpoint=endpoint,
                 help="Scan again.",
             )
         return ApiFailed(
-            f"{endpoint} was not asked: the time for the scan was over.",
+            f"{endpoint} was not requested: the scan's deadline had passed.",
             endpoint=endpoint,
-            help="Give the scan more time with --deadline.",
+            help="Raise --deadline.",
         )

@@ -1,4 +1,4 @@
-"""The walk through one organization: everything that can be seen, and an account of the rest."""
+"""Collect one organization: everything the API lists, and the coverage of each listing."""
 
 import asyncio
 from collections import Counter
@@ -45,7 +45,7 @@ _PROJECTS: Final = Query(
 )
 _USERS: Final = Query(collection=Collection.USERS, path=f"{_ROOT}/users", never_empty=True)
 _ADMIN_KEYS: Final = Query(collection=Collection.ADMIN_KEYS, path=f"{_ROOT}/admin_api_keys")
-# Without this the API leaves out the keys whose owner has lost access to the project.
+# Without this the API omits the keys whose owner has lost access to the project.
 _ACCESS: Final = "owner_project_access"
 _EVERY_OWNER: Final = {_ACCESS: "any"}
 _HIDDEN: Final = (
@@ -60,9 +60,9 @@ def _now() -> datetime:
 
 
 class ApiCollector:
-    """Collects over the Administration API what `plan` asks for.
+    """Collects the listings in `plan` from the Administration API.
 
-    The projects' keys are asked for while later pages of projects are still being read.
+    Keys of projects are requested while later pages of projects are still being read.
     """
 
     def __init__(
@@ -78,12 +78,12 @@ class ApiCollector:
         self._clock = clock
 
     async def collect(self) -> Inventory:
-        """Walk the organization; raise ApiError only if its projects cannot be listed at all."""
+        """Collect the organization; raise ApiError only if no page of projects can be read."""
         return await _Walk(self._client, self._plan, self._progress, self._clock).run()
 
 
 class _Walk:
-    """What one walk has gathered so far."""
+    """The state of one collection."""
 
     def __init__(
         self, client: AdminClient, plan: Plan, progress: Progress | None, clock: Clock
@@ -117,7 +117,9 @@ class _Walk:
                 organization.cancel()
                 activity.cancel()
         if not coverage.pages:
-            raise listing.error or ApiFailed("no projects", endpoint=coverage.endpoint)
+            raise listing.error or ApiFailed(
+                "No projects were collected.", endpoint=coverage.endpoint
+            )
         self._coverage.append(coverage)
         admin_keys, users = organization.result()
         self._coverage.extend(activity.result().coverage)
@@ -140,7 +142,7 @@ class _Walk:
         )
 
     async def _organization(self) -> tuple[tuple[Key, ...], tuple[User, ...]]:
-        """List admin keys, then users: the owner of a listed key must be in the later list."""
+        """List admin keys, then users, so that the owner of every listed key is in the list."""
         admin_keys = await self._admin_keys()
         return admin_keys, await self._users()
 
@@ -159,7 +161,7 @@ class _Walk:
         return tuple(translate.to_admin_key(wire, listing.flaws(wire)) for wire in items)
 
     async def _walk_project(self, project: Project) -> None:
-        """List one project's keys, and its service accounts where that can tell something."""
+        """List one project's keys, and its service accounts where a rule needs them."""
         await self._list_keys(project)
         if needs_accounts(self._plan, project, self._project_keys[project.id]):
             await self._list_service_accounts(project)
@@ -172,7 +174,7 @@ class _Walk:
             )
 
     async def _list_keys(self, project: Project) -> None:
-        """List one project's keys; an API older than the parameter is asked without it."""
+        """List one project's keys; retry without the parameter for APIs that do not know it."""
         query = Query(
             collection=Collection.PROJECT_KEYS,
             path=f"{_project_path(project)}/api_keys",
@@ -209,7 +211,7 @@ class _Walk:
         self._coverage.append(listing.coverage())
 
     def _all_keys(self, admin_keys: Iterable[Key]) -> tuple[Key, ...]:
-        """Return every key once: admin listings have been seen to hold project keys."""
+        """Return every key once: the admin listing sometimes contains project keys."""
         keys: dict[str, Key] = {}
         for project_id in self._projects:
             for key in self._project_keys.get(project_id, ()):
@@ -225,18 +227,18 @@ class _Walk:
             self._clock_ahead = max(self._clock_ahead or ahead, ahead, key=abs)
 
     def _ambiguous(self, admin_keys: Iterable[Key]) -> tuple[str, ...]:
-        """Return the ids that are listed for several keys: those of two projects, or an admin key.
+        """Return the ids of more than one key: in two projects, or of an admin key as well.
 
-        What else the admin listing holds of a project is the same key.
+        A project key in the admin listing is the same key, not another one.
         """
         listed = Counter(key.id for keys in self._project_keys.values() for key in keys)
         listed.update(key.id for key in admin_keys if key.kind is KeyKind.ADMIN)
         return tuple(sorted(key_id for key_id, count in listed.items() if count > 1))
 
     def _why_keys_may_be_hidden(self, row: Coverage) -> Coverage:
-        """Return a listing of keys as partial if the API leaves out owners without access.
+        """Mark a listing of keys as partial if the API omits keys of owners without access.
 
-        An empty listing cannot show whether it does: then the others decide.
+        An empty listing cannot show whether it does: the other listings decide then.
         """
         if row.collection is not Collection.PROJECT_KEYS:
             return row
@@ -248,7 +250,7 @@ class _Walk:
         return replace(row, state=CoverageState.PARTIAL, reason=f"{row.endpoint}: {_HIDDEN}")
 
     def _ledger(self) -> tuple[Coverage, ...]:
-        """Return the coverage by collection, then in the order of the projects' own listing."""
+        """Return the coverage, ordered by collection, then by the listing of projects."""
         hides = self._why_keys_may_be_hidden
         self._coverage = [hides(row) for row in self._coverage]
         places = {project_id: place for place, project_id in enumerate(self._projects)}
@@ -270,6 +272,6 @@ def _project_path(project: Project) -> str:
 
 
 def _is_rejected(listing: Listing[WireProjectKey]) -> bool:
-    """Return whether the API may not know the parameter; it does if it gave a page."""
+    """Return whether the API may not know the parameter: rejected, without any page."""
     status = listing.error.status if listing.error else None
     return status in _REJECTED and not listing.coverage().pages

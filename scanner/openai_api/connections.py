@@ -1,4 +1,4 @@
-"""The connections to the API: one for each request under way, and nothing shared but the trust."""
+"""Connections to the API: one for each active request; only the TLS context is shared."""
 
 import asyncio
 import ssl
@@ -18,14 +18,14 @@ from scanner.secret import Secret, redact
 Body = Mapping[str, Any]
 
 _CONNECT_TIMEOUT: Final = 10.0
-"""Seconds: a host that does not even answer the door is given up sooner."""
+"""Seconds; shorter than the request timeout, because a live host accepts connections quickly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """The way to the API: a proxy and certificates of its own, or else those of the environment.
+    """Proxy and CA certificates for the API; unset values come from the environment.
 
-    `timeout` is in seconds, for a whole answer.
+    `timeout` is in seconds, for a complete response.
     """
 
     proxy: Secret | None = None
@@ -34,7 +34,7 @@ class Network:
 
 
 class _Bearer(httpx2.Auth):
-    """Puts the key on a request at the moment it leaves; nothing else ever holds the header."""
+    """Adds the key to a request when it is sent; no other object holds the header."""
 
     def __init__(self, key: Secret) -> None:
         self._key = key
@@ -47,17 +47,17 @@ class _Bearer(httpx2.Auth):
 
 
 class Connections:
-    """HTTP clients with a connection each, as many as requests were ever under way at once.
+    """HTTP clients with one connection each, as many as the most parallel requests so far.
 
-    A client that they shared would look at all its connections for every request. Redirects are
-    not followed: the key goes to the address it was given for, and nowhere else. No cookie is kept.
+    One shared client would search all its connections for every request. Redirects are not
+    followed: the key is sent only to the configured address. Cookies are discarded.
     """
 
     def __init__(self, key: Secret, base_url: str, network: Network) -> None:
         """Raise UsageError if the proxy or TLS settings are wrong."""
         self._auth = _Bearer(key)
         self._timeout = network.timeout
-        # Plain http is for loopback, where a proxy would only be handed the key.
+        # Plain http is allowed for loopback only; a proxy would just receive the key.
         self._trust_env = base_url.startswith("https:")
         self._proxy = network.proxy if self._trust_env else None
         self._trust = self._trusted(network.ca_bundle)
@@ -70,9 +70,9 @@ class Connections:
             raise _unusable(error, self._proxy) from None
 
     async def request(self, method: str, url: str, body: Body | None = None) -> httpx2.Response:
-        """Ask once, for a whole answer; raise what httpx2 raises, or TimeoutError if it is late.
+        """Send one request and read the complete response.
 
-        TooLargeError is one of httpx2's.
+        Raise httpx2's errors (TooLargeError is one), or TimeoutError.
         """
         client = self._idle.pop() if self._idle else self._make()
         try:
@@ -83,7 +83,7 @@ class Connections:
             self._idle.append(client)
 
     async def aclose(self) -> None:
-        """Close them; none is in use."""
+        """Close all clients; none may be in use."""
         for client in self._idle:
             await client.aclose()
 
@@ -98,7 +98,7 @@ class Connections:
             raise UsageError(
                 f"The certificates in {ca_bundle} cannot be used:"
                 f" {error.strerror if isinstance(error, FileNotFoundError) else error}",
-                help="http.ca_bundle and --ca-bundle name a file of certificates in PEM.",
+                help="Set http.ca_bundle or --ca-bundle to a file of PEM certificates.",
             ) from None
 
     def _make(self) -> httpx2.AsyncClient:
@@ -115,7 +115,7 @@ class Connections:
 
 
 def _unusable(error: Exception, proxy: Secret | None) -> UsageError:
-    # httpx2 names a package that would be needed: no lock of ours has it.
+    # The error of httpx2 names a package that KeyVigil does not install.
     why = "a SOCKS proxy is not supported" if isinstance(error, ImportError) else redact(str(error))
     return UsageError(
         f"The proxy or TLS settings cannot be used: {proxy.mask(why) if proxy else why}",

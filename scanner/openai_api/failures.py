@@ -1,4 +1,4 @@
-"""What went wrong with a request -> the error that says so, and what to do about it."""
+"""A failed request -> the error that describes it, with a help line."""
 
 import codecs
 import os
@@ -26,34 +26,34 @@ from scanner.openai_api.salvage import MalformedBodyError, read_json
 from scanner.secret import Secret, redact
 
 NO_ANSWER: Final = (httpx2.RequestError, httpx2.InvalidURL, OverflowError, UnicodeError)
-"""What a request can raise; the last three for an address that cannot be one."""
+"""Exceptions of a request without a response; the last three are raised for invalid addresses."""
 
 _CHECK_KEY: Final = (
-    "Check the admin key, in OPENAI_ADMIN_KEY or where the settings say: it may be mistyped or"
-    " deleted."
+    "Check the admin key (OPENAI_ADMIN_KEY, or the source named in the settings): it may be"
+    " mistyped or deleted."
 )
 _MESSAGE_LENGTH: Final = 300
 _TEXT_READ: Final = 4_000
-"""Bytes of an error in plain text."""
+"""Bytes read of a plain-text error."""
 _PART_OF_KEY: Final = re.compile(r"\bsk-[\w-]*\*+[\w-]*")
-"""The API repeats a key that it does not know, but for its middle."""
+"""The API echoes an unknown key with its middle masked."""
 _TLS: Final = "TLS: "
 _LATER: Final = "Try again later; see https://status.openai.com."
 _MISSING_SCOPE: Final = "missing scope"
 
 
 def malformed(what: str, endpoint: str, request_id: str | None) -> ApiMalformed:
-    """Return the error for a response that differs from the API's document."""
+    """Return the error for a response that does not match the API's specification."""
     return ApiMalformed(
-        f"{endpoint} gave an unexpected response: {_shown(what)}",
+        f"{endpoint} returned an unexpected response: {_shown(what)}",
         endpoint=endpoint,
         request_id=request_id,
-        help="Update KeyVigil; if that does not help, report it with the request id.",
+        help="Update KeyVigil; if the error persists, report it with the request id.",
     )
 
 
 def unread(problem: MalformedBodyError, endpoint: str, request_id: str | None) -> ApiError:
-    """Return the error for a successful response that is not what was requested."""
+    """Return the error for a response with status 200 whose body is not the requested data."""
     message = str(problem)
     if not problem.is_reported:
         return malformed(message, endpoint, request_id)
@@ -61,32 +61,32 @@ def unread(problem: MalformedBodyError, endpoint: str, request_id: str | None) -
     hint = _LATER
     if _MISSING_SCOPE in message.lower():
         kind, hint = ApiForbidden, _give_scope(endpoint)
-    what = f"{endpoint} reported an error: {_shown(message)}"
+    what = f"{endpoint} returned an error: {_shown(message)}"
     return kind(what, endpoint=endpoint, request_id=request_id, help=hint)
 
 
 def not_json(response: httpx2.Response, endpoint: str) -> ApiMalformed | None:
-    """Return the error for a response that is not JSON at all, such as a login page's HTML."""
+    """Return the error for a response that is not JSON, such as the HTML of a login page."""
     start = response.content.removeprefix(codecs.BOM_UTF8).lstrip()[:1]
     if start and start in b'{["':
         return None
-    kind = response.headers.get("content-type", "something unnamed").partition(";")[0]
+    kind = response.headers.get("content-type", "no content type").partition(";")[0]
     return ApiMalformed(
-        f"{endpoint} was answered with {visible(kind)} instead of a JSON object.",
+        f"{endpoint} returned {visible(kind)} instead of a JSON object.",
         endpoint=endpoint,
         request_id=response.headers.get("x-request-id"),
-        help="A proxy or a login page may stand in between: check OPENAI_BASE_URL and the"
-        " proxy settings (HTTPS_PROXY, NO_PROXY).",
+        help="Check OPENAI_BASE_URL and the proxy settings (HTTPS_PROXY, NO_PROXY): the response"
+        " may come from a proxy or a login page.",
     )
 
 
 def refused(response: httpx2.Response, endpoint: str, key: Secret) -> ApiError:
-    """Turn an error status into the error that says what to do about it."""
+    """Return the error for a response with an error status, with a help line."""
     status = response.status_code
     message, is_json = _message(response)
     text = _shown(_PART_OF_KEY.sub("sk-***", key.mask(message)))
     request_id = response.headers.get("x-request-id")
-    what = f"{endpoint} was answered {status}{f': {text}' if text else ''}"
+    what = f"{endpoint} returned {status}{f': {text}' if text else ''}"
     kind: type[ApiError] = ApiFailed
     match status:
         case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN if "scope" in message.lower():
@@ -96,24 +96,24 @@ def refused(response: httpx2.Response, endpoint: str, key: Secret) -> ApiError:
         case HTTPStatus.UNAUTHORIZED:
             kind, hint = ApiRejected, _CHECK_KEY
         case HTTPStatus.FORBIDDEN if text:
-            kind, hint = ApiForbidden, "Ask an organization owner for an admin key that may read."
+            kind, hint = ApiForbidden, "Request an admin key with read access from an owner."
         case HTTPStatus.NOT_FOUND if text and is_json:
-            kind, hint = ApiNotFound, "Check http.base_url, OPENAI_BASE_URL: it ends in /v1."
+            kind, hint = ApiNotFound, "Check http.base_url, OPENAI_BASE_URL: it must end in /v1."
         case HTTPStatus.TOO_MANY_REQUESTS:
-            hint = "Scan at a quieter time or lower --concurrency."
+            hint = "Scan when the API is used less, or lower --concurrency."
         case _ if not text or not is_json:
-            hint = "The response is not the API's own: a proxy may stand in between."
+            hint = "Check the proxy settings: the response may come from a proxy, not the API."
         case _:
             hint = _LATER
     return kind(what, endpoint=endpoint, request_id=request_id, status=status, help=hint)
 
 
 def _give_scope(endpoint: str) -> str:
-    return f"Give the admin key the scope {_scope(endpoint)}."
+    return f"Grant the admin key the scope {_scope(endpoint)}."
 
 
 def _scope(endpoint: str) -> str:
-    """Return what an admin key must be allowed to for a request, such as `GET /projects`."""
+    """Return the scope that an admin key needs for a request, such as `GET /projects`."""
     verb, _, path = endpoint.partition(" ")
     if verb != "GET":
         return WRITE_SCOPE
@@ -125,9 +125,9 @@ def _shown(message: str) -> str:
 
 
 def _message(response: httpx2.Response) -> tuple[str, bool]:
-    """Return the message of an error's body, or "", and whether the body is JSON.
+    """Return the message in an error's body, or "", and whether the body is JSON.
 
-    Plain text is a message as well; a page of HTML is not.
+    Plain text counts as a message; HTML does not.
     """
     try:
         body = read_json(response.content)
@@ -138,22 +138,22 @@ def _message(response: httpx2.Response) -> tuple[str, bool]:
 
 
 def unreachable(error: Exception, endpoint: str, base_url: str) -> ApiUnreachable | ApiMalformed:
-    """Return why no response was read, in the words of the error below."""
+    """Return the error for a request without a usable response, with its root cause."""
     if isinstance(error, TooLargeError):
         return ApiMalformed(
-            f"{endpoint} was not read: {error}.",
+            f"The response of {endpoint} was rejected: {error}.",
             endpoint=endpoint,
-            help="Check OPENAI_BASE_URL and HTTPS_PROXY: the API's own responses are smaller.",
+            help="Check OPENAI_BASE_URL and HTTPS_PROXY: responses of the API are smaller.",
         )
     if isinstance(error, httpx2.TimeoutException | TimeoutError):
-        why = f"no answer in time ({type(error).__name__})"
+        why = f"request timed out ({type(error).__name__})"
     else:
         why = _system_reason(error) or redact(str(error)) or type(error).__name__
     hint = "Check the network, OPENAI_BASE_URL, HTTPS_PROXY, NO_PROXY, and http in the settings."
     if why.startswith(_TLS):
         hint = (
-            "Check OPENAI_BASE_URL. If a proxy or an authority of your own signs, name its"
-            " certificates in http.ca_bundle of the settings, or in SSL_CERT_FILE."
+            "Check OPENAI_BASE_URL. If a proxy or a private CA signs the certificate, set"
+            " http.ca_bundle in the settings, or SSL_CERT_FILE, to the CA's certificates."
         )
     return ApiUnreachable(
         f"{base_url} cannot be reached: {visible(why)}", endpoint=endpoint, help=hint
@@ -161,7 +161,7 @@ def unreachable(error: Exception, endpoint: str, base_url: str) -> ApiUnreachabl
 
 
 def _system_reason(error: BaseException) -> str | None:
-    """Return the operating system's own words from below an error, such as "Connection refused"."""
+    """Return the operating system's message behind an error, such as "Connection refused"."""
     reason = None
     below: BaseException | None = error
     while below is not None:

@@ -1,4 +1,4 @@
-"""One listing of the API from its first page to its last, and the account of how it went."""
+"""Read one listing of the API from its first to its last page, and record its coverage."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,14 +16,14 @@ from scanner.openai_api.translate import VALID, Flaws
 PAGE_SIZE: Final = 100
 MAX_PAGES: Final = 5_000
 MAX_RECORDS: Final = 250_000
-"""Of one listing; what follows is a gap."""
+"""Records of one listing; the rest is reported as a gap."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
     """What to list: a path below the base URL; `project_id` if it belongs to one project.
 
-    `never_empty` marks what every organization has: an empty answer to it is not believed.
+    `never_empty`: every organization has at least one item, so an empty listing is an error.
     """
 
     collection: Collection
@@ -36,8 +36,8 @@ class Query:
 class Listing(Generic[Item]):
     """Reads one listing. An error ends it, and is in `error` and `coverage`.
 
-    `organization` and `at` are the name and the time that the newest response gave.
-    `is_end` ends it after a page: what the API offers beyond is not needed.
+    `organization` and `at` are the name and the time in the latest response.
+    `is_end` returns whether the listing may end after a page although the API has more.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Listing(Generic[Item]):
         self._finished = False
 
     async def pages(self) -> AsyncIterator[tuple[Item, ...]]:
-        """Yield each page's items, every id once; stop quietly on an ApiError."""
+        """Yield each page's items, each id once; on an ApiError set `error` and stop."""
         cursor: str | None = None
         cursors: set[str] = set()
         while True:
@@ -77,11 +77,15 @@ class Listing(Generic[Item]):
             cursor = page.cursor()
             is_enough = self._is_end is not None and self._is_end(answer)
             if page.has_more and cursor is None and not is_enough:
-                self.error = self._impossible("has_more is true, and there is no next page")
+                self.error = self._impossible(
+                    "has_more is true, but the next page's cursor is missing"
+                )
                 return
             is_end = cursor is None or is_enough
             if is_end and self._query.never_empty and not self._ids:
-                self.error = self._impossible("no organization is without any")
+                self.error = self._impossible(
+                    "the listing is empty, but every organization has at least one item"
+                )
                 return
             if cursor is None or is_end:
                 self._finished = True
@@ -90,7 +94,7 @@ class Listing(Generic[Item]):
                 self.error = self._endless()
                 return
             if cursor in cursors:
-                self.error = self._impossible(f"the cursor {cursor} came twice")
+                self.error = self._impossible(f"the cursor {cursor} was returned twice")
                 return
             cursors.add(cursor)
 
@@ -99,18 +103,18 @@ class Listing(Generic[Item]):
         return tuple([item async for page in self.pages() for item in page])
 
     def flaws(self, item: Item) -> Flaws:
-        """Return what is not valid in a record of the listing."""
+        """Return the invalid fields of a record."""
         fields = self._invalid.get(item.id)
         if not fields:
             return VALID
         return Flaws(fields, f"GET {self._query.path}, {item.id}")
 
     def coverage(self) -> Coverage:
-        """Return what was collected so far; a record without a usable id was not."""
+        """Return the coverage so far; records without a usable id count as not collected."""
         reason = str(self.error) if self.error else None
         if self.lost:
             lost = f"{_counted(self.lost)} without a usable id"
-            reason = f"{reason}; {lost}" if reason else f"GET {self._query.path} gave {lost}"
+            reason = f"{reason}; {lost}" if reason else f"GET {self._query.path} returned {lost}"
         if self._finished and not self.lost:
             state = CoverageState.COMPLETE
         else:
@@ -130,7 +134,7 @@ class Listing(Generic[Item]):
         params: dict[str, str | int | tuple[str, ...]] = {"limit": PAGE_SIZE, **self._query.params}
         if cursor is not None:
             params[self._page.cursor_parameter] = cursor
-        # Page follows page, and nothing can be done about it: whoever has begun must not wait.
+        # Pages can only be read one after the other, so a listing that has begun goes first.
         first = cursor is not None or self._query.project_id is None
         answer = await self._client.get(
             self._query.path, params, lambda body: parse_page(body, self._page), first=first
@@ -139,7 +143,7 @@ class Listing(Generic[Item]):
         return answer
 
     def _first_seen(self, page: Page[Item]) -> tuple[Item, ...]:
-        """Drop what an earlier page held: items move between pages while they are read."""
+        """Drop items of earlier pages: items move between pages while a listing is read."""
         fresh: dict[str, Item] = {}
         for item in page.data:
             if item.id not in self._ids:
@@ -154,7 +158,7 @@ class Listing(Generic[Item]):
         return ApiMalformed(
             f"{endpoint} did not end within {MAX_PAGES:,} pages and {MAX_RECORDS:,} records.",
             endpoint=endpoint,
-            help="Check OPENAI_BASE_URL; if the organization is that large, report it.",
+            help="Check OPENAI_BASE_URL; if the organization is that large, report an issue.",
         )
 
     def _impossible(self, what: str) -> ApiMalformed:

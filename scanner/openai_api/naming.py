@@ -1,4 +1,4 @@
-"""Whose an admin key is, before the scan: the organization's name and its projects' ids."""
+"""Identify an admin key's organization before the scan: its name and its projects' ids."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -13,9 +13,9 @@ _PARAMS: Final[Params] = {"limit": 100, "include_archived": "true"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Named:
-    """The API's name for the organization, None if it gives none, and ids of its projects.
+    """The organization's name as the API returns it, None without one, and ids of its projects.
 
-    `is_all` means that these are all of them.
+    `is_all`: whether `project_ids` is complete.
     """
 
     name: str | None
@@ -24,14 +24,14 @@ class Named:
 
 
 async def read_name(client: AdminClient) -> Named:
-    """Read the first page of projects, whatever is in it; raise ApiError."""
+    """Read the first page of projects without validating its records; raise ApiError."""
     answer = await client.get(_PATH, _PARAMS, _page)
     ids, cursor = answer.value
     return Named(name=answer.organization or None, project_ids=ids, is_all=cursor is None)
 
 
 async def read_project_ids(client: AdminClient) -> frozenset[str]:
-    """Read the pages of projects, MAX_PAGES at most; raise ApiError."""
+    """Read all pages of projects, at most MAX_PAGES; raise ApiError."""
     found: set[str] = set()
     cursor: str | None = ""
     cursors: set[str] = set()
@@ -44,7 +44,7 @@ async def read_project_ids(client: AdminClient) -> frozenset[str]:
 
 
 def _page(body: bytes) -> tuple[frozenset[str], str | None]:
-    """Return a page's ids and the cursor of the next: the scan itself reports what is wrong."""
+    """Return a page's ids and the next cursor; the scan itself reports invalid records."""
     try:
         page = read_json(body)
     except MalformedBodyError:

@@ -1,4 +1,4 @@
-"""How fast to ask: one controller for the whole walk, so that one 429 holds everybody back."""
+"""Request pacing: one controller for the whole scan, so that one 429 slows all requests."""
 
 import asyncio
 import random
@@ -20,10 +20,10 @@ _Queue = deque[asyncio.Future[None]]
 
 
 class Pace:
-    """Limits how many requests are under way and how fast they start, fail, and for how long.
+    """Limits the parallel requests, their start rate, their retries and the total time.
 
-    The limit starts at 8, grows by four with each success up to `ceiling`, halves on overload.
-    `deadline` is in seconds from now; None is never.
+    The parallel limit starts at 8, grows by four per success up to `ceiling`, halves on overload.
+    `deadline` is in seconds from now; None means no deadline.
     """
 
     def __init__(
@@ -56,9 +56,9 @@ class Pace:
         return self._ends_at is not None and self._clock() >= self._ends_at
 
     def end(self, patience: float) -> None:
-        """Let the deadline be now: nobody waits any more, nothing new starts.
+        """Set the deadline to now: waits end and no request starts.
 
-        What is under way has `patience` seconds left, and raises TimeoutError then.
+        Active requests have `patience` seconds left, then raise TimeoutError.
         """
         self.was_told_to_end = True
         self._ends_at = self._clock()
@@ -72,9 +72,9 @@ class Pace:
 
     @asynccontextmanager
     async def turn(self, *, first: bool = False) -> AsyncIterator[None]:
-        """Wait for a free place and for the moment to start; give the place back afterwards.
+        """Wait for a free slot and for the start time; release the slot afterwards.
 
-        `first`: before all others who wait, for a request that more requests will follow.
+        `first`: before all other waiting requests, for a request that others depend on.
         """
         await self._take_place(self._first if first else self._later)
         try:
@@ -86,16 +86,16 @@ class Pace:
             self._wake()
 
     def went_well(self) -> None:
-        """Note a success: four more may be under way from now on."""
+        """Record a success: raise the parallel limit by four."""
         self._retries_left += _RETRIES_PER_SUCCESS
         if self.limit < self._ceiling:
             self.limit = min(self.limit + _GROWTH, self._ceiling)
             self._wake()
 
     def overloaded(self, pause: float, *, is_rate: bool) -> None:
-        """Note that the API asked for less: all wait `pause` seconds, then half as many go on.
+        """Record an overload: all requests pause for `pause` seconds; the parallel limit halves.
 
-        `is_rate`: it was for the number of requests in a time, which they then keep.
+        `is_rate`: the API enforced a rate limit, which later requests then keep to.
         """
         now = self._clock()
         is_first = now >= self._resume_at  # one burst of refusals counts once
@@ -103,15 +103,15 @@ class Pace:
             self.limit = max(1, self.limit // 2)
         if is_rate:
             self._spacing.refused(now, is_first=is_first)
-        spread = 1 + random.random() / 4  # noqa: S311 - spreads waits, protects nothing
+        spread = 1 + random.random() / 4  # noqa: S311 - spreads waits, not for security
         self._resume_at = max(self._resume_at, now + pause * spread)
 
     async def rest(self, seconds: float) -> None:
-        """Wait, alone: what went wrong is no reason for others to wait."""
+        """Wait before a retry without delaying other requests."""
         await self._pause(seconds)
 
     def may_retry(self) -> bool:
-        """Take one retry from the budget: a broken API must not be asked for ever."""
+        """Take one retry from the budget, which ends the retries against a failing API."""
         if self._retries_left < 1:
             return False
         self._retries_left -= 1
@@ -129,7 +129,7 @@ class Pace:
         self._under_way += 1
 
     async def _start(self) -> None:
-        """Wait until no pause and no distance to the request before is left, one at a time."""
+        """Wait, one request at a time, for the end of a pause and of the start interval."""
         async with self._gate:
             while not self.was_told_to_end and (wait := self._next_start() - self._clock()) > 0:
                 await self._pause(wait)
@@ -139,7 +139,7 @@ class Pace:
         return max(self._resume_at, self._spacing.next_start)
 
     async def _pause(self, seconds: float) -> None:
-        """Sleep, unless told to end."""
+        """Sleep until the time is over or `end` was called."""
         if not self.was_told_to_end:
             with suppress(TimeoutError):
                 async with _noted(self._pauses):
@@ -156,7 +156,7 @@ class Pace:
 
 @asynccontextmanager
 async def _noted(timers: set[asyncio.Timeout]) -> AsyncIterator[None]:
-    """Keep a timer among the others while the context lasts, for one who may set them all."""
+    """Keep a timer in `timers` while the context lasts, so that `end` can reschedule it."""
     async with asyncio.timeout(None) as timer:
         timers.add(timer)
         try:

@@ -1,6 +1,6 @@
 """Pages of listings, and single objects, read from the bodies of responses.
 
-What the models accept is read at once; the rest is salvaged record by record.
+A page that the models accept is parsed in one step; any other is salvaged record by record.
 """
 
 from collections.abc import Iterable, Mapping
@@ -33,9 +33,9 @@ Item = TypeVar(
 
 
 class Page(Wire, Generic[Item]):
-    """One page of a listing; `has_more` None: not given, so the next page must be requested.
+    """One page of a listing; `has_more` None: missing, so the next page must be requested.
 
-    A page that reports an error beside its records is not complete, whatever it says.
+    A page with an error beside its records counts as incomplete, even if `has_more` is false.
     """
 
     data: Annotated[tuple[Item, ...], FailFast()]
@@ -49,17 +49,17 @@ class Page(Wire, Generic[Item]):
 
     @property
     def invalid(self) -> Mapping[str, Mapping[str, str]]:
-        """What is wrong with fields: reasons by the record's id and the field's path."""
+        """The invalid fields: reasons by the record's id and the field's path."""
         return self._invalid
 
     @property
     def lost(self) -> int:
-        """How many records have no usable id."""
+        """The number of records without a usable id."""
         return self._lost
 
     @property
     def is_empty(self) -> bool:
-        """Whether it has no records at all."""
+        """Whether the page has no records."""
         return not self.data and not self._lost
 
     def cursor(self) -> str | None:
@@ -70,7 +70,7 @@ class Page(Wire, Generic[Item]):
 
 
 class BucketPage(Page[WireBucket]):
-    """One page of usage or costs, which are paged by a cursor of their own."""
+    """One page of usage or costs, which have their own kind of cursor."""
 
     next_page: str | None = None
 
@@ -88,16 +88,16 @@ _MESSAGES: Final = (
 
 
 class Record(NamedTuple, Generic[Item]):
-    """One object that is no page, and what is wrong with its fields."""
+    """One object, not in a page, and its invalid fields."""
 
     item: Item
     invalid: Mapping[str, str]
 
 
 def parse_page(body: bytes, page: type[Page[Item]]) -> Page[Item]:
-    """Read one page: its valid records, without their invalid fields.
+    """Parse one page: its valid records, without their invalid fields.
 
-    Raise MalformedBodyError if it is not a page at all.
+    Raise MalformedBodyError if the body is not a page.
     """
     try:
         return page.model_validate_json(body)
@@ -106,7 +106,7 @@ def parse_page(body: bytes, page: type[Page[Item]]) -> Page[Item]:
 
 
 def parse_one(body: bytes, kind: type[Item]) -> Record[Item]:
-    """Read one object without its invalid fields; raise MalformedBodyError if it has no id."""
+    """Parse one object without its invalid fields; raise MalformedBodyError without an id."""
     try:
         return Record(kind.model_validate_json(body), {})
     except ValidationError:
@@ -118,7 +118,7 @@ def parse_one(body: bytes, kind: type[Item]) -> Record[Item]:
 
 
 def message_of(body: object) -> str:
-    """Return the message in a body that reports an error, whatever its form, or ""."""
+    """Return the message in the body of an error of any form, or ""."""
     if isinstance(body, str):
         return body
     if isinstance(body, list):
@@ -133,7 +133,7 @@ def message_of(body: object) -> str:
 
 
 def texts_of(body: object) -> str:
-    """Return all text in a body that is certainly an error, or ""."""
+    """Return all text in a body that is known to be an error, or ""."""
     if isinstance(body, dict | list):
         return _joined(": ", map(texts_of, body.values() if isinstance(body, dict) else body))
     return body if isinstance(body, str) else ""
@@ -160,6 +160,6 @@ def _salvaged_page(raw: object, page: type[Page[Item]]) -> Page[Item]:
         raise MalformedBodyError("it is not a page of records")
     read: Page[Item] = whole.item.model_copy(update={"data": tuple(one.item for one in kept)})
     for one in kept:
-        read._invalid.setdefault(one.item.id, one.invalid)  # noqa: SLF001 - a page made here
+        read._invalid.setdefault(one.item.id, one.invalid)  # noqa: SLF001 - a page created here
     read._lost = len(found) - len(kept) + sum(one.lost for one in kept)  # noqa: SLF001
     return read

@@ -1,4 +1,4 @@
-"""Each endpoint of the walk, asked once for one item: what the admin key may see."""
+"""One request for one item to each endpoint of a scan: what the admin key can read."""
 
 import asyncio
 from collections.abc import Mapping
@@ -46,7 +46,7 @@ _DAY: Final = timedelta(days=1)
 
 
 class _Question(NamedTuple):
-    """What is asked, and how its answer is read."""
+    """One request, and the page model that parses its response."""
 
     collection: Collection
     path: str
@@ -56,9 +56,9 @@ class _Question(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probed:
-    """How each endpoint answered, and how far this machine's clock is ahead of the API's.
+    """The result for each endpoint, and how far this machine's clock is ahead of the API's.
 
-    `is_named`: whether the API named the organization; None if it did not answer at all.
+    `is_named`: whether the API named the organization; None if it did not respond.
     """
 
     asked: tuple[Asked, ...]
@@ -67,9 +67,9 @@ class Probed:
 
 
 async def probe(key: Secret, base_url: str, clock: Clock, network: Network | None = None) -> Probed:
-    """Ask each endpoint once, and none again; raise UsageError for TLS or proxy settings.
+    """Request each endpoint once, without retries; raise UsageError for TLS or proxy settings.
 
-    Where the first does not know the key, or nobody answers, the others are not asked.
+    If the first request finds the key rejected or the API unreachable, the others are skipped.
     """
     way = replace(network or Network(), timeout=_TIMEOUT)
     asking = _Asking(key, base_url, clock, way)
@@ -87,21 +87,21 @@ class _Asking:
         self._is_named: bool | None = None
 
     async def everything(self) -> Probed:
-        # Archived projects are left out: they have no service accounts to be asked for.
+        # Without archived projects: service accounts cannot be listed for those.
         first = _Question(Collection.PROJECTS, f"{_ROOT}/projects", Page[WireProject])
         projects, found = await self._ask(first)
         questions = list(_of_the_organization(self._clock()))
         if isinstance(projects.error, ApiRejected | ApiUnreachable):
             left = (*questions, *_of_a_project(""))
             is_taken = isinstance(projects.error, ApiUnreachable)
-            why = "the API does not answer" if is_taken else "the API does not take the key"
+            why = "the API is unreachable" if is_taken else "the API rejects the key"
             rest = [_not_asked(one, why) for one in left]
             return Probed(asked=(projects, *rest), skew=self._skew)
         if found is not None and found.data:
             questions += _of_a_project(found.data[0].id)
             rest = []
         else:
-            rest = [_not_asked(one, "no project was seen") for one in _of_a_project("")]
+            rest = [_not_asked(one, "no project was listed") for one in _of_a_project("")]
         answers = await asyncio.gather(*(self._ask(one) for one in questions))
         asked = (projects, *(answer for answer, _ in answers), *rest)
         return Probed(asked=asked, skew=self._skew, is_named=self._is_named)

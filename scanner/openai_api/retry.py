@@ -1,4 +1,4 @@
-"""When to ask again, and how long to wait before. Pure.
+"""Which responses to retry, and how long to wait first. Pure functions.
 
 The rules are the official SDK's: 408, 409, 429 and 5xx; `x-should-retry` overrides the status;
 `retry-after-ms` beats `retry-after`, which is seconds or an HTTP date.
@@ -18,7 +18,7 @@ _WORTH_ASKING_AGAIN: Final = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backoff:
-    """How often and how patiently to ask again; all times in seconds."""
+    """Number of attempts and waits between them; all times in seconds."""
 
     tries: int = 6
     first_wait: float = 0.5
@@ -28,7 +28,7 @@ class Backoff:
     def wait(self, attempt: int, asked_for: float | None, jitter: float) -> float:
         """Return the seconds to wait after attempt number `attempt` (from 0).
 
-        `asked_for` is what the API asked for; `jitter` is random in [0, 1).
+        `asked_for` is the wait that the API requested; `jitter` is random in [0, 1).
         """
         if asked_for is not None:
             return min(asked_for, self.longest_asked_for)
@@ -36,7 +36,7 @@ class Backoff:
 
 
 def should_retry(status: int, headers: Mapping[str, str]) -> bool:
-    """Tell whether a reading request that was answered so is worth asking again."""
+    """Return whether to retry a read request that received this response."""
     told = headers.get("x-should-retry")
     if told in ("true", "false"):
         return told == "true"
@@ -44,7 +44,7 @@ def should_retry(status: int, headers: Mapping[str, str]) -> bool:
 
 
 def asked_wait(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Return the seconds the API asked to wait, or None if it asked for nothing sensible."""
+    """Return the wait in seconds that the API requested; None without a valid one."""
     milliseconds = _number(headers.get("retry-after-ms"))
     if milliseconds is not None:
         return milliseconds / 1000
@@ -59,7 +59,7 @@ def asked_wait(headers: Mapping[str, str], now: datetime) -> float | None:
 
 
 def told_time(headers: Mapping[str, str]) -> datetime | None:
-    """Return the time that an answer's Date gives, if it gives one."""
+    """Return the time in a response's Date header; None without a valid one."""
     try:
         told = parsedate_to_datetime(headers.get("date", ""))
     except (OverflowError, TypeError, ValueError):
@@ -69,6 +69,6 @@ def told_time(headers: Mapping[str, str]) -> datetime | None:
 
 def _number(text: str | None) -> float | None:
     """Read a plain non-negative decimal: not `nan`, `inf` or `1e9`."""
-    if text is None or len(text) > 12 or not text.strip().replace(".", "", 1).isdecimal():  # noqa: PLR2004 - longer is no wait
+    if text is None or len(text) > 12 or not text.strip().replace(".", "", 1).isdecimal():  # noqa: PLR2004 - longer is not a wait
         return None
     return float(text.strip())

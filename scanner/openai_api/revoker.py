@@ -1,4 +1,4 @@
-"""The port Revoker: one key read again, and one change of it asked for, once.
+"""The port Revoker: re-reads one key and requests one change of it, without retries.
 
 Source: https://platform.openai.com/docs/api-reference/project-api-keys
 """
@@ -41,14 +41,14 @@ from scanner.revocation import Method
 
 _ROOT: Final = "/organization"
 _SKEW: Final = timedelta(minutes=5)
-"""How far the API's clock may be behind ours."""
+"""How far the API's clock may be behind this machine's."""
 _EVENTS: Final = 100
 
 Value = TypeVar("Value")
 
 
 class ApiRevoker(AbstractContextManager["ApiRevoker"]):
-    """Reads and changes keys over one client, one request after the other."""
+    """Reads and changes keys with one client, one request at a time."""
 
     def __init__(self, client: AdminClient) -> None:
         self._client = client
@@ -67,11 +67,11 @@ class ApiRevoker(AbstractContextManager["ApiRevoker"]):
         self._runner.close()
 
     def look(self, key_id: str, project_id: str | None, *, whole: bool = True) -> Look:
-        """Read a key again and, for the `whole` look, its owner and project; raise ApiError."""
+        """Re-read a key and, if `whole`, also its owner and project; raise ApiError."""
         return self._run(self._look(key_id, project_id, whole=whole))
 
     def change(self, intent: Intent) -> str:
-        """Ask for one change, once; return the request's id. Raise ApiError."""
+        """Request one change, without retries; return the request id. Raise ApiError."""
         path = _path(intent.key_id, intent.project_id)
         match intent.method:
             case Method.EXPIRE:
@@ -79,13 +79,13 @@ class ApiRevoker(AbstractContextManager["ApiRevoker"]):
                 return self._run(self._client.change("POST", path, body))
             case Method.RESTRICT:
                 if not intent.scopes:
-                    raise ValueError("an empty list of scopes means all of them")
+                    raise ValueError("the API reads an empty list of scopes as all scopes")
                 return self._run(self._client.change("POST", path, {"scopes": [*intent.scopes]}))
             case Method.DELETE:
                 return self._run(self._client.change("DELETE", path))
 
     def scopes_given(self, key_id: str, since: datetime) -> tuple[str, ...] | None:
-        """Return what the audit log says a key was last given since a moment; None: nothing.
+        """Return the scopes last set on a key since `since`, from the audit log; None if none.
 
         Raise ApiError if it cannot be read.
         """
@@ -135,9 +135,9 @@ class ApiRevoker(AbstractContextManager["ApiRevoker"]):
         return translate.to_project(answer.value.item, _flaws(path, answer.value))
 
     async def _owner(self, key: Key) -> User | ServiceAccount | None:
-        """Read who owns the key; None if they no longer exist, or the key does not name them.
+        """Read the key's owner; None if it no longer exists or the key does not name it.
 
-        Raise ApiError if they are not found although the key states that they have access.
+        Raise ApiError if the owner is not found although the key lists it as having access.
         """
         owner = key.owner
         if isinstance(owner.id, Unknown):
@@ -159,9 +159,10 @@ class ApiRevoker(AbstractContextManager["ApiRevoker"]):
         except ApiNotFound as error:
             if key.project_access is ProjectAccess.ACTIVE:
                 raise ApiError(
-                    f"The API does not find {owner.id}, who according to the key has access.",
+                    f"The owner {owner.id} was not found, although the key lists it as having"
+                    " access. The key was not changed.",
                     endpoint=error.endpoint,
-                    help="Nothing was done. The next scan reads both again.",
+                    help="Scan again: a scan reads both the key and its owner.",
                 ) from None
             return None
         return None
@@ -171,12 +172,13 @@ class ApiRevoker(AbstractContextManager["ApiRevoker"]):
 
 
 def _check_identity(found: str, requested: str, path: str) -> None:
-    """Raise ApiError for a response about another object: it proves nothing."""
+    """Raise ApiError for a response with another object's id."""
     if found != requested:
         raise ApiError(
-            f"The API was asked for {requested} and answered with another.",
+            f"The API returned another object than the requested {requested}. The key was not"
+            " changed.",
             endpoint=f"GET {path}",
-            help="Nothing was done. Report it to OpenAI.",
+            help="Report it to OpenAI.",
         )
 
 

@@ -1,6 +1,6 @@
-"""JSON that the models reject -> its valid records and fields, and what was not valid, and why.
+"""JSON that the models reject -> its valid records and fields, and why the rest is invalid.
 
-One invalid field costs that field alone; a record without a usable id is counted as lost.
+An invalid field is dropped alone; a record without a usable id is counted as lost.
 """
 
 import json
@@ -18,7 +18,7 @@ _LONGEST_NUMBER: Final = 30
 _MOST_FIELDS: Final = 1_000
 _MILLISECONDS: Final = 1_000_000_000_000
 _IDS: Final = frozenset({"id", "start_time"})
-"""What identifies a record, or the day of a bucket."""
+"""Fields that identify a record, or the day of a bucket."""
 _LISTS: Final = frozenset({"results"})
 """Lists of records inside a record."""
 _TYPES: Final = {
@@ -33,7 +33,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class MalformedBodyError(ValueError):
-    """A body that is not what the API promises; `is_torn`: it is not JSON, or cut off.
+    """A body that does not match the API's specification; `is_torn`: not JSON, or truncated.
 
     `is_reported`: the body is an error, and this is its message.
     """
@@ -45,7 +45,7 @@ class MalformedBodyError(ValueError):
 
 
 class Salvaged(NamedTuple):
-    """What is left of a record: the model, its invalid fields by path, and inner records lost."""
+    """A salvaged record: the model, invalid fields by path, number of lost inner records."""
 
     item: Any
     invalid: Mapping[str, str]
@@ -68,7 +68,7 @@ def read_json(body: bytes) -> Any:  # noqa: ANN401 - JSON
 
 
 def salvage(raw: object, model: type[Model]) -> Salvaged | None:
-    """Read one record without its invalid fields; None if it has no usable id."""
+    """Parse one record without its invalid fields; None if it has no usable id."""
     if not isinstance(raw, dict):
         return None
     invalid: dict[str, str] = {}
@@ -93,20 +93,20 @@ def salvage(raw: object, model: type[Model]) -> Salvaged | None:
 
 
 def _is_inner_id(path: tuple[int | str, ...]) -> bool:
-    """Tell whether an inner record has no usable id, or is not a record at all."""
+    """Return whether an inner record has no usable id, or is not a record."""
     if path[0] not in _LISTS:
         return False
     return path[2:] == () or path[2:] == ("api_key_id",)
 
 
 def _named(path: tuple[int | str, ...]) -> str:
-    """Return a field's path; an item of a list that holds no records stands for the whole list."""
+    """Return a field's path; for an item in a list of plain values, the path of the list."""
     parts = [part for n, part in enumerate(path) if isinstance(part, str) or path[n - 1] in _LISTS]
     return ".".join(map(str, parts))
 
 
 def _remove(raw: dict[str, Any], path: tuple[int | str, ...]) -> None:
-    """Take a field out; a record in a list is emptied, so that the others keep their places."""
+    """Remove a field; a record in a list is emptied instead, so that indexes stay the same."""
     if path[0] in _LISTS and len(path) > 1 and _is_inner_id(path):
         raw[str(path[0])][path[1]] = {}
         return
@@ -142,7 +142,7 @@ def _what_is_wrong_with(number: int) -> str:
 
 
 def _flattened(text: str) -> str:
-    """Replace what is nested deeper than Python can parse by null."""
+    """Replace values nested deeper than Python can parse with null."""
     depth, kept, start = 0, [], 0
     for token in _BRACKETS.finditer(text):
         if token[0] in "[{":

@@ -1,26 +1,26 @@
-"""How far apart requests must start to keep a rate that the API enforces but does not publish."""
+"""The interval between request starts that keeps to the API's unpublished rate limit."""
 
 from typing import Final
 
 _FASTEST: Final = 2000.0
 _SLOWEST: Final = 1.0
-"""Requests a second; the fastest lets a refusal be heard before the next dozen has left."""
+"""Requests per second; at the fastest, a refusal arrives before a dozen more requests start."""
 _BELOW: Final = 0.97
-"""Where to go on after a refusal, as a share of the rate that was let through."""
+"""The rate after a refusal, as a share of the rate that the API accepted."""
 _GROWTH: Final = 1000
-"""Requests without a refusal after which the rate has doubled: slowly first, then ever faster."""
+"""Requests without a refusal that double the rate: it grows slowly first, then faster."""
 _GROWTH_TIME: Final = (20.0, 120.0)
-"""Seconds; the shortest and the longest that this may take."""
+"""Seconds; the shortest and the longest time in which the rate doubles."""
 _UNPROVEN: Final = 3.0
-"""Seconds; how long it takes while the rate is but a guess."""
+"""Seconds in which the rate doubles while it is only an estimate."""
 _ENOUGH: Final = 25
-"""Requests from which on a count is no matter of chance."""
+"""The number of requests that makes a count statistically reliable."""
 
 
 class Spacing:
-    """As fast as can be until the first refusal; then as fast as the API was seen to allow.
+    """Unlimited until the first refusal; then the rate that the API was observed to accept.
 
-    Between two refusals the API lets through exactly its rate, so that counting tells it. All
+    Between two refusals the API accepts exactly its limit, so the limit can be counted. All
     times are in seconds on one clock.
     """
 
@@ -33,12 +33,12 @@ class Spacing:
         self._count = 0
 
     def started(self, now: float) -> None:
-        """Note that a request starts: the next one must wait. A late one is not made good."""
+        """Record that a request starts and delay the next. Late starts are not caught up."""
         self._count += 1
         self.next_start = max(self.next_start + 1 / self.rate(now), now)
 
     def refused(self, now: float, *, is_first: bool) -> None:
-        """Note a refusal; the first of a burst sets the rate to what was let through until now."""
+        """Record a refusal; the first of a burst sets the rate to the rate accepted so far."""
         self._count -= 1
         if not is_first:
             return
@@ -54,7 +54,7 @@ class Spacing:
         self._refused_at = now
 
     def rate(self, now: float) -> float:
-        """Return how many requests may start in a second now."""
+        """Return how many requests per second may start now."""
         grown = self._rate * (_BELOW + ((now - self._refused_at) / self._doubling) ** 2)
         return min(grown, _FASTEST)
 

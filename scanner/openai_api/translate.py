@@ -1,4 +1,4 @@
-"""Wire models -> inventory: what is missing or not valid becomes Unknown, with the reason."""
+"""Wire models -> inventory: a missing or invalid value becomes Unknown, with the reason."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -39,22 +39,22 @@ from scanner.secret import redact
 _OWNER_KINDS: Final = {kind.value: kind for kind in OwnerKind}
 _ACCESS: Final[dict[str, ProjectAccess | Unknown]] = {kind.value: kind for kind in ProjectAccess}
 _ACCESS_MISSING: Final = Unknown(
-    reason="the API did not say whether the owner can reach the project"
+    reason="the API did not return whether the owner has access to the project"
 )
 _SHOWN: Final = 60
-"""Characters shown of a value that is not known."""
+"""Characters shown of an unknown value."""
 _ADMIN_PREFIX: Final = "sk-admin"
-_NO_OWNER: Final = Unknown(reason="the API did not say whose key it is")
+_NO_OWNER: Final = Unknown(reason="the API did not return the key's owner")
 
 
 class Flaws(NamedTuple):
-    """The invalid fields of one record: what is wrong, by path; `where`: endpoint and id."""
+    """The invalid fields of one record: reasons by path; `where`: endpoint and id."""
 
     fields: Mapping[str, str] = MappingProxyType({})
     where: str = ""
 
     def of(self, path: str) -> Unknown | None:
-        """Return why a field is unknown if it, or an object that holds it, is not valid."""
+        """Return why a field is unknown if it, or an object that contains it, is invalid."""
         while self.fields and path:
             if path in self.fields:
                 return Unknown(reason=f"{path} {self.fields[path]}", where=self.where)
@@ -62,7 +62,7 @@ class Flaws(NamedTuple):
         return None
 
     def texts(self, fields: Mapping[str, str]) -> Invalid:
-        """Return those text fields that are not valid; `fields` has the path of each."""
+        """Return the invalid text fields; `fields` maps each field to its path."""
         if not self.fields:
             return ()
         found = [(name, self.of(path)) for name, path in fields.items()]
@@ -73,7 +73,7 @@ VALID: Final = Flaws()
 
 
 def to_project(wire: WireProject, flaws: Flaws = VALID) -> Project:
-    """Translate a project; a status we do not know leaves its state unknown."""
+    """Translate a project; an unknown status makes its state Unknown."""
     state: ProjectState | Unknown
     if wire.status in tuple(ProjectState):
         state = ProjectState(wire.status)
@@ -91,7 +91,7 @@ def to_project(wire: WireProject, flaws: Flaws = VALID) -> Project:
 
 
 def to_user(wire: WireUser, flaws: Flaws = VALID) -> User:
-    """Translate a member of the organization; the outer name and address win over the inner."""
+    """Translate a user; the outer name and address take precedence over the inner."""
     details = wire.user or WireUserDetails()
     name, email = wire.name or details.name, wire.email or details.email
     invalid = flaws.texts({"name": "name", "email": "email", "role": "role"})
@@ -136,12 +136,14 @@ def to_project_key(wire: WireProjectKey, project_id: str, flaws: Flaws = VALID) 
 def to_admin_key(wire: WireAdminKey, flaws: Flaws = VALID) -> Key:
     """Translate a key of the admin listing; `owner.type`, or else `owner.object`, is its kind.
 
-    The listing has held other keys as well: only the value identifies an admin key.
+    The listing can contain other keys: only the redacted value identifies an admin key.
     """
     owner = wire.owner
     named = (owner.type or (owner.object or "").rpartition(".")[2]) if owner else None
     is_admin = wire.redacted_value.startswith(_ADMIN_PREFIX)
-    unlike = Unknown(reason="its value does not begin with sk-admin, and no project lists it")
+    unlike = Unknown(
+        reason="its value does not start with sk-admin, and it is not listed in any project"
+    )
     return Key(
         id=wire.id,
         kind=KeyKind.ADMIN if is_admin else flaws.of("redacted_value") or unlike,
@@ -165,14 +167,14 @@ def to_admin_key(wire: WireAdminKey, flaws: Flaws = VALID) -> Key:
 
 
 def to_event(wire: WireAuditEvent, flaws: Flaws = VALID) -> AuditEvent | None:
-    """Translate an event about a key or its owner; None if it names none of them."""
+    """Translate an event about a key or its owner; None if it names neither."""
     details = wire.key_created or wire.key_updated or wire.account_created or wire.user_deleted
     if wire.type not in tuple(AuditKind) or details is None or details.id is None:
         return None
     given = details.data or details.changes_requested
     scopes = flaws.of(f"{wire.type}.data.scopes")
     scopes = scopes or flaws.of(f"{wire.type}.changes_requested.scopes")
-    at = flaws.of("effective_at") or Unknown(reason="the API did not give effective_at")
+    at = flaws.of("effective_at") or Unknown(reason="the API did not return effective_at")
     return AuditEvent(
         kind=AuditKind(wire.type),
         subject_id=details.id,
@@ -183,7 +185,7 @@ def to_event(wire: WireAuditEvent, flaws: Flaws = VALID) -> AuditEvent | None:
 
 
 def is_lost(wire: WireAuditEvent, flaws: Flaws) -> bool:
-    """Return whether an event may be about a key, and cannot be assigned to it."""
+    """Return whether an event may be about a key but cannot be assigned to one."""
     if flaws.of("type") or not wire.type:
         return True
     details = wire.key_created or wire.key_updated
@@ -201,11 +203,11 @@ def _enabled(details: WireUserDetails, flaws: Flaws) -> bool | Unknown:
         return flaw
     if details.enabled:
         return True
-    return Unknown(reason="the API did not say whether the user is enabled")
+    return Unknown(reason="the API did not return whether the user is enabled")
 
 
 def _actor(actor: WireActor | None) -> str | None:
-    """Return the address, or else the id, of the actor; of a key, its owner's."""
+    """Return the actor's address, or else id; for a key, those of its owner."""
     if actor is None:
         return None
     by_key = actor.api_key
@@ -226,10 +228,10 @@ def _owner_kind(named: str | None, flaws: Flaws = VALID) -> OwnerKind | Unknown:
 
 
 def _not_known(what: str, value: str | None) -> Unknown:
-    """Return what a value that is not in OpenAI's document stands for."""
+    """Return Unknown for a missing value, or one that is not in OpenAI's specification."""
     if value is None:
-        return Unknown(reason=f"the API did not give {what}")
-    return Unknown(reason=f"{what} is not known", where=repr(value[:_SHOWN]))
+        return Unknown(reason=f"the API did not return {what}")
+    return Unknown(reason=f"{what} is not a known value", where=repr(value[:_SHOWN]))
 
 
 def _owner(wire: WireKeyOwner, flaws: Flaws) -> Owner:
@@ -254,7 +256,7 @@ def _owner(wire: WireKeyOwner, flaws: Flaws) -> Owner:
 def _same_owner(
     kind: str | None, owner_id: str, name: str | None, email: str | None, role: str | None
 ) -> Owner:
-    """Return one value for all keys of an owner: a scan meets the same ones again and again."""
+    """Return one shared value for all keys of an owner: many keys have the same owner."""
     return Owner(
         kind=_owner_kind(kind), id=owner_id, name=_name(name), email=_name(email), role=role
     )
@@ -263,28 +265,28 @@ def _same_owner(
 def _key_texts(wire: WireProjectKey | WireAdminKey, flaws: Flaws) -> Invalid:
     found = flaws.texts({"name": "name", "redacted_value": "redacted_value"})
     if isinstance(wire, WireProjectKey) and "name" not in wire.model_fields_set and not found:
-        return (("name", Unknown(reason="the API did not give name")),)
+        return (("name", Unknown(reason="the API did not return name")),)
     return found
 
 
 def _name(text: str | None) -> str | None:
-    """Mask a key or token that was pasted where a name belongs."""
+    """Mask a key or token that was entered as a name."""
     return None if text is None else redact(text)
 
 
 def _created(seconds: int, flaws: Flaws) -> datetime | Unknown:
     moment = _moment("created_at", seconds, flaws)
-    return Unknown(reason="the API did not give created_at") if moment is None else moment
+    return Unknown(reason="the API did not return created_at") if moment is None else moment
 
 
 def _moment(field: str, seconds: int | None, flaws: Flaws) -> datetime | Unknown | None:
-    """Distinguish null (never) from what is missing or not valid (Unknown)."""
+    """Distinguish null (never) from a missing or invalid value (Unknown)."""
     if seconds is not None and seconds != MISSING:
         return _date(seconds)
     flaw = flaws.of(field)
     if flaw is None and seconds is None:
         return None
-    return flaw or Unknown(reason=f"the API did not give {field}")
+    return flaw or Unknown(reason=f"the API did not return {field}")
 
 
 def _date(seconds: int) -> datetime:

@@ -1,7 +1,7 @@
-"""The Administration API's JSON as typed models: what is promised is checked, the rest ignored.
+"""The Administration API's JSON as typed models: known fields are validated, others ignored.
 
-Source: the official SDK's `openai/types/admin` and OpenAI's OpenAPI document. Where they differ
-both are accepted. A field other than an id can be missing, and is then Unknown.
+Source: the official SDK's `openai/types/admin` and OpenAI's OpenAPI specification. Where they
+differ, both are accepted. Any field except the id may be missing, and is then Unknown.
 """
 
 from decimal import Decimal
@@ -10,12 +10,12 @@ from typing import Annotated, Final
 from pydantic import BaseModel, ConfigDict, Field
 
 _YEAR_2015: Final = 1_420_070_400
-"""OpenAI was founded in this year: no date of its API is older."""
+"""OpenAI was founded in this year, so its API has no earlier date."""
 _YEAR_9999: Final = 253_402_300_799
 
 
 MISSING: Final = -1
-"""A date that the response left out: absent is not the same as null."""
+"""A date missing from the response: absent is not the same as null."""
 
 Id = Annotated[
     str,
@@ -23,7 +23,7 @@ Id = Annotated[
         pattern="^([^.\ufffd]|\\.[^.\ufffd]|\\.\\.[^.\ufffd]|\\.\\.\\.)[^\ufffd]*$", max_length=500
     ),
 ]
-"""Text that UTF-8 can encode; not `.` or `..`, which would lead a request elsewhere."""
+"""Text that UTF-8 can encode; not `.` or `..`, which would change the path of a request."""
 Timestamp = Annotated[int, Field(ge=_YEAR_2015, le=_YEAR_9999)]
 """Unix seconds."""
 Text = Annotated[str, Field(max_length=2_000)]
@@ -34,7 +34,7 @@ Count = Annotated[int, Field(ge=0, le=2**53)]
 
 
 class Wire(BaseModel):
-    """What all have in common."""
+    """The settings of all wire models."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
 
@@ -60,7 +60,7 @@ class WireUserDetails(Wire):
 
 
 class WireUser(Wire):
-    """`organization.user`; `api_key_last_used_at` is that of any key, also one no listing shows."""
+    """`organization.user`; `api_key_last_used_at` includes keys that are not listed."""
 
     id: Id
     email: Text | None = None
@@ -87,7 +87,7 @@ class WireKeyOwnerEntry(Wire):
 
 
 class WireKeyOwner(Wire):
-    """A project key's owner: `type` names which of the two is filled."""
+    """A project key's owner: `type` names which of the two others is set."""
 
     type: Text | None = None
     user: WireKeyOwnerEntry | None = None
@@ -108,7 +108,7 @@ class WireProjectKey(Wire):
 
 
 class WireAdminKeyOwner(Wire):
-    """An admin key's owner; the SDK promises none of its fields."""
+    """An admin key's owner; all fields are optional in the SDK."""
 
     id: Id | None = None
     type: Text | None = None
@@ -130,14 +130,14 @@ class WireAdminKey(Wire):
 
 
 class WireAmount(Wire):
-    """A sum of money; the API has been seen to send the number as a string."""
+    """An amount of money; the API sometimes sends the number as a string."""
 
     value: Money | None = None
     currency: Text | None = None
 
 
 class WireUsageResult(Wire):
-    """What one key did or cost in one bucket, whichever of the usage endpoints reports it."""
+    """Usage or costs of one key in one bucket, for all usage endpoints."""
 
     api_key_id: Text | None = None
     num_model_requests: Count | None = None
@@ -153,19 +153,19 @@ class WireBucket(Wire):
 
     @property
     def id(self) -> str:
-        """What distinguishes this bucket from others of its listing."""
+        """The bucket's id within its listing."""
         return str(self.start_time)
 
 
 class WireActorEntry(Wire):
-    """A person or a service account who did something."""
+    """A user or service account that performed an action."""
 
     id: Text | None = None
     email: Text | None = None
 
 
 class WireActorSession(Wire):
-    """A person at the dashboard."""
+    """A user in the dashboard."""
 
     user: WireActorEntry | None = None
 
@@ -179,20 +179,20 @@ class WireActorKey(Wire):
 
 
 class WireActor(Wire):
-    """Who did something: `session` or `api_key` is filled."""
+    """The actor of an event: `session` or `api_key` is set."""
 
     session: WireActorSession | None = None
     api_key: WireActorKey | None = None
 
 
 class WireEventData(Wire):
-    """What a key was given."""
+    """The scopes set on a key."""
 
     scopes: tuple[str, ...] | None = None
 
 
 class WireEventDetails(Wire):
-    """The object of an event and what was requested."""
+    """The object of an event and the requested change."""
 
     id: Text | None = None
     data: WireEventData | None = None
@@ -200,7 +200,7 @@ class WireEventDetails(Wire):
 
 
 class WireAuditEvent(Wire):
-    """`organization.audit_log`, of the types that concern a key or its owner."""
+    """`organization.audit_log`: events about a key or its owner."""
 
     id: Id
     type: Text = ""
