@@ -160,7 +160,7 @@ class ApiRevoker(AbstractContextManager["ApiRevoker"]):
             if key.project_access is ProjectAccess.ACTIVE:
                 raise ApiError(
                     f"The owner {owner.id} was not found, although the key lists it as having"
-                    " access. The key was not changed.",
+                    " access. No change was requested.",
                     endpoint=error.endpoint,
                     help="Scan again: a scan reads both the key and its owner.",
                 ) from None
@@ -175,8 +175,7 @@ def _check_identity(found: str, requested: str, path: str) -> None:
     """Raise ApiError for a response with another object's id."""
     if found != requested:
         raise ApiError(
-            f"The API returned another object than the requested {requested}. The key was not"
-            " changed.",
+            f"The API returned another object than the requested {requested}.",
             endpoint=f"GET {path}",
             help="Report it to OpenAI.",
         )

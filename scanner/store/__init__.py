@@ -1,1 +1,1 @@
-"""The memory: scans, cases and their events, snapshots and the lock, on SQLite or PostgreSQL."""
+"""The history on SQLite or PostgreSQL: scans, finding records, events, snapshots and the lock."""

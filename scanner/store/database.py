@@ -1,4 +1,4 @@
-"""One database: opened, brought up to date, and spoken with in transactions."""
+"""One database: opening, migrating, and running transactions."""
 
 import os
 import sqlite3
@@ -28,15 +28,15 @@ _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _VERSION_TABLE: Final = "keyvigil_version"
 _MIGRATION_LOCK: Final = 0x6B657976
 _JOURNAL_LOCK: Final = 0x6B657977
-"""Advisory; any numbers that others are unlikely to take."""
+"""Advisory locks; arbitrary numbers that other programs are unlikely to use."""
 _WRITES: Final = "keyvigil_writes"
 _MAGIC: Final = b"SQLite format 3\0"
 
 
 class Database:
-    """A SQLite file or a PostgreSQL database with our tables in it.
+    """A SQLite file or a PostgreSQL database with KeyVigil's tables.
 
-    Each transaction has a connection of its own: a scan needs a dozen in an hour.
+    Each transaction opens its own connection: a scan needs a dozen per hour.
     """
 
     def __init__(self, engine: Engine, place: str) -> None:
@@ -51,20 +51,20 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Yield a connection in one transaction; raise StoreError for what goes wrong."""
+        """Yield a connection in one transaction; raise StoreError for any failure."""
         with self._explained(), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """Yield a connection in one transaction that nobody else writes beside, on SQLite."""
+        """Yield a connection in one transaction; on SQLite it blocks all other writers."""
         with self._explained(), self._writing_engine.begin() as connection:
             yield connection
 
     def prepare_for_readers(self) -> None:
-        """Let a SQLite file be read while it is written, if it can be written at all."""
+        """Allow reading a SQLite file while it is written (WAL), if the file is writable."""
         if self.dialect == "sqlite":
-            # Busy: the next process that opens it tries again.
+            # If the file is busy, the next process that opens it sets this.
             with (
                 suppress(SQLAlchemyError, sqlite3.Error),
                 closing(self._engine.raw_connection()) as connection,
@@ -77,8 +77,7 @@ class Database:
             yield
         except (ValueError, TypeError, OverflowError, RecursionError, CommandError):
             raise StoreError(
-                f"The history in {self.place} holds a value that is not valid, such as a date that"
-                " is not a date.",
+                f"The history in {self.place} contains an invalid value, such as an invalid date.",
                 help="Restore it from a backup, or move it away to start a new one.",
             ) from None
         except SQLAlchemyError as error:
@@ -91,7 +90,7 @@ class Database:
 
 
 def serialize(connection: Connection) -> None:
-    """Wait for other transactions that did the same; on SQLite only one can write anyway."""
+    """Wait for other transactions that called this; SQLite has only one writer anyway."""
     if connection.dialect.name == "postgresql":
         _lock(connection, _JOURNAL_LOCK)
 
@@ -101,9 +100,9 @@ def _lock(connection: Connection, number: int) -> None:
 
 
 def open_database(place: str, *, must_exist: bool = False) -> Database:
-    """Open the file or URL `place`, making (unless it `must_exist`) and migrating what has to be.
+    """Open the file or URL `place` and migrate it; create it unless it `must_exist`.
 
-    Raise as `connect` does, StoreError if it cannot be reached.
+    Raise as `connect` does; StoreError if it cannot be reached.
     """
     database = connect(place, must_exist=must_exist)
     _bring_up_to_date(database)
@@ -112,15 +111,15 @@ def open_database(place: str, *, must_exist: bool = False) -> Database:
 
 
 def connect(place: str, *, must_exist: bool = False) -> Database:
-    """Lead to the file or URL `place` as it is, making it unless it `must_exist`.
+    """Return the database at the file or URL `place`, not migrated; create it unless `must_exist`.
 
-    Raise NoHistory if it must and does not, UsageError for a place that cannot be one.
+    Raise NoHistory if it must exist and does not, UsageError for an unusable place.
     """
     url, shown = _address(place)
     if must_exist and url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
         raise NoHistory(
-            f"There is no history in {shown}.",
-            help="The first keyvigil scan makes it. --store names another place.",
+            f"No history was found in {shown}.",
+            help="Run keyvigil scan to create it, or set --store to another place.",
         )
     if url.get_backend_name() != "sqlite":
         return Database(_postgresql(url), shown)
@@ -130,15 +129,15 @@ def connect(place: str, *, must_exist: bool = False) -> Database:
 
 
 def file_of(place: str) -> Path | None:
-    """Return the file that `place` names, None for a URL; raise UsageError if it names neither."""
+    """Return the file that `place` names, None for a URL; raise UsageError for anything else."""
     url, _ = _address(place)
     return Path(str(url.database)) if url.get_backend_name() == "sqlite" else None
 
 
 def versions(database: Database) -> tuple[str | None, str]:
-    """Return the schema's version, None if there is none yet, and the one that this program knows.
+    """Return the database's schema version, None before the first, and this program's version.
 
-    Raise UsageError if a newer KeyVigil wrote it.
+    Raise UsageError if a newer KeyVigil wrote the database.
     """
     scripts = _scripts()
     with database.reading() as connection:
@@ -150,7 +149,7 @@ def versions(database: Database) -> tuple[str | None, str]:
 
 
 def _address(place: str) -> tuple[URL, str]:
-    """Return the URL, and how to name it to people: without its password."""
+    """Return the URL, and its form for messages: without the password."""
     try:
         url = make_url(place) if "://" in place else URL.create("sqlite", database=place)
     except (ArgumentError, ValueError):
@@ -169,19 +168,19 @@ def _address(place: str) -> tuple[URL, str]:
 def _no_place() -> UsageError:
     return UsageError(
         "The place of the history is neither a file nor a valid postgresql:// URL.",
-        help="Use a file, or postgresql://user:password@host/database; none keeps no history.",
+        help="Use a file, postgresql://user:password@host/database, or none for no history.",
     )
 
 
 def _not_ours(place: str, why: str) -> UsageError:
     return UsageError(
         f"The history cannot be kept in {place}: it {why}.",
-        help="Use the history's own file with --store, or a file that does not exist yet.",
+        help="Set --store to the file of a history, or to a file that does not exist yet.",
     )
 
 
 def _was_database(path: Path) -> bool:
-    """Whether a file begins as a SQLite database does, or with zeros, as after a loss of power."""
+    """Whether a file starts like a SQLite database, or with zeros, as after a power failure."""
     with path.open("rb") as file:
         return file.read(len(_MAGIC)) in (_MAGIC, bytes(len(_MAGIC)))
 
@@ -200,19 +199,19 @@ def _sqlite(url: URL) -> Engine:
     except OSError as error:
         raise UsageError(
             f"The history cannot be kept in {path}: {error.strerror}.",
-            help="Name another file with --store, or --store none to keep no history.",
+            help="Set --store to another file, or to none to keep no history.",
         ) from None
     return _sqlite_engine(url.set(database=str(path)))
 
 
 def _read_only(path: Path) -> Engine | None:
-    """Return an engine for a file on a disk that takes no writes; None if this one does."""
+    """Return an engine for a file that cannot be written; None for a writable one."""
     if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
         return None
     query = {"mode": "ro", "uri": "true"}
     log = Path(f"{path}-wal")
     if not log.exists() or not log.stat().st_size:
-        query["immutable"] = "1"  # else SQLite wants to create files beside it
+        query["immutable"] = "1"  # else SQLite creates files beside it
     url = URL.create("sqlite", database=f"file:{quote(str(path))}", query=query)
     return _sqlite_engine(url)
 
@@ -221,8 +220,8 @@ def _sqlite_engine(url: URL) -> Engine:
     engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": _BUSY})
 
     @event.listens_for(engine, "connect")
-    def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own
-        connection.isolation_level = None  # transactions begin where `_begin` says
+    def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's type
+        connection.isolation_level = None  # transactions begin in `_begin`
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
 
@@ -237,12 +236,12 @@ def _sqlite_engine(url: URL) -> Engine:
 def _postgresql(url: URL) -> Engine:
     try:
         return create_engine(url, poolclass=NullPool, connect_args={"connect_timeout": 10})
-    except SQLAlchemyError:  # for an option, which it would repeat
+    except SQLAlchemyError:  # its message would repeat an option, which may be a secret
         raise _no_place() from None
     except ImportError:
         raise UsageError(
-            "History in PostgreSQL needs the package psycopg.",
-            help="Install keyvigil with its extra: pip install 'keyvigil[postgres]'",
+            "A history in PostgreSQL requires the package psycopg.",
+            help="Install the extra: pip install 'keyvigil[postgres]'",
         ) from None
 
 
@@ -262,7 +261,7 @@ def _bring_up_to_date(database: Database) -> None:
 
 
 def _refuse_foreign(database: Database, connection: Connection) -> None:
-    """Raise UsageError for a SQLite file with tables of another program."""
+    """Raise UsageError for a SQLite file of another program."""
     if database.dialect == "sqlite" and _version(connection) is None:
         tables = "SELECT 1 FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' LIMIT 1"
         if connection.exec_driver_sql(tables).scalar():
@@ -274,8 +273,8 @@ def _refuse_newer(database: Database, version: str | None, scripts: ScriptDirect
     if version is not None and version not in known:
         raise UsageError(
             f"The history in {database.place} was written by a newer KeyVigil"
-            f" (its schema is {version}, this one knows {scripts.get_current_head()}).",
-            help="Use that version, or another place with --store.",
+            f" (schema {version}, supported {scripts.get_current_head()}).",
+            help="Use that KeyVigil version, or set --store to another place.",
         )
 
 

@@ -1,4 +1,4 @@
-"""What a database reports where it fails, and what to do about it."""
+"""Errors of a database -> reason and help line."""
 
 import sqlite3
 from typing import Final
@@ -22,13 +22,13 @@ _BY_CODE: Final = {
 _CREDENTIALS: Final = "Check user and password in the URL, and the server's pg_hba.conf."
 _DATABASE: Final = "Create the database, or correct its name in the URL."
 _RIGHTS: Final = "Grant the user all rights on the schema; docs/history.md lists them."
-_OPTIONS: Final = "Correct the options after ? in the URL, as libpq has them."
-_CONNECTION: Final = "Check host and port in the URL, and that PostgreSQL runs there."
+_OPTIONS: Final = "Correct the options after ? in the URL: they must be options of libpq."
+_CONNECTION: Final = "Check host and port in the URL, and that PostgreSQL is running there."
 _BY_STATE: Final = {
     "28": _CREDENTIALS,
     "3D": _DATABASE,
     "42501": _RIGHTS,
-    "25006": "The server accepts no writes: use the primary server.",
+    "25006": "Use the primary server: this server is read-only.",
     "53100": "Free space on the disk of the PostgreSQL server.",
     "53300": "Allow more connections on the PostgreSQL server, or try again later.",
     "XX001": "Restore the database from a backup.",
@@ -48,12 +48,12 @@ _BY_TEXT: Final = (
     ("certificate", "Check the TLS settings of the server and sslmode in the URL."),
     ("SSL", "Check the TLS settings of the server and sslmode in the URL."),
 )
-"""How the server explains a refused connection, for which psycopg has no SQLSTATE."""
-_OTHER: Final = "Check that the history is complete: keyvigil doctor."
+"""Texts of refused connections, for which psycopg has no SQLSTATE."""
+_OTHER: Final = "Check the history with keyvigil doctor."
 
 
 def is_foreign(error: SQLAlchemyError) -> bool:
-    """Whether a file is not a SQLite database at all."""
+    """Whether a file is not a SQLite database."""
     return _code(error) == sqlite3.SQLITE_NOTADB
 
 
@@ -63,7 +63,7 @@ def is_damaged(error: SQLAlchemyError) -> bool:
 
 
 def help_for(error: SQLAlchemyError) -> str:
-    """Return what to do about an error of either database."""
+    """Return the help line for an error of either database."""
     if (code := _code(error)) is not None:
         return _BY_CODE.get(code, _OTHER)
     state = getattr(getattr(error, "orig", None), "sqlstate", None) or ""
@@ -77,13 +77,13 @@ def help_for(error: SQLAlchemyError) -> str:
 
 
 def is_lost(error: SQLAlchemyError) -> bool:
-    """Whether there was no connection, or it is gone."""
+    """Whether the connection failed or was lost."""
     is_operational = isinstance(error, OperationalError)
     return is_operational or (isinstance(error, DBAPIError) and error.connection_invalidated)
 
 
 def reason(error: SQLAlchemyError) -> str:
-    """Return the database's own message, on one line, without the statement and its values."""
+    """Return the database's message, on one line, without the statement and its values."""
     message = str(getattr(error, "orig", None) or error)
     lines = (" ".join(line.split()).rstrip(".") for line in message.splitlines())
     text = redact("; ".join(filter(None, lines)))
@@ -91,6 +91,6 @@ def reason(error: SQLAlchemyError) -> str:
 
 
 def _code(error: SQLAlchemyError) -> int | None:
-    """Return SQLite's primary result code, None for another database."""
+    """Return SQLite's primary result code, None for PostgreSQL."""
     code = getattr(getattr(error, "orig", None), "sqlite_errorcode", None)
     return None if code is None else code & 0xFF

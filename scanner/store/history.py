@@ -1,4 +1,4 @@
-"""The port Store on a database: what is remembered of each night, and read again."""
+"""The port Store on a database: records scans and finding records, and reads them back."""
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
@@ -34,32 +34,32 @@ from scanner.store.schema import cases, events, policies, scans, snapshots
 from scanner.store.statements import in_parts, upserting
 
 _AS_BEFORE: Final = (State.UNVERIFIED, State.NOT_EVALUATED)
-"""Nothing was seen of these that their cases would be described by."""
+"""States without new facts: the description of the finding record does not change."""
 
 
 class SqlStore:
-    """Implements the port Store, and answers what the commands ask of the past."""
+    """Implements the port Store, and the queries of the commands that read the history."""
 
     def __init__(self, database: Database, *, keeping: Keeping, lease: float) -> None:
-        """Take leases of `lease` seconds; forget with each recorded scan what is not kept."""
+        """Use leases of `lease` seconds; each recorded scan deletes what `keeping` excludes."""
         self._database, self._keeping, self._lease = database, keeping, lease
 
     @property
     def place(self) -> str:
-        """Where it is, for people."""
+        """Where the history is, for messages."""
         return self._database.place
 
     def hold(
         self, organization: str, lost: Callable[[LockLost], None] = lambda _error: None
     ) -> AbstractContextManager[Lease]:
-        """Keep others from scanning the organization while the context lasts.
+        """Lock the organization against other scans while the context lasts.
 
-        `lost` is told, in a thread of its own, that another scan took over.
+        `lost` is called, in a thread of its own, if another scan takes over.
         """
         return holding(self._database, organization, self._lease, lost)
 
     def cases(self, organization: str, fingerprints: Iterable[str]) -> tuple[Case, ...]:
-        """Return the open cases, and of the closed ones those named."""
+        """Return all open finding records, and the closed ones with these fingerprints."""
         ours = select(*CASE).where(cases.c.organization == organization)
         with self._database.reading() as connection:
             rows = connection.execute(ours.where(cases.c.resolved_at.is_(None)))
@@ -71,7 +71,7 @@ class SqlStore:
         return tuple(found)
 
     def opened(self, organization: str, rules: Iterable[str]) -> tuple[Case, ...]:
-        """Return the open cases of these rules."""
+        """Return the open finding records of these rules."""
         query = select(*CASE).where(
             cases.c.organization == organization,
             cases.c.resolved_at.is_(None),
@@ -81,7 +81,7 @@ class SqlStore:
             return tuple(case_of(row) for row in connection.execute(query))
 
     def closed(self, organization: str, since: datetime, limit: int) -> tuple[Case, ...]:
-        """Return the latest cases that were resolved since a moment and still are, latest first."""
+        """Return the latest finding records resolved since `since` that still are, latest first."""
         query = (
             select(*CASE)
             .where(cases.c.organization == organization, cases.c.resolved_at >= since)
@@ -94,7 +94,7 @@ class SqlStore:
     def nights(
         self, organization: str | None, limit: int, *, before: datetime | None = None
     ) -> tuple[Night, ...]:
-        """Return the latest recorded scans, of one organization or of all, oldest first."""
+        """Return the latest recorded scans of one organization, or of all, oldest first."""
         query = _of(organization).order_by(scans.c.started_at.desc(), scans.c.scan_id).limit(limit)
         if before is not None:
             query = query.where(scans.c.started_at < before)
@@ -103,10 +103,10 @@ class SqlStore:
 
     @property
     def outbox(self) -> SqlOutbox:
-        """What is still to be told, in the same database."""
+        """The pending deliveries, in the same database."""
         return SqlOutbox(self._database, lease=self._lease)
 
-    def record(  # noqa: PLR0913, PLR0917 - all that one transaction records
+    def record(  # noqa: PLR0913, PLR0917 - one transaction records all of them
         self,
         lease: Lease,
         history: History,
@@ -117,10 +117,10 @@ class SqlStore:
         *,
         forgets: bool = True,
     ) -> None:
-        """Record a scan and its alerts, whole or not at all.
+        """Record a scan and its alerts in one transaction.
 
-        `texts` are those of its policies, by digest; `identified` is its name and projects. It
-        `forgets` what is not kept. Raise LockLost if another scan has taken over.
+        `texts` are its policies by digest; `identified` is its name and projects; `forgets`:
+        also delete old rows. Raise LockLost if another scan has taken over.
         """
         night = history.nights[-1]
         changed = [s.case for s in history.standings if s.state not in _AS_BEFORE]
@@ -149,28 +149,28 @@ class SqlStore:
         return SqlNames(self._database)
 
     def acts(self, organization: str) -> tuple[Act, ...]:
-        """Return all that was ever done to the organization's keys, oldest first."""
+        """Return all actions on the organization's keys, oldest first."""
         return acts_of(journals(self._database, organization).get(organization, ()), organization)
 
     def acts_elsewhere(self, organization: str, ids: frozenset[str]) -> tuple[Act, ...]:
-        """Return the actions of its other histories, by the `ids` of its projects and keys."""
+        """Return the actions in its other histories, found by `ids` of its projects and keys."""
         return acts_elsewhere(self._database, organization, ids)
 
     def journals(self) -> dict[str, tuple[Entry, ...]]:
-        """Return each organization's journal as it is kept, whether its chain holds or not."""
+        """Return each organization's journal as stored, without verifying its chain."""
         return journals(self._database)
 
     def journal(self, lease: Lease) -> SqlJournal:
-        """Return where it is noted what is done to keys."""
+        """Return the journal of actions on keys."""
         return SqlJournal(self._database, lease, self._lease)
 
     def find(
         self, name: str, organization: str | None = None, *, before: datetime | None = None
     ) -> Night:
-        """Return the scan with that id or beginning of an id; the `latest`; or its `previous`.
+        """Return the scan with this id or id prefix; `latest`; or `previous`, the one before it.
 
-        Scans are not the latest if there is one that began `before`, which they did not: their
-        clock was ahead. Raise UsageError if there is none, or more than one.
+        If any scan began before `before`, later ones are ignored: their clock was ahead. Raise
+        UsageError if no scan, or more than one, matches.
         """
         places = {"latest": -1, "previous": -2}
         if name in places:
@@ -180,43 +180,43 @@ class SqlStore:
             if len(nights) >= -places[name]:
                 return nights[places[name]]
             of = f" of {latest[0].organization}" if latest else ""
-            raise self._no_scan(f"There is no {name} scan{of}")
+            raise self._no_scan(f"No {name} scan{of} was found")
         query = _of(organization).where(scans.c.scan_id.startswith(name, autoescape=True))
         with self._database.reading() as connection:
             found = [night_of(row) for row in connection.execute(query.limit(2))]
         if len(found) == 1:
             return found[0]
-        what = "More than one scan begins" if found else "There is no scan whose id begins"
-        raise self._no_scan(f"{what} with '{name}'")
+        what = "More than one scan" if found else "No scan"
+        raise self._no_scan(f"{what} with an id that starts with '{name}' was found")
 
     def snapshot(self, scan_id: str) -> bytes:
-        """Return what a scan saw; raise UsageError if that was forgotten."""
+        """Return a scan's snapshot; raise UsageError if it was deleted."""
         query = select(snapshots.c.content).where(snapshots.c.scan_id == scan_id)
         with self._database.reading() as connection:
             content = connection.execute(query).scalar()
             if content is not None:
                 return bytes(content)
         raise UsageError(
-            f"What the scan {scan_id} saw is kept no more.",
-            help="The latest are kept: KEYVIGIL_KEEP_SNAPSHOTS says how many.",
+            f"The snapshot of the scan {scan_id} is no longer kept.",
+            help="Use a later scan, or raise KEYVIGIL_KEEP_SNAPSHOTS to keep more snapshots.",
         )
 
     def reported(self, scan_id: str) -> History | None:
-        """Return a scan's history as it was reported; None if that was not kept."""
+        """Return a scan's history as it was reported; None if it was not kept."""
         query = select(snapshots.c.history).where(snapshots.c.scan_id == scan_id)
         with self._database.reading() as connection:
             content = connection.execute(query).scalar()
             return None if content is None else unpack(bytes(content))
 
     def policy_texts(self, night: Night) -> dict[str, str]:
-        """Return the texts of the policies that a scan went by, by digest."""
+        """Return the texts of a scan's policies, by digest."""
         digests = {source.digest for source in night.sources}
         query = select(policies.c.digest, policies.c.text).where(policies.c.digest.in_(digests))
         with self._database.reading() as connection:
             return {row.digest: row.text for row in connection.execute(query)}
 
     def events(self, organization: str, until: datetime) -> tuple[Event, ...]:
-        """Return all that happened up to a moment, in order."""
+        """Return all events up to `until`, oldest first."""
         query = (
             select(events)
             .where(events.c.organization == organization, events.c.at <= until)
@@ -226,16 +226,16 @@ class SqlStore:
             return tuple(event_of(row) for row in connection.execute(query))
 
     def before(self, night: Night) -> Past:
-        """Return the nights before one as they were then, to compare it with again."""
+        """Return the history as it was before a scan, to compare the scan with it again."""
         return _Before(self, night)
 
     def prune(self, organization: str, now: datetime) -> Pruned:
-        """Forget what is not to be kept."""
+        """Delete what is older than the retention settings allow."""
         with self._database.writing() as connection:
             return forget(connection, organization, self._keeping, now)
 
     def organizations(self) -> tuple[str, ...]:
-        """Return those whose scans are recorded."""
+        """Return the organizations with recorded scans."""
         query = select(scans.c.organization).distinct().order_by(scans.c.organization)
         with self._database.reading() as connection:
             return tuple(connection.execute(query).scalars())
@@ -247,13 +247,13 @@ class SqlStore:
 
 
 class _Before:
-    """Implements the port Past as it was before a night."""
+    """Implements the port Past with the state before one scan."""
 
     def __init__(self, store: SqlStore, night: Night) -> None:
         self._store, self._night = store, night
 
     def cases(self, organization: str, _fingerprints: Iterable[str]) -> tuple[Case, ...]:
-        """Return every case that had an event by then."""
+        """Return every finding record with an event by then."""
         before = self.nights(organization, 1)
         if not before:
             return ()
@@ -263,7 +263,7 @@ class _Before:
         return as_of(known, happened, until)
 
     def closed(self, organization: str, since: datetime, limit: int) -> tuple[Case, ...]:
-        """Return the latest that had been resolved by then, latest first."""
+        """Return the latest finding records resolved by then, latest first."""
         known = self.cases(organization, ())
         closed = [case for case in known if case.resolved_at and case.resolved_at >= since]
         closed.sort(key=lambda case: case.fingerprint)
@@ -273,27 +273,27 @@ class _Before:
     def nights(
         self, organization: str, limit: int, *, before: datetime | None = None
     ) -> tuple[Night, ...]:
-        """Return the latest scans before it, oldest first."""
+        """Return the latest scans before that one, oldest first."""
         at = self._night.started_at
         return self._store.nights(organization, limit, before=min(before or at, at))
 
 
 def _of(organization: str | None) -> Select[Any]:
-    """Select scans, of the history with that name or of all."""
+    """Select the scans of the history with that name, or of all histories."""
     return select(scans).where(
         true() if organization is None else scans.c.organization.in_(histories_called(organization))
     )
 
 
 def _keep_texts(connection: Connection, texts: Mapping[str, str], at: datetime) -> None:
-    """Keep each policy's text once, however many scans go by it."""
+    """Store each policy's text once, for all scans that use it."""
     rows = [{"digest": digest, "text": text, "first_seen": at} for digest, text in texts.items()]
     if rows:
         new = upserting(connection, policies)
         connection.execute(new.on_conflict_do_nothing(index_elements=["digest"]), rows)
 
 
-def _upsert_cases(connection: Connection) -> Any:  # noqa: ANN401 - one class for each database
+def _upsert_cases(connection: Connection) -> Any:  # noqa: ANN401 - the class depends on the database
     new = upserting(connection, cases)
     keys = ("organization", "fingerprint")
     rest = {column.name: new.excluded[column.name] for column in cases.c if column.name not in keys}

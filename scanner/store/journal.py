@@ -1,4 +1,4 @@
-"""The port Journal on a database: a chain of entries for each organization, only ever added to."""
+"""The port Journal on a database: one append-only chain of entries for each organization."""
 
 import json
 from collections import defaultdict
@@ -32,26 +32,26 @@ _SAID: Final[TypeAdapter[dict[str, Intent | Outcome]]] = TypeAdapter(dict[str, I
 
 
 class SqlJournal:
-    """Implements the port Journal under a lease, which it renews by `seconds` with each entry."""
+    """Implements the port Journal under a lease, renewed by `seconds` with each entry."""
 
     def __init__(self, database: Database, lease: Lease, seconds: float) -> None:
         self._database, self._lease, self._seconds = database, lease, seconds
 
     def acts(self) -> tuple[Act, ...]:
-        """Return every intent, oldest first, with how it ended."""
+        """Return every intent with its outcome, oldest first."""
         with self._database.reading() as connection:
             kept = _entries(connection, self._lease.organization)
         _refuse_broken(kept, self._lease.organization)
         return acts_of(kept, self._lease.organization)
 
     def acts_elsewhere(self, ids: frozenset[str]) -> tuple[Act, ...]:
-        """Return the actions of the organization's other histories, recognised by these ids."""
+        """Return the actions in the organization's other histories, found by these ids."""
         return acts_elsewhere(self._database, self._lease.organization, ids)
 
     def begin(
         self, intent: Intent, ids: frozenset[str], objection: Callable[[tuple[Act, ...]], str]
     ) -> str:
-        """Keep an intent, unless `objection` returns why not; return the same."""
+        """Record an intent unless `objection` returns a reason; return that reason, or ""."""
         organization = self._lease.organization
         with self._database.writing() as connection:
             serialize(connection)
@@ -65,14 +65,14 @@ class SqlJournal:
             return reason
 
     def end(self, outcome: Outcome) -> None:
-        """Keep how an intent ended."""
+        """Record the outcome of an intent."""
         with self._database.writing() as connection:
             self._hold(connection)
             before = _entries(connection, self._lease.organization)
             _append(connection, self._lease.organization, before, outcome)
 
     def news(self) -> tuple[tuple[Act, ...], int]:
-        """Return what happened since people were last told, and the number of the last entry."""
+        """Return the actions since the last notification, and the number of the last entry."""
         organization = self._lease.organization
         with self._database.reading() as connection:
             kept = _entries(connection, organization)
@@ -83,7 +83,7 @@ class SqlJournal:
         return tuple(act for act in acts if act.intent.receipt in new), len(kept)
 
     def tell(self, made_at: datetime, drafts: Iterable[Draft], entry: int) -> None:
-        """Put what is to be told of all up to that entry into the outbox, once."""
+        """Add the notifications about all entries up to `entry` to the outbox, once."""
         organization = self._lease.organization
         with self._database.writing() as connection:
             self._hold(connection)
@@ -98,9 +98,10 @@ class SqlJournal:
     def _hold(self, connection: Connection) -> None:
         if not extend(connection, self._lease, self._seconds):
             raise StoreError(
-                f"Another run took over {self._lease.organization}, as this machine slept or the"
-                " database was away, so that this one revokes no more.",
-                help="What it had begun is in the journal: the other run looks at it.",
+                f"Another run took over {self._lease.organization}: this machine slept, or the"
+                " database was unreachable. This run will not revoke any more keys.",
+                help="Run keyvigil revoke journal to list the actions that this run started; the"
+                " other run determines their outcome.",
             )
 
 
@@ -108,16 +109,16 @@ def _refuse_broken(kept: Iterable[Entry], organization: str) -> None:
     number = broken_at(kept)
     if number is not None:
         raise StoreError(
-            f"The journal of {organization} was changed at entry {number:,}: nothing is revoked.",
-            help="keyvigil revoke journal verify tells the same. Find out who changed it.",
+            f"The journal of {organization} was changed at entry {number:,}. No keys are revoked.",
+            help="Run keyvigil revoke journal verify, and find out who changed the journal.",
         )
 
 
 def acts_elsewhere(database: Database, organization: str, ids: frozenset[str]) -> tuple[Act, ...]:
-    """Return the actions of the other histories of an organization.
+    """Return the actions in the other histories of an organization.
 
-    `ids` are those of its projects and keys. A history is the organization's if it collected one of
-    its projects, or acted on one of these. Raise StoreError if one of their chains is broken.
+    `ids` are those of its projects and keys. A history belongs to the organization if it collected
+    one of its projects, or acted on one of `ids`. Raise StoreError for a broken chain.
     """
     with database.reading() as connection:
         return _acts_elsewhere(connection, organization, ids)
@@ -139,12 +140,12 @@ def _acts_elsewhere(
 
 
 def is_about(act: Act, ids: frozenset[str]) -> bool:
-    """Whether an action was on one of these keys, or on a key of one of these projects."""
+    """Whether an action was on one of these keys, or on a key in one of these projects."""
     return act.intent.key_id in ids or act.intent.project_id in ids
 
 
 def journals(database: Database, organization: str | None = None) -> dict[str, tuple[Entry, ...]]:
-    """Return each organization's journal, or one, as it is kept, whether its chain holds or not."""
+    """Return one or each organization's journal as stored, without verifying its chain."""
     kept: defaultdict[str, list[Entry]] = defaultdict(list)
     query = select(journal).order_by(journal.c.organization, journal.c.number)
     if organization is not None:
@@ -156,9 +157,9 @@ def journals(database: Database, organization: str | None = None) -> dict[str, t
 
 
 def acts_of(kept: Iterable[Entry], organization: str) -> tuple[Act, ...]:
-    """Return every intent, oldest first, with how it ended; raise StoreError for what is no entry.
+    """Return every intent with its outcome, oldest first; raise StoreError for an invalid entry.
 
-    What was noted first about how an intent ended for good counts.
+    The first final outcome of an intent counts.
     """
     acts: dict[str, Act] = {}
     for entry in kept:
@@ -171,14 +172,14 @@ def acts_of(kept: Iterable[Entry], organization: str) -> tuple[Act, ...]:
 
 
 def read(entry: Entry, organization: str) -> Intent | Outcome:
-    """Return the content of an entry; raise StoreError if it is not known."""
+    """Return the content of an entry; raise StoreError if it is invalid."""
     try:
         (said,) = _SAID.validate_json(entry.content).values()
     except ValueError:
         raise StoreError(
-            f"Entry {entry.number} of the journal of {organization} cannot be read: nothing is"
+            f"Entry {entry.number} of the journal of {organization} cannot be read. No keys are"
             " revoked.",
-            help="keyvigil revoke journal verify tells whether it was changed.",
+            help="Run keyvigil revoke journal verify to check whether it was changed.",
         ) from None
     return said
 
@@ -200,7 +201,7 @@ def _append(
     content = json.dumps(body, sort_keys=True, separators=(",", ":"))
     read(
         Entry(len(before) + 1, "", "", content), organization
-    )  # what could not be read again is not kept
+    )  # values that could not be re-read are not stored
     last = before[-1].hash if before else FIRST
     row = {
         "organization": organization,

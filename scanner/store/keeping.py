@@ -1,4 +1,4 @@
-"""How long what is recorded is kept, and forgetting the rest."""
+"""Retention: how long recorded data is kept, and deleting the rest."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,12 +10,12 @@ from scanner.store.outbox import PENDING
 from scanner.store.schema import cases, deliveries, events, scans, snapshots
 
 _FORGOTTEN: Final = "forgotten"
-"""Of a delivery: only its route and its date are kept."""
+"""State of a delivery of which only the route and the date are kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keeping:
-    """How long scans are kept, and how many snapshots of each organization."""
+    """How long scans are kept, and how many snapshots for each organization."""
 
     scans: timedelta = timedelta(days=400)
     snapshots: int = 30
@@ -23,7 +23,7 @@ class Keeping:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pruned:
-    """How much was forgotten."""
+    """The number of deleted scans, snapshots and finding records."""
 
     scans: int
     snapshots: int
@@ -31,10 +31,10 @@ class Pruned:
 
 
 def forget(connection: Connection, organization: str, keeping: Keeping, now: datetime) -> Pruned:
-    """Forget old scans, closed cases as old with all their events, and all but some snapshots.
+    """Delete old scans, old closed finding records with their events, and surplus snapshots.
 
-    No alert depends on what is forgotten: an open case keeps its events, however old, and what
-    later scans compare with stays.
+    Alerts do not depend on the deleted rows: open finding records keep all their events, and the
+    scans that later ones are compared with are kept.
     """
     before = now - keeping.scans
     ours = select(scans.c.scan_id).where(scans.c.organization == organization)
@@ -65,7 +65,7 @@ def forget(connection: Connection, organization: str, keeping: Keeping, now: dat
 def _compared_with(connection: Connection, organization: str) -> tuple[str, ...]:
     """Return the scans that the next one is compared with.
 
-    The latest, and the first of those that have been incomplete since.
+    These are the latest scan, and the first incomplete one since the last complete scan.
     """
     ours = select(scans.c.scan_id).where(scans.c.organization == organization)
     complete = select(func.max(scans.c.started_at)).where(
@@ -81,9 +81,9 @@ def _compared_with(connection: Connection, organization: str) -> tuple[str, ...]
 def _forget_deliveries(
     connection: Connection, organization: str, before: datetime, now: datetime
 ) -> None:
-    """Forget what was delivered before a moment, but not that a route had an alert at all.
+    """Delete deliveries made before `before`, but keep the fact that a route had an alert.
 
-    What is delivered later joins the messages of the same day: those stay.
+    Deliveries of the day of the oldest pending one are kept: it joins the messages of that day.
     """
     ours = deliveries.c.organization == organization
     pending = select(func.min(deliveries.c.made_at)).where(ours, deliveries.c.state == PENDING)

@@ -1,7 +1,7 @@
-"""One scan of an organization at a time, on any number of machines.
+"""A lock that allows one scan of an organization at a time, across machines.
 
-A lease that its holder renews; who no longer does loses it. Each acquisition has a larger token,
-and nothing is recorded under a token that is not the latest: a sleeper that wakes cannot write.
+The holder renews a lease, or loses it. Each acquisition has a larger token, and only the latest
+token can record: a holder that wakes up after its lease was taken over cannot write.
 """
 
 import os
@@ -25,14 +25,14 @@ from scanner.store.schema import locks
 from scanner.store.statements import upserting
 
 _BEATS: Final = 3
-"""Renewals in the time of one lease."""
+"""Renewals during one lease."""
 _DATE: Final = "%Y-%m-%d %H:%M:%S"
 _ADJUSTMENT: Final = 5.0
-"""Seconds by which a clock may be set back in small steps while a scan runs."""
+"""Seconds that a clock may be set back, in small steps, during a scan."""
 
 
-class database_clock(FunctionElement[float]):  # noqa: N801 - named as SQL's functions are
-    """The database's own clock, in Unix seconds."""
+class database_clock(FunctionElement[float]):  # noqa: N801 - named like an SQL function
+    """The database's clock, in Unix seconds."""
 
     type = Float()
     inherit_cache = True
@@ -49,12 +49,12 @@ def _on_postgresql(_element: Any, _compiler: Any, **_options: Any) -> str:  # no
 
 
 def is_held() -> ColumnElement[bool]:
-    """Whether a lock is held: its lease is not over, and its end is possible."""
+    """Whether a lock is held: its lease has not expired, and its end is plausible."""
     return and_(locks.c.expires_at > database_clock(), ~ends_too_late())
 
 
 def ends_too_late() -> ColumnElement[bool]:
-    """Whether a lock ends later than its lease allows: the clock was ahead when it was taken."""
+    """Whether a lock ends later than its lease allows: the clock was ahead at its acquisition."""
     return locks.c.expires_at > database_clock() + locks.c.lease_seconds + _ADJUSTMENT
 
 
@@ -67,15 +67,15 @@ def holding(
 ) -> Iterator[Lease]:
     """Hold the organization's lock while the context lasts, renewing a lease of `seconds`.
 
-    Raise StoreLocked, saying who holds it, if somebody does. `lost` is told, in a thread of its
-    own, that another took it over.
+    Raise StoreLocked, which names the holder, if it is held. `lost` is called, in a thread of its
+    own, if another scan takes it over.
     """
     lease = acquire(database, organization, seconds)
     done = threading.Event()
 
     def renew() -> None:
         while not done.wait(seconds / _BEATS):
-            is_ours = True  # as far as one can know while the database is away
+            is_ours = True  # assumed while the database is unreachable
             with suppress(StoreError), database.writing() as connection:
                 is_ours = extend(connection, lease, seconds)
             if not is_ours:
@@ -89,14 +89,17 @@ def holding(
     finally:
         done.set()
         beating.join()
-        with suppress(StoreError), database.writing() as connection:  # else the lease runs out
+        with (
+            suppress(StoreError),
+            database.writing() as connection,
+        ):  # if this fails, the lease expires
             extend(connection, lease, 0)
 
 
 def extend(connection: Connection, lease: Lease, seconds: float) -> bool:
     """Renew a lease; return whether it is still the latest.
 
-    The row stays locked until the transaction ends.
+    The row is locked until the transaction ends.
     """
     renewed = connection.execute(
         update(locks)
@@ -107,7 +110,7 @@ def extend(connection: Connection, lease: Lease, seconds: float) -> bool:
 
 
 def acquire(database: Database, organization: str, seconds: float) -> Lease:
-    """Take the lock for so many seconds; raise StoreLocked if somebody has it."""
+    """Acquire the lock for `seconds`; raise StoreLocked if it is held."""
     holder = f"{socket.gethostname()}, process {os.getpid()}, {secrets.token_hex(4)}"
     values: dict[str, Any] = {
         "holder": holder,
@@ -133,7 +136,7 @@ def acquire(database: Database, organization: str, seconds: float) -> Lease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldLock:
-    """A lock whose lease is not over. `since` and `until` are by the database's clock."""
+    """A lock whose lease has not expired. `since` and `until` are by the database's clock."""
 
     organization: str
     holder: str
@@ -146,16 +149,16 @@ class HeldLock:
 
 
 def held_locks(connection: Connection, *which: ColumnElement[bool]) -> tuple[HeldLock, ...]:
-    """Return the locks whose lease is not over; without `which`, also those that end too late."""
+    """Return the locks whose lease has not expired; without `which`, also implausible ones."""
     unfinished = select(locks).where(locks.c.expires_at > database_clock(), *which)
     rows = connection.execute(unfinished.order_by(locks.c.organization))
     return tuple(map(_held_lock, rows))
 
 
 def unlock(database: Database, held: HeldLock) -> bool:
-    """Release a lock whatever its lease; return whether it was still the same.
+    """Release a lock before its lease expires; return whether it was still the same lock.
 
-    A scan that still runs under it cannot record anything from then on.
+    A scan that still runs under it can no longer record.
     """
     ours = and_(
         locks.c.organization == held.organization,
@@ -168,11 +171,11 @@ def unlock(database: Database, held: HeldLock) -> bool:
 
 
 def taken_over(organization: str) -> LockLost:
-    """Return what to raise where the lease is not the latest any more."""
+    """Return the error for a lease that is no longer the latest."""
     return LockLost(
-        f"Another scan of {organization} took over, as this machine slept or the database was away,"
-        " or the lock was released: this scan was not recorded.",
-        help="Nothing is wrong with the history; the other scan speaks for tonight.",
+        f"Another scan of {organization} took over: this machine slept, the database was"
+        " unreachable, or the lock was released. This scan was not recorded.",
+        help="Use the result of the other scan. The history is intact.",
     )
 
 
@@ -181,7 +184,7 @@ def _locked(connection: Connection, organization: str) -> StoreLocked:
     held = _held_lock(row)
     return StoreLocked(
         f"Another scan of {organization} is running: {held}.",
-        help=f"Wait until it ends. If it died, its lock frees itself at {held.until:{_DATE}} UTC.",
+        help=f"Wait until it ends. If it crashed, its lock expires at {held.until:{_DATE}} UTC.",
     )
 
 

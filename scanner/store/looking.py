@@ -1,4 +1,4 @@
-"""Checks of a history that exists: can it be read and written, its locks and its clocks."""
+"""Checks of an existing history: read and write access, locks and clocks."""
 
 import secrets
 from dataclasses import dataclass
@@ -20,10 +20,10 @@ _SHOWN: Final = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Looked:
-    """What was seen. `version` None: there is nothing of ours in it yet; `ours` is this program's.
+    """The state of a history. `version` None: no tables yet; `ours` is this program's version.
 
-    `running` names the organizations that are being scanned, by whom and since when. `clocks` is
-    None unless the version is this program's.
+    `running` lists the organizations that are being scanned, with the lock's holder and its
+    start. `clocks` is None if the versions differ.
     """
 
     place: str
@@ -34,10 +34,10 @@ class Looked:
 
 
 def look(place: str, clock: Clock) -> Looked:
-    """Look at a history, and write into it what is taken back at once; nothing is migrated.
+    """Check a history with a write that is rolled back; do not migrate it.
 
-    Raise UsageError for a place that cannot be one, or that a newer KeyVigil wrote; StoreError if
-    it cannot be reached, read or written.
+    Raise UsageError for an unusable place, or one that a newer KeyVigil wrote; StoreError if it
+    cannot be reached, read or written.
     """
     database = connect(place, must_exist=True)
     version, ours = versions(database)
@@ -59,7 +59,7 @@ def look(place: str, clock: Clock) -> Looked:
 def read_clocks(place: str, clock: Clock) -> ClockReading | None:
     """Compare this machine's clock and the recorded dates with the database's clock.
 
-    None for a history of another version. Raise as `look` does; nothing is written.
+    None for a history of another version. Raise as `look` does. Read only.
     """
     database = connect(place, must_exist=True)
     version, ours = versions(database)

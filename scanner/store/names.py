@@ -1,4 +1,4 @@
-"""The names of histories, and the projects by which one is recognised under a new name."""
+"""The names of histories, and the projects that identify a history under a new name."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -15,29 +15,29 @@ _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class SqlNames:
-    """Finds histories by their names and projects. Every method raises StoreError if it cannot."""
+    """Finds histories by names and projects. Every method raises StoreError if it fails."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def history_of(self, name: str) -> str:
-        """Return what the rows of the history with that name are kept under."""
+        """Return the organization under which the rows of the history `name` are stored."""
         with self._database.reading() as connection:
             return history_of(connection, name) or name
 
     def called(self, name: str) -> KnownHistory | None:
-        """Return the history with that name, None if there is none."""
+        """Return the history with that name, None if not found."""
         with self._database.reading() as connection:
             organization = history_of(connection, name)
             return known(connection, organization) if organization else None
 
     def sharing(self, project_ids: Iterable[str]) -> tuple[KnownHistory, ...]:
-        """Return the histories that collected one of these projects."""
+        """Return the histories that collected any of these projects."""
         with self._database.reading() as connection:
             return sharing(connection, project_ids)
 
     def shown_name(self, organization: str) -> str:
-        """Return the name of the history whose rows are kept under `organization`."""
+        """Return the name of the history whose rows are stored under `organization`."""
         with self._database.reading() as connection:
             return known(connection, organization).name
 
@@ -49,23 +49,23 @@ class SqlNames:
 
 
 def histories_called(name: str) -> Select[Any]:
-    """Select what the rows of the history with that name are kept under."""
+    """Select the organization under which the rows of the history `name` are stored."""
     return select(history_names.c.organization).where(history_names.c.name == name)
 
 
 def history_of(connection: Connection, name: str) -> str | None:
-    """Return what the rows of the history with that name are kept under, None if there is none."""
+    """Return the organization under which the history's rows are stored, None if not found."""
     found: str | None = connection.execute(histories_called(name)).scalar()
     return found
 
 
 def sharing(connection: Connection, project_ids: Iterable[str]) -> tuple[KnownHistory, ...]:
-    """Return the histories that have one of these projects, by name."""
+    """Return the histories that have any of these projects, sorted by name."""
     return tuple(known(connection, one) for one in sorted(_collected(connection, project_ids)))
 
 
 def _collected(connection: Connection, project_ids: Iterable[str]) -> set[str]:
-    """Return the histories that collected one of these projects."""
+    """Return the organizations of the histories that collected any of these projects."""
     found: set[str] = set()
     for some in in_parts(sorted(set(project_ids))):
         query = select(history_projects.c.organization).distinct()
@@ -75,9 +75,9 @@ def _collected(connection: Connection, project_ids: Iterable[str]) -> set[str]:
 
 
 def related(connection: Connection, organization: str, ids: Iterable[str]) -> frozenset[str]:
-    """Return the other histories of an organization, by the projects that they collected.
+    """Return the other histories of an organization, found by shared projects.
 
-    `ids` are some of its projects. A history may lead to another: the projects of both count.
+    `ids` are some of its projects. Projects of a related history can lead to further histories.
     """
     found, projects = {organization}, set(ids)
     new = {organization}
@@ -92,7 +92,7 @@ def related(connection: Connection, organization: str, ids: Iterable[str]) -> fr
 
 
 def known(connection: Connection, organization: str) -> KnownHistory:
-    """Return what is recorded of a history."""
+    """Return the names of a history, its last scan, and whether its projects are recorded."""
     names = select(history_names).where(history_names.c.organization == organization)
     ranks = tuple(NameSource)
     rows = sorted(
@@ -112,7 +112,7 @@ def known(connection: Connection, organization: str) -> KnownHistory:
 def keep_identity(
     connection: Connection, organization: str, identified: Identified | None, at: datetime
 ) -> None:
-    """Record a scan's name and projects, in the transaction that records the scan."""
+    """Record the name and projects of a scan, in the transaction that records the scan."""
     names = {organization: NameSource.DEFAULT}
     if identified is not None:
         names = {identified.identity.name: identified.identity.source}

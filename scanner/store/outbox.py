@@ -1,4 +1,4 @@
-"""The port Outbox on a database: rows of `deliveries` <-> what is to be told."""
+"""The port Outbox on a database: rows of `deliveries` <-> deliveries."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -34,14 +34,14 @@ _PROMISE: Final[TypeAdapter[Any]] = TypeAdapter(Promise | None)
 
 
 class SqlOutbox:
-    """Implements the port Outbox; renews leases of `lease` seconds with each note."""
+    """Implements the port Outbox; each write renews the lease by `lease` seconds."""
 
     def __init__(self, database: Database, *, lease: float) -> None:
         self._database = database
         self._lease = lease
 
     def pending(self, organization: str, at: datetime | None = None) -> tuple[Delivery, ...]:
-        """Return what is not delivered, or was not at the start of a scan, oldest first."""
+        """Return the deliveries pending now, or at the start of a scan, oldest first."""
         is_pending = deliveries.c.state == PENDING
         if at is not None:
             is_pending |= (deliveries.c.state == _DELIVERED) & (deliveries.c.delivered_at >= at)
@@ -57,7 +57,7 @@ class SqlOutbox:
     def delivered(
         self, organization: str, route: str, target: str, since: datetime
     ) -> tuple[Delivery, ...]:
-        """Return what was delivered to that place of the scans since a moment, oldest first."""
+        """Return the completed deliveries to a target, of scans since `since`, oldest first."""
         query = (
             select(deliveries)
             .where(
@@ -73,7 +73,7 @@ class SqlOutbox:
             return tuple(_delivery(row) for row in connection.execute(query))
 
     def routes(self, organization: str, before: datetime | None = None) -> frozenset[str]:
-        """Return the routes for which any scan, or one before a moment, had an alert."""
+        """Return the routes that had an alert of any scan, or of one before `before`."""
         query = select(deliveries.c.route).where(deliveries.c.organization == organization)
         if before is not None:
             query = query.where(deliveries.c.made_at < before)
@@ -81,7 +81,7 @@ class SqlOutbox:
             return frozenset(connection.execute(query.distinct()).scalars())
 
     def note(self, lease: Lease, delivery_id: str, name: str, part: Part) -> None:
-        """Keep how far a part is; raise StoreError if another scan has taken over."""
+        """Record the progress of a part; raise StoreError if another scan has taken over."""
         ours = deliveries.c.delivery_id == delivery_id
         with self._database.writing() as connection:
             self._hold(connection, lease)
@@ -101,9 +101,9 @@ class SqlOutbox:
         *,
         starts_grace: bool,
     ) -> None:
-        """Let a delivery be done, that named these findings; None: it is given up.
+        """Mark a delivery that `named` these findings as done; None: as given up.
 
-        Its notices start grace periods only if it `starts_grace`.
+        Its notices start grace periods only if `starts_grace`.
         """
         values: dict[str, Any] = {"state": _GIVEN_UP}
         if named is not None:
@@ -118,7 +118,7 @@ class SqlOutbox:
                     _announce(connection, lease.organization, item, at)
 
     def announced(self, organization: str) -> dict[str, Told]:
-        """Return what people were told is to become of each key, by the finding, and when."""
+        """Return the announced revocations and the dates of their notices, by fingerprint."""
         query = select(announcements).where(announcements.c.organization == organization)
         with self._database.reading() as connection:
             return {
@@ -134,16 +134,16 @@ class SqlOutbox:
     def _hold(self, connection: Connection, lease: Lease) -> None:
         if not extend(connection, lease, self._lease):
             raise StoreError(
-                f"Another scan of {lease.organization} took over, as this machine slept or the"
-                " database was away, so that this one tells no more.",
-                help="Nothing is lost: the other scan tells what is left.",
+                f"Another scan of {lease.organization} took over: this machine slept, or the"
+                " database was unreachable. This scan will not send any more alerts.",
+                help="No action is needed: the other scan sends the remaining alerts.",
             )
 
 
 def enqueue(
     connection: Connection, organization: str, made_at: datetime, drafts: Iterable[Draft]
 ) -> None:
-    """Put what a scan has to tell into the outbox, in the transaction that records the scan."""
+    """Add the alerts of a scan to the outbox, in the transaction that records the scan."""
     rows = [
         {
             "delivery_id": delivery_id(organization, draft),
@@ -164,9 +164,9 @@ def enqueue(
 
 
 def end_notices(connection: Connection, organization: str, found: Iterable[Standing]) -> None:
-    """Delete the notices of findings that are new or reopened: they need another one.
+    """Delete the notices of new and reopened findings: they need a new notice.
 
-    The dates do not show it if the clock was behind when the findings were reopened.
+    The dates alone are not enough: the clock may have been behind when a finding was reopened.
     """
     ours = announcements.c.organization == organization
     announced = connection.execute(select(announcements.c.fingerprint).where(ours)).scalars()
@@ -176,9 +176,9 @@ def end_notices(connection: Connection, organization: str, found: Iterable[Stand
 
 
 def _announce(connection: Connection, organization: str, item: Item, at: datetime) -> None:
-    """Record the notice of a revocation, or its repetition.
+    """Record the first or a repeated notice of a revocation.
 
-    The same promise that another route delivers later leaves the moment unchanged.
+    If another route delivers the same notice later, the date stays that of the first.
     """
     ours = (
         (announcements.c.organization == organization)
@@ -190,7 +190,7 @@ def _announce(connection: Connection, organization: str, item: Item, at: datetim
         if (
             before is None
             or before.promise != promise
-            or not item.since <= before.announced_at <= at  # else dated by a clock that was ahead
+            or not item.since <= before.announced_at <= at  # else the clock was ahead
         ):
             connection.execute(delete(announcements).where(ours))
             row = {
@@ -204,7 +204,7 @@ def _announce(connection: Connection, organization: str, item: Item, at: datetim
 
 
 def delivery_id(organization: str, draft: Draft) -> str:
-    """Return the same for the same scan, route, target and entry: 32 hexadecimal digits."""
+    """Return a stable id for a scan, route, target and entry: 32 hexadecimal digits."""
     told = draft.announcement
     named = f"{organization}\0{told.scan_id}\0{draft.route}\0{draft.target}"
     named += f"\0{told.entry}" if told.entry else ""

@@ -1,6 +1,6 @@
-"""A scan's history as it was reported, packed: it is rendered again from this, whatever came later.
+"""A scan's history as reported, packed, so that its report can be rendered again later.
 
-Gzipped JSON: `standings`, `nights` and `closed`, as lifecycle.py has them.
+Gzipped JSON: `standings`, `nights` and `closed`, as defined in lifecycle.py.
 """
 
 import gzip
@@ -15,12 +15,12 @@ _ADAPTER: Final = TypeAdapter(History)
 
 
 def pack(history: History) -> bytes:
-    """Return the history, packed; equal histories give equal bytes."""
+    """Pack a history; equal histories result in equal bytes."""
     return gzip.compress(_ADAPTER.dump_json(history), compresslevel=1, mtime=0)
 
 
 def unpack(content: bytes) -> History:
-    """Return a history that was packed; raise ValueError for anything else."""
+    """Unpack a history; raise ValueError for anything else."""
     try:
         return _ADAPTER.validate_json(gzip.decompress(content))
     except (OSError, EOFError, zlib.error) as error:

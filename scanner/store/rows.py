@@ -1,4 +1,4 @@
-"""Rows of the tables <-> what the core knows of nights, cases and events."""
+"""Rows of the tables <-> scans, finding records and events of the core."""
 
 from datetime import timedelta
 from typing import Any, Final
@@ -18,7 +18,7 @@ _NIGHT = tuple(
 
 
 def case_of(row: Row[Any]) -> Case:
-    """Read the columns CASE of `cases`."""
+    """Convert a row with the columns CASE of `cases`."""
     return Case._make(row)._replace(
         facts=tuple(row.facts),
         severity=Severity(row.severity),
@@ -27,12 +27,12 @@ def case_of(row: Row[Any]) -> Case:
 
 
 def row_of_case(case: Case, organization: str) -> dict[str, Any]:
-    """Return the row of `cases`."""
+    """Return the row for `cases`."""
     return {**case._asdict(), "facts": list(case.facts), "organization": organization}
 
 
 def night_of(row: Row[Any]) -> Night:
-    """Read a row of `scans`."""
+    """Convert a row of `scans`."""
     values = {name: getattr(row, name) for name in _NIGHT}
     counts = dict(row.by_severity)
     return Night(
@@ -45,7 +45,7 @@ def night_of(row: Row[Any]) -> Night:
 
 
 def row_of_night(night: Night) -> dict[str, Any]:
-    """Return the row of `scans`."""
+    """Return the row for `scans`."""
     values = {name: getattr(night, name) for name in _NIGHT}
     return {
         **values,
@@ -57,7 +57,7 @@ def row_of_night(night: Night) -> dict[str, Any]:
 
 
 def event_of(row: Row[Any]) -> Event:
-    """Read a row of `events`."""
+    """Convert a row of `events`."""
     return Event(
         fingerprint=row.fingerprint,
         at=row.at,
@@ -69,7 +69,7 @@ def event_of(row: Row[Any]) -> Event:
 
 
 def row_of_event(standing: Standing, night: Night) -> dict[str, Any]:
-    """Return the row of `events`."""
+    """Return the row for `events`."""
     case = standing.case
     return {
         "scan_id": night.scan_id,

@@ -1,4 +1,4 @@
-"""The tables. What is written here and what the migrations make is the same; a test compares."""
+"""The tables. A test checks that the migrations create the same schema."""
 
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -25,41 +25,41 @@ metadata: Final = MetaData()
 
 
 class Moment(TypeDecorator[datetime]):
-    """A moment in UTC, time-zone aware on our side also where the database knows no zones."""
+    """A moment in UTC; time-zone aware in Python even if the database does not store zones."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - as the base class has it
-        """Store it in UTC."""
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - required by the base class
+        """Store the moment in UTC."""
         return None if value is None else value.astimezone(UTC)
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - as the base class has it
-        """Read it as UTC."""
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - required by the base class
+        """Read the moment as UTC."""
         if value is None:
             return None
         return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 class Words(TypeDecorator[str]):
-    """Text that strangers may have written: a NUL, which PostgreSQL refuses, fails no night."""
+    """Untrusted text: NUL characters, which PostgreSQL refuses, must not fail a scan."""
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        """Store a replacement character for each NUL."""
+        """Replace each NUL with a replacement character."""
         return value.replace("\0", "\ufffd") if value else value
 
 
 class Count(TypeDecorator[int]):
-    """A whole number; SQLite keeps any value in any column."""
+    """A whole number; validated because SQLite stores any value in any column."""
 
     impl = Integer
     cache_ok = True
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> int | None:  # noqa: ARG002
-        """Raise TypeError for anything else."""
+        """Raise TypeError for any other value."""
         if value is not None and not isinstance(value, int):
             raise TypeError("not a whole number")
         return value
@@ -152,7 +152,7 @@ snapshots = Table(
     Column("content", LargeBinary, nullable=False),
     Column("history", LargeBinary, nullable=True),
 )
-"""What a scan collected, and its history as it was reported."""
+"""The inventory of a scan, and its history as it was reported."""
 
 policies = Table(
     "policies",
@@ -161,7 +161,7 @@ policies = Table(
     _text("text"),
     _moment("first_seen"),
 )
-"""The texts of the policies that scans went by. `scans.sources` refers to them."""
+"""The texts of the policies of scans. `scans.sources` refers to them."""
 
 locks = Table(
     "locks",
@@ -173,7 +173,7 @@ locks = Table(
     Column("expires_at", Float(53), nullable=False),
     Column("lease_seconds", Float(53), nullable=False, server_default="0"),
 )
-"""Times here are the database's own clock, in Unix seconds: machines disagree about the time."""
+"""Times are by the database's clock, in Unix seconds: the clocks of machines differ."""
 
 journal = Table(
     "journal",
@@ -184,7 +184,7 @@ journal = Table(
     _text("hash"),
     _text("content"),
 )
-"""What was done to keys: a chain for each organization, in which nothing is ever changed."""
+"""Actions on keys: one append-only chain of entries for each organization."""
 
 journal_told = Table(
     "journal_told",
@@ -192,7 +192,7 @@ journal_told = Table(
     _text("organization", key=True),
     _count("number"),
 )
-"""Up to which entry people were told of it."""
+"""The last entry of each journal that was reported to people."""
 
 deliveries = Table(
     "deliveries",
@@ -222,7 +222,7 @@ announcements = Table(
     _moment("last_told_at", null=True),
     Column("promise", JSON, nullable=True),
 )
-"""When people were first told that a key will be revoked, since the finding was last found anew."""
+"""The first notice of each key's revocation since its finding was last new or reopened."""
 
 history_names = Table(
     "history_names",
@@ -233,7 +233,7 @@ history_names = Table(
     _moment("since"),
     Index("history_names_by_history", "organization"),
 )
-"""Each name leads to one history; `organization` is what the rows of that history are under."""
+"""Each name refers to one history; its rows are stored under `organization`."""
 
 history_projects = Table(
     "history_projects",
@@ -242,4 +242,4 @@ history_projects = Table(
     _text("organization", key=True),
     Index("history_projects_by_history", "organization"),
 )
-"""The projects that any scan of a history collected: by these it is recognised."""
+"""The projects collected by any scan of a history: they identify the history."""

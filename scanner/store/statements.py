@@ -1,4 +1,4 @@
-"""Statements that both databases take: rows in parts, and rows that may exist already."""
+"""Statements for both databases: batches of rows, and upserts."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final, TypeVar
@@ -12,13 +12,13 @@ Item = TypeVar("Item")
 
 
 def in_parts(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    """Yield a few items at a time: what a query, and the memory, can hold."""
+    """Yield batches of items, within the limits of a query and of memory."""
     for start in range(0, len(items), _IN_ONE_QUERY):
         yield items[start : start + _IN_ONE_QUERY]
 
 
 def upserting(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
-    """Return an INSERT that can say what to do about rows that are there already."""
+    """Return an INSERT with support for ON CONFLICT."""
     if connection.dialect.name == "sqlite":
         return sqlite.insert(table)
     return postgresql.insert(table)

@@ -231,7 +231,7 @@ def test_an_incomplete_scan_exits_3_whatever_it_found_and_says_what_is_missing(
         )
     assert ran.code == 3
     assert "Coverage: incomplete. What was not seen is not judged:" in ran.out
-    assert "users unavailable: GET /organization/users was answered 403" in ran.out
+    assert "users unavailable: GET /organization/users " in ran.out
     assert json.loads(report.read_text())["scan"]["complete"] is False
 
 

@@ -1,4 +1,4 @@
-"""A server that answers from a script, over real HTTP."""
+"""A server with scripted responses, over real HTTP."""
 
 import json
 import time
@@ -20,7 +20,7 @@ KEY = "sk-admin-0123456789abcdefghijklmnop"
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """One scripted answer; a body that is not bytes is sent as JSON."""
+    """One scripted response; a body that is not bytes is sent as JSON."""
 
     status: int = 200
     body: Any = field(default_factory=lambda: {"data": [], "has_more": False})
@@ -29,7 +29,7 @@ class Reply:
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """One request as it arrived."""
+    """One received request."""
 
     path: str
     query: dict[str, list[str]]
@@ -39,7 +39,7 @@ class Asked:
 
 
 class Script:
-    """Answers each request with `answer`, and remembers it."""
+    """Replies to each request with `answer`, and records the request."""
 
     def __init__(self, answer: Callable[[Asked], Reply]) -> None:
         self.asked: list[Asked] = []
@@ -66,19 +66,19 @@ class Script:
 
 
 def in_turn(*replies: Reply) -> Callable[[Asked], Reply]:
-    """Answer with one reply after the other; the last one stays."""
+    """Return the replies in order; the last one is repeated."""
     left = list(replies)
     return lambda _asked: left.pop(0) if len(left) > 1 else left[0]
 
 
 class Waits:
-    """A sleep that returns at once, remembers how long it was asked to be, and moves its clock."""
+    """A sleep that returns immediately, records its duration and advances its own clock."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
 
     def clock(self) -> float:
-        """Tell the time as if every sleep had been slept."""
+        """Return the time, in seconds, with all sleeps included."""
         return time.monotonic() + sum(self.seconds)
 
     async def __call__(self, seconds: float) -> None:
@@ -89,7 +89,7 @@ class Waits:
 def scripted(
     answer: Callable[[Asked], Reply],
 ) -> Iterator[tuple[Script, Callable[[], AdminClient], Waits]]:
-    """Serve a script; yields it, a maker of clients for it, and the waits they were told."""
+    """Serve a script; yields it, a factory of clients for it, and the waits they requested."""
     script, waits = Script(answer), Waits()
     with serving(script) as url:
         yield (

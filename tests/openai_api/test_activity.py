@@ -1,4 +1,4 @@
-"""Usage and costs: what was not given, or is not valid, is unknown and never zero."""
+"""Usage and costs: a missing or invalid value is unknown, not zero."""
 
 import asyncio
 from collections.abc import Callable
@@ -55,7 +55,7 @@ def results(*rows: dict[str, Any]) -> Reply:
         ("0.06", None),
     ],
 )
-def test_costs_are_known_only_as_dollars(amount: object, usd: Decimal | None) -> None:
+def test_costs_in_another_currency_are_unknown(amount: object, usd: Decimal | None) -> None:
     (cost,) = collected({"costs": results({"amount": amount})}).costs
     assert (None if isinstance(cost.usd, Unknown) else cost.usd) == usd
 
@@ -64,7 +64,7 @@ def test_costs_are_known_only_as_dollars(amount: object, usd: Decimal | None) ->
     "value",
     [None, -5, -0.5, "NaN", "Infinity", "1e999", "1e-999999", 1e308, [], True],
 )
-def test_a_sum_that_cannot_be_is_unknown(value: object) -> None:
+def test_an_impossible_amount_is_unknown(value: object) -> None:
     amount = {"value": value, "currency": "usd"}
     (cost,) = collected({"costs": results({"amount": amount})}).costs
     assert isinstance(cost.usd, Unknown)
@@ -87,13 +87,13 @@ def test_costs_of_zero_and_sums_are_exact() -> None:
         ({}, None),
     ],
 )
-def test_a_count_that_was_not_given_is_unknown(row: dict[str, Any], requests: int | None) -> None:
+def test_a_missing_count_is_unknown(row: dict[str, Any], requests: int | None) -> None:
     (use,) = collected({"usage/completions": results(row)}).uses
     assert (None if isinstance(use.requests, Unknown) else use.requests) == requests
 
 
 @pytest.mark.parametrize("body", [b"404 page not found", b"<html></html>", b"", {"status": 404}])
-def test_an_endpoint_that_the_api_does_not_have_is_no_gap(body: object) -> None:
+def test_a_missing_optional_endpoint_is_not_a_gap(body: object) -> None:
     assert is_complete(collected({DECISIONS: Reply(status=404, body=body)}).coverage)
 
 

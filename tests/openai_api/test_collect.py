@@ -1,4 +1,4 @@
-"""The walk against the sandbox, over real HTTP: what it finds is what there is."""
+"""Collecting the sandbox over real HTTP: the inventory equals the organization."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -71,14 +71,14 @@ def test_dates_and_names_arrive_as_they_are(
         assert found[key.id].created_at == datetime.fromtimestamp(key.created_at, tz=UTC)
 
 
-def test_two_walks_give_equal_inventories(sandbox_url: str) -> None:
+def test_two_scans_return_equal_inventories(sandbox_url: str) -> None:
     assert walk(sandbox_url) == walk(sandbox_url)
 
 
-def test_what_the_baseline_asks_for_finds_what_asking_for_everything_finds(
+def test_the_baselines_plan_finds_as_many_findings_as_a_plan_of_all_listings(
     organization: SandboxOrganization, sandbox_url: str
 ) -> None:
-    """A project's service accounts are listed only where one of its keys leaves them open."""
+    """A project's service accounts are listed only if one of its keys needs them."""
     baseline = load_policies(["baseline"])
 
     def decided(inventory: Inventory) -> list[tuple[str, str, str]]:
@@ -100,7 +100,7 @@ def test_what_the_baseline_asks_for_finds_what_asking_for_everything_finds(
     assert 0 < len(listed) < len(organization.projects)
 
 
-def test_without_a_rule_about_owners_nobody_is_listed(sandbox_url: str) -> None:
+def test_without_a_rule_about_owners_no_owners_are_listed(sandbox_url: str) -> None:
     inventory = walk(sandbox_url, plan=make_plan())
     assert {row.collection for row in inventory.coverage} == {
         Collection.PROJECTS,
@@ -127,12 +127,14 @@ def test_usage_costs_and_the_audit_log_are_those_of_the_organization(
     }
 
 
-def test_a_scan_writes_nothing(organization: SandboxOrganization, sandbox_url: str) -> None:
+def test_a_scan_sends_no_write_requests(
+    organization: SandboxOrganization, sandbox_url: str
+) -> None:
     walk(sandbox_url)
     assert organization.writes == []
 
 
-def test_a_wrong_key_is_an_error_and_no_empty_inventory(sandbox_url: str) -> None:
+def test_a_wrong_key_is_an_error_and_not_an_empty_inventory(sandbox_url: str) -> None:
     with pytest.raises(ApiRejected, match="Incorrect API key provided"):
         walk(sandbox_url, "sk-admin-of-another-organization")
 
@@ -186,7 +188,7 @@ def test_a_project_key_among_the_admin_keys_stays_a_project_key() -> None:
 def test_an_id_of_a_project_key_and_an_admin_key_is_ambiguous(
     value: str, ambiguous: tuple[str, ...]
 ) -> None:
-    """The admin listing may hold project keys too; by its value this one is another key."""
+    """The admin listing may also contain project keys; by its value this is another key."""
     admin = {"id": "key_1", "redacted_value": value, "created_at": 1, "owner": {}}
     listings = {"projects": page(PROJECT), "api_keys": page(KEY), "admin_api_keys": page(admin)}
     with scripted(lambda asked: listings.get(_last(asked), Reply())) as (_, client, _waits):
@@ -194,7 +196,7 @@ def test_an_id_of_a_project_key_and_an_admin_key_is_ambiguous(
     assert inventory.ambiguous == ambiguous
 
 
-def test_every_owner_and_every_archived_project_is_asked_for() -> None:
+def test_every_owner_and_every_archived_project_is_requested() -> None:
     def reply(asked: Asked) -> Reply:
         return page(PROJECT, ARCHIVED) if asked.path.endswith("/projects") else Reply()
 
@@ -225,7 +227,7 @@ def test_a_project_id_that_cannot_be_part_of_a_path_is_not_requested(project_id:
 
 
 @pytest.mark.parametrize("collection", [Collection.PROJECTS, Collection.USERS])
-def test_an_organization_without_projects_or_users_is_not_believed(collection: Collection) -> None:
+def test_an_empty_listing_of_projects_or_users_is_an_error(collection: Collection) -> None:
     listed = {"projects": page(PROJECT), "users": page({"id": "user-1"})}
     del listed[collection.value]
     with scripted(lambda asked: listed.get(_last(asked), Reply())) as (_, client, _waits):
@@ -264,7 +266,7 @@ def test_a_listed_project_that_answers_404_is_a_gap() -> None:
     assert states == {CoverageState.UNAVAILABLE}
 
 
-def test_one_bad_answer_costs_one_listing() -> None:
+def test_one_failed_response_fails_only_its_listing() -> None:
     deep = Reply(status=400, body=b'{"error":' + b"[" * 100_000)
     listed = {"projects": page(PROJECT), "api_keys": page(KEY), "users": deep}
     with scripted(lambda asked: listed.get(_last(asked), Reply())) as (_, client, _waits):
@@ -272,7 +274,7 @@ def test_one_bad_answer_costs_one_listing() -> None:
     assert [key.id for key in inventory.keys] == ["key_1"]
 
 
-def test_a_project_id_cannot_lead_the_walk_elsewhere() -> None:
+def test_a_project_id_cannot_change_the_path_of_a_request() -> None:
     def reply(asked: Asked) -> Reply:
         hostile = {**ARCHIVED, "id": "../users?x=#"}
         return page(hostile) if asked.path.endswith("/projects") else Reply()
@@ -282,7 +284,7 @@ def test_a_project_id_cannot_lead_the_walk_elsewhere() -> None:
     assert "/v1/organization/projects/../users?x=#/api_keys" in {a.path for a in script.asked}
 
 
-def test_if_the_projects_cannot_be_listed_there_is_nothing_to_judge() -> None:
+def test_a_failed_listing_of_projects_fails_the_scan() -> None:
     with scripted(lambda _asked: DENIED) as (_, client, _waits), pytest.raises(ApiForbidden):
         asyncio.run(_collect(client()))
 
@@ -301,7 +303,7 @@ async def _collect(client: AdminClient) -> Inventory:
 
 
 @pytest.mark.parametrize("status", [400, 404, 422])
-def test_an_api_that_rejects_the_parameter_is_asked_without_it_and_incomplete(status: int) -> None:
+def test_a_rejected_parameter_is_omitted_and_the_listing_is_partial(status: int) -> None:
     def reply(asked: Asked) -> Reply:
         if "owner_project_access" in asked.query:
             return Reply(status=status, body={"error": {"message": "Unrecognized argument"}})
@@ -318,7 +320,7 @@ def test_an_api_that_rejects_the_parameter_is_asked_without_it_and_incomplete(st
 
 
 @pytest.mark.parametrize("knows_parameter", [True, False])
-def test_a_later_page_that_is_rejected_costs_no_earlier_one(*, knows_parameter: bool) -> None:
+def test_a_rejected_later_page_keeps_the_earlier_ones(*, knows_parameter: bool) -> None:
     hidden = KEY | {"id": "key_2", "owner_project_access": "inactive"}
 
     def reply(asked: Asked) -> Reply:
@@ -352,7 +354,7 @@ def test_an_api_that_ignores_the_parameter_may_hide_keys_of_empty_projects_too()
     assert gaps == {"proj_1", "proj_9"}
 
 
-def test_a_page_of_projects_that_promises_more_and_has_none_is_a_gap() -> None:
+def test_an_empty_page_of_projects_with_has_more_is_a_gap() -> None:
     empty = Reply(body={"data": [], "has_more": True})
     with scripted(lambda _asked: empty) as (_, client, _waits):
         inventory = asyncio.run(_collect(client()))

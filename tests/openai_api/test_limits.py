@@ -1,4 +1,4 @@
-"""Responses and listings without end: each is one gap, and takes up little memory."""
+"""Endless responses and listings: each is one gap, and needs little memory."""
 
 import asyncio
 import gzip
@@ -214,7 +214,7 @@ def test_the_projects_that_identify_an_organization_end_as_well(
 
 
 @pytest.mark.parametrize("body", [b"[" * 10_000, b'{"data": [' + b"9" * 5_000 + b"]}"])
-def test_a_page_that_cannot_be_read_identifies_no_organization(body: bytes) -> None:
+def test_an_unreadable_page_identifies_no_organization(body: bytes) -> None:
     with scripted(in_turn(Reply(body=body))) as (_, client, _):
         named = asyncio.run(with_client(client, naming.read_name))
     assert named.project_ids == frozenset()

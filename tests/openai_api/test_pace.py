@@ -8,7 +8,7 @@ from tests.support.waiting import PATIENCE
 
 
 class Clock:
-    """A clock that only sleeping moves."""
+    """A clock that only sleep advances."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -73,7 +73,7 @@ def most_under_way(pace: Pace, workers: int, when: Callable[[], None] = lambda: 
             under_way += 1
             most = max(most, under_way)
             when()
-            for _ in range(200):  # long enough for all who may to begin
+            for _ in range(200):  # long enough for all permitted requests to start
                 await asyncio.sleep(0)
             under_way -= 1
 
@@ -118,7 +118,7 @@ def test_one_who_is_cancelled_while_waiting_takes_no_place() -> None:
     asyncio.run(go())
 
 
-def test_who_goes_first_goes_before_all_others_who_wait() -> None:
+def test_a_first_request_goes_before_all_waiting_ones() -> None:
     pace, _ = paced(1)
     order: list[str] = []
 
@@ -164,7 +164,7 @@ def test_the_deadline_counts_from_the_start() -> None:
     assert not paced(8)[0].is_over
 
 
-def test_told_to_end_nobody_waits_any_more() -> None:
+def test_end_stops_all_waits() -> None:
     pace = Pace(1)
 
     async def ask() -> bool:
@@ -185,7 +185,7 @@ def test_told_to_end_nobody_waits_any_more() -> None:
     assert asyncio.run(go()) == [True] * 21
 
 
-def test_what_is_under_way_when_told_to_end_is_cut_off_after_a_little_while() -> None:
+def test_end_cancels_active_requests_after_the_patience() -> None:
     pace = Pace(4)
 
     async def go() -> list[BaseException | None]:

@@ -15,6 +15,7 @@ from scanner.secret import Secret
 from tests.factories import NOW
 from tests.openai_api.scripted import KEY, Reply, Script
 from tests.openai_api.scripted import Asked as Request
+from tests.support.prose import Prose
 
 
 def probed(url: str, key: str = KEY, ahead: timedelta = timedelta()) -> Probed:
@@ -25,7 +26,7 @@ def of(told: Probed, collection: Collection) -> tuple[Asked, ...]:
     return tuple(one for one in told.asked if one.collection is collection)
 
 
-def test_every_endpoint_of_the_walk_is_asked_once_for_one_item_and_nothing_is_changed(
+def test_each_endpoint_of_a_scan_is_read_once_with_a_limit_of_one_item(
     organization: SandboxOrganization,
 ) -> None:
     app = SandboxApp(organization, clock=NOW.timestamp)
@@ -45,40 +46,43 @@ def test_every_endpoint_of_the_walk_is_asked_once_for_one_item_and_nothing_is_ch
     assert organization.writes == []
 
 
-def test_a_key_that_is_not_known_is_asked_with_only_once() -> None:
+def test_a_rejected_key_is_used_for_one_request_only(prose: Prose) -> None:
     refusal = Reply(status=401, body={"error": {"message": "Incorrect API key provided."}})
     script = Script(lambda _asked: refusal)
     with serving(script) as url:
         told = probed(url)
     assert len(script.asked) == 1
     assert isinstance(told.asked[0].error, ApiRejected)
-    assert {one.skipped for one in told.asked[1:]} == {"the API does not take the key"}
+    (reason,) = {one.skipped for one in told.asked[1:]}
+    prose(reason)
     assert told.skew is not None
 
 
-def test_nobody_there_is_found_out_once() -> None:
+def test_an_unreachable_api_is_requested_once(prose: Prose) -> None:
     told = probed("http://127.0.0.1:9/v1")
     assert isinstance(told.asked[0].error, ApiUnreachable)
-    assert {one.skipped for one in told.asked[1:]} == {"the API does not answer"}
+    (reason,) = {one.skipped for one in told.asked[1:]}
+    prose(reason)
     assert told.skew is None
 
 
-def test_what_failed_once_is_not_asked_again() -> None:
+def test_a_failed_request_is_not_retried(prose: Prose) -> None:
     script = Script(lambda _asked: Reply(status=500))
     with serving(script) as url:
         told = probed(url)
     assert len(script.asked) == 5 + len(USAGE_ENDPOINTS)
-    assert {one.skipped for one in of(told, Collection.PROJECT_KEYS)} == {"no project was seen"}
+    (skipped,) = of(told, Collection.PROJECT_KEYS)
+    prose(skipped.skipped)
 
 
 @pytest.mark.parametrize("body", [b"<html>", {"data": [{"id": 5}], "has_more": False}, [1], "x"])
-def test_an_answer_that_is_none_of_the_apis_is_an_error(body: object) -> None:
+def test_a_malformed_response_is_an_error(body: object) -> None:
     with serving(Script(lambda _asked: Reply(body=body))) as url:
         told = probed(url)
     assert isinstance(told.asked[0].error, ApiMalformed | ApiFailed)
 
 
-def test_an_endpoint_that_the_api_need_not_have_is_no_problem() -> None:
+def test_a_missing_optional_endpoint_is_not_an_error() -> None:
     def answer(asked: Request) -> Reply:
         return Reply(status=404 if asked.path.endswith("decisions") else 200)
 
@@ -87,7 +91,7 @@ def test_an_endpoint_that_the_api_need_not_have_is_no_problem() -> None:
     assert not any(one.error for one in of(told, Collection.USAGE))
 
 
-def test_a_projects_id_is_one_part_of_a_path() -> None:
+def test_a_projects_id_is_quoted_in_a_path() -> None:
     def answer(asked: Request) -> Reply:
         project = {"id": "../x?y", "created_at": 1, "status": "active"}
         is_projects = asked.path.endswith("/organization/projects")

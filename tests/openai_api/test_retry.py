@@ -10,13 +10,13 @@ NOW = datetime(2026, 7, 1, 3, 0, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503, 504, 599])
-def test_these_statuses_are_worth_asking_again(status: int) -> None:
+def test_these_statuses_are_retried(status: int) -> None:
     assert should_retry(status, {})
     assert not should_retry(status, {"x-should-retry": "false"})
 
 
 @pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 422])
-def test_these_are_not_unless_the_api_says_so(status: int) -> None:
+def test_other_statuses_are_retried_only_on_request_of_the_api(status: int) -> None:
     assert not should_retry(status, {})
     assert should_retry(status, {"x-should-retry": "true"})
 
@@ -40,7 +40,7 @@ def test_these_are_not_unless_the_api_says_so(status: int) -> None:
         ({"retry-after": "9" * 400}, None),
     ],
 )
-def test_what_the_api_asks_to_wait(headers: dict[str, str], seconds: float | None) -> None:
+def test_the_wait_that_the_api_requests(headers: dict[str, str], seconds: float | None) -> None:
     assert asked_wait(headers, NOW) == seconds
 
 
@@ -50,7 +50,7 @@ def test_no_header_can_break_the_reading(milliseconds: str, after: str) -> None:
     assert wait is None or wait >= 0
 
 
-def test_a_wait_that_was_asked_for_is_kept_up_to_a_minute() -> None:
+def test_a_requested_wait_is_kept_up_to_a_minute() -> None:
     assert Backoff().wait(0, 7.0, 0.9) == 7.0
     assert Backoff().wait(0, 3600.0, 0.9) == 60.0
 
@@ -75,7 +75,9 @@ def test_other_waits_are_fully_jittered_below_a_ceiling_that_doubles(
         ("", None),
     ],
 )
-def test_the_time_of_a_response_is_what_its_date_says(date: str, time: datetime | None) -> None:
+def test_the_time_of_a_response_is_that_of_its_date_header(
+    date: str, time: datetime | None
+) -> None:
     assert told_time({"date": date}) == time
 
 

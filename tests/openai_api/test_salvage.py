@@ -1,4 +1,4 @@
-"""One invalid field costs that field, one unusable record that record, and nothing else."""
+"""An invalid field drops only that field, an unusable record only that record."""
 
 import json
 from typing import Any
@@ -88,7 +88,7 @@ def test_text_that_utf8_cannot_encode_is_replaced() -> None:
 
 
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
-def test_what_is_nested_deeply_costs_its_field_alone(opening: str, closing: str) -> None:
+def test_deep_nesting_drops_only_its_field(opening: str, closing: str) -> None:
     deep = opening * 50_000 + "1" + closing * 50_000
     body = json.dumps({"data": [KEY, {**KEY, "id": "key_2", "name": "DEEP"}]})
     page = parse_page(body.replace('"DEEP"', deep).encode(), Page[WireProjectKey])

@@ -7,7 +7,7 @@ from scanner.openai_api.spacing import Spacing
 
 @dataclass
 class Bucket:
-    """A rate limit as servers keep it: so many tokens a second, and no more than `size` saved."""
+    """A token bucket: `rate` tokens per second, at most `size` saved."""
 
     rate: float
     size: float
@@ -24,7 +24,7 @@ class Bucket:
 
 
 def ask(bucket: Bucket, requests: int) -> tuple[float, int]:
-    """Ask until so many were let through; return the seconds it took and how often refused."""
+    """Send requests until enough were accepted; return the seconds and the refusals."""
     spacing, now, refused, done = Spacing(0.0), 0.0, 0, 0
     while done < requests:
         now = max(now, spacing.next_start)
@@ -40,7 +40,7 @@ def ask(bucket: Bucket, requests: int) -> tuple[float, int]:
 
 @pytest.mark.parametrize("rate", [2.0, 50.0, 300.0])
 @pytest.mark.parametrize("saved", [1.0, 10.0])
-def test_it_finds_a_rate_it_was_not_told_and_is_seldom_refused(rate: float, saved: float) -> None:
+def test_it_finds_an_unknown_rate_with_few_refusals(rate: float, saved: float) -> None:
     size = max(1.0, rate * saved)
     seconds, refused = ask(Bucket(rate=rate, size=size, tokens=size), 3000 + int(size))
     assert 0.95 * rate * seconds <= 3000
@@ -77,7 +77,7 @@ def test_after_a_lull_it_grows_back_ever_faster() -> None:
     assert rates[-1] == 2000.0
 
 
-def test_refused_from_the_first_request_on_it_still_asks_once_a_second() -> None:
+def test_with_every_request_refused_one_starts_each_second() -> None:
     spacing, now = Spacing(0.0), 0.0
     for _ in range(30):
         spacing.started(now)

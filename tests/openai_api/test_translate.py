@@ -1,4 +1,4 @@
-"""Old and new answers of the API, and what is made of each."""
+"""Translation of old and new forms of the API's objects."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +18,7 @@ from scanner.inventory import (
 )
 from scanner.openai_api.translate import to_admin_key, to_project, to_project_key, to_user
 from scanner.openai_api.wire import WireAdminKey, WireProject, WireProjectKey, WireUser
+from tests.support.prose import Prose
 
 KEY: dict[str, Any] = {
     "object": "organization.project.api_key",
@@ -72,19 +73,22 @@ def test_a_service_accounts_key() -> None:
 
 
 @pytest.mark.parametrize("field", ["expires_at", "last_used_at"])
-def test_a_date_that_is_absent_is_unknown_and_not_never(field: str) -> None:
+def test_a_missing_date_is_unknown_and_not_never(field: str, prose: Prose) -> None:
     body = {name: value for name, value in KEY.items() if name != field}
     key = to_project_key(WireProjectKey.model_validate(body), "proj_1")
-    assert getattr(key, field) == Unknown(reason=f"the API did not give {field}")
+    unknown = getattr(key, field)
+    assert isinstance(unknown, Unknown)
+    assert field in unknown.reason
+    prose(unknown.reason)
 
 
-@pytest.mark.parametrize("told", [None, "pending"])
-def test_an_access_that_is_not_told_or_new_is_unknown(told: str | None) -> None:
-    assert isinstance(project_key(owner_project_access=told).project_access, Unknown)
+@pytest.mark.parametrize("access", [None, "pending"])
+def test_a_missing_or_unknown_project_access_is_unknown(access: str | None) -> None:
+    assert isinstance(project_key(owner_project_access=access).project_access, Unknown)
 
 
 @pytest.mark.parametrize("owner", [{}, {"type": "robot"}, {"type": "user"}])
-def test_an_owner_who_is_not_told_is_unknown(owner: dict[str, str]) -> None:
+def test_a_missing_owner_is_unknown(owner: dict[str, str]) -> None:
     assert isinstance(project_key(owner=owner).owner.id, Unknown)
 
 
@@ -92,7 +96,7 @@ def test_a_key_pasted_as_a_name_is_masked() -> None:
     assert project_key(name="my sk-proj-0123456789abcdef0123").name == "my sk-***"
 
 
-def test_a_key_that_the_api_forgot_to_redact_is_redacted() -> None:
+def test_an_unredacted_value_is_redacted() -> None:
     assert project_key(redacted_value="sk-proj-0123456789abcdef0123").redacted_value == "sk-***"
 
 
@@ -104,7 +108,7 @@ def test_a_key_that_the_api_forgot_to_redact_is_redacted() -> None:
         ({"type": "service_account", "id": "user-1"}, OwnerKind.SERVICE_ACCOUNT),
     ],
 )
-def test_an_admin_keys_owner_is_told_by_type_or_object(
+def test_an_admin_keys_owner_kind_is_its_type_or_object(
     owner: dict[str, str], kind: OwnerKind
 ) -> None:
     body = {
@@ -124,20 +128,27 @@ def test_an_admin_keys_owner_is_told_by_type_or_object(
         ({"status": "active"}, ProjectState.ACTIVE),
         ({"status": "archived"}, ProjectState.ARCHIVED),
         ({"archived_at": 1_700_000_000}, ProjectState.ARCHIVED),
-        ({}, Unknown(reason="the API did not give the project's status")),
-        (
-            {"status": "frozen"},
-            Unknown(reason="the project's status is not known", where="'frozen'"),
-        ),
     ],
 )
-def test_where_a_project_stands(body: dict[str, Any], state: ProjectState | Unknown) -> None:
-    wire = WireProject.model_validate({"id": "proj_1", "created_at": 1_700_000_000, **body})
+def test_the_state_of_a_project(body: dict[str, Any], state: ProjectState) -> None:
     created_at = datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
-    assert to_project(wire) == Project(id="proj_1", name=None, state=state, created_at=created_at)
+    assert a_project(body) == Project(id="proj_1", name=None, state=state, created_at=created_at)
 
 
-UNTOLD = Unknown(reason="the API did not say whether the user is enabled")
+@pytest.mark.parametrize(("body", "where"), [({}, ""), ({"status": "frozen"}, "'frozen'")])
+def test_a_missing_or_unknown_status_is_unknown(
+    body: dict[str, Any], where: str, prose: Prose
+) -> None:
+    state = a_project(body).state
+    assert isinstance(state, Unknown)
+    assert state.where == where
+    prose(state.reason)
+
+
+def a_project(body: dict[str, Any]) -> Project:
+    return to_project(
+        WireProject.model_validate({"id": "proj_1", "created_at": 1_700_000_000, **body})
+    )
 
 
 @pytest.mark.parametrize(
@@ -149,21 +160,32 @@ UNTOLD = Unknown(reason="the API did not say whether the user is enabled")
         ({"enabled": True, "banned": True}, False),
         ({"banned": True}, False),
         ({"enabled": True, "banned_at": 1_700_000_000}, False),
-        ({"banned": False}, UNTOLD),
-        ({}, UNTOLD),
-        (None, UNTOLD),
     ],
 )
-def test_a_user_is_enabled_only_if_the_api_says_so(
-    details: dict[str, bool] | None,
-    enabled: bool | Unknown,  # noqa: FBT001
+def test_a_user_is_enabled_only_if_the_api_returns_it(
+    details: dict[str, bool],
+    enabled: bool,  # noqa: FBT001
 ) -> None:
-    wire = WireUser.model_validate({"id": "user-1", "email": "a@example.com", "user": details})
-    assert to_user(wire) == User(
+    user = a_user(details)
+    assert user == User(
         id="user-1",
         name=None,
         email="a@example.com",
         role=None,
         enabled=enabled,
-        key_last_used_at=Unknown(reason="the API did not give api_key_last_used_at"),
+        key_last_used_at=user.key_last_used_at,
+    )
+
+
+@pytest.mark.parametrize("details", [{"banned": False}, {}, None])
+def test_a_user_without_enabled_is_unknown(details: dict[str, bool] | None, prose: Prose) -> None:
+    user = a_user(details)
+    assert isinstance(user.enabled, Unknown)
+    assert isinstance(user.key_last_used_at, Unknown)
+    prose(f"{user.enabled.reason}\n{user.key_last_used_at.reason}")
+
+
+def a_user(details: dict[str, bool] | None) -> User:
+    return to_user(
+        WireUser.model_validate({"id": "user-1", "email": "a@example.com", "user": details})
     )

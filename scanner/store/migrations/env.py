@@ -1,4 +1,4 @@
-"""What Alembic runs to migrate: over the connection, and in the transaction, that it is given."""
+"""Alembic's entry point: migrates on the given connection, in its transaction."""
 
 from alembic import context
 

@@ -1,4 +1,4 @@
-"""Scans, cases and their events, snapshots, the lock."""
+"""Scans, finding records and their events, snapshots, and the lock."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -20,7 +20,7 @@ def _counts(*names: str) -> "tuple[sa.Column[object], ...]":
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Create the tables."""
     _make_scans()
     _make_cases()
     op.create_table(

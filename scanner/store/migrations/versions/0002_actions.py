@@ -1,4 +1,4 @@
-"""What was planned, what was done, and what was said about it."""
+"""Planned actions, performed actions, and their notifications."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -16,7 +16,7 @@ def _text(*names: str) -> "tuple[sa.Column[object], ...]":
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Create the tables."""
     op.create_table(
         "plans",
         *_text("plan_id", "scan_id", "organization"),

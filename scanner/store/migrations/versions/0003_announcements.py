@@ -1,4 +1,4 @@
-"""When people were told of each finding, and of which route's many targets each is."""
+"""The notification date of each finding, and the target of each delivery within its route."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Make the table and the column."""
+    """Create the table and the column."""
     op.create_table(
         "announcements",
         sa.Column("organization", sa.Text, nullable=False),
@@ -17,5 +17,5 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("organization", "fingerprint"),
     )
     target = sa.Column("target", sa.Text, nullable=False, server_default="")
-    op.add_column("deliveries", target)  # none were ever written before
+    op.add_column("deliveries", target)  # no rows were written before
     op.create_index("deliveries_by_place", "deliveries", ["organization", "route", "target"])

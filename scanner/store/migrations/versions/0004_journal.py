@@ -1,7 +1,7 @@
-"""The journal of revocations, and what people were told is to become of keys.
+"""The journal of revocations, and the announced revocations of keys.
 
-The tables that the journal takes the place of were never written; what was announced until now
-promised nothing.
+The tables that the journal replaces were never written; earlier announcements did not
+announce revocations.
 """
 
 import sqlalchemy as sa
@@ -12,7 +12,7 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Make the table, and how far it was told of."""
+    """Create the tables: the journal, and the last entry that was reported."""
     op.drop_table("receipts")
     op.drop_table("plans")
     op.create_table(

@@ -1,6 +1,6 @@
-"""The policies that each scan went by, and its history as it was reported.
+"""The policies of each scan, and its history as it was reported.
 
-Scans that were recorded before have neither: they are rendered by the policies at hand.
+Earlier scans have neither: their reports are rendered with the current policies.
 """
 
 import sqlalchemy as sa
@@ -11,7 +11,7 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
-    """Make the table and the columns."""
+    """Create the table and the columns."""
     op.create_table(
         "policies",
         sa.Column("digest", sa.Text, nullable=False),

@@ -1,8 +1,8 @@
-"""The names of histories and their projects, by which an organization is recognised.
+"""The names of histories and their projects, which identify an organization.
 
-Histories that exist are given both: their projects are those of their latest kept snapshot and of
-their findings. Whether an operator chose a name was not recorded: it is the API's if the snapshot
-has it, and nobody's if it stands for an admin key.
+Existing histories get both: their projects are those of the latest kept snapshot and of their
+findings. The source of a name was not recorded: it is `api` if the snapshot has the same name,
+`default` if it stands for an admin key, and else `chosen`.
 """
 
 import gzip
@@ -21,12 +21,12 @@ down_revision = "0005"
 
 _MOMENT = sa.DateTime(timezone=True)
 _BEFORE = datetime(2020, 1, 1, tzinfo=UTC)
-"""Since when they have their names, which was not recorded: before any that follows."""
+"""The date of existing names, which was not recorded: before that of any later name."""
 _OF_A_KEY = re.compile(r"key-[0-9a-f]{8}")
 
 
 def upgrade() -> None:
-    """Make the tables, and fill them."""
+    """Create the tables and fill them."""
     names = op.create_table(
         "history_names",
         sa.Column("name", sa.Text, nullable=False),
@@ -63,7 +63,7 @@ def _source(organization: str, inventory: dict[str, Any]) -> str:
 
 
 def _latest_inventory(connection: sa.Connection, organization: str) -> dict[str, Any]:
-    """Return what the latest kept snapshot holds; nothing of one that cannot be read."""
+    """Return the inventory in the latest kept snapshot; {} if it cannot be read."""
     query = sa.text(
         "SELECT snapshots.content FROM snapshots JOIN scans ON scans.scan_id = snapshots.scan_id"
         " WHERE scans.organization = :organization ORDER BY scans.started_at DESC LIMIT 1"

@@ -1,6 +1,6 @@
-"""The length of each lock's lease, by which a lock that ends too late is recognised.
+"""The length of each lock's lease, which identifies locks that end too late.
 
-Locks that exist are given the time from their acquisition to their end.
+Existing locks get the time from their acquisition to their end.
 """
 
 import sqlalchemy as sa
@@ -11,7 +11,7 @@ down_revision = "0006"
 
 
 def upgrade() -> None:
-    """Add the column and fill it."""
+    """Add the column, and fill it."""
     length = sa.Column("lease_seconds", sa.Float(53), nullable=False, server_default="0")
     op.add_column("locks", length)
     op.execute("UPDATE locks SET lease_seconds = expires_at - acquired_at")

@@ -1,6 +1,6 @@
-"""The present names of states and resolutions.
+"""The current names of states and resolutions.
 
-Packed histories and deliveries are never rewritten: their old names are read as the new ones.
+Packed histories and deliveries are not rewritten: their old names are read as the new ones.
 """
 
 from alembic import op
@@ -10,7 +10,7 @@ down_revision = "0007"
 
 
 def upgrade() -> None:
-    """Rename them in the rows."""
+    """Rename states and resolutions in the rows."""
     for table, column, before, now in (
         ("cases", "resolution", "owner_back", "owner_restored"),
         ("cases", "resolution", "mended", "fixed"),
