@@ -1,1 +1,1 @@
-"""The nightly daemon: when a scan is due, scans as child processes, and what is told of them."""
+"""`keyvigil serve`: schedules scans, runs them as child processes, and reports on them."""

@@ -1,4 +1,4 @@
-"""Who may read reports and metrics: with a token if one is set, else by an address of ours."""
+"""Access to reports and metrics: by token if one is set, else by the Host header."""
 
 import base64
 import hashlib
@@ -11,19 +11,19 @@ from typing import Final
 from scanner.errors import UsageError
 from scanner.secret import Secret
 
-TOKEN: Final = "KEYVIGIL_REPORTS_TOKEN"  # noqa: S105 - a variable's name
+TOKEN: Final = "KEYVIGIL_REPORTS_TOKEN"  # noqa: S105 - the name of a variable
 _LEAST: Final = 16
-"""Characters of a token, so that it cannot be guessed."""
+"""The minimum length of a token, so that it cannot be guessed."""
 _HOST: Final = re.compile(r"(?:\[([0-9a-f:.]+)\]|([^\s:@/\\\[\]?#]+))(?::[0-9]{1,5})?", re.ASCII)
 
 
 class Access:
-    """One token, or none; `hosts` are the names of this server besides `localhost`."""
+    """An optional token; `hosts` are the names of this server besides `localhost`."""
 
     def __init__(
         self, token: Secret, hosts: Iterable[str] = (), *, is_required: bool = False
     ) -> None:
-        """Raise UsageError for a token that could be guessed, or none where one is required."""
+        """Raise UsageError for a weak token, or a missing one if it `is_required`."""
         text = token.reveal()
         if (text or is_required) and (len(text) < _LEAST or not text.isascii()):
             raise UsageError(
@@ -36,7 +36,10 @@ class Access:
         self._hosts = frozenset({"localhost", *map(_plain, hosts)})
 
     def allows(self, authorization: str) -> bool:
-        """Whether a header has the token, as a bearer's or as a password, in constant time."""
+        """Whether an Authorization header has the token, as Bearer or Basic password.
+
+        The comparison takes constant time.
+        """
         scheme, _, given = authorization.partition(" ")
         if scheme.lower() == "basic":
             try:
@@ -56,7 +59,7 @@ class Access:
     def knows(self, host: str) -> bool:
         """Whether a Host header is an IP address or a name of this server.
 
-        Another name may be a web page's, rebound to this address to read it in a browser.
+        Other names are refused to prevent DNS rebinding by a web page.
         """
         match = _HOST.fullmatch(host.strip().lower())
         if match is None:

@@ -1,4 +1,4 @@
-"""What became of a scan, from the child process that made it to the daemon that started it."""
+"""The result of a scan, passed from its child process to the daemon."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,7 +12,7 @@ from scanner.formats.files import write_whole
 
 
 class Fate(StrEnum):
-    """What became of it. UNRECORDED: it was made, and its history could not be written."""
+    """The result of a scan. UNRECORDED: the scan ended, but the history could not be written."""
 
     RECORDED = "recorded"
     UNRECORDED = "unrecorded"
@@ -21,7 +21,7 @@ class Fate(StrEnum):
 
 
 class Account(BaseModel):
-    """A scan in figures. `is_settled`: nothing speaks for trying this night once more."""
+    """The counts of a scan. `is_settled`: a retry of this run would not help."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -35,12 +35,12 @@ class Account(BaseModel):
 
 
 def write_account(path: Path, account: Account) -> None:
-    """Write it for the daemon; raise OutputError."""
+    """Write the result for the daemon; raise OutputError."""
     write_whole(path, account.model_dump_json().encode())
 
 
 def read_account(path: Path) -> Account | None:
-    """Read what a scan left behind; None if it left nothing."""
+    """Read the result of a scan; None if it is missing or invalid."""
     try:
         return Account.model_validate_json(path.read_bytes())
     except (OSError, ValidationError):
@@ -52,20 +52,20 @@ class Seen(Protocol):
 
     @property
     def started_at(self) -> datetime:
-        """When it began."""
+        """When the scan started."""
         ...
 
     @property
     def complete(self) -> bool:
-        """Whether it saw everything that it asked for."""
+        """Whether the scan collected everything in its plan."""
         ...
 
 
 def is_done(nights: Sequence[Seen], due: datetime) -> bool:
-    """Whether the run that was due then is recorded; `nights` are the latest, oldest first.
+    """Whether the run that was due at `due` is recorded; `nights` are the latest, oldest first.
 
-    An incomplete scan will do only if the one before it was incomplete as well: then something is
-    missing that will not be there a few minutes later, such as a permission.
+    An incomplete scan counts only if the previous one was incomplete too: then the cause, such as
+    a missing permission, is likely to last.
     """
     tonight = [night for night in nights if night.started_at >= due]
     before = [night for night in nights if night.started_at < due]

@@ -1,4 +1,4 @@
-"""Scans as processes of their own: their memory goes back, and their faults stay with them."""
+"""Scans as child processes: their memory is released, and a crash does not end the daemon."""
 
 import json
 import subprocess
@@ -17,9 +17,9 @@ from scanner.daemon.said import parse_said
 
 _NIGHTS: Final = 50
 _LOOK: Final = 30.0
-"""Seconds for a look at the history."""
+"""Seconds for reading the history."""
 _PATIENCE: Final = 10.0
-"""Seconds that a scan has to end in order, once it was told to."""
+"""Seconds that a scan has to end after SIGTERM."""
 
 
 Result = TypeVar("Result")
@@ -27,7 +27,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """A recorded scan, as far as the daemon needs it."""
+    """A recorded scan, with the fields that the daemon needs."""
 
     organization: str
     started_at: datetime
@@ -35,10 +35,10 @@ class Recorded:
 
 
 class Children:
-    """Starts `command` with a scan's arguments; what a scan says goes to the log, line by line.
+    """Runs `command` with a scan's arguments and logs each line of its stderr.
 
-    One at a time. Each has `environment`, in which KEYVIGIL_LOG_FORMAT is json, and what it is
-    given beside it. `folder` is a private one.
+    One scan at a time. Each process gets `environment`, in which KEYVIGIL_LOG_FORMAT is json,
+    and the variables of the call. `folder` must be private.
     """
 
     def __init__(
@@ -59,10 +59,10 @@ class Children:
     def scan(
         self, arguments: Sequence[str], environment: Mapping[str, str], timeout: timedelta
     ) -> Ended:
-        """Run a scan to its end; one that takes longer than `timeout` is told to end, or killed."""
+        """Run a scan to its end; terminate it, or kill it, if it takes longer than `timeout`."""
         self._account.unlink(missing_ok=True)
         command = ("scan", *arguments, "--account", str(self._account))
-        # on stdout is a summary for people
+        # stdout is a summary for people
         process = self._start(command, environment, stdout=subprocess.DEVNULL)
         if process is None:
             return Ended(outcome=Outcome.STOPPED, code=0)
@@ -83,9 +83,10 @@ class Children:
     def recorded(
         self, environment: Mapping[str, str], organizations: Sequence[str]
     ) -> tuple[Recorded, ...] | None:
-        """Return the latest recorded scans of the organizations, oldest first; none of no history.
+        """Return the latest recorded scans of the organizations, oldest first; () if none.
 
-        None if nobody can tell: the history cannot be read, or, without a name, holds several.
+        None if unknown: the history cannot be read, or has several organizations and
+        `organizations` is empty.
         """
         limit = _NIGHTS * max(1, len(organizations))
         nights = self._read(("--json", "--limit", str(limit)), environment, _nights)
@@ -97,7 +98,7 @@ class Children:
             self._log(
                 Level.WARNING,
                 "ambiguous_history",
-                help="name one with --organization, so that a missed run can be told",
+                help="Set --organization, so that missed runs can be detected.",
             )
             return None
         return nights
@@ -112,7 +113,10 @@ class Children:
         environment: Mapping[str, str],
         parse: Callable[[str], Result | None],
     ) -> Result | None:
-        """Return what `keyvigil history` prints; None, logged unless all ends, if that fails."""
+        """Return the parsed output of `keyvigil history`; None if it fails.
+
+        A failure is logged unless the daemon is stopping.
+        """
         process = self._start(("history", *options), environment, stdout=subprocess.PIPE)
         if process is None:
             return None
@@ -131,11 +135,11 @@ class Children:
     def _start(
         self, arguments: Sequence[str], environment: Mapping[str, str], *, stdout: int
     ) -> subprocess.Popen[str] | None:
-        """Start a process; None if no more are to be."""
+        """Start a process; None if the daemon is stopping."""
         with self._lock:
             if self._stopping.is_set():
                 return None
-            process = subprocess.Popen(  # noqa: S603 - our own command, no shell
+            process = subprocess.Popen(  # noqa: S603 - keyvigil itself, no shell
                 [*self._command, *arguments],
                 env={**self._environment, **environment},
                 stdin=subprocess.DEVNULL,
@@ -152,7 +156,7 @@ class Children:
             self._processes.discard(process)
 
     def stop(self) -> None:
-        """Start no more; tell the scan that runs to end, and wait until it has."""
+        """Start no further processes; terminate the running ones and wait for their end."""
         with self._lock:
             self._stopping.set()
             processes = list(self._processes)
@@ -164,13 +168,15 @@ class Children:
         try:
             process.wait(_PATIENCE)
         except subprocess.TimeoutExpired:
-            self._log(Level.ERROR, "scan_killed", reason=f"did not end within {_PATIENCE:.0f} s")
+            self._log(
+                Level.ERROR, "scan_killed", reason=f"still running {_PATIENCE:.0f} s after SIGTERM"
+            )
             process.kill()
             process.wait()
 
 
 class _Said:
-    """Logs what a scan says on stderr, and keeps its last error."""
+    """Logs the stderr of a scan, and keeps its last error."""
 
     def __init__(self, stream: IO[str] | None, log: Log) -> None:
         self._error = ""

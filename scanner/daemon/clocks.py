@@ -1,4 +1,4 @@
-"""The clocks of the history, checked at the start, after each run and every ten minutes."""
+"""Checks the history's clocks and dates at the start, after each run and every ten minutes."""
 
 import threading
 from collections.abc import Callable
@@ -12,7 +12,7 @@ _PAUSE: Final = 600.0
 
 
 class ClockWatch:
-    """Runs `check` in a thread of its own and keeps what it returns: problems, None if unknown."""
+    """Runs `check` in its own thread and keeps its result: problems, None if unknown."""
 
     def __init__(
         self, check: Callable[[], tuple[str, ...] | None], metrics: Metrics, log: Log
@@ -24,15 +24,15 @@ class ClockWatch:
         self._thread = threading.Thread(target=self._run, name="keyvigil-clocks", daemon=True)
 
     def start(self) -> None:
-        """Check for the first time, and from then on."""
+        """Start the periodic checks, the first one immediately."""
         self._thread.start()
 
     def check_soon(self) -> None:
-        """Check again without waiting."""
+        """Run the next check immediately."""
         self._due.set()
 
     def stop(self) -> None:
-        """Check no more; a check that runs is waited for."""
+        """Stop the checks; wait for a running one."""
         self._is_stopping = True
         self._due.set()
         if self._thread.is_alive():
@@ -45,7 +45,7 @@ class ClockWatch:
                 return
             try:
                 found = self._check()
-            except OSError as error:  # no process can be started
+            except OSError as error:  # a process cannot be started
                 self._log(Level.WARNING, "clocks_unchecked", reason=error)
                 found = None
             self._note(found)

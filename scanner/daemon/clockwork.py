@@ -1,4 +1,4 @@
-"""APScheduler, which calls one function when it is time, and never twice at once."""
+"""APScheduler with one job that never runs twice in parallel."""
 
 import random
 from collections.abc import Callable
@@ -16,22 +16,25 @@ _JOB: Final = "nightly"
 
 
 class _Trigger(BaseTrigger):  # type: ignore[misc] # APScheduler has no types
-    """Its own cron trigger errs at clock changes and takes both days: ours counts in UTC."""
+    """Replaces APScheduler's cron trigger, which is wrong at clock changes; counts in UTC.
+
+    APScheduler's trigger also requires both the day of month and the day of week to match.
+    """
 
     def __init__(self, times: Times) -> None:
         self._times = times
 
     def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
-        """Return when the next run starts."""
+        """Return the start of the next run."""
         due = self._times.after((previous or now).astimezone(UTC))
-        return self._times.start(due, random.random())  # noqa: S311 - spreads, protects nothing
+        return self._times.start(due, random.random())  # noqa: S311 - spreads runs, not for security
 
 
 class Clockwork:
-    """Calls `run` at the times of a schedule, in a thread of its own.
+    """Calls `run` at the times of a schedule, in its own thread.
 
-    What comes late is called once, if it is no more than `grace` late; else, and where the call
-    before still runs, `missed` or `skipped` are called instead.
+    A late call is made once if it is at most `grace` late; a later one calls `missed` instead.
+    If the previous call is still running, `skipped` is called instead.
     """
 
     def __init__(
@@ -56,31 +59,31 @@ class Clockwork:
         )
 
     def start(self, times: Times) -> None:
-        """Begin; the first call is at the next of the times."""
+        """Start the schedule; the first call is at the next of `times`."""
         self._scheduler.add_listener(lambda _event: self._missed(), EVENT_JOB_MISSED)
         self._scheduler.add_listener(lambda _event: self._skipped(), EVENT_JOB_MAX_INSTANCES)
         self._scheduler.add_job(self._run, _Trigger(times), id=_JOB)
         self._scheduler.start()
 
     def follow(self, times: Times) -> None:
-        """Go by other times from now on."""
+        """Replace the times of the schedule."""
         self._scheduler.reschedule_job(_JOB, trigger=_Trigger(times))
 
     def call_at(self, moment: datetime) -> None:
-        """Call once before the next time; the schedule goes on after it."""
+        """Call `run` at `moment`, before the next scheduled time; the schedule continues."""
         self._scheduler.modify_job(_JOB, next_run_time=moment)
 
     def next_call(self) -> datetime | None:
-        """Return when the next call is; None if there is none any more."""
+        """Return the time of the next call; None if none is scheduled."""
         job = self._scheduler.get_job(_JOB)
         moment: datetime | None = job.next_run_time if job is not None else None
         return moment
 
     def look(self) -> None:
-        """Look at the clock: it may have been set, or the machine have slept."""
+        """Re-read the clock: it may have been set, or the machine may have slept."""
         self._scheduler.wakeup()
 
     def stop(self) -> None:
-        """Call no more; a call that runs is not waited for."""
+        """Stop the schedule without waiting for a running call."""
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)

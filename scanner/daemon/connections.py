@@ -1,4 +1,4 @@
-"""The connections under way: not many at once, and nobody keeps a place by being slow."""
+"""Limits of the open connections: their number, and the time for sending a request."""
 
 import socket
 import threading
@@ -9,12 +9,12 @@ from time import monotonic
 from typing import Any, Final
 
 Connection = Any
-"""A socket, as the system's own server hands it around."""
+"""A socket, as the standard library's server passes it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How many connections at once, and how many seconds of `clock` each has for its request."""
+    """The maximum of open connections, and the seconds of `clock` that each request may take."""
 
     most: int = 32
     patience: float = 10.0
@@ -22,21 +22,21 @@ class Limits:
 
 
 class Connections:
-    """Keeps account of connections, and hangs up on those that hold a place for too long.
+    """Tracks connections, and shuts down those that are too slow.
 
-    Nothing may be closed before `end`: the system gives its number to another file.
+    A connection may only be closed after `end`: its file descriptor could be reused before.
     """
 
     def __init__(self, limits: Limits) -> None:
         self._limits: Final = limits
         self._lock = threading.Lock()
-        self._asking: dict[Connection, float] = {}  # until when; the oldest first, as below
+        self._asking: dict[Connection, float] = {}  # deadlines; oldest first, as below
         self._answered: dict[Connection, None] = {}
 
     def begin(self, connection: Connection) -> None:
-        """Give a place, if need be that of the oldest: of those that ask, or else of all.
+        """Add a connection; at the maximum, shut down the oldest one.
 
-        A request is sent at once: who is still at it when all places are taken is slow.
+        Connections that are still sending their request go first: they are slow.
         """
         with self._lock:
             if len(self._asking) + len(self._answered) >= self._limits.most:
@@ -44,18 +44,18 @@ class Connections:
             self._asking[connection] = self._limits.clock() + self._limits.patience
 
     def heard(self, connection: Connection) -> None:
-        """Note that a request is whole, and is answered from now on."""
+        """Record that a request is complete; its response follows."""
         with self._lock:
             if self._asking.pop(connection, None) is not None:
                 self._answered[connection] = None
 
     def end(self, connection: Connection) -> None:
-        """Take the place back."""
+        """Remove a connection."""
         with self._lock:
             self._forget(connection)
 
     def look(self) -> None:
-        """Hang up on those whose request is not whole in time, however often they said a letter."""
+        """Shut down connections whose request is incomplete at its deadline, even if active."""
         with self._lock:
             now = self._limits.clock()
             for connection in [one for one, until in self._asking.items() if until <= now]:
@@ -63,8 +63,8 @@ class Connections:
 
     def _hang_up(self, connection: Connection) -> None:
         self._forget(connection)
-        with suppress(OSError):  # the other side was faster
-            connection.shutdown(socket.SHUT_RDWR)  # its thread finds the end, and closes it
+        with suppress(OSError):  # closed by the client
+            connection.shutdown(socket.SHUT_RDWR)  # its thread then closes it
 
     def _forget(self, connection: Connection) -> None:
         self._asking.pop(connection, None)

@@ -1,4 +1,4 @@
-"""The settings and policies as they were when last they could be used: the scans read these."""
+"""Copies of the last valid settings and policies, which the scans read."""
 
 import os
 import shutil
@@ -15,24 +15,24 @@ from scanner.policy_files import is_file
 from scanner.settings_file import DEFAULT_FILE
 
 _BYTES: Final = 4_000_001
-"""One more than a policy can have: what is too large stays so, and is refused as such."""
+"""One more than a policy may have, so that a copy of a too large file is too large as well."""
 _NONE: Final = "{}\n"
 
 
 class Copies:
-    """One set of copies under a private folder, where `reading_copies` finds them."""
+    """One set of copies in a private folder, from which `reading_copies` reads."""
 
     def __init__(self, folder: Path) -> None:
-        """Raise OutputError, as all that writes here does, if the disk takes nothing."""
+        """Create the folder; like all writing methods, raise OutputError if that fails."""
         self.folder = folder
         self.originals: list[Path] = []
         with _writing(folder):
             folder.mkdir(mode=0o700)
 
     def settings(self, file: Path | None) -> Path:
-        """Copy the settings, or write that there are none: scans read none that come later.
+        """Copy the settings, or write empty ones, so that scans ignore a file added later.
 
-        Return which file a scan is to be told of.
+        Return the path that is passed to scans.
         """
         if file is not None:
             self._copy(file)
@@ -42,7 +42,7 @@ class Copies:
         return none
 
     def policy(self, name_or_file: str) -> None:
-        """Copy a policy's file and those it extends; one that ships is read where it is."""
+        """Copy a policy's file and the files it extends; bundled policies are not copied."""
         if not is_file(name_or_file):
             return
         file = Path(name_or_file)
@@ -53,7 +53,7 @@ class Copies:
                 self.policy(str(file.parent / name) if is_file(name) else name)
 
     def drop(self) -> None:
-        """Remove them."""
+        """Remove the copies."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _copy(self, file: Path) -> bytes:
@@ -84,13 +84,13 @@ def _writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise OutputError(
-            f"{path}, a copy of what scans read, cannot be written: {error.strerror}.",
-            help="Free the disk that the temporary folder is on.",
+            f"{path}, a copy of a file for the scans, cannot be written: {error.strerror}.",
+            help="Free space on the disk of the temporary folder.",
         ) from None
 
 
 def _extended(content: bytes) -> Iterator[str]:
-    """Yield what a policy extends; nothing of what is none: whoever reads it all will say why."""
+    """Yield the names that a policy extends; none if it is invalid, which is reported later."""
     try:
         root, _ = read_document(content.decode("utf-8-sig"), "")
     except (PolicyError, UnicodeDecodeError):

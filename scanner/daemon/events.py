@@ -1,11 +1,11 @@
-"""What the daemon tells of itself, one event at a time."""
+"""The log events of the daemon."""
 
 from enum import StrEnum
 from typing import Protocol
 
 
 class Level(StrEnum):
-    """How much an event needs a look."""
+    """The severity of an event."""
 
     INFO = "info"
     WARNING = "warning"
@@ -13,8 +13,8 @@ class Level(StrEnum):
 
 
 class Log(Protocol):
-    """Writes events down; may be called from any thread, and never raises."""
+    """Writes events; may be called from any thread, and never raises."""
 
     def __call__(self, level: Level, event: str, **fields: object) -> None:
-        """Write an event and what belongs to it; a field that is None or "" is left out."""
+        """Write an event and its fields; fields that are None or "" are omitted."""
         ...

@@ -1,4 +1,4 @@
-"""The state of the daemon as of a moment, as /healthz reports it."""
+"""The state of the daemon at a moment, as /healthz reports it."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -6,8 +6,8 @@ from enum import StrEnum
 from typing import Final
 
 _LATE: Final = timedelta(minutes=5)
-"""How much later than planned a run may begin: a busy machine, a clock that is set."""
-_UNKNOWN: Final = "whether the clocks agree is unknown: the history has not been read"
+"""How late a run may start without being overdue: a busy machine, an adjusted clock."""
+_UNKNOWN: Final = "the clocks could not be compared: the history has not been read"
 
 
 class Status(StrEnum):
@@ -20,11 +20,11 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """What is known of the runs and the clocks. All moments in UTC.
+    """The state of the runs and the clocks. All moments in UTC.
 
-    `due` is the first run since the last success that has not succeeded, `given_up` why nobody
-    tries it any more, `running_since` when the scan that runs began, which may take `timeout`.
-    `clock_problems` is None if the history could not be read.
+    `due` is the first failed run since the last success, `given_up` why it is not retried,
+    `running_since` the start of the running scan, which may take `timeout`. `clock_problems` is
+    None if the history could not be read.
     """
 
     next_run: datetime | None
@@ -36,24 +36,24 @@ class Health:
     clock_problems: tuple[str, ...] | None = ()
 
     def report(self, now: datetime) -> tuple[Status, str]:
-        """Return the status, and on one line the reasons why it is not OK."""
+        """Return the status, and the reasons why it is not OK, on one line."""
         overdue = self.complaint(now)
         clocks = (_UNKNOWN,) if self.clock_problems is None else self.clock_problems
         status = Status.OVERDUE if overdue else Status.DEGRADED if clocks else Status.OK
         return status, "; ".join((*([overdue] if overdue else []), *clocks))
 
     def complaint(self, now: datetime) -> str | None:
-        """Return why a run is overdue, on one line; None if none is."""
+        """Return why a run is overdue, on one line; None if no run is."""
         return self._of_the_scheduler(now) or self._of_the_runs(now)
 
     def _of_the_scheduler(self, now: datetime) -> str | None:
         if self.running_since is not None:
             if now - self.running_since > self.timeout + _LATE:
-                return f"the scan that began at {_at(self.running_since)} does not end"
+                return f"the scan started at {_at(self.running_since)} has exceeded its timeout"
         elif self.next_run is None:
-            return "no run is planned"
+            return "no run is scheduled"
         elif now - self.next_run > _LATE:
-            return f"the run planned for {_at(self.next_run)} is overdue: it has not begun"
+            return f"the run scheduled for {_at(self.next_run)} is overdue: it has not started"
         return None
 
     def _of_the_runs(self, now: datetime) -> str | None:

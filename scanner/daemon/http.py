@@ -1,4 +1,4 @@
-"""The pages on a port: a thread for each connection, not many at once, none for long."""
+"""The HTTP server: one thread per connection, with limits on their number and duration."""
 
 import re
 import shutil
@@ -18,16 +18,16 @@ from scanner.daemon.pages import ALWAYS, Answer, Asked, Pages
 from scanner.errors import UsageError
 
 _Client = Any
-"""Where a connection comes from, as the system has it."""
+"""The address of a client, as the standard library passes it."""
 _VERSION: Final = re.compile(r"HTTP/[0-9]\.[0-9]", re.ASCII)
 _LOOK: Final = 0.1
-"""Seconds after which it is seen that the server is to stop, or that a request is late."""
+"""Seconds between checks for a shutdown and for late requests."""
 _SILENCE: Final = 10.0
-"""Seconds that a connection may say, or take in, nothing."""
+"""Seconds that a connection may be idle, while reading or writing."""
 
 
 def parse_address(text: str) -> tuple[str, int]:
-    """Read `HOST:PORT`, with an IPv6 address in brackets; raise UsageError for what is none."""
+    """Parse `HOST:PORT`, with an IPv6 address in brackets; raise UsageError if it is invalid."""
     host, colon, port = text.strip().rpartition(":")
     is_bracketed = host.startswith("[") and host.endswith("]")
     if is_bracketed:
@@ -36,7 +36,7 @@ def parse_address(text: str) -> tuple[str, int]:
     if not (colon and host and is_number) or (":" in host and not is_bracketed):
         raise UsageError(
             f"--listen {text} is not HOST:PORT.",
-            help="For example 127.0.0.1:8080, 0.0.0.0:8080 for every network, or [::1]:8080.",
+            help="Use, for example, 127.0.0.1:8080, 0.0.0.0:8080 (all networks) or [::1]:8080.",
         )
     return host, int(port)
 
@@ -45,7 +45,7 @@ def parse_address(text: str) -> tuple[str, int]:
 def serving(
     pages: Pages, host: str, port: int, log: Log, limits: Limits | None = None
 ) -> Iterator[tuple[str, int]]:
-    """Serve while the context lasts; yields where. Raise UsageError if that cannot be."""
+    """Serve while the context lasts; yields host and port. Raise UsageError if it cannot listen."""
     under_way = Connections(limits or Limits())
 
     class Handler(_Handler):
@@ -59,7 +59,7 @@ def serving(
         why = "not a valid host name" if isinstance(error, UnicodeError) else error.strerror
         raise UsageError(
             f"keyvigil serve cannot listen on {host}:{port}: {why or error}.",
-            help="Choose another address with --listen HOST:PORT; port 0 takes any that is free.",
+            help="Set --listen to another HOST:PORT; port 0 selects any free port.",
         ) from None
     server.log, server.connections = log, under_way
     thread = threading.Thread(
@@ -82,26 +82,26 @@ class _Server(ThreadingHTTPServer):
     connections: Connections
 
     def server_bind(self) -> None:
-        """Bind, and ask no name server who this is."""
+        """Bind without a DNS lookup of this host's name."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
 
     def process_request(self, request: Connection, client_address: _Client) -> None:
-        """Answer in a thread; where too many are under way, the oldest makes room."""
+        """Respond in a thread; above the limit, the oldest connection is shut down."""
         self.connections.begin(request)
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Connection) -> None:
-        """Give the place back, then close."""
+        """Remove the connection from the limits, then close it."""
         self.connections.end(request)
         super().shutdown_request(request)
 
     def service_actions(self) -> None:
-        """Hang up on those that are late, at each look."""
+        """Shut down late connections, at each check."""
         self.connections.look()
 
     def handle_error(self, _request: Connection, _client_address: _Client) -> None:
-        """Log what went wrong; who hung up is nobody's fault."""
+        """Log an error; connections closed by the client are not errors."""
         error = sys.exception()
         if not isinstance(error, OSError):
             self.log(Level.ERROR, "http_failed", error=f"{type(error).__name__}: {error}")
@@ -120,15 +120,15 @@ class _Handler(BaseHTTPRequestHandler):
     connections: Connections
 
     def version_string(self) -> str:
-        """Say no more than who this is."""
+        """Return the name without a version."""
         return "keyvigil"
 
     def do_GET(self) -> None:
-        """Answer with headers and body."""
+        """Respond with headers and body."""
         self._send(has_body=True)
 
     def do_HEAD(self) -> None:
-        """Answer with the headers."""
+        """Respond with the headers only."""
         self._send(has_body=False)
 
     def parse_request(self) -> bool:
@@ -140,7 +140,7 @@ class _Handler(BaseHTTPRequestHandler):
         return is_valid
 
     def send_error(self, code: int, *_told: object) -> None:
-        """Refuse what is no request of ours, without a word."""
+        """Respond to an invalid request with an empty body."""
         self.request_version = self.protocol_version  # HTTP/0.9, the default, has no status
         self.send_response(code)
         for name, value in ALWAYS.items():
@@ -150,12 +150,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_error(self, name: str, *told: object) -> None:
-        """Log a defect of ours; what is wrong with a request is not logged."""
+        """Log an internal error; invalid requests are not logged."""
         if isinstance(self.server, _Server) and told and isinstance(told[0], Exception):
             self.server.log(Level.ERROR, "http_failed", error=f"{name}: {told[0]}")
 
     def log_message(self, *_told: object) -> None:
-        """Keep no record of who asked for what."""
+        """Do not log requests."""
 
     def _send(self, *, has_body: bool) -> None:
         self.connections.heard(self.connection)

@@ -1,4 +1,4 @@
-"""Metrics that scans left in files, joined into one page that Prometheus can read.
+"""Joins the metrics files of scans into one page for Prometheus.
 
 Source: https://prometheus.io/docs/instrumenting/exposition_formats/
 """
@@ -20,9 +20,9 @@ _MEMBER: Final = re.compile(r"_(?:sum|count|bucket|total)$")
 
 
 def read_textfile(path: Path) -> str | None:
-    """Return what a scan left in a file, "" where there is none yet; None if it is no such text.
+    """Return the metrics in a scan's file, "" if it does not exist yet, None if it is invalid.
 
-    A line that is none would let Prometheus refuse all of them.
+    Prometheus would reject the whole page for one invalid line.
     """
     try:
         with path.open("rb") as file:
@@ -37,7 +37,7 @@ def read_textfile(path: Path) -> str | None:
 
 
 def joined(texts: Sequence[str], without: tuple[str, ...]) -> Iterator[str]:
-    """Yield the lines of several texts, each metric in one place; none that begins as `without`."""
+    """Yield the lines of several texts, grouped by metric, except names starting with `without`."""
     families: dict[str, dict[str, None]] = {}
     for text in texts:
         family = ""

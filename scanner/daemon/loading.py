@@ -1,4 +1,4 @@
-"""What the daemon goes by: read from the files, checked as a scan would, and kept as copies."""
+"""The daemon's settings and policies: read, validated like in a scan, and copied for scans."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,10 +31,10 @@ _ANY: Final = "{organization}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """What the next scans go by; `words` spell the schedule, `arguments` are those of a scan.
+    """The configuration of the next scans; `words` describe the schedule, `arguments` a scan.
 
-    `environment` is what processes have beside the daemon's own; `organizations` are the names of
-    those that the settings list. `textfile` is where scans leave their metrics, a template.
+    `environment` is added to that of child processes; `organizations` are the names in the
+    settings. `textfile` is the path template of the metrics files of scans.
     """
 
     times: Times
@@ -46,7 +46,7 @@ class Loaded:
     textfile: Path | None = None
 
     def textfiles(self) -> tuple[Path, ...]:
-        """Return the files in which scans left their metrics, whether they are there or not."""
+        """Return the paths of the metrics files of scans; they may not exist yet."""
         if self.textfile is None:
             return ()
         text = str(self.textfile)
@@ -56,15 +56,15 @@ class Loaded:
         if _ANY not in text:
             return (self.textfile,)
         pattern = "*".join(map(escape, text.split(_ANY)))
-        return tuple(map(Path, sorted(glob(pattern))))  # noqa: PTH207 - a whole path
+        return tuple(map(Path, sorted(glob(pattern))))  # noqa: PTH207 - an absolute path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What the command line and the environment say; `rest` is handed to every scan.
+    """Options from the command line and the environment; `rest` is passed to every scan.
 
-    Nothing said of policies or of a file for metrics lets the settings say it; if they do not,
-    metrics go beside `history`, a file, or else into the private folder.
+    Without `policies` or `textfile` the settings apply. If these have no metrics file, it is
+    next to `history`, if that is a file, or else in the private folder.
     """
 
     config: Path | None
@@ -77,23 +77,23 @@ class Options:
 
 
 class Loading(Protocol):
-    """Reads what the daemon goes by, as often as it changes."""
+    """Loads the settings and policies, again after each change."""
 
     def load(self) -> Loaded:
-        """Read all files; raise a KeyVigilError, and keep what was, if they cannot be used."""
+        """Read all files; if they are invalid, raise a KeyVigilError and keep the previous ones."""
         ...
 
     def tidy(self) -> None:
-        """Remove copies that no scan will read any more; called while none runs."""
+        """Remove copies that are no longer used; called while no scan is running."""
         ...
 
     def state(self) -> object:
-        """Return what is another value once a file is."""
+        """Return a value that differs after any file has changed."""
         ...
 
 
 class Files:
-    """Implements Loading by the files that `options` name, with copies under a private folder."""
+    """Implements Loading for the files in `options`, with copies in a private folder."""
 
     def __init__(
         self,
@@ -102,7 +102,7 @@ class Files:
         folder: Path,
         check: Callable[[FileSettings], None] = lambda _file: None,
     ) -> None:
-        """`check` raises a KeyVigilError for what every scan by a file would refuse."""
+        """`check` raises a KeyVigilError for settings that every scan would refuse."""
         self._options, self._check = options, check
         self._environment = environment
         self._folder = folder
@@ -112,7 +112,7 @@ class Files:
         self._watched: tuple[Path, ...] = ()
 
     def load(self) -> Loaded:
-        """Copy the files and check the copies: what was checked is what the scans read."""
+        """Copy the files and validate the copies, so that scans read what was validated."""
         copies = Copies(self._folder / str(next(self._numbers)))
         try:
             with reading_copies(copies.folder):
@@ -128,12 +128,12 @@ class Files:
         return loaded
 
     def tidy(self) -> None:
-        """Remove the copies before the latest."""
+        """Remove all copies except the latest."""
         while self._old:
             self._old.pop().drop()
 
     def state(self) -> object:
-        """Return when the files were changed, how large they are, and which."""
+        """Return modification time, size and inode of each file."""
         return tuple(_stat(path) for path in self._watched)
 
     def _checked(self, copies: Copies) -> Loaded:
@@ -165,7 +165,7 @@ class Files:
         )
 
     def _watch(self, copies: Copies, *more: Path) -> None:
-        """Watch the originals, and where settings would be if there were any."""
+        """Watch the originals, and the default settings path if no settings file exists."""
         settings = find_settings_file(self._environment, self._options.config)
         self._watched = tuple(
             dict.fromkeys((*copies.originals, settings or Path(DEFAULT_FILE), *more))
@@ -173,7 +173,7 @@ class Files:
 
 
 def _policies(options: Options, file: FileSettings) -> Iterator[Sequence[str]]:
-    """Yield by which policies there will be scans: what is said, or the file's and each one's."""
+    """Yield the policies of scans: those of `options`, or of the file and each organization."""
     if options.policies:
         yield options.policies
         return

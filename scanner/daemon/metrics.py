@@ -1,4 +1,4 @@
-"""The daemon's counters as Prometheus reads them, joined with those that a scan left in a file.
+"""The daemon's metrics in Prometheus format, joined with the metrics files of scans.
 
 Source: https://prometheus.io/docs/instrumenting/exposition_formats/
 """
@@ -24,13 +24,13 @@ LABELS: Final[Mapping[str, tuple[str, ...]]] = {
     "keyvigil_clock_problems": (),
     "keyvigil_metrics_textfile_success": (),
 }
-"""The daemon's metrics by name, each with the labels that it has."""
+"""The names of the daemon's metrics, each with its labels."""
 OWN: Final = tuple(LABELS)
 _RUNS, _MISSED, _SKIPPED, _NEXT_RUN, _RELOAD, _CLOCKS, _TEXTFILE = OWN
 
 
 class Metrics:
-    """Counts what became of the runs; may be used from any thread."""
+    """Counts the runs by outcome; may be used from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -49,26 +49,26 @@ class Metrics:
                 self._runs[outcome] += 1
 
     def missed(self, count: int = 1) -> None:
-        """Count runs that were due while nobody was there, and are not made up for."""
+        """Count runs that were due while the daemon was down and are not caught up."""
         with self._lock:
             self._missed += count
 
     def skipped(self) -> None:
-        """Count a run that was due while the one before went on."""
+        """Count a run that was due while the previous one was still running."""
         self.ran(Outcome.SKIPPED)
 
     def reloaded(self, *, is_valid: bool) -> None:
-        """Note whether the files, when last read, could be used."""
+        """Record whether the files were valid when last read."""
         with self._lock:
             self._has_valid_settings = is_valid
 
     def clocks(self, problems: int | None) -> None:
-        """Note how many problems the history's clocks and dates have; None if that is unknown."""
+        """Record the number of problems of the history's clocks and dates; None if unknown."""
         with self._lock:
             self._clock_problems = problems
 
     def render(self, next_run: datetime | None, textfiles: Sequence[Path] = ()) -> str:
-        """Return the page, what scans left in the files included, as far as they are there."""
+        """Return the page, including the metrics files of scans that exist."""
         lines = (*self._own(next_run), *_joined(textfiles))
         return "".join(f"{line}\n" for line in lines)
 
@@ -76,32 +76,32 @@ class Metrics:
         with self._lock:
             runs, missed, skipped = dict(self._runs), self._missed, self._skipped
             is_valid, clock_problems = self._has_valid_settings, self._clock_problems
-        yield from _family(_RUNS, "counter", "Scans that keyvigil serve ran, by how they ended.")
+        yield from _family(_RUNS, "counter", "Scans run by keyvigil serve, by outcome.")
         for outcome in _COUNTED:
             yield f'{_RUNS}{{outcome="{outcome}"}} {runs.get(outcome, 0)}'
         for name, kind, meaning, value in (
             (
                 _MISSED,
                 "counter",
-                "Runs that were due while the daemon was down, and too long ago to make up for.",
+                "Runs that were due while the daemon was down and were too old to catch up.",
                 str(missed),
             ),
             (
                 _SKIPPED,
                 "counter",
-                "Runs left out: recorded already, or due while the one before went on.",
+                "Runs skipped: recorded already, or due while the previous run was active.",
                 str(skipped),
             ),
             (
                 _NEXT_RUN,
                 "gauge",
-                "When the next run starts, in Unix time.",
+                "Start of the next run, in Unix time.",
                 "NaN" if next_run is None else f"{next_run.timestamp():.3f}",
             ),
             (
                 _RELOAD,
                 "gauge",
-                "1 if the settings and policies, when last read, could be used.",
+                "1 if the settings and policies were valid when last read.",
                 str(int(is_valid)),
             ),
             (
@@ -116,14 +116,12 @@ class Metrics:
 
 
 def _joined(files: Sequence[Path]) -> Iterator[str]:
-    """Yield what stands in the files; nothing of one that would spoil the whole page."""
+    """Yield the metrics in the files; skip files that would invalidate the whole page."""
     if not files:
         return
     texts = [read_textfile(file) for file in files]
     whole = [text for text in texts if text is not None]
-    yield from _family(
-        _TEXTFILE, "gauge", "1 if what the last scan left in its file could be joined."
-    )
+    yield from _family(_TEXTFILE, "gauge", "1 if all metrics files of scans could be read.")
     yield f"{_TEXTFILE} {int(len(whole) == len(texts))}"
     yield from joined(whole, without=OWN)
 

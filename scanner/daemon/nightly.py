@@ -1,4 +1,4 @@
-"""The daemon: a scan whenever one is due, once more where it failed, and never no plan for more."""
+"""The daemon: runs due scans, retries failed ones, and always schedules the next."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ from scanner.ports import Clock
 from scanner.schedule import Times
 
 GRACE: Final = timedelta(hours=6)
-"""How much later than due a scan is still made."""
+"""How late a due scan may still start."""
 RETRIES: Final = tuple(timedelta(minutes=minutes) for minutes in (5, 15, 45, 120))
 _MOST_MISSED: Final = 10_000
 _LEVELS: Final = {
@@ -36,7 +36,7 @@ _LEVELS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timekeeping:
-    """What time it is, how late a run may be made, and how long after each failure once more."""
+    """The clock, how late a run may start, and the wait before the retry after each failure."""
 
     clock: Clock
     grace: timedelta = GRACE
@@ -44,7 +44,7 @@ class Timekeeping:
 
 
 class Daemon:
-    """Runs a scan at each due time, and tells `log` and `metrics` what became of it."""
+    """Runs a scan at each due time, and reports its outcome to `log` and `metrics`."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class Daemon:
         log: Log,
         keeping: Timekeeping,
     ) -> None:
-        """Read the files; raise a KeyVigilError if they cannot be used."""
+        """Load the files; raise a KeyVigilError if they are invalid."""
         self._loading = loading
         self._children = children
         self._metrics = metrics
@@ -64,7 +64,7 @@ class Daemon:
         self._lock = threading.RLock()
         self._loaded: Loaded = loading.load()
         self._state = self._changing = loading.state()
-        self._since = self._clock()  # what was due before is nobody's fault
+        self._since = self._clock()  # earlier runs do not count as missed
         self._due: datetime | None = None
         self._attempts = 0
         self._retry_at: datetime | None = None
@@ -78,21 +78,21 @@ class Daemon:
         self._clocks = ClockWatch(lambda: children.clocks(self._loaded.environment), metrics, log)
 
     def start(self) -> None:
-        """Begin to run scans, first the one that was missed, if there is one and it still can."""
+        """Start to run scans, first a missed one if it is not too late."""
         self._clockwork.start(self._loaded.times)
         self._log(Level.INFO, "started", schedule=self._loaded.words, next_run=self.next_run())
         threading.Thread(target=self._begin, name="keyvigil-catching-up", daemon=True).start()
         self._clocks.start()
 
     def stop(self) -> None:
-        """Run no more; the scan that runs ends within seconds."""
+        """Stop running scans; a running scan ends within seconds."""
         self._is_ready, self._is_stopping = False, True
         self._clockwork.stop()
         self._children.stop()
         self._clocks.stop()
 
     def reload(self, reason: str) -> None:
-        """Read the files anew; if they cannot be used, keep what was, and say so loudly."""
+        """Reload the files; if they are invalid, keep the previous ones and log an error."""
         self._state = self._changing = self._loading.state()
         try:
             loaded = self._loading.load()
@@ -104,7 +104,7 @@ class Daemon:
                 Level.ERROR,
                 "reload_failed",
                 reason=reason,
-                kept="the settings and policies as they were",
+                kept="the previous settings and policies",
                 schedule=self._loaded.words,
             )
             return
@@ -120,7 +120,7 @@ class Daemon:
         )
 
     def look(self) -> None:
-        """Look at the clock and at the files; a file that has stopped changing is read anew."""
+        """Check the clock and the files; reload once a changed file is stable."""
         self._clockwork.look()
         state = self._loading.state()
         if state not in (self._state, self._changing):
@@ -129,20 +129,20 @@ class Daemon:
             self.reload("a file changed")
 
     def next_run(self) -> datetime | None:
-        """Return when the next scan starts."""
+        """Return the start of the next scan."""
         return self._clockwork.next_call()
 
     @property
     def is_ready(self) -> bool:
-        """Whether scans are made from now on."""
+        """Whether the daemon runs scans: it has started and is not stopping."""
         return self._is_ready
 
     def textfiles(self) -> tuple[Path, ...]:
-        """Return the files in which scans leave their metrics."""
+        """Return the metrics files of scans."""
         return self._loaded.textfiles()
 
     def health(self) -> Health:
-        """Return what is known of the runs."""
+        """Return the state of the runs."""
         with self._lock:
             return Health(
                 next_run=self.next_run(),
@@ -159,14 +159,14 @@ class Daemon:
         self._is_ready = not self._is_stopping
 
     def _catch_up(self, now: datetime) -> None:
-        """Run now what is not done; count as missed what was due after the last recorded scan."""
+        """Run the last due scan if it is not recorded; count earlier unrecorded ones as missed."""
         loaded = self._loaded
         nights = self._children.recorded(loaded.environment, loaded.organizations)
         if self._is_stopping:
             return
         due = self._loaded.times.last(now)
         if nights is not None and not nights:
-            self._log(Level.INFO, "no_history", meaning="nothing was missed")
+            self._log(Level.INFO, "no_history", meaning="no run was missed")
             return
         histories = by_organization(nights or ())
         undone = [history[-1].started_at for history in histories if not is_done(history, due)]
@@ -190,7 +190,7 @@ class Daemon:
         self._missed(missed, due)
 
     def _run(self) -> None:
-        """Run the scan that is due; whatever goes wrong, the next one comes."""
+        """Run the due scan; no failure prevents the next run."""
         with self._lock:
             now = self._clock()
             due, missed = self._take(now)
@@ -206,7 +206,7 @@ class Daemon:
             ended = self._children.scan(arguments, loaded.environment, loaded.timeout)
             if ended.outcome is Outcome.LOCKED and self._is_recorded(loaded, due):
                 ended = replace(ended, outcome=Outcome.SKIPPED)
-        except Exception as error:  # noqa: BLE001 - a fault of ours is a failed run, not the last
+        except Exception as error:  # noqa: BLE001 - an internal error fails one run, not the daemon
             ended = Ended(outcome=Outcome.FAILED, code=-1, error=f"{type(error).__name__}: {error}")
         with self._lock:
             self._running_since = None
@@ -217,13 +217,13 @@ class Daemon:
         self._clocks.check_soon()
 
     def _is_recorded(self, loaded: Loaded, due: datetime) -> bool:
-        """Whether others scanned, meanwhile, all that was due; one without a night was not."""
+        """Whether another process has recorded the due run of every organization."""
         nights = self._children.recorded(loaded.environment, loaded.organizations)
         done = [one for one in by_organization(nights or ()) if is_done(one, due)]
         return len(done) >= max(1, len(loaded.organizations))
 
     def _take(self, now: datetime) -> tuple[datetime, int]:
-        """Return which run is due, and how many before it were never begun."""
+        """Return the due run, and how many earlier runs were not started."""
         due = self._loaded.times.last(now)
         before = max(self._due or self._since, self._since)
         missed = sum(1 for _ in self._between(before, due))
@@ -232,7 +232,7 @@ class Daemon:
         return due, missed
 
     def _between(self, after: datetime, before: datetime) -> Iterator[datetime]:
-        """Yield the due times between two moments, neither included."""
+        """Yield the due times between two moments, exclusive."""
         moment = after
         for _ in range(_MOST_MISSED):
             moment = self._loaded.times.after(moment)
@@ -241,7 +241,7 @@ class Daemon:
             yield moment
 
     def _conclude(self, ended: Ended, due: datetime, attempt: int) -> None:
-        """Take in how a run ended; plan it once more if that can help."""
+        """Record the outcome of a run; schedule a retry if one can help."""
         if ended.outcome is Outcome.STOPPED:
             return
         is_recorded = ended.outcome is Outcome.INCOMPLETE
@@ -261,14 +261,14 @@ class Daemon:
             self._log(Level.ERROR, "run_given_up", due=due, next_run=self.next_run())
 
     def _next_attempt(self, attempt: int) -> datetime | None:
-        """Return when to try again; None if that would be no sooner than the next run."""
+        """Return the time of the next retry; None if no retry is left before the next run."""
         for wait in islice(self._retries, attempt - 1, attempt):
             moment, next_run = self._clock() + wait, self.next_run()
             return moment if next_run is None or moment < next_run else None
         return None
 
     def _follow(self, times: Times) -> None:
-        """Go by other times; what was due by the old ones and failed is still tried again."""
+        """Replace the schedule; a failed run of the old schedule is still retried."""
         self._since = self._clock()
         self._clockwork.follow(times)
         next_run = self.next_run()
@@ -284,7 +284,7 @@ class Daemon:
         with self._lock:
             due, missed = self._take(self._clock())
         self._metrics.skipped()
-        self._log(Level.WARNING, "run_skipped", due=due, reason="the run before goes on")
+        self._log(Level.WARNING, "run_skipped", due=due, reason="the previous run is still active")
         self._missed(missed, due)
 
     def _missed(self, count: int, due: datetime) -> None:
@@ -294,7 +294,7 @@ class Daemon:
 
 
 def _lines(error: KeyVigilError) -> Sequence[str]:
-    """Return the mistakes of an error, each on a line."""
+    """Return the problems of an error, one per line."""
     if isinstance(error, PolicyError):
         return [str(problem) for problem in error.problems]
     return [str(error)]

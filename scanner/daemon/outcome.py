@@ -1,4 +1,4 @@
-"""How a run ended, as the daemon logs and counts it."""
+"""The outcome of a run, as the daemon logs and counts it."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,11 +10,11 @@ from scanner.daemon.account import Account, Fate
 _NOT_ALERTED: Final = 4
 _NOT_REVOKED: Final = 5
 _WELL: Final = (0, 1)
-"""Findings at or above --fail-on are no fault of the run."""
+"""Exit codes of a successful run: findings at or above --fail-on do not fail it."""
 
 
 class Outcome(StrEnum):
-    """How a run ended; every one but SKIPPED is counted in `keyvigil_runs_total`."""
+    """The outcome of a run; all except SKIPPED are counted in `keyvigil_runs_total`."""
 
     DONE = "done"
     NOT_ALERTED = "not_alerted"
@@ -28,18 +28,18 @@ class Outcome(StrEnum):
 
     @property
     def words(self) -> str:
-        """Spell it for people: `timed out`."""
+        """The outcome for people: `timed out`."""
         return self.value.replace("_", " ")
 
     @property
     def is_success(self) -> bool:
-        """Whether the night is seen, whole, and recorded."""
+        """Whether a complete scan is recorded for the run."""
         return self in (Outcome.DONE, Outcome.NOT_ALERTED, Outcome.NOT_REVOKED, Outcome.SKIPPED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """A run that ended: the child's exit code, its own account if it left one, its last error."""
+    """An ended run: the exit code of the child process, its result if written, its last error."""
 
     outcome: Outcome
     code: int
@@ -48,9 +48,9 @@ class Ended:
 
     @property
     def is_settled(self) -> bool:
-        """Whether it would be no use to try the same night again.
+        """Whether a retry would not help.
 
-        What ran out of time would do so again.
+        A run that timed out would time out again.
         """
         match self.outcome:
             case Outcome.INCOMPLETE:
@@ -61,7 +61,7 @@ class Ended:
                 return True
 
     def fields(self, took: timedelta) -> dict[str, object]:
-        """Return what the log says of it."""
+        """Return the fields of the log event."""
         account = self.account
         is_seen = account is not None and bool(account.scan_id)
         return {
@@ -77,7 +77,7 @@ class Ended:
 
     @classmethod
     def of(cls, code: int, account: Account | None, error: str) -> Self:
-        """Read how a scan ended that nobody ended."""
+        """Return the outcome of a scan that ended by itself."""
         return cls(outcome=_outcome(code, account), code=code, account=account, error=error)
 
 
@@ -98,7 +98,7 @@ def _outcome(code: int, account: Account | None) -> Outcome:
 
 
 def _of_code(code: int, account: Account) -> Outcome:
-    """Return how a recorded scan ended."""
+    """Return the outcome of a recorded scan."""
     if not account.is_complete:
         return Outcome.INCOMPLETE
     if code in _WELL:

@@ -1,4 +1,4 @@
-"""What is asked for over HTTP -> the answer: health, readiness, metrics, and the reports."""
+"""HTTP request -> response: health, readiness, metrics, and reports."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -26,12 +26,12 @@ ALWAYS: Final = {
     "X-Frame-Options": "DENY",
 }
 _FOLDER: Final = "reports"
-_UNKNOWN_HOST: Final = "Use an IP address, or name this host with --allow-host."
+_UNKNOWN_HOST: Final = "Use an IP address, or allow this host with --allow-host."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A status, a body of `size` bytes, and the headers with it."""
+    """A response: status, headers, and a body of `size` bytes."""
 
     status: HTTPStatus
     body: BinaryIO
@@ -40,7 +40,7 @@ class Answer:
 
 
 class Asked(NamedTuple):
-    """What a request has: the path as it was sent, and two headers, each "" if it is not there."""
+    """A request: the path as sent, and two headers, "" if missing."""
 
     target: str
     authorization: str
@@ -49,7 +49,7 @@ class Asked(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pages:
-    """What the pages show; `reports` is None if they are not to be read here."""
+    """The sources of the pages; `reports` is None if reports are not served."""
 
     health: Callable[[], Health]
     is_ready: Callable[[], bool]
@@ -59,7 +59,7 @@ class Pages:
     reports: Reports | None = None
 
     def get(self, asked: Asked) -> Answer:
-        """Answer a GET."""
+        """Return the response to a GET request."""
         path = asked.target.partition("?")[0]
         match path.split("/"):
             case ["", "healthz"]:

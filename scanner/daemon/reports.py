@@ -1,4 +1,4 @@
-"""The folder of reports, for those who have the token."""
+"""The folder of reports, served to clients with the token."""
 
 import html
 import os
@@ -46,7 +46,7 @@ _SANDBOX: Final = f"{NOTHING}; sandbox"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """A report: `name` as people read it, `address` below the folder's."""
+    """A report: `name` for display, `address` relative to the folder's."""
 
     name: str
     address: str
@@ -56,7 +56,7 @@ class File:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """A report to be sent: `policy` is what its page may do, in a browser."""
+    """An opened report: `policy` is its Content-Security-Policy."""
 
     content: BinaryIO
     size: int
@@ -66,20 +66,20 @@ class Opened:
 
 
 class Reports:
-    """Reads one folder; follows no symbolic link, shows no hidden file, and reports only."""
+    """Reads one folder: only report files, no symbolic links, no hidden files."""
 
     def __init__(self, folder: Path) -> None:
-        """Raise UsageError for what is not a folder."""
+        """Raise UsageError if `folder` exists and is not a folder."""
         if _is_no_folder(folder):
             raise UsageError(
                 f"--reports {folder} is not a folder.",
-                help="Name the folder that scans write their reports to, such as out where"
-                " --output html=out/report.html is said.",
+                help="Set it to the folder of the scans' reports, for example out for"
+                " --output html=out/report.html.",
             )
         self.folder = folder
 
     def trouble(self) -> str:
-        """Return why the folder cannot be read; "" if it can, or is not there yet."""
+        """Return why the folder cannot be read; "" if it can, or does not exist yet."""
         try:
             os.scandir(self.folder).close()
         except FileNotFoundError:
@@ -89,19 +89,19 @@ class Reports:
         return ""
 
     def files(self) -> tuple[File, ...]:
-        """Return the reports, the newest first."""
+        """Return the reports, newest first."""
         found = sorted(self._found(self.folder, ()), key=lambda file: file.name)
         found.sort(key=lambda file: file.at, reverse=True)
         return tuple(found[:_MOST])
 
     def page(self) -> bytes:
-        """Return a page with a link to each."""
+        """Return an HTML page with a link to each report."""
         text = (bundled("reports") / "listing.html.j2").read_text(encoding="utf-8")
         environment = Environment(autoescape=True, lstrip_blocks=True, trim_blocks=True)
         return environment.from_string(text).render(files=self.files()).encode()
 
     def open(self, names: Sequence[str]) -> Opened | None:
-        """Open a report by its names, from the folder downwards; None if there is none such."""
+        """Open the report at a path below the folder; None if not found."""
         kind = _KINDS.get(Path(names[-1]).suffix.lower()) if names else None
         if kind is None or not all(map(_is_plain, names)):
             return None
@@ -122,14 +122,14 @@ class Reports:
         )
 
     def _descend(self, names: Sequence[str]) -> int:
-        """Open name after name, each in the folder before it, so that nothing leads outside."""
+        """Open each name relative to the folder before it, so that the path stays inside."""
         here = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             for name in names[:-1]:
                 below = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=here)
                 os.close(here)
                 here = below
-            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK  # a pipe would be waited for
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK  # a named pipe would block
             return os.open(names[-1], flags, dir_fd=here)
         finally:
             os.close(here)
@@ -153,7 +153,7 @@ def _is_no_folder(path: Path) -> bool:
     try:
         return not stat.S_ISDIR(path.stat().st_mode)
     except OSError:
-        return False  # not there yet, or not to be seen: that may change
+        return False  # missing or inaccessible: this may change
 
 
 def _file(entry: os.DirEntry[str], names: tuple[str, ...]) -> File:
@@ -171,7 +171,7 @@ def _is_plain(name: str) -> bool:
 
 
 def _policy(head: bytes) -> str:
-    """Return what a page may do: the policy that it states, if that allows no script but ours."""
+    """Return a page's Content-Security-Policy: its own if it allows only the report's script."""
     match = _META.search(head)
     said = html.unescape(match[1].decode()) if match else ""
     if not _STRICT.fullmatch(said):

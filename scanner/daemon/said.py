@@ -1,4 +1,4 @@
-"""A line that a scan says on stderr, as the daemon's log passes it on."""
+"""Parses a line of a scan's stderr for the daemon's log."""
 
 import json
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ _OWN: Final = ("ts", "level", "event", "text")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """A message, how much it matters, and what else the line held."""
+    """A message, its level, and the other fields of the line."""
 
     text: str
     level: Level = Level.INFO
@@ -20,7 +20,7 @@ class Said:
 
 
 def parse_said(line: str) -> Said:
-    """Read a line as `--log-format json` writes it; what is none is a message as it stands."""
+    """Parse a line in `--log-format json`; any other line is a message at level info."""
     try:
         read = json.loads(line)
         text, level = str(read["event"]), Level(read["level"])
