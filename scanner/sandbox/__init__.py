@@ -1,1 +1,1 @@
-"""A faithful local stand-in for OpenAI's Administration API, for the demo, trials and tests."""
+"""A faithful local copy of OpenAI's Administration API, for the demo, trials and tests."""

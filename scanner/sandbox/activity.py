@@ -1,4 +1,4 @@
-"""Usage, costs and the audit log, as the Administration API answers them."""
+"""Usage, costs and the audit log, as the Administration API returns them."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -21,15 +21,18 @@ _SHAPES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "file_search_calls": ("file_searches", ("num_requests",)),
     "web_search_calls": ("web_searches", ("num_model_requests", "num_requests")),
 }
-"""By endpoint: the object's name and the counts it holds."""
+"""By endpoint: the object's name and its count fields."""
 
 
 def usage_page(organization: SandboxOrganization, request: Request, what: str, now: int) -> Body:
-    """Answer one usage endpoint, or `costs`, in buckets of a day; grouped by key if asked to."""
+    """Return one page of a usage endpoint, or of `costs`, in daily buckets.
+
+    Grouped by key if the request has that parameter.
+    """
     if what not in _SHAPES and what != "costs":
         raise Refusal(404, f"Invalid URL (GET {request.path})")
     if (request.one("bucket_width") or "1d") != "1d":
-        raise Refusal(400, "The sandbox knows buckets of 1d only.", param="bucket_width")
+        raise Refusal(400, "The sandbox supports only buckets of 1d.", param="bucket_width")
     start = request.number("start_time")
     if start is None:
         raise Refusal(400, "Missing required parameter: 'start_time'.", param="start_time")
@@ -89,7 +92,7 @@ def _costs(key_id: str | None, rows: list[KeyDay]) -> Body:
 
 
 def audit_entries(organization: SandboxOrganization, request: Request) -> list[AuditEntry]:
-    """Return the audit log's entries that a request asks for, newest first."""
+    """Return the requested entries of the audit log, newest first."""
     types = request.many("event_types")
     targets = request.many("resource_ids")
     after = request.number("effective_at[gte]") or 0

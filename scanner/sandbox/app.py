@@ -1,4 +1,4 @@
-"""The sandbox as a plain ASGI application: who may ask, what is answered, what was written."""
+"""The sandbox as a plain ASGI application: authentication, responses, and a log of writes."""
 
 import itertools
 import json
@@ -33,7 +33,7 @@ AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class SandboxApp:
-    """Serves one organization. `keys` maps each admin key it accepts to that key's scopes."""
+    """Serves one organization. `keys` maps each accepted admin key to its scopes."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class SandboxApp:
         self._numbers = itertools.count(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one HTTP request."""
+        """Handle one HTTP request."""
         request = await _read(scope, receive)
         try:
             self._admit(scope, request)
@@ -60,7 +60,7 @@ class SandboxApp:
         await self._reply(send, status, body)
 
     def _admit(self, scope: Scope, request: Request) -> None:
-        """Refuse a missing or wrong key with 401, a key without the scope with 403."""
+        """Raise Refusal: 401 for a missing or wrong key, 403 for a key without the scope."""
         headers = dict(scope["headers"])
         kind, _, key = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
         if kind.lower() != "bearer" or not key:

@@ -1,4 +1,4 @@
-"""Building made-up organizations: ids and redacted values in the API's shapes, from one seed."""
+"""Builds fictitious organizations, with ids and redacted values in the API's formats."""
 
 import random
 import string
@@ -19,11 +19,11 @@ _ALPHABET: Final = string.ascii_letters + string.digits
 
 
 class Builder:
-    """Adds to one organization. Every age is in days before `now` (Unix seconds)."""
+    """Adds objects to one organization. Ages are in days before `now` (Unix seconds)."""
 
     def __init__(self, name: str, *, seed: int, now: int) -> None:
         self.organization = SandboxOrganization(name=name)
-        self.random = random.Random(seed)  # noqa: S311 - made-up data
+        self.random = random.Random(seed)  # noqa: S311 - fictitious data
         self.now = now
 
     def member(self, name: str, *, age: float = 500, role: str = "reader") -> Member:
@@ -40,7 +40,7 @@ class Builder:
         return member
 
     def leave(self, member: Member) -> None:
-        """Remove a user from the organization and its projects; their keys stay."""
+        """Remove a user from the organization and its projects; the user's keys remain."""
         del self.organization.members[member.id]
         for project in self.organization.projects.values():
             project.roles.pop(member.id, None)
@@ -48,7 +48,7 @@ class Builder:
     def project(
         self, name: str, *members: Member, age: float = 400, archived: float | None = None
     ) -> SandboxProject:
-        """Add a project with its members; `archived` is how many days ago it was archived."""
+        """Add a project with members; `archived` is the number of days since its archiving."""
         project = SandboxProject(
             id=self._id("proj_", 24),
             name=name,
@@ -75,7 +75,7 @@ class Builder:
         )
         return account
 
-    def key(  # noqa: PLR0913 - what makes a key's story
+    def key(  # noqa: PLR0913 - the properties of a key
         self,
         project: SandboxProject,
         owner: Member | Account,
@@ -87,7 +87,7 @@ class Builder:
     ) -> ProjectKey:
         """Add a key: its age, days since its last use (None: never), days until its expiry.
 
-        The project is at least as old as the key.
+        The project's age is raised to that of the key.
         """
         prefix = "sk-svcacct-" if isinstance(owner, Account) else "sk-proj-"
         key = ProjectKey(
@@ -107,7 +107,7 @@ class Builder:
         return key
 
     def _remember(self, key: ProjectKey) -> None:
-        """Enter a key's creation into the audit log, and its last use into the usage."""
+        """Add a key's creation to the audit log, and its last use to the usage."""
         organization = self.organization
         number = len(organization.audit_log)
         creator = key.owner if isinstance(key.owner, Member) else None

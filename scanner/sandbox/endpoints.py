@@ -1,4 +1,4 @@
-"""What each endpoint of the Administration API answers, given the organization's state."""
+"""The responses of the Administration API's endpoints for the organization's state."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, TypeVar
@@ -35,7 +35,7 @@ Item = TypeVar("Item")
 
 
 def scope_of(request: Request) -> str:
-    """Return the scope that a request needs."""
+    """Return the scope that a request requires."""
     match request.method, *request.segments:
         case "GET", "organization", "usage" | "costs", *_:
             return USAGE_SCOPE
@@ -50,7 +50,7 @@ def scope_of(request: Request) -> str:
 def answer(  # noqa: PLR0911 - one for each endpoint
     organization: SandboxOrganization, request: Request, now: int
 ) -> Body:
-    """Answer one request; raise Refusal for what the API refuses. `now` is Unix seconds."""
+    """Return the response body; raise Refusal for an error status. `now` is Unix seconds."""
     match request.method, *request.segments:
         case "GET", "organization", "projects":
             return _projects(organization, request)
@@ -102,7 +102,7 @@ def _in_project(
 
 
 def _projects(organization: SandboxOrganization, request: Request) -> Body:
-    """List projects; archived ones are left out unless asked for."""
+    """List projects; archived ones only if requested."""
     with_archived = request.flag("include_archived")
     listed = [
         project
@@ -123,7 +123,7 @@ def _users(organization: SandboxOrganization, request: Request) -> Body:
 def _project_keys(
     organization: SandboxOrganization, project: SandboxProject, request: Request
 ) -> Body:
-    """List keys; unless asked for, those of owners who lost access are left out."""
+    """List keys; keys of owners without access only if requested."""
     access = request.choice("owner_project_access", "active", "inactive", "any") or "active"
     listed = [
         key
@@ -187,8 +187,8 @@ def _one_key(
             raise _no_such_url(request)
 
 
-def _key_change(body: Any) -> Body:  # noqa: ANN401 - whatever was sent
-    """Check a change to a key: an expiry from now in seconds, scopes, or both; never null."""
+def _key_change(body: Any) -> Body:  # noqa: ANN401 - any JSON
+    """Validate a change of a key: an expiry in seconds from now, scopes, or both; not null."""
     if not isinstance(body, dict) or not body.keys() & {"expires_in_seconds", "scopes"}:
         raise Refusal(400, "Provide at least one of 'scopes' or 'expires_in_seconds'.")
     if "expires_in_seconds" in body:
@@ -230,7 +230,7 @@ def _page(
     id_of: Callable[[Entry], str],
     body_of: Callable[[Entry], Body],
 ) -> Body:
-    """Return one page of a listing: what follows `after`, at most `limit`."""
+    """Return one page of a listing: the items that follow `after`, at most `limit`."""
     limit = request.limit()
     listed = list(entries)
     start = 0

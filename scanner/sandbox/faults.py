@@ -1,4 +1,4 @@
-"""What goes wrong on purpose: the same seed gives the same faults to the same requests."""
+"""Injected faults: the same seed causes the same faults for the same requests."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ EVERYWHERE: Final = "*"
 
 
 class Fault(StrEnum):
-    """One way in which a request can fail."""
+    """A kind of request failure."""
 
     ERROR_500 = "500"
     ERROR_502 = "502"
@@ -29,12 +29,12 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Faults:
-    """How often and how requests fail.
+    """The faults of requests, and their probabilities.
 
-    `fail` is the probability of one of `kinds`; `rate` the requests a second beyond which 429 is
-    answered; `stall` the probability that no answer ever comes; `drift` that a page repeats the
-    item before its cursor; `is_denied`: all are answered 403. `latency`, in seconds, is counted
-    from the request's arrival.
+    `fail` is the probability of one of `kinds`; `rate` the requests per second above which 429 is
+    returned; `stall` the probability that no response is sent; `drift` that a page repeats the
+    item before its cursor; `is_denied`: always 403. `latency`, in seconds, counts from the
+    request's arrival.
     """
 
     seed: int = 0
@@ -48,7 +48,7 @@ class Faults:
 
 
 class FaultyApp:
-    """Another application, as it would be on a bad night.
+    """Wraps an application with faults.
 
     `faults` are by the listing's path segment, such as `users` or `usage`; `EVERYWHERE` has the
     faults of all others.
@@ -66,7 +66,7 @@ class FaultyApp:
         self._limits = {listing: _Limit(its, clock) for listing, its in every.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, or fail as the seed has it."""
+        """Handle one request, or fail as determined by the seed."""
         limit = self._limit_of(scope)
         faults = limit.faults
         if faults.is_denied:
@@ -96,7 +96,7 @@ class FaultyApp:
         return self._limits[name]
 
     def _chance(self, scope: Scope, seed: int) -> random.Random:
-        """Draw for this request and its number among equal ones: a retry draws anew."""
+        """Return a generator seeded by the request and its attempts, so that retries differ."""
         request = f"{scope['method']} {scope['path']}?{scope['query_string'].decode()}"
         self._attempts[request] += 1
         return random.Random(f"{seed} {request} {self._attempts[request]}")  # noqa: S311
@@ -118,7 +118,7 @@ class FaultyApp:
 
 
 class _Limit:
-    """Some requests' faults, and how many of them the rate lets through."""
+    """The faults of some requests, and a token bucket for their rate."""
 
     def __init__(self, faults: Faults, clock: Callable[[], float]) -> None:
         self.faults = faults
@@ -127,7 +127,7 @@ class _Limit:
         self._filled_at = clock()
 
     def take(self) -> float | None:
-        """Take a token; return how long the next one takes, in seconds, if there is none."""
+        """Take a token; if none is left, return the seconds until the next one."""
         rate = self.faults.rate
         if rate is None:
             return None
@@ -149,7 +149,7 @@ async def _refuse(send: Send, status: int, message: str, *headers: tuple[bytes, 
 
 
 async def _send(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
-    """Send an answer; with a content-length of more than the body, the server hangs up."""
+    """Send a response; if content-length exceeds the body, the server closes the connection."""
     await send({"type": "http.response.start", "status": status, "headers": headers})
     is_short = any(name == b"content-length" for name, _ in headers)
     await send({"type": "http.response.body", "body": body, "more_body": is_short})

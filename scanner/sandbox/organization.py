@@ -1,4 +1,4 @@
-"""The sandbox's state: one made-up organization that requests read and change.
+"""The sandbox's state: one fictitious organization that requests read and change.
 
 All times are Unix seconds. Insertion order is listing order.
 """
@@ -26,7 +26,7 @@ class Member:
     key_used_at: int | None = None
 
     def use_key(self, at: int | None) -> None:
-        """Note the use of a key of this user, listed or not."""
+        """Record the use of a key of this user, listed or not."""
         if at is not None:
             self.key_used_at = max(at, self.key_used_at or at)
 
@@ -43,7 +43,7 @@ class Account:
 
 @dataclass(slots=True, kw_only=True)
 class ProjectKey:
-    """A project's API key. Its owner is remembered even after leaving."""
+    """A project's API key. Its owner is kept even after leaving the organization."""
 
     id: str
     name: str
@@ -83,7 +83,7 @@ class SandboxProject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyDay:
-    """What one key did on one day at one usage endpoint, and what that cost."""
+    """Usage and costs of one key on one day at one usage endpoint."""
 
     key_id: str
     endpoint: str
@@ -93,7 +93,7 @@ class KeyDay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
-    """One entry of the audit log; `actor` None: by an admin key. `details` as the API has them."""
+    """One entry of the audit log; `actor` None: an admin key. `details` in the API's format."""
 
     id: str
     type: str
@@ -104,7 +104,7 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Write:
-    """One request that asked for a change, and how it was answered."""
+    """One request for a change, and the status of its response."""
 
     method: str
     path: str
@@ -114,7 +114,7 @@ class Write:
 
 @dataclass(slots=True, kw_only=True)
 class SandboxOrganization:
-    """Everything the sandbox serves, how it does, and every write it was asked for."""
+    """The state that the sandbox serves, its quirks, and all write requests."""
 
     name: str
     members: dict[str, Member] = field(default_factory=dict)
@@ -126,7 +126,7 @@ class SandboxOrganization:
     quirks: frozenset[Quirk] = frozenset()
 
     def note(self, event: str, at: int, actor: Member | None, **details: Any) -> None:  # noqa: ANN401 - a JSON body
-        """Enter an event into the audit log."""
+        """Add an event to the audit log."""
         entry = AuditEntry(
             id=f"audit_log-{len(self.audit_log):08d}",
             type=event,
@@ -137,29 +137,29 @@ class SandboxOrganization:
         self.audit_log.append(entry)
 
     def record_use(self, key_id: str, at: int, endpoint: str, requests: int, usd: float) -> None:
-        """Enter what a key did on the day of `at` into the usage."""
+        """Add the use of a key on the day of `at` to the usage."""
         row = KeyDay(key_id=key_id, endpoint=endpoint, requests=requests, usd=usd)
         self.days.setdefault(at - at % DAY, []).append(row)
 
     def owner_has_access(self, project: SandboxProject, key: ProjectKey) -> bool:
-        """Whether the key's owner can still reach the project."""
+        """Whether the key's owner still has access to the project."""
         if isinstance(key.owner, Account):
             return key.owner.id in project.accounts
         member = self.members.get(key.owner.id)
         return member is not None and member.enabled and key.owner.id in project.roles
 
     def project_keys(self) -> Iterator[tuple[SandboxProject, ProjectKey]]:
-        """Every project key that exists, with its project."""
+        """Yield every existing project key with its project."""
         for project in self.projects.values():
             for key in project.keys.values():
                 yield project, key
 
     def key_count(self) -> int:
-        """How many keys exist, admin keys included: the truth that a scan is held against."""
+        """Return the number of existing keys, with admin keys, to compare scans with."""
         return len(self.admin_keys) + sum(1 for _ in self.project_keys())
 
     def hidden_key_count(self) -> int:
-        """How many keys a listing leaves out that does not ask for every owner's."""
+        """Return the number of keys that a listing without `owner_project_access=any` omits."""
         return sum(
             1 for project, key in self.project_keys() if not self.owner_has_access(project, key)
         )

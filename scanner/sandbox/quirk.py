@@ -1,16 +1,16 @@
-"""How the sandbox can answer otherwise than usual."""
+"""Optional deviations of the sandbox from the API's usual behaviour."""
 
 from enum import StrEnum
 
 
 class Quirk(StrEnum):
-    """A way in which the API has been seen to answer, or may answer, otherwise than usual."""
+    """A deviation that was observed in the API, or that its specification allows."""
 
     MISLABELLED = "mislabelled-admin-keys"
-    """The listing of admin keys holds the first project's keys, too."""
+    """The listing of admin keys also contains the first project's keys."""
     OLD_DELETE = "old-delete"
     """A service account's key cannot be deleted."""
     NAMELESS = "nameless"
-    """No answer says which organization it is of."""
+    """Responses do not name the organization."""
     SPARSE = "sparse"
-    """What OpenAI's document does not promise is left out of answers."""
+    """Responses omit all fields that OpenAI's specification does not require."""

@@ -21,11 +21,11 @@ _UNPROMISED: Final = {
     "organization.project.api_key": {"expires_at"},
     "organization.admin_api_key": {"name", "last_used_at"},
 }
-"""What OpenAI's document does not require of an object and a scan reads."""
+"""Fields that a scan reads and OpenAI's specification does not require."""
 
 
 def sparse(body: Body) -> Body:
-    """Leave out what may be left out, of an object or of a page and its items."""
+    """Omit the optional fields of an object, or of a page and its items."""
     left_out = _UNPROMISED.get(str(body.get("object")), set())
     kept = {name: value for name, value in body.items() if name not in left_out}
     if kept.get("object") == "list":
@@ -96,7 +96,7 @@ def account_body(account: Account) -> Body:
 
 
 def key_body(organization: SandboxOrganization, project: SandboxProject, key: ProjectKey) -> Body:
-    """`organization.project.api_key`; the secret and the scopes are never in it."""
+    """`organization.project.api_key`; without the secret and the scopes."""
     has_access = organization.owner_has_access(project, key)
     return {
         "object": "organization.project.api_key",

@@ -1,4 +1,4 @@
-"""A request to the sandbox, and the refusals that the Administration API gives."""
+"""A request to the sandbox, and the errors that the Administration API returns."""
 
 import json
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ MAX_LIMIT: Final = 100
 DEFAULT_LIMIT: Final = 20
 
 
-class Refusal(Exception):  # noqa: N818 - it is an answer, not a failure of ours
-    """An answer with an error status and the API's error body."""
+class Refusal(Exception):  # noqa: N818 - a response, not an internal failure
+    """A response with an error status and the API's error body."""
 
     def __init__(
         self, status: int, message: str, *, param: str | None = None, code: str | None = None
@@ -39,12 +39,12 @@ class Request:
     body: bytes
 
     def one(self, name: str) -> str | None:
-        """Return the last value given for a query parameter."""
+        """Return the last value of a query parameter; None if not given."""
         values = self.query.get(name)
         return values[-1] if values else None
 
     def many(self, name: str) -> list[str]:
-        """Return an array parameter in either spelling: `name=a` or `name[]=a`."""
+        """Return an array parameter in either form: `name=a` or `name[]=a`."""
         return [*self.query.get(name, []), *self.query.get(f"{name}[]", [])]
 
     def flag(self, name: str) -> bool:
@@ -93,15 +93,15 @@ class Request:
         value = self.one(name)
         if value is None:
             return None
-        is_number = value.isascii() and value.isdecimal() and len(value) < 13  # noqa: PLR2004 - dates have ten
+        is_number = value.isascii() and value.isdecimal() and len(value) < 13  # noqa: PLR2004 - dates have ten digits
         if is_number and least <= int(value) <= most:
             return int(value)
         raise Refusal(
             400, f"Invalid '{name}': expected an integer from {least} to {most}.", param=name
         )
 
-    def json(self) -> Any:  # noqa: ANN401 - whatever was sent
-        """Return the body as JSON, or None if it is empty; refuse what is not JSON."""
+    def json(self) -> Any:  # noqa: ANN401 - any JSON
+        """Return the body as JSON, or None if it is empty; raise Refusal for invalid JSON."""
         if not self.body:
             return None
         try:

@@ -1,4 +1,4 @@
-"""A made-up organization of any size: the same seed and time, the same organization."""
+"""A fictitious organization of any size, determined by a seed and a time."""
 
 from typing import Final
 
@@ -24,10 +24,10 @@ _HOSTILE_NAMES: Final = (
 def seeded_organization(
     *, seed: int, projects: int, keys_per_project: int, now: int
 ) -> SandboxOrganization:
-    """Make an organization with exactly that many projects and keys in each.
+    """Build an organization with `projects` projects and `keys_per_project` keys in each.
 
-    An eighth of the projects is archived; some people are disabled, some left, some lost access;
-    some service accounts are gone; one name in a hundred is hostile. `now` is Unix seconds.
+    An eighth of the projects are archived; some users are disabled, left or lost access; some
+    service accounts are deleted; one name in a hundred is hostile. `now` is Unix seconds.
     """
     maker = _Maker(seed, now)
     people = maker.people(max(8, projects))
@@ -55,7 +55,7 @@ class _Maker:
         ]
 
     def project(self, number: int, people: list[Member], keys: int) -> None:
-        """Add a project with its team, its accounts and its keys."""
+        """Add a project with its team, service accounts and keys."""
         team = self.random.sample(people, k=min(6, len(people)))
         name = f"{self.random.choice(_WORK)}-{self.random.choice(_STAGE)}-{number}"
         project = self.builder.project(
@@ -73,7 +73,7 @@ class _Maker:
             del project.roles[team[0].id]
 
     def key(self, project: SandboxProject, team: list[Member], accounts: list[Account]) -> None:
-        """Add one key of someone in the team or of one of the service accounts."""
+        """Add one key of a team member or of a service account."""
         chance = self.random.random
         owner = self.random.choice(team) if chance() < 0.65 else self.random.choice(accounts)  # noqa: PLR2004
         age = self.random.expovariate(1 / 80)
@@ -88,7 +88,7 @@ class _Maker:
         )
 
     def admin_keys(self, people: list[Member]) -> None:
-        """Add a handful of admin keys: of owners of the organization, one of a service account."""
+        """Add a few admin keys of organization owners, and one of a service account."""
         owners = [member for member in people if member.role == "owner"]
         holders: list[Member | Account] = [self.random.choice(owners) for _ in range(4)]
         projects = self.builder.organization.projects.values()
@@ -98,7 +98,7 @@ class _Maker:
             self.builder.admin_key(holder, f"automation-{number}", age=age, used=1, expires=None)
 
     def departures(self, people: list[Member]) -> None:
-        """Disable every fifteenth person and let every twelfth leave; the first of all stays."""
+        """Disable every fifteenth user and remove every twelfth; the first user stays."""
         for number, member in enumerate(people[1:], start=1):
             if number % 15 == 0:
                 member.enabled = False

@@ -1,4 +1,4 @@
-"""The sandbox on a loopback port, in a thread of its own."""
+"""Serves the sandbox on a loopback port, in its own thread."""
 
 import socket
 import threading
@@ -19,11 +19,11 @@ _START_LIMIT: Final = 60.0
 
 @contextmanager
 def serving(app: AsgiApp, port: int = 0) -> Iterator[str]:
-    """Serve `app` on loopback while the context lasts; yields its base URL. Port 0 takes any.
+    """Serve `app` on loopback while the context lasts; yields its base URL. Port 0: any free one.
 
-    Raise UsageError if the port is taken.
+    Raise UsageError if the port is in use.
     """
-    # On a socket that names TCP asyncio sends at once; else each answer would wait some 40 ms.
+    # With IPPROTO_TCP, asyncio sets TCP_NODELAY; else each response is delayed by about 40 ms.
     with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -31,7 +31,7 @@ def serving(app: AsgiApp, port: int = 0) -> Iterator[str]:
         except OSError as error:
             raise UsageError(
                 f"The sandbox cannot listen on {HOST}:{port}: {error.strerror}.",
-                help="Choose another port, or --port 0 for any that is free.",
+                help="Set --port to another port, or to 0 for any free one.",
             ) from None
         server = uvicorn.Server(
             uvicorn.Config(

@@ -1,14 +1,14 @@
-"""The demo's organization: small, and every key in it tells a story."""
+"""The demo's organization: small, with one key for each typical problem."""
 
 from scanner.sandbox.builder import Builder
 from scanner.sandbox.organization import DAY, AdminKey, ProjectKey, SandboxOrganization
 
 
 def demo_organization(now: int, days_ago: int = 0) -> SandboxOrganization:
-    """Make "Acme Robotics", whose keys hold one story of each kind, as it was `days_ago`.
+    """Build "Acme Robotics", with one example of each problem, as of `days_ago`.
 
-    `now` is Unix seconds, today. In the last fortnight people left, somebody was locked out by
-    mistake and let in again, and somebody replaced an old key.
+    `now` is Unix seconds, today. In the last two weeks users left, one user was disabled by
+    mistake and enabled again, and one old key was rotated.
     """
     tale = _Tale(Builder("Acme Robotics", seed=2026, now=now), days_ago)
     _checkout_assistant(tale)
@@ -20,19 +20,19 @@ def demo_organization(now: int, days_ago: int = 0) -> SandboxOrganization:
 
 
 class _Tale:
-    """The building of an organization as it was some days ago."""
+    """Builds an organization as of some days ago."""
 
     def __init__(self, build: Builder, days_ago: int) -> None:
         self.build = build
         self._days_ago = days_ago
 
     def has_passed(self, days: int) -> bool:
-        """Tell whether what happened so many days before today had happened then."""
+        """Return whether an event `days` before today had already happened."""
         return days >= self._days_ago
 
 
 def _forget_later(organization: SandboxOrganization, moment: int) -> None:
-    """Take back what came after `moment`: later keys, and later uses of keys in daily use."""
+    """Remove keys created after `moment`, and move later uses of keys to before it."""
     for holder in organization.projects.values():
         holder.keys = {i: key for i, key in holder.keys.items() if key.created_at <= moment}
     admin_keys = organization.admin_keys.items()
@@ -48,7 +48,7 @@ def _forget_later(organization: SandboxOrganization, moment: int) -> None:
 
 
 def _checkout_assistant(tale: _Tale) -> None:
-    """Add production: a key 400 days old, and one whose service account was deleted."""
+    """Add production: a 400 days old key, and a key of a deleted service account."""
     build = tale.build
     lena = build.member("Lena Fischer", role="owner")
     project = build.project("checkout-assistant", lena, age=620)
@@ -63,7 +63,7 @@ def _checkout_assistant(tale: _Tale) -> None:
 
 
 def _research(tale: _Tale) -> None:
-    """Add research: keys of a leaver, a disabled person, a mover; unused and never used ones."""
+    """Add research: keys of users who left, were disabled or lost access; unused keys."""
     build = tale.build
     priya = build.member("Priya Raman")
     omar = build.member("Omar Haddad")
@@ -85,16 +85,16 @@ def _research(tale: _Tale) -> None:
 
 
 def _hackathon(build: Builder) -> None:
-    """Add an archived project whose key was never cleaned up."""
+    """Add an archived project whose key was not deleted."""
     yuki = build.member("Yuki Tanaka")
     project = build.project("hackathon-2025", yuki, age=300, archived=45)
     build.key(project, yuki, "demo day", age=80, used=44, expires=10)
 
 
 def _clean_team(tale: _Tale) -> None:
-    """Add a team with nothing to find: young, used, expiring keys of owners who are there.
+    """Add a team without findings: young, used, expiring keys of active owners.
 
-    One of its keys has just replaced another, six days after that was too old.
+    One key was rotated recently, six days after the old key exceeded its maximum age.
     """
     build = tale.build
     sofia = build.member("Sofia Lindqvist")

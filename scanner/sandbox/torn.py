@@ -1,4 +1,4 @@
-"""Answers that break on their way: late, cut off, altered."""
+"""Broken responses: late, truncated or altered."""
 
 import asyncio
 import json
@@ -9,14 +9,14 @@ from scanner.sandbox.app import Message, Send
 
 
 class Late:
-    """Sends nothing before `at`, on the event loop's clock."""
+    """Delays a response until `at`, on the event loop's clock."""
 
     def __init__(self, send: Send, at: float) -> None:
         self._send = send
         self._at = at
 
     async def __call__(self, message: Message) -> None:
-        """Send a message when it is time."""
+        """Send a message, not before `at`."""
         wait = self._at - asyncio.get_running_loop().time()
         if wait > 0:
             await asyncio.sleep(wait)
@@ -24,13 +24,13 @@ class Late:
 
 
 class Cut:
-    """Sends half of a body whose whole length was announced; the server then hangs up."""
+    """Sends half of a body with its full content-length; the server then closes the connection."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
 
     async def __call__(self, message: Message) -> None:
-        """Send the head as it is and half of the body."""
+        """Send the head unchanged and half of the body."""
         if message["type"] == "http.response.body":
             body = message["body"]
             message = {**message, "body": body[: len(body) // 2], "more_body": True}
@@ -38,7 +38,7 @@ class Cut:
 
 
 class Altered:
-    """Sends another body than the application gave, with its right length."""
+    """Sends another body than the application's, with the correct length."""
 
     def __init__(self, send: Send, alter: Callable[[bytes], bytes]) -> None:
         self._send = send
@@ -46,7 +46,7 @@ class Altered:
         self._start: dict[str, Any] = {}
 
     async def __call__(self, message: Message) -> None:
-        """Keep the head back until the body is known."""
+        """Hold the head back until the body is complete."""
         if message["type"] == "http.response.start":
             self._start = dict(message)
             return
@@ -58,7 +58,7 @@ class Altered:
 
 
 def lose_ids(body: bytes) -> bytes:
-    """Leave the ids out: a listing without them is not what the API promises."""
+    """Remove the ids, which violates the API's specification."""
     parsed = json.loads(body)
     for item in parsed.get("data", [parsed]):
         item.pop("id", None)
@@ -66,7 +66,7 @@ def lose_ids(body: bytes) -> bytes:
 
 
 def repeat_first(body: bytes) -> bytes:
-    """Show the first item of a page twice, as when items move while they are read."""
+    """Repeat the first item of a page, as when items move while they are read."""
     parsed = json.loads(body)
     if parsed.get("data"):
         parsed["data"] = [parsed["data"][0], *parsed["data"]]

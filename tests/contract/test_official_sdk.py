@@ -1,4 +1,4 @@
-"""The official SDK is the judge of the sandbox: it walks everything, and its models check all."""
+"""The sandbox against the official SDK: it reads all listings, and its models validate them."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
@@ -59,7 +59,7 @@ def ids(items: Iterable[HasId]) -> list[str]:
 
 
 def strictly(item: BaseModel, model: type[BaseModel]) -> None:
-    """Check what arrived against the SDK's model: types to the letter, no field it lacks."""
+    """Validate an item against the SDK's model: exact types, no unknown fields."""
     arrived = item.to_dict(mode="json") if hasattr(item, "to_dict") else item.model_dump()
     checked = model.model_validate(arrived, strict=True)
     assert not list(_extras(checked)), list(_extras(checked))
@@ -92,7 +92,7 @@ def test_it_pages_through_everything(
     assert keys == [key.id for _, key in organization.project_keys()]
 
 
-def test_without_asking_it_misses_the_keys_that_matter_most(
+def test_without_the_parameter_it_misses_keys_of_owners_without_access(
     sdk: OpenAI, organization: SandboxOrganization
 ) -> None:
     admin = sdk.admin.organization
@@ -105,7 +105,7 @@ def test_without_asking_it_misses_the_keys_that_matter_most(
     assert len(seen) == project_keys - organization.hidden_key_count()
 
 
-def test_every_body_is_what_the_sdk_promises(sdk: OpenAI) -> None:
+def test_every_body_matches_the_sdks_models(sdk: OpenAI) -> None:
     admin = sdk.admin.organization
     for project in admin.projects.list(include_archived=True, limit=100):
         strictly(project, Project)
@@ -125,10 +125,10 @@ def test_every_body_is_what_the_sdk_promises(sdk: OpenAI) -> None:
 
 
 @pytest.mark.parametrize("limit", [1, 7, 31])
-def test_usage_and_costs_are_paged_and_typed_as_the_sdk_has_them(
+def test_usage_and_costs_match_the_sdks_pages_and_types(
     sdk: OpenAI, organization: SandboxOrganization, limit: int
 ) -> None:
-    """The SDK does not page here by itself: `next_page` goes back as `page`."""
+    """The SDK does not page these by itself: `next_page` must be sent as `page`."""
     usage = sdk.admin.organization.usage
     endpoints: dict[str, tuple[Any, type[BaseModel]]] = {
         "completions": (usage.completions, UsageCompletionsResponse),
@@ -160,7 +160,7 @@ def test_usage_and_costs_are_paged_and_typed_as_the_sdk_has_them(
     }
 
 
-def test_the_audit_log_is_paged_filtered_and_typed_as_the_sdk_has_it(
+def test_the_audit_log_matches_the_sdks_pages_filters_and_types(
     sdk: OpenAI, organization: SandboxOrganization, project: SandboxProject
 ) -> None:
     admin = sdk.admin.organization

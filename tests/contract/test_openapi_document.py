@@ -1,4 +1,4 @@
-"""The sandbox against OpenAI's own OpenAPI document, where that document is at hand."""
+"""The sandbox against OpenAI's OpenAPI specification, where that file is available."""
 
 import json
 import re
@@ -25,14 +25,14 @@ def document() -> dict[str, Any]:
 
 
 def schema_of(document: dict[str, Any], method: str, path: str, status: str) -> dict[str, Any]:
-    """Return the schema of an answer, with the document's components beside it."""
+    """Return the schema of a response, with the components of the document."""
     answer = document["paths"][path][method]["responses"][status]
     schema = answer["content"]["application/json"]["schema"]
     return {**schema, "components": document["components"]}
 
 
 def paths(organization: SandboxOrganization) -> dict[str, str]:
-    """Every path of the document that the sandbox reads from, with its ids filled in."""
+    """Return every path of the document that the sandbox supports, with ids filled in."""
     project = next(p for p in organization.projects.values() if p.archived_at is None)
     user_id = next(iter(project.roles))
     own = {
@@ -59,7 +59,7 @@ def paths(organization: SandboxOrganization) -> dict[str, str]:
     return {path: re.sub(r"{(\w+)}", lambda m: own[m.group(1)], path) for path in readable}
 
 
-def test_every_readable_path_answers_by_its_schema(
+def test_every_response_matches_its_schema(
     document: dict[str, Any], organization: SandboxOrganization, sandbox_url: str
 ) -> None:
     headers = {"authorization": f"Bearer {SANDBOX_KEY}"}
@@ -75,7 +75,7 @@ def test_every_readable_path_answers_by_its_schema(
             assert errors == []
 
 
-def test_a_deleted_key_and_an_error_answer_by_their_schemas(
+def test_a_deletion_and_an_error_match_their_schemas(
     document: dict[str, Any], organization: SandboxOrganization, sandbox_url: str
 ) -> None:
     template = "/organization/projects/{project_id}/api_keys/{api_key_id}"
@@ -89,7 +89,7 @@ def test_a_deleted_key_and_an_error_answer_by_their_schemas(
     Draft202012Validator(schema).validate(refused.json())
 
 
-def test_the_parameters_we_send_are_in_the_document(document: dict[str, Any]) -> None:
+def test_the_sent_parameters_are_in_the_document(document: dict[str, Any]) -> None:
     def named(path: str) -> set[str]:
         return {p["name"] for p in document["paths"][path]["get"]["parameters"]}
 

@@ -1,7 +1,7 @@
-"""The real daemon in a process of its own, but with nights of a few seconds, or on demand.
+"""The real daemon as a process, with runs due every few seconds, or on demand.
 
-`python -m tests.daemon.driver PERIOD TIMEOUT RETRY,RETRY OPTION...`, all in seconds. With the
-environment's DUES, runs are due at the moments in that file, when a test adds them.
+`python -m tests.daemon.driver PERIOD TIMEOUT RETRY,RETRY OPTION...`, all in seconds. If the
+environment sets DUES, runs are due at the moments in that file, which a test adds.
 """
 
 import os
@@ -27,7 +27,7 @@ FAR = datetime(2970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Every:
-    """Implements Times: due once in a period, counted from 1970, so for all processes alike."""
+    """Implements Times: due once per period, counted from 1970, so equal in all processes."""
 
     period: timedelta
     since: datetime = EPOCH
@@ -45,7 +45,7 @@ class Every:
 
 @dataclass(frozen=True)
 class Listed:
-    """Implements Times: due at the moments in a file, in which each has a line."""
+    """Implements Times: due at the moments in a file, one per line."""
 
     path: Path
 
@@ -64,7 +64,7 @@ class Listed:
 
 
 class OnDemand(Daemon):
-    """A daemon that looks, as at its files, whether a moment was added."""
+    """A daemon that also checks whether a moment was added."""
 
     known = 0
 
@@ -77,7 +77,7 @@ class OnDemand(Daemon):
 
 
 class Hurried(Files):
-    """The files, with other times."""
+    """Files with other times."""
 
     period: timedelta
     timeout: timedelta
@@ -89,7 +89,7 @@ class Hurried(Files):
 
 
 def main(period: str, timeout: str, retries: str, *policies: str) -> None:
-    """Run the daemon until a signal says to stop."""
+    """Run the daemon until a signal stops it."""
     keeping = Timekeeping(
         clock=now,
         grace=timedelta(seconds=float(period)),

@@ -1,4 +1,4 @@
-"""A daemon's process as tests see it: what it logs, what it answers, how it ends."""
+"""A daemon process for tests: its log events, its HTTP responses, its exit code."""
 
 import json
 import os
@@ -33,7 +33,7 @@ class Running:
         self._reader.start()
 
     def until(self, event: str, count: int = 1, **fields: Any) -> Event:
-        """Wait for the `count`-th event of that name with those fields."""
+        """Wait for the `count`-th event with this name and these fields."""
 
         def found() -> list[Event]:
             named = (one for one in self.events if one["event"] == event)
@@ -50,7 +50,7 @@ class Running:
         return sum(fields.items() <= one.items() for one in named)
 
     def get(self, path: str, token: str = "") -> tuple[int, str]:
-        """Request a page, with a token if there is one; return status and body."""
+        """Request a page, with a token if given; return status and body."""
         port = self.until("listening")["port"]
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         url = f"http://127.0.0.1:{port}{path}"
@@ -63,20 +63,20 @@ class Running:
                 return error.code, error.read().decode()
 
     def metrics(self, token: str = "") -> dict[str, float]:
-        """Return the samples, read by Prometheus's own reader."""
+        """Return the samples, parsed by Prometheus's parser."""
         status, text = self.get("/metrics", token)
         assert status == 200
         return samples(text)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
-        """Tell it to stop; return its exit code."""
+        """Send a signal; return the exit code."""
         self.process.send_signal(number)
         code = self.process.wait(PATIENCE)
         self.join()
         return code
 
     def join(self) -> None:
-        """Wait until all that the process wrote is read: it has ended, and closed its stderr."""
+        """Wait until all output of the ended process is read."""
         self._reader.join(PATIENCE)
         assert not self._reader.is_alive()
 
@@ -105,8 +105,8 @@ def samples(text: str) -> dict[str, float]:
 def running(
     command: Sequence[str | Path], env: Mapping[str, str], cwd: Path | None = None
 ) -> Iterator[Running]:
-    """Run a daemon; it is killed when the context ends, if it has not ended by itself."""
-    with subprocess.Popen(  # noqa: S603 - our own command
+    """Run a daemon; kill it at the end of the context if it is still running."""
+    with subprocess.Popen(  # noqa: S603 - keyvigil itself
         [*map(str, command)],
         env={**environment(env), "PYTHONPATH": str(ROOT)},
         cwd=cwd,
@@ -125,7 +125,7 @@ def running(
 
 
 def children(pid: int) -> list[int]:
-    """Return the processes that a process has started."""
+    """Return the child processes of a process."""
     found = []
     for task in Path(f"/proc/{pid}/task").iterdir():
         found += [int(child) for child in (task / "children").read_text().split()]

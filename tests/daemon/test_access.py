@@ -1,4 +1,4 @@
-"""Who may read: the token, the names of the server, and every request has a response."""
+"""Access: the token and the names of the server; every request gets a response."""
 
 import socket
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 def sent(site: Site, request: bytes) -> bytes:
-    """The status of the response to these bytes."""
+    """Send bytes and return the status of the response."""
     with socket.create_connection((site.host, site.port), timeout=10) as connection:
         connection.sendall(request)
         connection.shutdown(socket.SHUT_WR)
@@ -76,12 +76,12 @@ def test_every_authorization_has_a_response(site: Site, path: bytes, authorizati
     assert sent(site, request) == b"401"
 
 
-def test_the_root_leads_to_the_reports(site: Site) -> None:
+def test_the_root_redirects_to_the_reports(site: Site) -> None:
     status, headers, _ = site.ask("/")
     assert (status, headers["Location"]) == (302, "/reports/")
 
 
-def test_a_defect_is_a_500_and_is_logged() -> None:
+def test_an_internal_error_is_a_500_and_is_logged() -> None:
     logged: list[str] = []
 
     def log(level: Level, event: str, **_fields: object) -> None:
@@ -98,7 +98,7 @@ def test_a_defect_is_a_500_and_is_logged() -> None:
 
 
 @pytest.mark.parametrize("headers", [BEARER, basic(TOKEN)])
-def test_metrics_require_the_token_that_is_set(site: Site, headers: dict[str, str]) -> None:
+def test_metrics_require_the_token_if_one_is_set(site: Site, headers: dict[str, str]) -> None:
     assert site.ask("/metrics")[0] == 401
     assert site.ask("/metrics", headers)[0] == 200
     assert site.ask("/metrics", {**headers, "Host": "any.example.com"})[0] == 200
@@ -120,7 +120,7 @@ def test_metrics_require_the_token_without_reports() -> None:
         ([b"\xe9"], b"403"),
     ],
 )
-def test_metrics_without_a_token_require_a_host_of_ours(hosts: list[bytes], status: bytes) -> None:
+def test_metrics_without_a_token_require_a_known_host(hosts: list[bytes], status: bytes) -> None:
     lines = b"".join(b"Host: %s\r\n" % host for host in hosts)
     with serving(pages(access=OPEN), "127.0.0.1", 0, silent) as where:
         assert sent(Site(*where), b"GET /metrics HTTP/1.1\r\n" + lines + b"\r\n") == status
@@ -141,7 +141,7 @@ def test_metrics_without_a_token_require_a_host_of_ours(hosts: list[bytes], stat
         "nas",
     ],
 )
-def test_a_host_of_ours(host: str) -> None:
+def test_a_known_host(host: str) -> None:
     assert OPEN.knows(host)
 
 
@@ -165,7 +165,7 @@ def test_a_host_of_ours(host: str) -> None:
         "\u0661.1.1.1",
     ],
 )
-def test_another_host(host: str) -> None:
+def test_an_unknown_host(host: str) -> None:
     assert not OPEN.knows(host)
 
 
@@ -184,6 +184,6 @@ def test_no_request_raises(target: str, authorization: str, host: str) -> None:
 
 
 @pytest.mark.parametrize("token", ["short", "ümlaut-of-some-length"])
-def test_a_token_that_could_be_guessed_is_refused_without_reports(token: str) -> None:
+def test_a_weak_token_is_refused_without_reports(token: str) -> None:
     with pytest.raises(UsageError):
         Access(Secret(token))

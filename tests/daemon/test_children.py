@@ -1,4 +1,4 @@
-"""What the daemon learns of the history, from the real command."""
+"""Reading the history with the real command."""
 
 import sqlite3
 from collections.abc import Mapping
@@ -20,21 +20,21 @@ pytestmark = pytest.mark.slow
 def recorded(
     folder: Path, place: str | Path, more: Mapping[str, str] | None = None
 ) -> tuple[tuple[Recorded, ...] | None, list[str]]:
-    """Return what is recorded there, and why that cannot be told."""
+    """Return the recorded scans, and the logged reasons if they cannot be read."""
     told = Told()
     env = environment({"KEYVIGIL_STORE": str(place), **(more or {})})
     found = Children(COMMAND, env, folder, told).recorded({}, ())
     return found, [str(fields["reason"]) for fields in told.of("history_unreadable")]
 
 
-def test_a_history_that_is_not_there_yet_or_kept_nowhere_has_nothing_recorded(
+def test_a_missing_or_disabled_history_has_no_scans(
     tmp_path: Path,
 ) -> None:
     for place in (tmp_path / "history.db", "none"):
         assert recorded(tmp_path, place) == ((), [])
 
 
-def test_a_history_that_is_there_tells_its_nights(tmp_path: Path) -> None:
+def test_the_scans_of_a_history_are_returned(tmp_path: Path) -> None:
     place = str(tmp_path / "history.db")
     assert a_store(place).organizations() == ()
     assert recorded(tmp_path, place) == ((), [])
@@ -43,27 +43,28 @@ def test_a_history_that_is_there_tells_its_nights(tmp_path: Path) -> None:
     assert recorded(tmp_path, place) == ((night,), [])
 
 
-def test_a_history_that_cannot_be_opened_is_not_one_without_nights(tmp_path: Path) -> None:
+def test_a_history_that_cannot_be_opened_is_not_empty(tmp_path: Path) -> None:
     newer = tmp_path / "newer.db"
     a_store(str(newer))
     with closing(sqlite3.connect(newer)) as database, database:
         database.execute("UPDATE keyvigil_version SET version_num = '9999'")
     broken = tmp_path / "broken.db"
-    broken.write_text("no database at all, and long enough to be seen as none")
-    said: dict[str | Path, str] = {
-        tmp_path: f"The history cannot be kept in {tmp_path}: it is a folder.",
-        newer: f"The history in {newer} was written by a newer KeyVigil",
-        broken: f"The history cannot be kept in {broken}: it is not a SQLite database.",
-        "mysql://somewhere": "KEYVIGIL_STORE is neither a file nor a valid postgresql:// URL",
+    broken.write_text("not a database, and long enough to be detected as such")
+    named: dict[str | Path, str] = {
+        tmp_path: str(tmp_path),
+        newer: str(newer),
+        broken: str(broken),
+        "mysql://somewhere": "KEYVIGIL_STORE",
     }
-    for place, reason in said.items():
-        found, (reasoned,) = recorded(tmp_path, place)
+    for place, name in named.items():
+        found, (reason,) = recorded(tmp_path, place)
         assert found is None
-        assert reasoned.startswith(f"error: {reason}")
+        assert reason.startswith("error: ")
+        assert name in reason
 
 
-def test_settings_that_the_look_refuses_are_no_history_without_nights(tmp_path: Path) -> None:
+def test_invalid_settings_are_not_an_empty_history(tmp_path: Path) -> None:
     found, (reason,) = recorded(tmp_path, tmp_path / "history.db", {"KEYVIGIL_KEEP": "ever"})
     assert found is None
-    assert reason.startswith("error: KEYVIGIL_KEEP must be a duration")
+    assert reason.startswith("error: KEYVIGIL_KEEP ")
     assert list(tmp_path.iterdir()) == []

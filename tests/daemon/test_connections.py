@@ -1,4 +1,4 @@
-"""Who keeps a place, and who is hung up on."""
+"""Which connections are kept, and which are shut down."""
 
 import socket
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from scanner.daemon.connections import Connections, Limits
 
 
 def is_over(connection: socket.socket) -> bool:
-    """Whether the other side has hung up; raises TimeoutError if it only says nothing."""
+    """Whether the other side has closed the connection; raise TimeoutError if it is idle."""
     try:
         return connection.recv(1) == b""
     except ConnectionError:
@@ -18,7 +18,7 @@ def is_over(connection: socket.socket) -> bool:
 
 
 class Clock:
-    """A clock that a test sets."""
+    """A clock set by a test."""
 
     at = 0.0
 
@@ -27,7 +27,7 @@ class Clock:
 
 
 class Lines:
-    """Connections of which both ends are at hand."""
+    """Pairs of connected sockets."""
 
     def __init__(self, stack: ExitStack) -> None:
         self._stack = stack
@@ -56,7 +56,7 @@ def lines() -> Iterator[Lines]:
         yield Lines(stack)
 
 
-def test_a_request_has_its_time_as_a_whole_and_an_answer_takes_what_it_takes(lines: Lines) -> None:
+def test_a_request_has_a_time_limit_and_a_response_has_none(lines: Lines) -> None:
     clock = Clock()
     connections = Connections(Limits(patience=10, clock=clock))
     slow, heard, ended = (lines.make() for _ in range(3))
@@ -77,7 +77,7 @@ def test_a_request_has_its_time_as_a_whole_and_an_answer_takes_what_it_takes(lin
     assert lines.hung_up() == [slow, later]
 
 
-def test_for_one_too_many_the_oldest_makes_room_first_of_those_that_still_ask(lines: Lines) -> None:
+def test_above_the_limit_the_oldest_incomplete_request_is_shut_down(lines: Lines) -> None:
     connections = Connections(Limits(most=2, clock=Clock()))
     answered, asking, third, fourth = (lines.make() for _ in range(4))
     connections.begin(answered)
@@ -86,13 +86,13 @@ def test_for_one_too_many_the_oldest_makes_room_first_of_those_that_still_ask(li
     assert lines.hung_up() == []
     connections.begin(third)
     assert lines.hung_up() == [asking]
-    connections.heard(asking)  # too late: it has no place any more
+    connections.heard(asking)  # too late: it was removed
     connections.heard(third)
     connections.begin(fourth)
     assert lines.hung_up() == [answered, asking]
 
 
-def test_a_place_that_was_given_back_is_free(lines: Lines) -> None:
+def test_an_ended_connection_frees_its_place(lines: Lines) -> None:
     connections = Connections(Limits(most=1, clock=Clock()))
     for _ in range(3):
         connection = lines.make()
@@ -102,7 +102,7 @@ def test_a_place_that_was_given_back_is_free(lines: Lines) -> None:
     assert lines.hung_up() == []
 
 
-def test_who_has_gone_already_is_no_trouble(lines: Lines) -> None:
+def test_a_connection_closed_by_the_client_is_not_an_error(lines: Lines) -> None:
     connections = Connections(Limits(most=1, clock=Clock()))
     gone = lines.make()
     connections.begin(gone)

@@ -1,4 +1,4 @@
-"""The files as they were when last they could be used."""
+"""Copies of the last valid settings and policies."""
 
 import errno
 import os
@@ -48,7 +48,7 @@ def copies_of(loaded: Loaded) -> Path:
     return Path(loaded.environment["KEYVIGIL_COPIES"])
 
 
-def test_scans_are_given_copies_that_stay_as_they_were(tmp_path: Path) -> None:
+def test_scans_read_copies_that_do_not_change(tmp_path: Path) -> None:
     config = tmp_path / "k.yaml"
     config.write_text("schedule: { cron: '@weekly' }")
     mine = policy(tmp_path / "mine.yaml", "[shared/base.yaml, ../elsewhere.yaml, baseline]")
@@ -76,42 +76,42 @@ def test_scans_are_given_copies_that_stay_as_they_were(tmp_path: Path) -> None:
         loading.load()
 
 
-def test_mistakes_are_told_of_the_originals(tmp_path: Path) -> None:
+def test_problems_are_reported_with_the_paths_of_the_originals(tmp_path: Path) -> None:
     mine = policy(tmp_path / "mine.yaml", "base.yaml")
     base = policy(tmp_path / "base.yaml", severity="hihg")
     with pytest.raises(PolicyError) as caught:
         files(tmp_path, mine).load()
-    assert str(caught.value).startswith(f"{base}:6:15: rule 'base-old': 'severity' ")
+    assert str(caught.value).startswith(f"{base}:6:15: ")
+    assert "'hihg'" in str(caught.value)
     assert "private" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("config", "policies", "message"),
+    ("config", "policies", "named"),
     [
-        ("none.yaml", ("baseline",), "none.yaml cannot be read: No such file or directory."),
-        (None, ("none.yaml",), "none.yaml cannot be read: No such file or directory."),
-        (None, ("basline",), "There is no policy 'basline'; did you mean 'baseline'?"),
-        (None, ("/dev/zero",), "The policy /dev/zero is larger than 4,000,000 bytes."),
+        ("none.yaml", ("baseline",), "none.yaml .*: No such file or directory"),
+        (None, ("none.yaml",), "none.yaml .*: No such file or directory"),
+        (None, ("basline",), "'basline'.* 'baseline'"),
+        (None, ("/dev/zero",), "/dev/zero .* 4,000,000 bytes"),
     ],
 )
-def test_what_cannot_be_read_is_one_clear_message(
-    tmp_path: Path, config: str | None, policies: tuple[str, ...], message: str
+def test_an_unreadable_file_is_one_usage_error(
+    tmp_path: Path, config: str | None, policies: tuple[str, ...], named: str
 ) -> None:
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(UsageError, match=named):
         files(tmp_path, *policies, config=Path(config) if config else None).load()
-    assert str(caught.value) == message
 
 
-def test_the_environment_is_checked_with_them(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="KEYVIGIL_SLACK_CHANNEL names no channel"):
+def test_the_environment_is_validated_too(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="KEYVIGIL_SLACK_CHANNEL"):
         files(tmp_path, "baseline", KEYVIGIL_SLACK_CHANNEL="x y").load()
-    with pytest.raises(UsageError, match="KEYVIGIL_REVOCATION can only be off"):
+    with pytest.raises(UsageError, match="KEYVIGIL_REVOCATION"):
         files(tmp_path, "baseline", KEYVIGIL_REVOCATION="on").load()
-    with pytest.raises(UsageError, match="KEYVIGIL_CRON 'never': character 6: a schedule has"):
+    with pytest.raises(UsageError, match="KEYVIGIL_CRON 'never': character 6: "):
         files(tmp_path, "baseline", KEYVIGIL_CRON="never").load()
 
 
-def test_settings_that_appear_are_noticed_and_until_then_a_scan_looks_for_none(
+def test_added_settings_are_detected_and_not_used_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -128,7 +128,7 @@ def test_settings_that_appear_are_noticed_and_until_then_a_scan_looks_for_none(
     assert loading.load().words == "@monthly in UTC"
 
 
-def test_a_change_of_any_file_is_noticed_also_of_one_that_was_broken(tmp_path: Path) -> None:
+def test_a_change_of_any_file_is_detected_even_of_an_invalid_one(tmp_path: Path) -> None:
     mine, base = tmp_path / "mine.yaml", tmp_path / "base.yaml"
     policy(base)
     loading = files(tmp_path, policy(mine, "base.yaml"))
@@ -149,7 +149,7 @@ def test_a_change_of_any_file_is_noticed_also_of_one_that_was_broken(tmp_path: P
     assert len(set(map(str, states))) == 5
 
 
-def test_old_copies_go_once_no_scan_reads_them(tmp_path: Path) -> None:
+def test_old_copies_are_removed_once_they_are_unused(tmp_path: Path) -> None:
     loading = files(tmp_path, policy(tmp_path / "mine.yaml"))
     first, second = loading.load(), loading.load()
     copies = [copy_of(tmp_path / "mine.yaml", copies_of(one)) for one in (first, second)]
@@ -162,7 +162,7 @@ def test_old_copies_go_once_no_scan_reads_them(tmp_path: Path) -> None:
     assert len(list((tmp_path / "private").iterdir())) == 1
 
 
-def test_the_policies_of_the_file_and_of_each_organization_are_copied_as_they_are_named(
+def test_policies_of_the_file_and_of_each_organization_are_copied(
     tmp_path: Path,
 ) -> None:
     config = tmp_path / "k.yaml"
@@ -172,7 +172,7 @@ def test_the_policies_of_the_file_and_of_each_organization_are_copied_as_they_ar
     )
     own, other = tmp_path / "own.yaml", policy(tmp_path / "deep" / "other.yaml")
     loading = files(tmp_path, config=config)
-    with pytest.raises(UsageError, match=re.escape(f"{own} cannot be read")):
+    with pytest.raises(UsageError, match=re.escape(str(own))):
         loading.load()
     policy(own)
     loaded = loading.load()
@@ -190,7 +190,7 @@ def test_the_policies_of_the_file_and_of_each_organization_are_copied_as_they_ar
     assert bounds.stop_file == str(tmp_path / "keyvigil.stop")
 
 
-def test_what_is_said_elsewhere_beats_the_policies_and_the_textfile_of_the_file(
+def test_options_take_precedence_over_policies_and_textfile_of_the_file(
     tmp_path: Path,
 ) -> None:
     config = tmp_path / "k.yaml"
@@ -202,7 +202,7 @@ def test_what_is_said_elsewhere_beats_the_policies_and_the_textfile_of_the_file(
     assert loaded.textfiles() == (tmp_path / "m-Acme.prom",)
 
 
-def test_figures_go_beside_a_history_that_is_a_file_where_nothing_says_where(
+def test_the_default_metrics_file_is_next_to_a_history_file(
     tmp_path: Path,
 ) -> None:
     config = tmp_path / "k.yaml"
@@ -218,7 +218,7 @@ def test_figures_go_beside_a_history_that_is_a_file_where_nothing_says_where(
     assert loading.load().textfiles() == (tmp_path / "mine.prom",)
 
 
-def test_a_disk_that_takes_no_copy_keeps_what_was(
+def test_a_full_disk_keeps_the_previous_copies(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_given: object, **_named: object) -> None:
@@ -230,7 +230,7 @@ def test_a_disk_that_takes_no_copy_keeps_what_was(
     for name in ("os.open", "pathlib.Path.mkdir"):
         with monkeypatch.context() as patched:
             patched.setattr(name, full)
-            with pytest.raises(OutputError, match="cannot be written: No space left on device"):
+            with pytest.raises(OutputError, match="No space left on device"):
                 loading.load()
     with reading_copies(copies_of(loaded)):
         assert [one.name for one in load_policies([str(mine)])] == ["mine"]

@@ -1,4 +1,4 @@
-"""/metrics: read by Prometheus's own reader, whatever a scan left in its file."""
+"""/metrics can be parsed by Prometheus's parser, even with invalid metrics files of scans."""
 
 import math
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ keyvigil_most +Inf
 """
 
 
-def test_every_outcome_is_there_from_the_start() -> None:
+def test_every_outcome_has_a_counter_from_the_start() -> None:
     metrics = Metrics()
     metrics.clocks(0)
     found = samples(metrics.render(AT))
@@ -40,7 +40,7 @@ def test_every_outcome_is_there_from_the_start() -> None:
     }
 
 
-def test_what_becomes_of_the_runs_is_counted() -> None:
+def test_the_outcomes_of_runs_are_counted() -> None:
     metrics = Metrics()
     for outcome in (Outcome.DONE, Outcome.DONE, Outcome.FAILED, Outcome.SKIPPED):
         metrics.ran(outcome)
@@ -66,7 +66,7 @@ def test_clock_problems_are_counted_and_not_a_number_while_unknown() -> None:
     assert math.isnan(samples(metrics.render(AT))["keyvigil_clock_problems"])
 
 
-def test_what_a_scan_left_is_joined(tmp_path: Path) -> None:
+def test_the_metrics_file_of_a_scan_is_joined(tmp_path: Path) -> None:
     path = tmp_path / "scan.prom"
     path.write_text(FILE)
     text = Metrics().render(AT, [path])
@@ -76,7 +76,7 @@ def test_what_a_scan_left_is_joined(tmp_path: Path) -> None:
     assert found["keyvigil_metrics_textfile_success"] == 1
 
 
-def test_before_the_first_scan_there_is_nothing_to_join(tmp_path: Path) -> None:
+def test_a_missing_metrics_file_is_skipped(tmp_path: Path) -> None:
     found = samples(Metrics().render(AT, [tmp_path / "scan.prom"]))
     assert found["keyvigil_metrics_textfile_success"] == 1
 
@@ -94,9 +94,7 @@ def test_before_the_first_scan_there_is_nothing_to_join(tmp_path: Path) -> None:
         b"# \n" * 2_000_000,
     ],
 )
-def test_a_file_that_would_spoil_the_page_is_left_out_and_told(
-    tmp_path: Path, content: bytes
-) -> None:
+def test_an_invalid_metrics_file_is_skipped_and_reported(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "scan.prom"
     path.write_bytes(content)
     found = samples(Metrics().render(AT, [path]))
@@ -105,18 +103,18 @@ def test_a_file_that_would_spoil_the_page_is_left_out_and_told(
     assert found["keyvigil_runs_total{done}"] == 0
 
 
-def test_a_folder_is_no_file(tmp_path: Path) -> None:
+def test_a_folder_is_not_a_metrics_file(tmp_path: Path) -> None:
     assert samples(Metrics().render(AT, [tmp_path]))["keyvigil_metrics_textfile_success"] == 0
 
 
-def test_our_own_names_are_not_joined_a_second_time() -> None:
+def test_the_daemons_own_metrics_are_not_joined_again() -> None:
     text = (
         '# TYPE keyvigil_runs_total counter\nkeyvigil_runs_total{outcome="done"} 7\nmine 1\n# EOF\n'
     )
     assert list(joined([text], OWN)) == ["mine 1"]
 
 
-def test_what_several_scans_left_has_each_metric_in_one_place(tmp_path: Path) -> None:
+def test_the_metrics_of_several_files_are_grouped_by_name(tmp_path: Path) -> None:
     head = "# HELP keyvigil_keys Keys.\n# TYPE keyvigil_keys gauge\n"
     for name in ("a", "b"):
         lines = f'keyvigil_keys{{organization="{name}"}} 2\n# TYPE other counter\nother_total 1\n'

@@ -1,4 +1,4 @@
-"""How a run ended: by its exit code, and by its own account."""
+"""The outcome of a run, from its exit code and its result file."""
 
 import pytest
 
@@ -27,13 +27,13 @@ PARTIAL = Account(fate=Fate.RECORDED, is_complete=False, is_settled=False)
         (0, Account(fate=Fate.SKIPPED), Outcome.SKIPPED, True),
     ],
 )
-def test_an_exit_code_and_an_account_make_an_outcome(
+def test_the_outcome_follows_from_exit_code_and_result(
     code: int, account: Account | None, outcome: Outcome, *, is_settled: bool
 ) -> None:
     ended = Ended.of(code, account, "")
     assert (ended.outcome, ended.is_settled) == (outcome, is_settled)
 
 
-def test_what_ran_out_of_time_is_not_tried_again() -> None:
+def test_a_run_that_timed_out_is_not_retried() -> None:
     assert Ended(outcome=Outcome.TIMED_OUT, code=3).is_settled
     assert not Outcome.TIMED_OUT.is_success

@@ -1,4 +1,4 @@
-"""Scans that `keyvigil serve` starts: what settings say of paths counts from their own folder."""
+"""Scans of `keyvigil serve`: paths in settings are relative to the folder of the settings file."""
 
 import json
 import signal
@@ -27,7 +27,7 @@ revocation: { mode: enforce, max_percent: 100 }
 
 @contextmanager
 def serve(elsewhere: Path, config: Path, env: dict[str, str], *options: str) -> Iterator[Running]:
-    """Run the daemon in another folder than the settings'; a night was due an hour ago."""
+    """Run the daemon in another folder than that of the settings; a run was due an hour ago."""
     elsewhere.mkdir()
     due = datetime.now(UTC) - timedelta(hours=1)
     options = (f"--cron={due:%M %H} * * *", "--listen=127.0.0.1:0", "--log-format=json", *options)
@@ -60,7 +60,7 @@ def test_the_kill_switch_holds_in_scans_that_the_daemon_starts(tmp_path: Path, s
         assert str(home / "keyvigil.stop") in json.dumps(report["revocation"])
 
 
-def test_several_organizations_are_one_night_and_each_is_made_up_for_by_itself(
+def test_several_organizations_are_one_run_and_each_is_caught_up_separately(
     tmp_path: Path,
 ) -> None:
     store, now = tmp_path / "history.db", datetime.now(UTC)
@@ -93,5 +93,5 @@ def test_several_organizations_are_one_night_and_each_is_made_up_for_by_itself(
     ]
     assert status == 200
     assert 'keyvigil_keys{organization="b"}' in page
-    assert 'organization="a"' not in page  # scanned already: by whom, this daemon cannot tell
+    assert 'organization="a"' not in page  # scanned already, possibly by another process
     assert [len(history.nights(name, 10)) for name in ("a", "b")] == [1, 2]

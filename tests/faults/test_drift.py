@@ -1,4 +1,4 @@
-"""What changes while it is being listed: gone is gone, late is late, and nothing is lost."""
+"""Changes during a listing: the inventory omits deleted items and loses no others."""
 
 import asyncio
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from tests.factories import EVERYTHING, NOW
 
 
 class Watched:
-    """Another application; `before` is told each path and query before it is answered."""
+    """Wraps an application; `before` is called with each path and query before the response."""
 
     def __init__(self, app: AsgiApp, before: Callable[[str], None]) -> None:
         self._app = app
@@ -66,7 +66,7 @@ def test_a_listed_project_that_answers_404_is_a_gap(
     assert {key.project_id for key in found.keys} >= set(organization.projects)
 
 
-def test_a_key_made_while_its_project_is_read_comes_once(
+def test_a_key_created_while_its_project_is_read_is_listed_once(
     organization: SandboxOrganization,
 ) -> None:
     project = next(iter(organization.projects.values()))
@@ -75,7 +75,10 @@ def test_a_key_made_while_its_project_is_read_comes_once(
 
     def before(asked: str) -> None:
         if f"{project.id}/api_keys" in asked and "after=" in asked:
-            project.keys = {made.id: made, **project.keys}  # before the cursor: all move on by one
+            project.keys = {
+                made.id: made,
+                **project.keys,
+            }  # before the cursor: all items move by one
 
     found = walk(organization, before)
     ids = [key.id for key in found.keys if key.project_id == project.id]
@@ -106,7 +109,7 @@ def test_project_keys_among_the_admin_keys_are_counted_once_and_are_project_keys
     assert sum(key.kind is KeyKind.ADMIN for key in found.keys) == len(organization.admin_keys)
 
 
-def test_what_answers_leave_out_opens_questions_and_makes_no_violation(
+def test_omitted_fields_are_undetermined_and_not_violations(
     organization: SandboxOrganization,
 ) -> None:
     policies = load_policies(["baseline"])

@@ -1,4 +1,4 @@
-"""One field of one record is not valid: everything that does not depend on it stays as it was."""
+"""One field of one record is invalid: findings that do not depend on it are unchanged."""
 
 import io
 import json
@@ -62,7 +62,7 @@ VALUES: Final[Mapping[str, object]] = {
 
 AMOUNTS: Final = frozenset({"num_model_requests", "num_requests", "amount"})
 COUNTING: Final = frozenset({"one-key-for-each-owner"})
-"""Rules that count the keys of an owner: each of them depends on every key of the project."""
+"""Rules that count the keys of an owner: each key's finding depends on all keys of the project."""
 USABLE_IDS: Final = frozenset({"text", "ISO"})
 
 
@@ -75,7 +75,7 @@ class Place(NamedTuple):
 
 
 class Mutating:
-    """The sandbox, with one field of one record changed; remembers what each listing gave."""
+    """The sandbox, with one field of one record changed; records what each listing returned."""
 
     def __init__(self, app: AsgiApp) -> None:
         self.listed: dict[str, list[dict[str, Any]]] = {}
@@ -117,7 +117,7 @@ def fields(record: Any, above: tuple[str | int, ...] = ()) -> Iterator[tuple[str
 
 @dataclass(frozen=True, kw_only=True)
 class Bench:
-    """The sandbox, all that can be mutated in it, and the report of the scan without a mutation."""
+    """The sandbox, its places for mutations, and the report of the scan without a mutation."""
 
     app: Mutating
     url: str
@@ -192,10 +192,10 @@ def dependants(bench: Bench, place: Place) -> set[str]:
             return {k for k, (_, key) in keys.items() if record["id"] in json.dumps(key["owner"])}
     if place.field[0] == "results" and AMOUNTS.intersection(map(str, place.field[2:])):
         return {record["results"][place.field[1]]["api_key_id"]}
-    return set(keys)  # a day, or an event, that could be any key's
+    return set(keys)  # a day, or an event, that may belong to any key
 
 
-def test_one_invalid_field_changes_nothing_else(bench: Bench) -> None:
+def test_an_invalid_field_affects_only_dependent_findings(bench: Bench) -> None:
     @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(number=st.integers(0, len(bench.places) - 1), name=st.sampled_from(sorted(VALUES)))
     def holds(number: int, name: str) -> None:

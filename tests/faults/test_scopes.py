@@ -1,4 +1,4 @@
-"""A key that lacks a scope: what rests on it is unknown, the rest is judged, the scan exits 3."""
+"""A key without a scope: rules that need it are undetermined, and the scan exits with 3."""
 
 import json
 from pathlib import Path
@@ -28,7 +28,7 @@ rules:
         ("users", {"users"}, {"left"}),
     ],
 )
-def test_what_rests_on_a_missing_scope_is_undetermined_and_nothing_else(
+def test_only_rules_that_need_a_missing_scope_are_undetermined(
     tmp_path: Path, denied: str, gaps: set[str], open_rules: set[str]
 ) -> None:
     (tmp_path / "mine.yaml").write_text(POLICY)
@@ -40,7 +40,7 @@ def test_what_rests_on_a_missing_scope_is_undetermined_and_nothing_else(
     rows = parsed["scan"]["coverage"]
     assert ran.code == 3
     assert {row["collection"] for row in rows if row["state"] != "complete"} == gaps
-    assert "Coverage: incomplete." in ran.out
+    assert parsed["scan"]["complete"] is False
     by_rule = {rule["id"]: rule for rule in parsed["rules"]}
     for rule in by_rule.values():
         is_open = rule["id"] in open_rules
@@ -49,7 +49,7 @@ def test_what_rests_on_a_missing_scope_is_undetermined_and_nothing_else(
     assert by_rule["old"]["violated"] > 0
 
 
-def test_without_the_management_scope_there_is_nothing_to_judge_and_the_scope_is_named() -> None:
+def test_without_the_management_scope_the_scan_fails_and_names_the_scope() -> None:
     with sandbox("--deny", "api.management.read") as settings:
         ran = keyvigil("scan", env=settings)
     assert ran.code == 3
@@ -57,13 +57,13 @@ def test_without_the_management_scope_there_is_nothing_to_judge_and_the_scope_is
     assert ran.out == ""
 
 
-def test_what_is_switched_off_is_undetermined_but_no_gap(tmp_path: Path) -> None:
+def test_a_disabled_listing_is_undetermined_but_not_a_gap(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(POLICY)
+    report = tmp_path / "report.json"
+    arguments = ("scan", "--policy", tmp_path / "mine.yaml", "--output", f"json={report}")
     with sandbox("--projects", "3", "--deny", "api.usage.read") as settings:
-        ran = keyvigil(
-            *("scan", "--policy", tmp_path / "mine.yaml", "--skip", "usage", "--skip", "costs"),
-            env=settings,
-        )
+        ran = keyvigil(*arguments, "--skip", "usage", "--skip", "costs", env=settings)
     assert ran.code == 0, ran.out
-    assert "Undetermined: busy" in ran.out
-    assert "Coverage: complete." in ran.out
+    parsed = json.loads(report.read_text())
+    assert parsed["scan"]["complete"] is True
+    assert {rule["id"] for rule in parsed["rules"] if rule["undetermined"]} == {"busy", "dear"}

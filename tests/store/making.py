@@ -1,4 +1,4 @@
-"""Nights, cases and histories for tests."""
+"""Scans, finding records and histories for tests."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -87,7 +87,7 @@ def resolved(case: Case, at: datetime, how: Resolution = Resolution.KEY_DELETED)
 
 
 def take_over(place: str, organization: str = ACME) -> None:
-    """Let another scan have the lock, as if the lease had run out."""
+    """Give the lock to another scan, as after an expired lease."""
     with open_database(place).writing() as connection:
         connection.execute(
             update(locks)
@@ -97,11 +97,11 @@ def take_over(place: str, organization: str = ACME) -> None:
 
 
 def let_lease_run_out(place: str) -> None:
-    """Let the time of every lease be over."""
+    """Expire all leases."""
     with open_database(place).writing() as connection:
         connection.execute(update(locks).values(expires_at=0))
 
 
 def stale(lease: Lease) -> Lease:
-    """The lease of whoever held the lock before."""
+    """Return the lease of the previous holder."""
     return replace(lease, token=lease.token - 1)

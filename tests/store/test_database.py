@@ -1,4 +1,4 @@
-"""Opening: a place is made, migrated, or refused with a reason."""
+"""Opening a database: it is created, migrated, or refused with a reason."""
 
 import json
 import os
@@ -29,12 +29,13 @@ from scanner.store.schema import metadata
 from scanner.wiring import now
 from tests.factories import NOW
 from tests.store.making import ACME, a_case, a_store, night, record
+from tests.support.prose import Prose
 
 FIRST = "0001"
 
 
 def of_first_version(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make a database as the first schema had it, with a night of history in plain SQL."""
+    """Create a database of the first schema, with one recorded scan in plain SQL."""
     upgrade = command.upgrade
 
     def to_first(config: Config, _revision: str) -> None:
@@ -71,7 +72,7 @@ def of_first_version(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with database.writing() as connection:
         for table, values in (("scans", scan), ("cases", row)):
             places = ", ".join(f":{name}" for name in values)
-            sql = f"INSERT INTO {table} ({', '.join(values)}) VALUES ({places})"  # noqa: S608 - our own names
+            sql = f"INSERT INTO {table} ({', '.join(values)}) VALUES ({places})"  # noqa: S608 - constant names
             connection.execute(text(sql), values)
         connection.execute(
             text("INSERT INTO snapshots (scan_id, content) VALUES (:scan_id, :content)"),
@@ -84,7 +85,7 @@ def version(database: Database) -> Any:
         return connection.execute(text("SELECT version_num FROM keyvigil_version")).scalar()
 
 
-def test_the_migrations_make_the_schema_that_the_code_speaks_of(place: str) -> None:
+def test_the_migrations_create_the_schema_of_the_code(place: str) -> None:
     database = open_database(place)
     with database.reading() as connection:
         context = MigrationContext.configure(
@@ -110,17 +111,17 @@ def test_a_history_of_the_first_schema_version_is_kept(
         assert connection.execute(text("SELECT count(*) FROM deliveries")).scalar() == 0
 
 
-def test_a_history_of_a_newer_version_is_refused_and_left_alone(place: str) -> None:
+def test_a_history_of_a_newer_version_is_refused_and_not_changed(place: str) -> None:
     database = open_database(place)
     with database.writing() as connection:
         connection.execute(text("UPDATE keyvigil_version SET version_num = '9999'"))
-    with pytest.raises(UsageError, match="newer KeyVigil") as caught:
+    with pytest.raises(UsageError) as caught:
         open_database(place)
     assert "9999" in str(caught.value)
     assert version(database) == "9999"
 
 
-def test_many_may_open_a_new_history_at_once(place: str) -> None:
+def test_a_new_history_can_be_opened_in_parallel(place: str) -> None:
     opened: list[Database] = []
     barrier = threading.Barrier(6)
 
@@ -175,37 +176,41 @@ def test_a_new_file_can_be_read_and_written_under_any_umask(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("place", "says"),
+    ("place", "named"),
     [
-        ("mysql://root:geheim@localhost/x", "valid postgresql:// URL"),
-        ("http://localhost:port/x", "valid postgresql:// URL"),
-        ("postgresql://u@localhost/x?port=geheim", "valid postgresql:// URL"),
-        ("postgresql://u@localhost/x?plugin=geheim", "valid postgresql:// URL"),
-        ("/proc/none/history.db", "cannot be kept in /proc/none/history.db"),
+        ("mysql://root:geheim@localhost/x", "postgresql://"),
+        ("http://localhost:port/x", "postgresql://"),
+        ("postgresql://u@localhost/x?port=geheim", "postgresql://"),
+        ("postgresql://u@localhost/x?plugin=geheim", "postgresql://"),
+        ("/proc/none/history.db", "/proc/none/history.db"),
     ],
 )
-def test_a_place_that_cannot_be_one_is_refused(place: str, says: str) -> None:
-    with pytest.raises(UsageError, match=says) as caught:
+def test_an_unusable_place_is_refused(place: str, named: str, prose: Prose) -> None:
+    with pytest.raises(UsageError, match=named) as caught:
         open_database(place)
     assert "geheim" not in str(caught.value)
+    prose(f"{caught.value}\n{caught.value.help}")
 
 
-def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_refused_and_not_changed(
+    tmp_path: Path, prose: Prose
+) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("my notes " * 1000)
-    with pytest.raises(UsageError, match="not a SQLite database"):
+    with pytest.raises(UsageError, match=str(path)) as caught:
         open_database(str(path))
     assert path.read_text() == "my notes " * 1000
+    prose(f"{caught.value}\n{caught.value.help}")
 
 
-def test_a_database_that_does_not_answer_is_named_without_its_password() -> None:
+def test_an_unreachable_database_is_reported_without_its_password() -> None:
     with pytest.raises(StoreError, match="refused") as caught:
         open_database("postgresql://scanner:geheim@127.0.0.1:9/history")
     assert "scanner:***@127.0.0.1:9/history" in str(caught.value)
     assert "geheim" not in str(caught.value)
 
 
-def test_a_user_without_a_password_is_not_shown_as_it_may_be_one() -> None:
+def test_a_user_without_a_password_is_masked_because_it_may_be_one() -> None:
     with pytest.raises(StoreError) as caught:
         open_database("postgresql://geheim@127.0.0.1:9/history")
     assert "***@127.0.0.1:9/history" in str(caught.value)
@@ -213,10 +218,10 @@ def test_a_user_without_a_password_is_not_shown_as_it_may_be_one() -> None:
 
 
 @pytest.mark.slow
-def test_a_connection_that_is_ended_says_that_the_database_is_away(server: Any) -> None:
+def test_a_terminated_connection_raises_store_away(server: Any) -> None:
     server.psql("CREATE DATABASE away")
     database = open_database(server.get_uri("away"))
-    ended = pytest.raises(StoreAway, match=r"failed: terminating connection due to administrator")
+    ended = pytest.raises(StoreAway, match="terminating connection due to administrator")
     with ended, database.reading() as connection:
         connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
     with pytest.raises(StoreError) as caught, database.reading() as connection:
@@ -240,7 +245,7 @@ def test_a_file_can_be_named_by_its_url(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"a b?c.db", "100%25 #1?.db"}
 
 
-def test_a_file_of_another_kind_is_reported_as_such_and_left_alone(tmp_path: Path) -> None:
+def test_a_file_of_another_program_is_refused_and_not_changed(tmp_path: Path) -> None:
     text_file, foreign = tmp_path / "notes.md", tmp_path / "other.db"
     text_file.write_text("# Notes\n")
     with closing(sqlite3.connect(foreign)) as other, other:
@@ -254,7 +259,7 @@ def test_a_file_of_another_kind_is_reported_as_such_and_left_alone(tmp_path: Pat
         assert not path.is_file() or path.read_bytes() == before
 
 
-def test_the_help_fits_the_error() -> None:
+def test_each_error_has_its_own_help(prose: Prose) -> None:
     full = sqlite3.OperationalError("database or disk is full")
     full.sqlite_errorcode = sqlite3.SQLITE_FULL
     missing = psycopg.OperationalError('FATAL:  database "kv" does not exist')
@@ -265,9 +270,10 @@ def test_the_help_fits_the_error() -> None:
         help_for(DBAPIError.instance("SELECT 1", {}, error, psycopg.Error))
         for error in (full, missing, refused, wrong, option)
     ]
-    words = ("disk", "Create the database", "host and port", "password", "options")
+    words = ("disk", "database", "port", "password", "options")
     assert [word in found for word, found in zip(words, helps, strict=True)] == [True] * 5
     assert len(set(helps)) == 5
+    prose("\n".join(helps))
 
 
 @pytest.mark.parametrize("value", ["not a date", "2026-13-45 00:00:00.000000", 7, "9" * 40])
@@ -290,14 +296,14 @@ def test_a_value_that_is_not_a_date_is_an_error_of_the_history(tmp_path: Path, v
         lambda content: content[: len(content) // 2],
     ],
 )
-def test_a_damaged_history_is_not_taken_for_another_kind_of_file(
+def test_a_damaged_history_is_not_reported_as_a_foreign_file(
     tmp_path: Path, damage: Callable[[bytes], bytes]
 ) -> None:
     path = tmp_path / "history.db"
     record(a_store(str(path)), NOW)
     path.write_bytes(damage(path.read_bytes()))
     for opened in (open_database, partial(look, clock=lambda: NOW)):
-        with pytest.raises(StoreError, match="failed") as caught:
+        with pytest.raises(StoreError, match=str(path)) as caught:
             opened(str(path))
         assert "backup" in str(caught.value.help)
 
@@ -316,15 +322,16 @@ def test_a_damaged_history_is_not_taken_for_another_kind_of_file(
         "UPDATE snapshots SET content = 'text'",
     ],
 )
-def test_a_value_that_cannot_be_read_is_an_error_of_the_history(
-    tmp_path: Path, change: str
+def test_an_invalid_value_is_an_error_of_the_history(
+    tmp_path: Path, change: str, prose: Prose
 ) -> None:
     path = str(tmp_path / "history.db")
     record(a_store(path), NOW)
     with closing(sqlite3.connect(path)) as changed, changed:
         changed.execute(change)
-    with pytest.raises(StoreError, match="a value that is not valid"):
+    with pytest.raises(StoreError, match=path) as caught:
         read_snapshot_and_history(path)
+    prose(f"{caught.value}\n{caught.value.help}")
 
 
 def read_snapshot_and_history(path: str) -> None:

@@ -1,4 +1,4 @@
-"""A history of schema 0007, made before states and resolutions were renamed, is upgraded whole."""
+"""Migrating a history of schema 0007, from before states and resolutions were renamed."""
 
 import gzip
 import sqlite3
@@ -24,7 +24,7 @@ OLD_NAMES: Final = {"mended", "owner_back", "persisting", "lowered"}
 
 @pytest.fixture
 def old(place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Database:
-    """Return the fixture on each database, at its own schema."""
+    """Return the recorded history on each database, at schema 0007."""
     file = tmp_path / "fixture.db"
     with closing(sqlite3.connect(file)) as connection:
         connection.executescript(gzip.decompress(FIXTURE.read_bytes()).decode())
@@ -56,9 +56,7 @@ def raw(database: Database, query: str) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in connection.execute(text(query))]
 
 
-def test_its_scans_journal_notices_and_deliveries_are_as_they_were(
-    old: Database, place: str
-) -> None:
+def test_scans_journal_notices_and_deliveries_are_unchanged(old: Database, place: str) -> None:
     journal = raw(old, "SELECT * FROM journal ORDER BY organization, number")
     notices = raw(old, "SELECT * FROM announcements ORDER BY fingerprint")
     assert len(journal) == 2
@@ -75,7 +73,7 @@ def test_its_scans_journal_notices_and_deliveries_are_as_they_were(
     assert len(store.outbox.pending(NAME)) == 1
 
 
-def test_it_shows_the_present_names(old: Database, place: str) -> None:
+def test_states_and_resolutions_have_their_current_names(old: Database, place: str) -> None:
     before = {name for row in raw(old, "SELECT state, resolution FROM events") for name in row}
     assert before & OLD_NAMES
     store = a_store(place)

@@ -1,4 +1,4 @@
-"""What any database remembers: the contract of the store, on SQLite and on PostgreSQL."""
+"""The contract of the store, on SQLite and on PostgreSQL."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -16,7 +16,7 @@ from tests.store.making import ACME, a_case, a_history, a_store, night, record, 
 TOMORROW = NOW + timedelta(days=1)
 
 
-def test_what_was_recorded_is_read_again_as_it_was(place: str) -> None:
+def test_a_recorded_scan_is_read_back_unchanged(place: str) -> None:
     store = a_store(place)
     case = a_case()
     record(store, NOW, [Standing(State.NEW, case)])
@@ -30,7 +30,7 @@ def test_what_was_recorded_is_read_again_as_it_was(place: str) -> None:
     )
 
 
-def test_no_name_can_keep_a_night_from_being_recorded(place: str) -> None:
+def test_a_scan_with_hostile_names_is_recorded(place: str) -> None:
     store = a_store(place)
     names = ["\0", "a\0b", "\u202e\U0001f511", "'; DROP TABLE cases; --", "x" * 100_000, ""]
     cases = [a_case(f"f{n}", key_name=name, owner_name=name) for n, name in enumerate(names)]
@@ -39,7 +39,7 @@ def test_no_name_can_keep_a_night_from_being_recorded(place: str) -> None:
     assert list(read.values()) == [name.replace("\0", "\ufffd") for name in names]
 
 
-def test_organizations_know_nothing_of_each_other(place: str) -> None:
+def test_organizations_are_isolated_from_each_other(place: str) -> None:
     store = a_store(place)
     record(store, NOW, [Standing(State.NEW, a_case())])
     assert store.cases("Other", ["f1"]) == ()
@@ -50,7 +50,7 @@ def test_organizations_know_nothing_of_each_other(place: str) -> None:
     assert store.nights(None, 10) == (night(NOW),)
 
 
-def test_open_cases_come_always_and_closed_ones_when_named(place: str) -> None:
+def test_open_records_are_always_returned_and_closed_ones_if_named(place: str) -> None:
     store = a_store(place)
     closed = [a_case(f"closed-{n:04}") for n in range(1200)]
     opened = a_case("open")
@@ -61,7 +61,7 @@ def test_open_cases_come_always_and_closed_ones_when_named(place: str) -> None:
     assert len(store.cases(ACME, [*named, "open", "never seen"])) == 1101
 
 
-def test_what_was_resolved_lately_is_told_the_latest_first(place: str) -> None:
+def test_recently_resolved_records_are_returned_latest_first(place: str) -> None:
     store = a_store(place)
     moments = [NOW + timedelta(days=days) for days in range(4)]
     record(store, moments[0], [Standing(State.NEW, a_case(f"f{n}")) for n in range(4)])
@@ -72,7 +72,7 @@ def test_what_was_resolved_lately_is_told_the_latest_first(place: str) -> None:
     assert store.closed("Other", NOW, 10) == ()
 
 
-def test_the_past_of_a_night_is_as_it_was_then(place: str) -> None:
+def test_the_history_before_a_scan_is_as_it_was_then(place: str) -> None:
     store = a_store(place)
     days = [NOW + timedelta(days=day) for day in range(5)]
     case = a_case()
@@ -93,7 +93,7 @@ def test_the_past_of_a_night_is_as_it_was_then(place: str) -> None:
     assert [past.nights(ACME, 2) for past in before[:2]] == [(), (night(NOW),)]
 
 
-def test_a_case_changes_in_place_and_its_events_add_up(place: str) -> None:
+def test_a_finding_record_is_updated_and_its_events_are_added(place: str) -> None:
     store = a_store(place)
     case = a_case()
     worse = case._replace(severity=Severity.CRITICAL, last_seen=TOMORROW)
@@ -114,7 +114,7 @@ def test_a_case_changes_in_place_and_its_events_add_up(place: str) -> None:
     assert len(store.events(ACME, TOMORROW)) == 2
 
 
-def test_what_could_not_be_verified_stays_as_it_was(place: str) -> None:
+def test_an_unverified_finding_record_is_unchanged(place: str) -> None:
     store = a_store(place)
     record(store, NOW, [Standing(State.NEW, a_case())])
     unseen = Standing(State.UNVERIFIED, a_case(title="not to be written"), reason="not seen")
@@ -123,7 +123,7 @@ def test_what_could_not_be_verified_stays_as_it_was(place: str) -> None:
     assert len(store.events(ACME, TOMORROW)) == 1
 
 
-def test_a_finding_that_was_not_evaluated_stays_as_it_was(place: str) -> None:
+def test_a_finding_record_that_was_not_evaluated_is_unchanged(place: str) -> None:
     store = a_store(place)
     record(store, NOW, [Standing(State.NEW, a_case())])
     missed = Standing(State.NOT_EVALUATED, a_case(title="not to be written"))
@@ -133,7 +133,7 @@ def test_a_finding_that_was_not_evaluated_stays_as_it_was(place: str) -> None:
     assert len(store.events(ACME, TOMORROW)) == 1
 
 
-def test_a_case_that_goes_on_after_a_change_of_policy_is_open_again(place: str) -> None:
+def test_a_finding_record_that_goes_on_after_a_policy_change_is_open_again(place: str) -> None:
     store = a_store(place)
     days = [NOW + timedelta(days=day) for day in range(3)]
     record(store, days[0], [Standing(State.NEW, a_case())])
@@ -147,7 +147,7 @@ def test_a_case_that_goes_on_after_a_change_of_policy_is_open_again(place: str) 
     assert (then.opened_at, then.openings, then.resolved_at) == (NOW, 1, None)
 
 
-def test_each_text_of_a_policy_is_kept_once(place: str) -> None:
+def test_each_policy_text_is_stored_once(place: str) -> None:
     store, texts = a_store(place), {"d1": "policy: mine"}
     for day in (NOW, TOMORROW):
         with store.hold(ACME) as lease:
@@ -171,10 +171,10 @@ def test_a_history_is_read_as_it_was_reported(place: str) -> None:
     assert store.reported("another") is None
 
 
-def test_a_scan_is_recorded_whole_or_not_at_all(place: str) -> None:
+def test_a_scan_is_recorded_in_one_transaction(place: str) -> None:
     store = a_store(place)
     record(store, NOW, [Standing(State.NEW, a_case())])
-    with pytest.raises(StoreError) as caught:  # its id is taken: the last of what is written
+    with pytest.raises(StoreError) as caught:  # its id exists: the last INSERT fails
         record(store, NOW, [Standing(State.NEW, a_case("f2")), resolved(a_case(), NOW)])
     assert "sk-" not in str(caught.value)
     assert store.cases(ACME, ["f2"]) == (a_case(),)
@@ -182,16 +182,16 @@ def test_a_scan_is_recorded_whole_or_not_at_all(place: str) -> None:
     record(store, TOMORROW)
 
 
-def test_whoever_lost_the_lock_cannot_write(place: str) -> None:
+def test_a_scan_that_lost_the_lock_cannot_record(place: str) -> None:
     store = a_store(place)
     record(store, NOW, [Standing(State.NEW, a_case())])
-    with store.hold(ACME) as lease, pytest.raises(LockLost, match="took over"):
+    with store.hold(ACME) as lease, pytest.raises(LockLost, match=ACME):
         store.record(stale(lease), a_history(TOMORROW, resolved(a_case(), TOMORROW)), b"")
     assert store.cases(ACME, []) == (a_case(),)
     assert store.nights(ACME, 10) == (night(NOW),)
 
 
-def test_nights_are_the_latest_oldest_first(place: str) -> None:
+def test_the_latest_scans_are_returned_oldest_first(place: str) -> None:
     store = a_store(place)
     nights = [night(NOW + timedelta(days=n)) for n in range(5)]
     for made in nights:
@@ -204,7 +204,7 @@ def test_nights_are_the_latest_oldest_first(place: str) -> None:
         store.record(lease, History(standings=(), nights=(other,)), b"")
     assert store.find("latest") == other
     assert store.find("previous", ACME) == nights[-2]
-    with pytest.raises(UsageError, match="no previous scan"):
+    with pytest.raises(UsageError, match="previous scan"):
         store.find("previous")
     assert store.find(nights[2].scan_id[:8]) == nights[2]
 
@@ -216,13 +216,13 @@ def test_a_scan_in_the_future_is_not_the_latest_unless_it_is_the_only_one(place:
     assert store.find("latest", before=TOMORROW) == night(future)
     record(store, NOW)
     assert store.find("latest", before=TOMORROW) == night(NOW)
-    with pytest.raises(UsageError, match="no previous scan"):
+    with pytest.raises(UsageError, match="previous scan"):
         store.find("previous", before=TOMORROW)
     assert store.find(night(future).scan_id, before=TOMORROW) == night(future)
 
 
 @pytest.mark.parametrize("name", ["2026", "nothing", "%", "latest", "previous"])
-def test_a_scan_that_is_none_or_many_is_refused(place: str, name: str) -> None:
+def test_an_unknown_or_ambiguous_scan_is_refused(place: str, name: str) -> None:
     store = a_store(place)
     if name == "2026":
         record(store, NOW)
@@ -231,7 +231,7 @@ def test_a_scan_that_is_none_or_many_is_refused(place: str, name: str) -> None:
         store.find(name)
 
 
-def test_old_scans_are_forgotten_and_open_cases_keep_their_first_night(place: str) -> None:
+def test_old_scans_are_deleted_and_open_records_keep_their_first_date(place: str) -> None:
     store = a_store(place, scans=timedelta(days=400), snapshots=2)
     old, mended = a_case("open"), a_case("mended", opened_at=ago(days=500))
     record(store, ago(days=500), [Standing(State.NEW, old), Standing(State.NEW, mended)])
@@ -243,14 +243,16 @@ def test_old_scans_are_forgotten_and_open_cases_keep_their_first_night(place: st
     assert store.cases(ACME, ["mended"]) == (old,)
     assert [event.fingerprint for event in store.events(ACME, NOW)] == ["open"]
     assert store.snapshot(night(ago(days=2)).scan_id) == b"seen"
-    with pytest.raises(UsageError, match="kept no more"):
-        store.snapshot(night(ago(days=3)).scan_id)
+    gone = night(ago(days=3)).scan_id
+    with pytest.raises(UsageError, match=gone) as caught:
+        store.snapshot(gone)
+    assert "KEYVIGIL_KEEP_SNAPSHOTS" in str(caught.value.help)
     stricter = a_store(place, scans=timedelta(days=2), snapshots=1)
     assert stricter.prune(ACME, NOW) == Pruned(scans=1, snapshots=1, cases=0)
 
 
 def test_the_scans_that_the_next_one_is_compared_with_are_kept(place: str) -> None:
-    """The latest, and the first of those that have been incomplete since."""
+    """These are the latest scan, and the first incomplete one since the last complete scan."""
     store = a_store(place, scans=timedelta(days=7))
 
     def kept() -> list[int]:

@@ -1,4 +1,4 @@
-"""The journal: only added to, whole, under the lease, and within the bounds of a day."""
+"""The journal: append-only, under the lease, and within the limit per day."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -37,14 +37,14 @@ INTENT = an_intent(
 DONE = Outcome(receipt="r1", at=NOW, result=Result.DONE, note="n", expires_at=NOW, is_gone=True)
 
 
-def test_what_is_noted_is_read_again(place: str) -> None:
+def test_entries_are_read_back_unchanged(place: str) -> None:
     store = a_store(place)
     with store.hold(ACME) as lease:
         journal = store.journal(lease)
         assert not begin(journal, INTENT)
         assert journal.acts() == (Act(INTENT, None),)
         journal.end(DONE)
-        journal.end(replace(DONE, result=Result.FAILED))  # what was noted first counts
+        journal.end(replace(DONE, result=Result.FAILED))  # the first final outcome counts
     assert store.acts(ACME) == (Act(INTENT, DONE),)
     assert store.acts("Other") == ()
     (entries,) = store.journals().values()
@@ -57,7 +57,7 @@ def begin(journal: SqlJournal, intent: Intent) -> str:
     return journal.begin(intent, frozenset(), lambda _acts: "")
 
 
-def test_what_objects_sees_every_action_and_keeps_the_intent_out(place: str) -> None:
+def test_an_objection_receives_all_actions_and_prevents_the_intent(place: str) -> None:
     store = a_store(place)
     with store.hold(ACME) as lease:
         journal = store.journal(lease)
@@ -80,7 +80,7 @@ def identified(name: str, *project_ids: str) -> Identified:
 
 
 def collected(store: SqlStore, name: str, *project_ids: str) -> None:
-    """Record a scan under a name that collected these projects."""
+    """Record a scan of these projects under a name."""
     with store.hold(name) as lease:
         scan = night(NOW, scan_id=f"scan of {name}", organization=name)
         history = History(standings=(), nights=(scan,), closed=())
@@ -120,14 +120,14 @@ def test_a_broken_journal_of_the_same_organization_stops_revoking(place: str) ->
         begin(store.journal(lease), INTENT)
     with open_database(place).writing() as connection:
         connection.execute(text("UPDATE journal SET hash = before"))
-    with store.hold("one") as lease, pytest.raises(StoreError, match="journal of two was changed"):
+    with store.hold("one") as lease, pytest.raises(StoreError, match=" two "):
         store.journal(lease).begin(
             replace(INTENT, receipt="r2"), frozenset({INTENT.key_id}), lambda _acts: ""
         )
 
 
-def test_of_processes_that_begin_at_once_each_sees_what_the_others_kept(place: str) -> None:
-    """Four names of one organization, and a limit of one: one of them may act."""
+def test_parallel_processes_see_the_intents_of_each_other(place: str) -> None:
+    """With four names of one organization and a limit of one, only one may act."""
     store = a_store(place)
     names = ("one", "two", "three", "four")
     start = threading.Barrier(len(names))
@@ -146,7 +146,7 @@ def test_of_processes_that_begin_at_once_each_sees_what_the_others_kept(place: s
     assert reasons == ["", "too many", "too many", "too many"]
 
 
-def test_without_the_lease_nothing_is_noted(place: str) -> None:
+def test_without_the_lease_no_entry_is_recorded(place: str) -> None:
     store = a_store(place)
     with store.hold(ACME) as old:
         pass
@@ -155,7 +155,7 @@ def test_without_the_lease_nothing_is_noted(place: str) -> None:
             lambda: begin(store.journal(old), INTENT),
             lambda: store.journal(old).end(DONE),
         ):
-            with pytest.raises(StoreError, match="took over"):
+            with pytest.raises(StoreError, match=ACME):
                 note()
     assert store.journals() == {}
 
@@ -170,7 +170,7 @@ def test_without_the_lease_nothing_is_noted(place: str) -> None:
         ("UPDATE journal SET hash = before WHERE number = 3", 3),
     ],
 )
-def test_whoever_writes_to_it_is_seen_and_nothing_is_revoked(
+def test_a_changed_journal_is_detected_and_stops_revoking(
     place: str, how: str, number: int
 ) -> None:
     store = a_store(place)
@@ -181,26 +181,26 @@ def test_whoever_writes_to_it_is_seen_and_nothing_is_revoked(
             connection.execute(text(how))
         (entries,) = store.journals().values()
         assert broken_at(entries) == number
-        with pytest.raises(StoreError, match=f"was changed at entry {number}"):
+        with pytest.raises(StoreError, match=f"{ACME} .* entry {number}"):
             store.journal(lease).acts()
-        with pytest.raises(StoreError, match=f"was changed at entry {number}"):
+        with pytest.raises(StoreError, match=f"{ACME} .* entry {number}"):
             begin(store.journal(lease), replace(INTENT, receipt="r4"))
 
 
-def test_an_entry_that_says_nothing_we_know_is_told(place: str) -> None:
+def test_an_entry_with_unknown_content_is_an_error(place: str) -> None:
     store = a_store(place)
     with store.hold(ACME) as lease:
         begin(store.journal(lease), INTENT)
     with open_database(place).writing() as connection:
         connection.execute(text("""UPDATE journal SET content = '{"other": {}}'"""))
-    unreadable = f"Entry 1 of the journal of {ACME} cannot be read"
+    unreadable = f"Entry 1 .* {ACME} "
     with pytest.raises(StoreError, match=unreadable):
         store.acts(ACME)
     with pytest.raises(StoreError, match=unreadable):  # it may be about the same organization
         store.acts_elsewhere("another", frozenset({"key_9"}))
 
 
-def test_people_are_told_of_each_entry_once(place: str) -> None:
+def test_each_entry_is_reported_once(place: str) -> None:
     store = a_store(place)
     with store.hold(ACME) as lease:
         journal = store.journal(lease)

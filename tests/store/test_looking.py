@@ -1,4 +1,4 @@
-"""A look at a history, on SQLite and on PostgreSQL: it sees all, and leaves nothing."""
+"""Checks of a history, on SQLite and on PostgreSQL: they change no rows."""
 
 import os
 import sqlite3
@@ -20,7 +20,7 @@ from tests.factories import NOW
 from tests.store.making import ACME, a_store, night, record
 
 
-def test_a_history_that_is_up_to_date_is_written_to_and_stays_as_it_was(place: str) -> None:
+def test_a_current_history_is_checked_with_a_write_and_unchanged(place: str) -> None:
     a_store(place)
     looked = look(place, now)
     assert looked.version == looked.ours
@@ -29,7 +29,7 @@ def test_a_history_that_is_up_to_date_is_written_to_and_stays_as_it_was(place: s
         assert list(connection.execute(select(locks))) == []
 
 
-def test_a_scan_that_runs_is_named_and_goes_on(place: str) -> None:
+def test_a_running_scan_is_named_and_keeps_its_lock(place: str) -> None:
     store = a_store(place)
     with store.hold(ACME) as lease:
         (running,) = look(place, now).running
@@ -39,15 +39,15 @@ def test_a_scan_that_runs_is_named_and_goes_on(place: str) -> None:
     assert look(place, now).running == ()
 
 
-def test_what_a_newer_version_wrote_is_told(place: str) -> None:
+def test_a_history_of_a_newer_version_is_refused(place: str) -> None:
     database = open_database(place)
     with database.writing() as connection:
         connection.execute(text("UPDATE keyvigil_version SET version_num = '9999'"))
-    with pytest.raises(UsageError, match="newer KeyVigil"):
+    with pytest.raises(UsageError, match="9999"):
         look(place, now)
 
 
-def test_an_older_one_is_not_brought_up_to_date(place: str) -> None:
+def test_an_older_history_is_not_migrated(place: str) -> None:
     database = open_database(place)
     with database.writing() as connection:
         connection.execute(text("UPDATE keyvigil_version SET version_num = '0001'"))
@@ -66,7 +66,7 @@ def test_an_empty_place_is_left_empty(tmp_path: Path) -> None:
     assert b"locks" not in path.read_bytes()
 
 
-def test_a_history_that_may_only_be_read_is_told(tmp_path: Path) -> None:
+def test_a_read_only_history_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     a_store(str(path))
     with connect(str(path)).writing() as connection:
@@ -117,7 +117,7 @@ def test_a_history_on_a_read_only_disk_is_read(
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
-def test_clocks_and_dates_without_a_problem_have_none(place: str) -> None:
+def test_correct_clocks_and_dates_have_no_problems(place: str) -> None:
     store = a_store(place)
     record(store, now() - timedelta(days=1))
     with store.hold(ACME):
@@ -127,9 +127,9 @@ def test_clocks_and_dates_without_a_problem_have_none(place: str) -> None:
 def test_a_scan_recorded_in_the_future_is_named(place: str) -> None:
     at = now() + timedelta(days=30)
     record(a_store(place), at)
-    assert problems(place) == [
-        ("recorded scans", f"dated in the future, because a clock was ahead: {night(at).scan_id}")
-    ]
+    ((name, text),) = problems(place)
+    assert name == "recorded scans"
+    assert night(at).scan_id in text
 
 
 def test_a_lock_that_ends_later_than_its_lease_is_named_by_its_end(place: str) -> None:
@@ -137,23 +137,23 @@ def test_a_lock_that_ends_later_than_its_lease_is_named_by_its_end(place: str) -
     acquire(database, ACME, 600)
     with database.writing() as connection:
         connection.execute(update(locks).values(expires_at=4_102_444_800))
-    said = "a lock ends at 2100-01-01 00:00:00 UTC, later than its lease allows: a clock was ahead"
-    assert problems(place) == [("lock dates", said)]
+    ((name, text),) = problems(place)
+    assert name == "lock dates"
+    assert "2100-01-01 00:00:00 UTC" in text
     acquire(database, ACME, 600)
     assert problems(place) == []
 
 
-@pytest.mark.parametrize(("hours", "words"), [(2, "ahead of"), (-2, "behind")])
+@pytest.mark.parametrize(("hours", "direction"), [(2, " ahead "), (-2, " behind ")])
 def test_a_clock_that_differs_from_the_databases_is_a_problem(
-    place: str, hours: int, words: str
+    place: str, hours: int, direction: str
 ) -> None:
     open_database(place)
     reading = read_clocks(place, lambda: now() + timedelta(hours=hours))
     assert reading is not None
     (check,) = clock_problems(reading)
     assert check.name == "database clock"
-    assert check.said.startswith("this machine's clock is ")
-    assert check.said.endswith(f" {words} the database's")
+    assert direction in check.said
 
 
 def test_clocks_of_an_older_history_are_not_read(place: str) -> None:
@@ -164,7 +164,7 @@ def test_clocks_of_an_older_history_are_not_read(place: str) -> None:
 
 
 def problems(place: str) -> list[tuple[str, str]]:
-    """Return name and text of each problem; reading the clocks alone finds the same."""
+    """Return name and text of each problem; `read_clocks` must return the same clocks."""
     both = (look(place, now).clocks, read_clocks(place, now))
     found, again = (
         [(check.name, check.said) for check in clock_problems(reading)]

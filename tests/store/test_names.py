@@ -48,7 +48,7 @@ def test_a_history_is_found_by_each_of_its_names_and_by_its_projects(place: str)
     assert store.names.called("other") is None
 
 
-def test_a_chosen_name_is_shown_whatever_the_api_calls_it_later(place: str) -> None:
+def test_a_chosen_name_takes_precedence_over_later_names_of_the_api(place: str) -> None:
     store = a_store(place)
     named(store, "unnamed", NameSource.DEFAULT, "proj_1")
     named(store, "acme", NameSource.CHOSEN, "proj_1", number=1, under="unnamed")
@@ -56,8 +56,8 @@ def test_a_chosen_name_is_shown_whatever_the_api_calls_it_later(place: str) -> N
     assert store.names.shown_name("unnamed") == "acme"
 
 
-def test_histories_of_before_are_given_their_names_and_projects(place: str) -> None:
-    """A history that was kept under the admin key is found by its projects with another key."""
+def test_older_histories_get_names_and_projects(place: str) -> None:
+    """A history stored under the admin key is found by its projects with another key."""
     store = a_store(place)
     kept: dict[str, Any] = {"key-0123abcd": None, "acme": "acme", "prod": "acme", "lost": None}
     for number, (name, by_api) in enumerate(kept.items()):

@@ -1,4 +1,4 @@
-"""Real processes: many at once, and killed at any moment."""
+"""Real processes: many in parallel, and killed at any moment."""
 
 import os
 import re
@@ -26,9 +26,9 @@ from tests.support.waiting import PATIENCE
 pytestmark = pytest.mark.slow
 MANY = 10
 NAME = "sandbox-7"
-"""As the sandbox calls its organization."""
+"""The name of the sandbox's organization."""
 LEASE = 3600
-"""Seconds, in which every test is over."""
+"""Seconds; longer than any test."""
 UNTIL_DEATH = ("tests.support.hooks", "die_before_statement")
 
 
@@ -39,13 +39,13 @@ def organization() -> AsgiApp:
 
 @contextmanager
 def served(app: AsgiApp) -> Iterator[dict[str, str]]:
-    """Serve an organization; yields what to set."""
+    """Serve an organization; yields the environment for scans of it."""
     with serving(app) as url:
         yield {"OPENAI_ADMIN_KEY": SANDBOX_KEY, "OPENAI_BASE_URL": url}
 
 
 def begun(place: str, settings: dict[str, str], *, dies_at: int = 0) -> Forked:
-    """Start a scan, which dies before that statement to its database."""
+    """Start a scan that is killed before the statement `dies_at` to its database."""
     env = environment(settings) | {"KEYVIGIL_STORE": place, "KEYVIGIL_LEASE": str(LEASE)}
     return Forked(["scan"], env, first=(*UNTIL_DEATH, dies_at))
 
@@ -55,7 +55,7 @@ def scan(place: str, settings: dict[str, str], *, dies_at: int = 0) -> Ran:
     return Ran(code=code, out=out, err=err)
 
 
-def test_of_ten_scans_at_once_one_runs_and_nine_say_who(place: str) -> None:
+def test_of_ten_parallel_scans_one_runs_and_nine_name_it(place: str) -> None:
     gate = Gate(organization(), "api_keys")
     with served(gate) as settings, ThreadPoolExecutor(MANY) as pool:
         scans = [pool.submit(scan, place, settings) for _ in range(MANY)]
@@ -64,8 +64,8 @@ def test_of_ten_scans_at_once_one_runs_and_nine_say_who(place: str) -> None:
         codes = sorted(scan.result().code for scan in scans)
     assert codes == [0, *[3] * (MANY - 1)]
     texts = [" ".join(run.err.split()) for run in refused]
-    told = r"Another scan of sandbox-7 is running: (.+, process \d+, [0-9a-f]{8}), since"
-    assert len({(re.findall(told, text) or [text])[0] for text in texts}) == 1
+    holder = r"sandbox-7 is running: (.+, process \d+, [0-9a-f]{8}), since"
+    assert len({(re.findall(holder, text) or [text])[0] for text in texts}) == 1
     assert len(a_store(place).nights(NAME, 10)) == 1
 
 
@@ -89,17 +89,17 @@ def known(store: SqlStore) -> tuple[list[str], dict[str, Case]]:
 
 
 def is_whole(store: SqlStore) -> bool:
-    """Whether nights, snapshots and events tell of the same scans."""
+    """Whether scans, snapshots and events have the same scan ids."""
     nights = store.nights(NAME, 1000)
     events = {event.scan_id for event in store.events(NAME, nights[-1].started_at)}
     assert all(store.snapshot(night.scan_id) for night in nights[-30:])
     return events <= {night.scan_id for night in nights}
 
 
-def test_killed_before_any_statement_of_the_first_scan_the_next_makes_up_for_it(
+def test_after_a_kill_before_any_statement_of_the_first_scan_the_next_succeeds(
     tmp_path: Path,
 ) -> None:
-    """Also while the tables are made."""
+    """Also while the tables are created."""
     with served(organization()) as settings:
         for number in count(1, 5):
             place = str(tmp_path / f"{number}.db")
@@ -115,7 +115,9 @@ def test_killed_before_any_statement_of_the_first_scan_the_next_makes_up_for_it(
     assert number > 50
 
 
-def test_killed_before_any_statement_of_a_later_scan_the_history_stays_whole(place: str) -> None:
+def test_after_a_kill_before_any_statement_of_a_later_scan_the_history_is_consistent(
+    place: str,
+) -> None:
     store, early = a_store(place), 0
     with served(organization()) as settings:
         assert scan(place, settings).code == 0
@@ -136,7 +138,7 @@ def test_killed_before_any_statement_of_a_later_scan_the_history_stays_whole(pla
 
 
 @pytest.mark.parametrize("number", [1, 2, 5, 11])
-def test_killed_before_any_answer_of_the_api_nothing_is_recorded(
+def test_after_a_kill_before_any_response_of_the_api_no_scan_is_recorded(
     tmp_path: Path, number: int
 ) -> None:
     place, process, started = str(tmp_path / "history.db"), 0, threading.Event()

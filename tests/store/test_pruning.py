@@ -1,4 +1,4 @@
-"""A history that is pruned with every scan and every day sends the same as one that never is."""
+"""A history that is pruned with every scan sends the same alerts as one that is not pruned."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -38,7 +38,7 @@ _names = count()
 
 @dataclass(frozen=True, kw_only=True)
 class Day:
-    """A scan some hours after the one before: the keys, and what goes wrong."""
+    """A scan some hours after the previous one: its keys, and its failures."""
 
     hours: int
     keys: frozenset[int]
@@ -56,7 +56,7 @@ class Day:
 
 @dataclass(kw_only=True)
 class Recording:
-    """Scans of one organization of its own in a store, and all alerts that they made."""
+    """Scans of a separate organization in a store, and all alerts of these scans."""
 
     store: SqlStore
     prunes: bool
@@ -111,7 +111,7 @@ def both(place: str, days: Sequence[Day]) -> tuple[Recording, Recording]:
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[Day]:
-    """Scans a few hours to days apart; what was resolved does not come back."""
+    """Scans a few hours to days apart; resolved findings are not reopened."""
     gone: frozenset[int] = frozenset()
     days: list[Day] = []
     for _ in range(draw(st.integers(2, 8))):
@@ -140,7 +140,7 @@ def test_pruning_changes_no_alert_and_no_open_finding(place: str, days: list[Day
 
 
 def test_months_of_pruning_change_no_reminder_and_no_notice(place: str) -> None:
-    """A finding that stays open, one scan every ten days; then scans that are incomplete."""
+    """A finding that stays open, with one scan every ten days; then incomplete scans."""
     open_ = frozenset({1})
     days = [Day(hours=240, keys=open_) for _ in range(4)]
     days += [Day(hours=24, keys=open_, is_blind=True) for _ in range(16)]
@@ -155,7 +155,7 @@ def test_months_of_pruning_change_no_reminder_and_no_notice(place: str) -> None:
 @pytest.mark.parametrize(
     ("clock_ahead", "kept"), [(timedelta(days=730), 2), (timedelta(), 1), (None, 1)]
 )
-def test_a_scan_whose_clock_is_ahead_forgets_nothing(
+def test_a_scan_whose_clock_is_ahead_deletes_no_rows(
     place: str, clock_ahead: timedelta | None, kept: int
 ) -> None:
     store = a_store(place, snapshots=1)
