@@ -105,7 +105,8 @@ def test_a_name_keeps_two_histories_apart(tmp_path: Path) -> None:
     ]
     forgotten = keyvigil("scan", "--from", ids[1], "--store", place)
     assert forgotten.code == 2
-    assert "kept no more" in forgotten.err
+    assert ids[1] in forgotten.err
+    assert "KEYVIGIL_KEEP_SNAPSHOTS" in forgotten.err
 
 
 @pytest.mark.parametrize(
@@ -113,9 +114,9 @@ def test_a_name_keeps_two_histories_apart(tmp_path: Path) -> None:
     [
         (("history", "--store", "none"), "There is no history"),
         (("history",), "history.db."),
-        (("history", "prune"), "There is no history in"),
-        (("diff", "latest", "previous"), "There is no history in"),
-        (("scan", "--from", "20260101T000000Z"), "There is no history in"),
+        (("history", "prune"), "history.db."),
+        (("diff", "latest", "previous"), "history.db."),
+        (("scan", "--from", "20260101T000000Z"), "history.db."),
         (("scan", "--from", "nowhere.gz"), "nowhere.gz is no keyvigil.snapshot/1"),
         (("scan", "--from", "latest", "--dry-run"), "--dry-run has no effect with --from"),
         (("scan", "--from", "x.gz", "--deadline", "3"), "--deadline has no effect with --from"),
@@ -136,7 +137,7 @@ def test_where_there_is_no_history_the_list_is_empty_and_a_person_is_told(
 ) -> None:
     ran = keyvigil("history", "--store", place, "--json", cwd=tmp_path)
     assert (ran.code, ran.out) == (0, "[]\n")
-    assert ran.err.startswith("There is no history")
+    assert "history" in ran.err
     assert keyvigil("history", "--store", place, cwd=tmp_path).code == 2
     assert keyvigil("history", "--store", ".", "--json", cwd=tmp_path).code == 2
 
@@ -190,7 +191,6 @@ def test_whose_scan_was_taken_is_said_where_several_organizations_have_some(
     ran = keyvigil("diff", "previous", "latest", "--store", place)
     assert (ran.code, ran.err) == (0, told)
     named = keyvigil("diff", "previous", "latest", "--organization", "Acme", "--store", place)
-    assert (named.code, named.err.splitlines()[0]) == (
-        2,
-        f"error: There is no previous scan of Acme in the history in {place}.",
-    )
+    assert named.code == 2
+    assert " previous scan of Acme " in named.err.splitlines()[0]
+    assert named.err.splitlines()[0].endswith(f" {place}.")

@@ -133,7 +133,9 @@ def scanned(url: str, folder: Path) -> tuple[int, dict[str, Any] | None]:
     outputs = [f"json={report}", *(f"{name}={folder / name}" for name in ("html", "csv", "sarif"))]
     arguments = ["scan", "--policy", str(folder / "every.yaml"), "--store", "none"]
     arguments += [part for output in outputs for part in ("--output", output)]
-    env = environment({"OPENAI_BASE_URL": url, "OPENAI_ADMIN_KEY": SANDBOX_KEY})
+    env = environment(
+        {"OPENAI_BASE_URL": url, "OPENAI_ADMIN_KEY": SANDBOX_KEY, "KEYVIGIL_DEBUG": "1"}
+    )
     shown = io.StringIO()
     with (
         patch.dict(os.environ, env, clear=True),
@@ -143,8 +145,7 @@ def scanned(url: str, folder: Path) -> tuple[int, dict[str, Any] | None]:
         pytest.raises(SystemExit) as ended,
     ):
         main()
-    assert "Traceback" not in shown.getvalue()
-    assert "KeyVigil itself failed" not in shown.getvalue(), shown.getvalue()
+    assert "Traceback" not in shown.getvalue(), shown.getvalue()
     found = json.loads(report.read_text(encoding="utf-8")) if report.exists() else None
     return int(ended.value.code or 0), found
 
