@@ -1,4 +1,4 @@
-"""Who is told, by the environment and by keyvigil.yaml: each way, and each way that cannot work."""
+"""Alert settings from the environment and from keyvigil.yaml, valid and invalid."""
 
 from collections.abc import Mapping
 from functools import partial

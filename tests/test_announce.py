@@ -1,4 +1,4 @@
-"""What a scan has to tell, and to whom."""
+"""The alerts of a scan, and their routes."""
 
 from collections import Counter
 from dataclasses import replace
@@ -53,7 +53,7 @@ def route(**changes: Any) -> Route:
 
 
 def nights(*inventories: Inventory, every: timedelta = timedelta(days=1)) -> ScanResult:
-    """Return the last of these nights, the last of which is now."""
+    """Return the result of the last of these scans, which runs now."""
     store = Remembered()
     result: ScanResult | None = None
     for nights_ago, inventory in sorted(enumerate(reversed(inventories)), reverse=True):
@@ -124,7 +124,7 @@ def test_a_route_that_was_never_told_anything_hears_of_all_that_is_open() -> Non
 
 
 def graded(*nights: tuple[Policy, Inventory]) -> ScanResult:
-    """Return the last of these nights."""
+    """Return the result of the last of these scans."""
     store = Remembered()
     results = [
         night(store, inventory, NOW + timedelta(days=number), policy)
@@ -134,7 +134,7 @@ def graded(*nights: tuple[Policy, Inventory]) -> ScanResult:
 
 
 def test_what_is_no_longer_bad_enough_for_a_route_is_resolved_for_it() -> None:
-    """A route of high hears that a key is none of its affairs any more."""
+    """A route for high announces that the finding is now below its severity."""
     policy = parse_policy(GRADED, "p.yaml")
     result = graded((policy, keys("key_1", last_used_at=None)), (policy, keys("key_1")))
     (item,) = announcement(result, route(severity=Severity.HIGH)).items
@@ -239,7 +239,7 @@ def test_of_a_flood_the_worst_are_listed_and_all_are_counted() -> None:
     every=st.integers(1, 15),
 )
 def test_a_reminder_comes_once_for_each_time_that_has_passed(gaps: list[int], every: int) -> None:
-    """However the nights fall: never two for one, and none is lost."""
+    """For any times of scans: one reminder per interval, and none is lost."""
     store = Remembered()
     inventory, moment = keys("key_1", expires_at=None), NOW
     reminders = 0

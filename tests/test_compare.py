@@ -1,4 +1,4 @@
-"""Where findings stand from night to night: by example, and over random sequences of nights."""
+"""States of findings from scan to scan: by example, and over random sequences of scans."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -111,7 +111,7 @@ LATER = NOW + timedelta(days=1)
 
 
 def after(first: Inventory, second: Inventory, before: Policy, later: Policy) -> Standing:
-    """Return the only standing after two nights."""
+    """Return the only finding record after two scans."""
     memory = Memory()
     memory.night(first, [before], NOW)
     _, standings = memory.night(second, [later], LATER)
@@ -274,7 +274,7 @@ def test_a_finding_of_a_key_that_expired_ends_so(later: Policy) -> None:
 
 
 def test_a_key_that_a_date_in_the_future_claims_is_younger_did_not_take_over() -> None:
-    """A date that cannot be true is no evidence of a rotation."""
+    """An impossible date is not evidence of a rotation."""
     younger = a_key(id="key_2", created_at=NOW + timedelta(days=400))
     standing = after(
         an_inventory(keys=(OLD,)), an_inventory(keys=(younger,)), policy(AGE), policy(AGE)
@@ -362,7 +362,7 @@ def test_between_two_scans_only_what_is_otherwise_is_told() -> None:
     }
 
 
-# Random nights: keys come and go, listings fail, the policy is edited.
+# Random scans: keys come and go, listings fail, the policy is edited.
 
 POLICIES = tuple(
     policy(*parts)
@@ -394,7 +394,7 @@ NIGHTS = st.lists(
 
 
 def world(night: dict[str, Any], now: datetime) -> tuple[set[str], Inventory]:
-    """Return the ids of all keys that exist, and what a walk with these gaps sees."""
+    """Return the ids of all keys that exist, and the inventory collected with these gaps."""
     gaps = night["gaps"]
     keys: list[Key] = []
     for n in night["there"]:
@@ -466,7 +466,7 @@ def test_lifecycles_keep_their_promises_over_any_nights(nights: list[dict[str, A
         )
 
 
-def held(  # noqa: PLR0913 - all that one night is made of
+def held(  # noqa: PLR0913 - all parts of one scan
     *,
     before: dict[str, Case],
     memory: Memory,
@@ -477,7 +477,7 @@ def held(  # noqa: PLR0913 - all that one night is made of
     mine: Policy,
     now: datetime,
 ) -> None:
-    """Hold one night against what must always be true."""
+    """Check one scan against the invariants."""
     by_id = {standing.case.fingerprint: standing for standing in standings}
     assert len(by_id) == len(standings)
     found = {f.fingerprint: f for f in judgement.findings}
@@ -520,7 +520,7 @@ def held(  # noqa: PLR0913 - all that one night is made of
 def evident(
     case: Case, existing: set[str], inventory: Inventory, finding: Any, mine: Policy
 ) -> None:
-    """Hold a resolution against the truth: nothing is resolved for want of seeing it."""
+    """Check a resolution against the true keys: missing data resolves no finding."""
     rules = {rule.text.id: rule for rule in mine.rules}
     seen = {key.id for key in inventory.keys}
     match case.resolution:

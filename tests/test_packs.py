@@ -1,4 +1,4 @@
-"""What ships, on an organization where every key tells one story: these keys, no more, no fewer."""
+"""The shipped policies on an organization of one key per case: exactly these keys are found."""
 
 import asyncio
 
@@ -135,7 +135,7 @@ def _production(build: Builder) -> None:
 
 
 def _admins(build: Builder) -> None:
-    """Add admin keys, one of them of somebody who is no owner of the organization."""
+    """Add admin keys, one of a user who is not an owner of the organization."""
     owner = build.member("Owner", role="owner")
     reader = build.member("Reader")
     build.admin_key(owner, "admin fine", age=30, used=1, expires=30)

@@ -1,4 +1,4 @@
-"""Dates that cannot be true are Unknown, whichever record and field they are in."""
+"""Impossible dates are Unknown, in every record and field."""
 
 from datetime import datetime, timedelta
 
@@ -150,7 +150,7 @@ def test_no_key_is_revoked_that_has_an_impossible_or_unknown_date(  # noqa: PLR0
 
 
 def test_a_key_with_certain_dates_is_revoked() -> None:
-    """The property above does not hold for want of any action."""
+    """The property above is not true only because there are no actions."""
     plan = planned(
         seen(a_key(created_at=ago(days=200), last_used_at=ago(days=40), expires_at=None))
     )

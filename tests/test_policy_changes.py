@@ -1,4 +1,4 @@
-"""A change of policy announces nothing: random histories in which policies come, go and change."""
+"""A changed policy raises no alert: random histories in which policies come, go and change."""
 
 import io
 import json
@@ -101,7 +101,7 @@ def night(store: Remembered, policy: Policy, inventory: Inventory, at: datetime)
 
 
 def sent(result: ScanResult, *, is_first: bool) -> list[tuple[Topic, str, str]]:
-    """Return what a route is told: why, the finding, and how it was resolved."""
+    """Return the items of a route's alert: topic, finding, and resolution."""
     known = frozenset[str]() if is_first else frozenset({"all"})
     return [
         (item.topic, item.fingerprint, item.resolution)
@@ -113,7 +113,7 @@ def sent(result: ScanResult, *, is_first: bool) -> list[tuple[Topic, str, str]]:
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(POLICIES), st.booleans()), min_size=2, max_size=10))
 def test_a_change_of_policy_alone_announces_nothing(scans: list[tuple[Policy, bool]]) -> None:
-    """The keys stay as they are, whatever of them is listed: a violation is announced once."""
+    """The keys do not change, and any of them are listed: a violation is announced once."""
     store, announced = Remembered(), set[str]()
     evaluated: list[set[str]] = []
     for number, (mine, gap) in enumerate(scans):

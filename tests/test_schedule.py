@@ -80,7 +80,7 @@ def debians(text: str, zone: str) -> set[datetime]:
 
 
 def shown(text: str, zone: str, start: datetime, end: datetime) -> set[datetime]:
-    """Return each moment at which the clock on the wall shows what the schedule asks for."""
+    """Return each moment at which the local time matches the schedule."""
     local = [one.astimezone(ZoneInfo(zone)).replace(tzinfo=None) for one in (start, end)]
     asked = CronSim(text, local[0] - timedelta(days=1))
     due = set(takewhile(lambda moment: moment <= local[1] + timedelta(days=1), asked))

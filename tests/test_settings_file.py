@@ -1,4 +1,4 @@
-"""keyvigil.yaml: every mistake at its line and column, no secret in any, nothing else raised."""
+"""keyvigil.yaml: every mistake at its line and column, without secrets, and no other error."""
 
 import re
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""What `keyvigil init` writes: right as it is, and with everything taken out of its comment."""
+"""The files that `keyvigil init` writes: valid, also with everything uncommented."""
 
 import re
 from contextlib import suppress

@@ -252,7 +252,7 @@ def test_clocks_may_differ_a_little() -> None:
 
 
 def test_a_projects_own_gap_is_told_alike_for_every_project() -> None:
-    """So that a thousand projects that could not be asked make one line and not a thousand."""
+    """So that a thousand projects that could not be listed make one line and not a thousand."""
     rest = tuple(
         row for row in full_coverage("proj_1") if row.collection is not Collection.SERVICE_ACCOUNTS
     )

@@ -1,4 +1,4 @@
-"""Ten thousand mutilated policies: each is read, or refused at a place; nothing else is raised."""
+"""Ten thousand mutated policies: each is read, or rejected with a place; no other error occurs."""
 
 import random
 import re
