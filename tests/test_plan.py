@@ -57,11 +57,11 @@ def test_all_collections_except_the_skipped_ones_are_requested_on_demand() -> No
     assert plan.every_account
 
 
-def test_a_snapshot_can_answer_every_rule_that_needs_nothing_optional() -> None:
+def test_a_snapshot_contains_all_data_except_optional_collections() -> None:
     assert asked(make_plan(for_later=True)) == set(Collection) - set(OPTIONAL)
 
 
-def test_each_step_says_why() -> None:
+def test_each_step_has_a_reason() -> None:
     reasons = {
         step.collection: step.reason for step in make_plan([policy("age: {over: 1d}")]).steps
     }
@@ -71,8 +71,8 @@ def test_each_step_says_why() -> None:
     assert {s.collection: s.reason for s in with_users.steps}[Collection.USERS] == "for r"
 
 
-def test_what_a_snapshot_lacks_is_a_gap_if_a_rule_rests_on_it() -> None:
-    """A rule about owners over a snapshot without users must not pass for decided."""
+def test_data_missing_in_a_snapshot_is_a_gap_if_a_rule_needs_it() -> None:
+    """A rule about owners must be undetermined on a snapshot without users."""
     rows = tuple(r for r in full_coverage("proj_1") if r.collection in ALWAYS)
     inventory = an_inventory(users=(), coverage=rows)
     ages, roles = policy("age: { over: 90d }"), policy("owner.org_role: owner")
