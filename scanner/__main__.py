@@ -1,16 +1,16 @@
-"""The entry point: `keyvigil` and `python -m scanner`; it can be stopped while still loading."""
+"""The entry point of `keyvigil` and `python -m scanner`; signals stop it even while it loads."""
 
 import signal
 import sys
 from types import FrameType
 from typing import Final, NoReturn
 
-_HANGUP: Final = getattr(signal, "SIGHUP", None)  # which Windows has not
-"""The terminal is closed: to be told to stop, as by SIGTERM. The daemon takes it otherwise."""
+_HANGUP: Final = getattr(signal, "SIGHUP", None)  # absent on Windows
+"""Sent when the terminal closes; handled like SIGTERM. The daemon replaces the handler."""
 
 
 def main() -> None:
-    """Load the command line and run it; told to stop, exit 128 + the signal's number."""
+    """Load the command line and run it; when stopped by a signal, exit with 128 + its number."""
     told: list[int] = []
 
     def stop(number: int, _frame: FrameType | None) -> NoReturn:
@@ -27,7 +27,7 @@ def main() -> None:
 
         run()
     except BaseException:
-        # Whatever a stop led to on its way out, it is told as what it was.
+        # A stop can surface as another exception; the exit code still reports the signal.
         if told:
             sys.exit(128 + told[0])
         raise

@@ -1,4 +1,4 @@
-"""The variables that only the environment has: secrets, and those that replace the file."""
+"""Variables without a counterpart among the settings: secrets, and overrides of the file."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -27,8 +27,8 @@ VARIABLES: Final = (
         help="The address of Slack's API, such as GovSlack's.",
         is_secret=False,
     ),
-    Variable(name="KEYVIGIL_WEBHOOK_URL", help="A webhook of your own."),
-    Variable(name="KEYVIGIL_WEBHOOK_SECRET", help="The secret that signs its requests."),
+    Variable(name="KEYVIGIL_WEBHOOK_URL", help="The address of a custom webhook."),
+    Variable(name="KEYVIGIL_WEBHOOK_SECRET", help="The secret that signs requests to it."),
     Variable(name="KEYVIGIL_SMTP_URL", help="The mail server."),
     Variable(name="KEYVIGIL_MAIL_FROM", help="The sender of mail.", is_secret=False),
     Variable(

@@ -1,4 +1,4 @@
-"""`--unless-since` and `--account`: one scan a night, and an account of it for `keyvigil serve`."""
+"""`--unless-since` and `--account`: skip a recorded scan, and report the outcome to `serve`."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -22,19 +22,19 @@ _NIGHTS: Final = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Once:
-    """Whether a night is scanned that is recorded `since` then, and where the account goes."""
+    """Skip if a scan was recorded `since` then; write the outcome to the file `account`."""
 
     since: datetime | None = None
     account: Path | None = None
 
     @classmethod
     def read(cls, unless_since: str | None, account: Path | None) -> Self:
-        """Read the options; raise UsageError if `unless_since` is no moment."""
+        """Read the options; raise UsageError if `unless_since` is not a time with a time zone."""
         return cls(since=_moment(unless_since), account=account)
 
 
 class AlreadyScanned(typer.Exit):
-    """The scan that is due is recorded, as `scan_id`: there is nothing to do, which is well."""
+    """The due scan is already recorded as `scan_id`: the command succeeds without scanning."""
 
     def __init__(self, account: Account, scan_id: str) -> None:
         super().__init__(ExitCode.DONE)
@@ -43,7 +43,7 @@ class AlreadyScanned(typer.Exit):
 
 
 class Accounting:
-    """Gathers what became of one scan."""
+    """Collects the outcome of one scan."""
 
     def __init__(self, since: datetime | None) -> None:
         self.account: Account | None = None
@@ -51,9 +51,9 @@ class Accounting:
         self._since = since
 
     def remember(self, memory: Memory | None) -> None:
-        """Take the history; raise AlreadyScanned if the scan that is due is recorded in it.
+        """Store the history; raise AlreadyScanned if the due scan is recorded in it.
 
-        Whoever holds the lock can be sure of it.
+        The check is reliable only while the lock is held.
         """
         self.memory = memory
         if self._since is None or memory is None:
@@ -66,13 +66,13 @@ class Accounting:
         if is_done(nights, self._since):
             self.account = Account(fate=Fate.SKIPPED, organization=memory.name)
             since = f"{self._since:%Y-%m-%d %H:%M} {self._since.tzname()}"
-            say(f"Not scanned: {nights[-1].scan_id} is recorded, and began after {since}.")
+            say(f"Skipped: the scan {nights[-1].scan_id} is recorded and began after {since}.")
             raise AlreadyScanned(self.account, nights[-1].scan_id)
 
     def take(
         self, result: ScanResult, failures: Sequence[KeyVigilError]
     ) -> tuple[ScanResult, Sequence[KeyVigilError]]:
-        """Note a scan that came to its end, and return what was given."""
+        """Set the account of a finished scan; return the arguments unchanged."""
         is_lost = any(isinstance(failure, StoreError) for failure in failures)
         if any(isinstance(failure, LockLost) for failure in failures):
             self.account = Account(fate=Fate.LOCKED)
@@ -92,9 +92,9 @@ class Accounting:
 
 @contextmanager
 def accounting(once: Once, history: AbstractContextManager[Memory | None]) -> Iterator[Accounting]:
-    """Hold the history while the context lasts; write the account, if it is to be written.
+    """Hold the history during the context; at its end write the account to `once.account`, if set.
 
-    Raise AlreadyScanned, and what `history` raises.
+    Raise AlreadyScanned, and the errors of `history`.
     """
     gathered = Accounting(once.since)
     try:
@@ -110,9 +110,9 @@ def accounting(once: Once, history: AbstractContextManager[Memory | None]) -> It
 
 
 def account_of_all(accounts: Sequence[Account | None]) -> Account | None:
-    """Return one account of several scans; None where one came to no end: it is not done then.
+    """Return one account of several scans; None if one was not finished: the run is not done then.
 
-    What is to be made good decides: a history that could not be written, then another scan's lock.
+    The fate that needs a retry wins: an unrecorded scan first, then the lock of another scan.
     """
     known = [one for one in accounts if one is not None]
     if len(known) < len(accounts):
@@ -137,10 +137,10 @@ def _moment(text: str | None) -> datetime | None:
         moment = datetime.fromisoformat(text)
         moment.astimezone(UTC)
     except (ValueError, OverflowError):
-        moment = datetime.min  # noqa: DTZ901 - refused below, as it has no time zone
+        moment = datetime.min  # noqa: DTZ901 - rejected below: no time zone
     if moment.tzinfo is None:
         raise UsageError(
-            f"--unless-since {text} is no moment.",
-            help="Write date, time and time zone: 2026-11-25T02:30:00+01:00.",
+            f"--unless-since {text} is not a date and time with a time zone.",
+            help="Use this format: 2026-11-25T02:30:00+01:00.",
         )
     return moment

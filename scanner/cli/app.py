@@ -1,4 +1,4 @@
-"""The command `keyvigil`: its subcommands, and the last line of defence against tracebacks."""
+"""The command `keyvigil`: its subcommands, and the handler of unexpected exceptions."""
 
 import io
 import sys
@@ -27,11 +27,11 @@ SUMMARIES: Final[Mapping[str, str]] = {
     "revoke": "Plan, apply and undo revocations.",
     "sandbox": "Serve a fictional organization over a local Administration API.",
 }
-"""Each command with the first sentence of its help; it is loaded when it is named."""
+"""Each command with the first sentence of its help; a command is loaded when it is used."""
 
 
 class _Loaded(Mapping[str, Any]):
-    """The commands by name: each is the `app` of its file."""
+    """The commands by name, each the `app` of its module."""
 
     def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - Typer's own
         if name not in SUMMARIES:
@@ -57,7 +57,7 @@ class _Commands(Group):
         return list(SUMMARIES)
 
     def summaries(self) -> Mapping[str, str]:
-        """Return what is said here of each, and load none."""
+        """Return the summaries above without loading the commands."""
         return SUMMARIES
 
 
@@ -70,7 +70,7 @@ app = group(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version  # noqa: PLC0415 - takes its time
+        from importlib.metadata import version  # noqa: PLC0415 - slow to import
 
         typer.echo(f"keyvigil {version('keyvigil')}")
         raise typer.Exit
@@ -89,7 +89,7 @@ def _root(
         ),
     ] = False,
 ) -> None:
-    """Take the options that stand before a command."""
+    """Define the options before the command."""
 
 
 def main() -> NoReturn:
@@ -100,16 +100,16 @@ def main() -> NoReturn:
             stream.reconfigure(errors="backslashreplace")  # LANG=C and the like
     try:
         sys.exit(app(prog_name="keyvigil", standalone_mode=False) or 0)
-    except Exception as error:  # noqa: BLE001 - the last line of defence: a bug, said plainly
+    except Exception as error:  # noqa: BLE001 - a bug is reported as an error
         if _was_interrupted(error):
             raise KeyboardInterrupt from None
-        from scanner.cli.failing import tell_failure  # noqa: PLC0415 - where nothing fails, needless
+        from scanner.cli.failing import tell_failure  # noqa: PLC0415 - only on failure
 
         sys.exit(tell_failure(error))
 
 
 def _was_interrupted(error: BaseException | None) -> bool:
-    """Whether Ctrl-C struck first: printing that is interrupted fails in ways of its own."""
+    """Whether Ctrl-C caused the error: interrupted printing raises other exceptions."""
     while error is not None:
         if isinstance(error, KeyboardInterrupt):
             return True

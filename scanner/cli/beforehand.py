@@ -1,4 +1,4 @@
-"""What every scan by some settings would refuse at night, refused beforehand."""
+"""Checks of `keyvigil serve`: find errors in the settings before the first scan."""
 
 import os
 from collections.abc import Sequence
@@ -27,9 +27,9 @@ from scanner.settings_table import COMBINED, OUTPUTS, SNAPSHOT
 
 
 def check_scans(settings: Chosen, file: FileSettings) -> None:
-    """Refuse now what every scan by that file would refuse at night; raise UsageError.
+    """Raise UsageError if every scan with these settings and that file would fail.
 
-    A program that says a key is not asked: it may be away for a moment.
+    A command that prints a key is not run: it may be unavailable for a moment.
     """
     read = with_file(settings, file)
     routes = read_alerts(settings.config, lambda _scan: None).routes
@@ -55,13 +55,13 @@ def check_scans(settings: Chosen, file: FileSettings) -> None:
 def _refuse_stdout(setting: Setting[Any], outputs: Sequence[Output]) -> None:
     if any(path is None for _, path in outputs):
         raise UsageError(
-            f"{setting.flag}: keyvigil serve writes reports to files, and none to stdout.",
+            f"{setting.flag}: keyvigil serve cannot write reports to stdout.",
             help=f"Name a file: {setting.flag} html=reports/latest.html",
         )
 
 
 def _check_history(file: Path | None) -> None:
-    """Raise UsageError if no scan can keep its history in that file; None is a database."""
+    """Raise UsageError if the history cannot be written to that file; None is a database."""
     if file is None:
         return
     try:
@@ -70,12 +70,12 @@ def _check_history(file: Path | None) -> None:
             try_to_write(file)
     except KeyVigilError as error:
         raise UsageError(
-            f"The history cannot be kept: {error}",
-            help="Name another file with --store, or --store none to keep no history.",
+            f"The history cannot be stored: {error}",
+            help="Name another file with --store, or use --store none to scan without a history.",
         ) from None
 
 
 def file_of(history: StoreSettings | None) -> Path | None:
-    """Return the file that a history is; None if it is a database elsewhere, or is not kept."""
+    """Return the SQLite file of a history; None for a PostgreSQL database, or without a history."""
     place = history.place.reveal() if history else ""
     return Path(place).expanduser() if place and "://" not in place else None

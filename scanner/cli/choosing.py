@@ -1,4 +1,4 @@
-"""What was chosen by flags, environment and file, in this order; the file is read before them."""
+"""Resolve settings from flags, environment and file, in this order of precedence."""
 
 import os
 from collections.abc import Sequence
@@ -23,10 +23,10 @@ _MISTAKE: Final = "keyvigil.mistake"
 
 
 def load(context: typer.Context, named: Path | None) -> Path | None:
-    """Read the file, and let it say what the command's options are by default.
+    """Read the settings file and make its values the defaults of the command's options.
 
-    Raise SettingsError, or UsageError also for a misspelt name of ours in the environment; where
-    the command asks what was `chosen`, that raises it.
+    Raise SettingsError, or UsageError also for a misspelt KEYVIGIL_ variable; for a command that
+    calls `chosen`, that call raises it instead.
     """
     path = find_settings_file(os.environ, named)
     file = FileSettings()
@@ -54,7 +54,7 @@ def load(context: typer.Context, named: Path | None) -> Path | None:
 
 
 def file_settings(context: typer.Context) -> FileSettings:
-    """Return what the settings file of this command says; raise what is wrong with it."""
+    """Return the settings file of this command; raise the error of reading it."""
     mistake: KeyVigilError | None = context.meta.get(_MISTAKE)
     if mistake is not None:
         raise mistake
@@ -63,7 +63,7 @@ def file_settings(context: typer.Context) -> FileSettings:
 
 
 def chosen(context: typer.Context) -> Chosen:
-    """Return what each setting that the command takes is; raise UsageError for what none can be."""
+    """Return the settings that the command takes; raise UsageError for an invalid value."""
     file = file_settings(context)
     taken = {one.parameter: one for one in SETTINGS if one.parameter in context.params}
     origins = {name: _origin(context, one, file) for name, one in taken.items()}
@@ -80,7 +80,7 @@ def chosen(context: typer.Context) -> Chosen:
 
 
 def with_file(chosen: Chosen, file: FileSettings) -> Chosen:
-    """Return what is chosen if the settings file says that: flags and environment beat it."""
+    """Return `chosen` with the values of another file, which flags and environment override."""
     said = {one.parameter: chosen[one] for one in SETTINGS if chosen.is_said(one)}
     filed = {
         one.parameter: one.kind.value(file.said[one.parameter].texts)
@@ -91,7 +91,7 @@ def with_file(chosen: Chosen, file: FileSettings) -> Chosen:
 
 
 def _said(setting: Setting[Any], file: FileSettings) -> Said | None:
-    """Return what the file says of a setting; listed organizations have names of their own."""
+    """Return the file's value of a setting; ignore `organization` if organizations are listed."""
     is_ignored = setting is ORGANIZATION and file.organizations
     return None if is_ignored else file.said.get(setting.parameter)
 
@@ -119,19 +119,19 @@ def _value(setting: Setting[Any], given: Any, origin: str) -> Any:  # noqa: ANN4
 
 
 def switched(setting: Setting[bool], given: bool | str) -> bool:
-    """Return what a switch is; raise UsageError for a variable that says neither yes nor no."""
+    """Return the value of a switch; raise UsageError for a variable that is not a boolean."""
     is_on: bool = _value(setting, given, setting.variable)
     return is_on
 
 
 def skipped(given: Sequence[str] | None) -> tuple[Collection, ...]:
-    """Return the collections that scans skip; raise UsageError for an unknown one."""
+    """Return the collections to skip; raise UsageError for an unknown name."""
     collections: tuple[Collection, ...] = _value(SKIP, given or [], SKIP.flag)
     return collections
 
 
 def refused(what: str, error: ValueError) -> UsageError:
-    """Return the error for `what` was said, as a kind of settings refused it."""
+    """Return the UsageError for a value that its setting rejected; `what` is its source."""
     message = f"{what} {error}"
     advice = error.advice if isinstance(error, UnfitError) else ""
     return UsageError(message if message.endswith("?") else f"{message}.", help=advice or None)

@@ -1,4 +1,4 @@
-"""`--combined`: how it went with every organization of a run, in one report."""
+"""`--combined`: the outcome of every organization of a run, in one report."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,7 +22,7 @@ from scanner.wiring import now
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Combined:
-    """Where the reports of all organizations go, if anywhere, and when the run began."""
+    """The outputs of the combined report, if any, and the start of the run."""
 
     outputs: tuple[Output, ...] = ()
     masks: bool = False
@@ -30,16 +30,16 @@ class Combined:
 
     @classmethod
     def read(cls, chosen: Chosen) -> Self:
-        """Read and check what was chosen; raise UsageError for what could not be written."""
+        """Read and check the outputs; raise UsageError for one that cannot be written."""
         return cls(outputs=read_combined(chosen), masks=chosen[REDACT])
 
     @property
     def uses_stdout(self) -> bool:
-        """Whether one of them goes there."""
+        """Whether one of the outputs is stdout."""
         return any(path is None for _, path in self.outputs)
 
     def write(self, visits: Sequence[Visit]) -> ExitCode:
-        """Render all, then write each; show what went wrong, and return the code it means."""
+        """Render all outputs, then write each; print the errors, return the exit code."""
         documents = [self._rendered(name, path, visits) for name, path in self.outputs]
         failures = [write_document_to(path, document) for document, path in documents]
         return worst(show_error(failure) for failure in failures if failure)
@@ -47,7 +47,7 @@ class Combined:
     def _rendered(
         self, name: str, path: Path | None, visits: Sequence[Visit]
     ) -> tuple[bytes, Path | None]:
-        from scanner.formats.overview import overview_of  # noqa: PLC0415 - few runs write one
+        from scanner.formats.overview import overview_of  # noqa: PLC0415 - rarely needed
 
         filled = path and Path(fill(str(path), at=self.began, scan_id="", organization=""))
         folder = filled.parent if filled else Path()
@@ -61,9 +61,9 @@ class Combined:
         again: Callable[[str], ScanResult | None],
         outputs: Sequence[Output],
     ) -> Visit:
-        """Return how it went with an organization whose scan of this night is recorded.
+        """Return the visit of an organization whose due scan is already recorded.
 
-        Its result is what `again` finds, for nothing else than a report of all shows it.
+        `again` loads its result, only if a combined report is written.
         """
         visit = Visit(
             name=name,
@@ -83,7 +83,7 @@ class Combined:
 def visited(
     name: str | None, reported: Reported, failures: Sequence[KeyVigilError], code: int
 ) -> Visit:
-    """Return how it went with an organization that was scanned; the code is its scan's."""
+    """Return the visit of a scanned organization; `code` is the exit code of its scan."""
     shown = reported.shown
     is_complete = shown.complete
     return Visit(
@@ -98,7 +98,7 @@ def visited(
 
 
 def not_seen(name: str | None, error: Exception, code: int) -> Visit:
-    """Return how it went with an organization of which an error is all that there is."""
+    """Return the visit of an organization whose scan failed with an error."""
     is_locked = isinstance(error, StoreLocked)
     visit = Visit(
         name=name,

@@ -1,4 +1,4 @@
-"""`keyvigil config`: what the settings are, where from, and whether the file is right."""
+"""`keyvigil config`: print the settings and their sources, and validate the file."""
 
 import json
 import os
@@ -38,7 +38,7 @@ _UNSET: Final = "not set"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Row:
-    """A setting as it is shown: no secret in it."""
+    """A printed setting, without secrets."""
 
     name: str
     value: str
@@ -46,7 +46,7 @@ class _Row:
 
 
 def show(context: typer.Context, *, tells_origin: bool, as_json: bool) -> None:
-    """Print what each setting is; of secrets, whether they are set."""
+    """Print the value of each setting; of a secret, whether it is set."""
     settings, file = chosen(context), file_settings(context)
     rows = [
         *(_row(settings, one) for one in SETTINGS),
@@ -67,7 +67,11 @@ def show(context: typer.Context, *, tells_origin: bool, as_json: bool) -> None:
     for row in rows:
         table.add_row(row.name, inert(row.value), *([inert(row.origin)] if tells_origin else []))
     out.print(table)
-    where = f"The file is {settings.config}." if settings.config else f"No {DEFAULT_FILE} is here."
+    where = (
+        f"Settings file: {settings.config}"
+        if settings.config
+        else f"No {DEFAULT_FILE} in this folder."
+    )
     out.print(inert(where, "dim"), soft_wrap=True)
 
 
@@ -77,12 +81,12 @@ def schema() -> None:
 
 
 def validate(file: Path | None) -> None:
-    """Check the settings file and the policies that it names; raise UsageError."""
+    """Check the settings file and its policies; raise UsageError or PolicyError."""
     path = find_settings_file(os.environ, file)
     if path is None:
         raise UsageError(
-            f"There is no {DEFAULT_FILE} in this folder.",
-            help="Name a file, or let keyvigil init write one.",
+            f"No {DEFAULT_FILE} was found in this folder.",
+            help="Name a file, or create one with keyvigil init.",
         )
     said = read_settings_file(path)
     read = with_file(Chosen(config=path), said)
@@ -129,7 +133,7 @@ def _where(key: Reference) -> str:
 
 def _alerts(file: FileSettings) -> Iterator[_Row]:
     at = file.at.get("alerts", "default")
-    routes = " ".join(route.name for route in file.routes) or "those of the environment"
+    routes = " ".join(route.name for route in file.routes) or "from the environment"
     yield _Row(name="alerts.routes", value=routes, origin=at)
     if file.report:
         yield _Row(name="alerts.report", value=file.report, origin=at)

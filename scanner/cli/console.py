@@ -1,6 +1,6 @@
-"""stdout is data, stderr is messages; whatever strangers wrote is printed inert.
+"""stdout is data, stderr is messages; untrusted text is printed inert.
 
-Messages are for people, unless `err.is_log`: then each is a line for machines.
+Messages are plain text, or JSON lines if `err.is_log`.
 """
 
 import os
@@ -30,7 +30,7 @@ _PIPE_WIDTH: Final = 120
 
 
 class ExitCode(IntEnum):
-    """What the command tells the program that ran it; the largest wins: 2 > 3 > 5 > 4 > 1."""
+    """The exit codes; the most serious problem wins: 2 > 3 > 5 > 4 > 1."""
 
     DONE = 0
     FINDINGS = 1
@@ -57,16 +57,16 @@ class _Console(Console):
     is_terse = False
     """Whether only errors and warnings are printed."""
     outlives_reader = False
-    """Whether the work goes on when nobody reads what is printed of it."""
+    """Whether the command continues after the reader has closed the pipe."""
     is_unread = False
 
     def on_broken_pipe(self) -> None:
-        """Write no more; end as other programs do, unless the work goes on."""
+        """Stop printing; exit like other programs, unless the command continues."""
         self.quiet = True
         self.reader_left()
 
     def reader_left(self) -> None:
-        """Send what is still to be written nowhere; raise SystemExit unless the work goes on."""
+        """Discard all further output; raise SystemExit unless the command continues."""
         self.is_unread = True
         close_quietly(sys.stderr if self.stderr else sys.stdout)
         if not self.outlives_reader:
@@ -74,27 +74,27 @@ class _Console(Console):
 
 
 def has_person() -> bool:
-    """Return whether a person can answer a question."""
+    """Return whether stdin is a terminal, where a user can confirm."""
     return sys.stdin is not None and sys.stdin.isatty()
 
 
 def confirmed(question: str) -> bool:
-    """Return whether the person at the terminal agrees; any answer but yes is a refusal.
+    """Return whether the user confirms with y or yes.
 
-    Typer's own question prints a blank on stdout.
+    Not Typer's prompt, which prints a blank on stdout.
     """
     err.print(inert(f"{question} [y/N] "), end="", soft_wrap=True)
     return sys.stdin.buffer.readline().strip().lower() in (b"y", b"yes")
 
 
 def close_quietly(stream: IO[str] | None) -> None:
-    """Send what is still to be written on a stream nowhere: nobody reads it any more."""
+    """Redirect a stream to the null device, so that its last flush cannot fail."""
     if stream is not None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def write_document(document: bytes) -> None:
-    """Write a whole document on stdout as it is; raise OSError if that fails."""
+    """Write the bytes of a document to stdout; raise OSError if that fails."""
     try:
         sys.stdout.buffer.write(document)
         sys.stdout.buffer.flush()
@@ -114,17 +114,17 @@ err: Final = _console(stderr=True)
 
 
 def inert(text: str, style: str = "") -> Text:
-    """Return text that a terminal shows and never obeys, secrets masked."""
+    """Return text with control characters made visible and secrets masked."""
     return Text(visible(redact(text)), style=style)
 
 
 def counted(number: int, noun: str) -> str:
-    """Spell a count: `1 key`, `1,200 keys`."""
+    """Format a count: `1 key`, `1,200 keys`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def tell(console: Console, text: Text) -> None:
-    """Print a sentence: wrapped at words for a person, on one line for a program."""
+    """Print a sentence: wrapped at words on a terminal, else on one line."""
     console.print(text, soft_wrap=not console.is_terminal)
 
 
@@ -137,17 +137,17 @@ def say(message: str, style: str = "", level: Level = Level.INFO) -> None:
 
 
 def log(event: str, level: Level = Level.INFO, **fields: Any) -> None:  # noqa: ANN401 - JSON
-    """Print a line for machines, if that is what messages are for."""
+    """Print a JSON line if `err.is_log`."""
     if err.is_log:
         err.print(Text(log_line(level, event, fields)), soft_wrap=True)
 
 
 def show_error(error: KeyVigilError) -> ExitCode:
-    """Print what happened, where, and what to do next; return the exit code it means."""
+    """Print an error with its location and help; return its exit code."""
     message = str(error)
     if isinstance(error, PolicyError):
         mistakes = counted(len(error.problems), "mistake")
-        message = f"{mistakes} in the {error.what}; nothing was done."
+        message = f"{mistakes} in the {error.what}; the command was not run."
     if err.is_log:
         level = Level.WARNING if isinstance(error, StoreLocked) else Level.ERROR
         log(message, level, **fields_of_error(error))
@@ -157,7 +157,7 @@ def show_error(error: KeyVigilError) -> ExitCode:
 
 
 def code_of(error: Exception) -> ExitCode:
-    """Return the exit code that an error means."""
+    """Return the exit code of an error."""
     match error:
         case UsageError():
             return ExitCode.USAGE
@@ -181,5 +181,5 @@ def _print_error(error: KeyVigilError, message: str) -> None:
 
 
 def worst(codes: Iterable[ExitCode]) -> ExitCode:
-    """Return the code of the largest problem."""
+    """Return the code of the most serious problem."""
     return max(codes, key=_LARGEST_LAST.index, default=ExitCode.DONE)

@@ -1,4 +1,4 @@
-"""`keyvigil demo`: a made-up organization, scanned over real HTTP, without any credentials."""
+"""`keyvigil demo`: scan a fictional organization over real HTTP, without credentials."""
 
 import shutil
 import sys
@@ -37,11 +37,11 @@ _NIGHTS: Final = 14
 _ORGANIZATION: Final = "Acme Robotics"
 _CHANNEL: Final = Route(name="In Slack", sink=Sink.SLACK, to="#security")
 _HISTORY: Final = "demo-history.db"
-"""Made anew by each run: a name that nobody's own history has."""
+"""Replaced by each run; the name must not be that of a user's own history."""
 _FILES: Final = ("report.html", "report.json", _HISTORY, "demo-policy.yaml", "demo.yaml")
 _POLICY: Final = """\
 policy: demo
-description: The baseline, with a few keys to be revoked thirteen days after people were told.
+description: The baseline; keys that violate four of its rules expire 13 days after the notice.
 extends: [baseline]
 rules:
   - id: key-never-used
@@ -55,7 +55,7 @@ rules:
 """
 _BOUNDS: Final = Bounds(max_percent=10)
 _SETTINGS: Final = f"""\
-# What the demo was scanned by: for keyvigil history, report, revoke plan --config ...
+# The settings of the demo, for --config of keyvigil history, report and revoke plan.
 policies: [./demo-policy.yaml]
 store: {{ url: {_HISTORY} }}
 revocation: {{ mode: plan, max_percent: {_BOUNDS.max_percent} }}
@@ -63,7 +63,7 @@ revocation: {{ mode: plan, max_percent: {_BOUNDS.max_percent} }}
 
 
 def demo(folder: Path, *, enforces: bool) -> None:
-    """Write the report of a made-up organization's last night; raise typer.Exit."""
+    """Scan on fourteen simulated days, write the report of the last; always raise typer.Exit."""
     html, json, history, policy, settings_file = (folder / name for name in _FILES)
     for path in (html, json, history, policy, settings_file):
         check_writable(path)
@@ -73,7 +73,7 @@ def demo(folder: Path, *, enforces: bool) -> None:
     for name in (_HISTORY, f"{_HISTORY}-wal", f"{_HISTORY}-shm"):
         (folder / name).unlink(missing_ok=True)
     store = open_store(StoreSettings(place=Secret(str(history))))
-    say("A made-up organization is served on this machine; nothing leaves it.")
+    say("Scanning a fictional organization, served on this machine. No data leaves it.")
     say("")
     code, mode = ExitCode.DONE, Mode.ENFORCE if enforces else Mode.PLAN
     for number, (moment, settings) in enumerate(demo_nights(_NIGHTS), start=1):
@@ -105,7 +105,7 @@ def demo(folder: Path, *, enforces: bool) -> None:
 
 
 def _print_alerts(result: ScanResult) -> None:
-    """Print what the last night tells, and what is told of the keys that were revoked."""
+    """Print the alerts of the last scan, and those of the revoked keys."""
     acts = result.revocation.acts if result.revocation else ()
     receipts = {act.intent.receipt for act in acts}
     drafts = drafts_of_acts(result, receipts, [_CHANNEL], len(acts))
@@ -129,7 +129,7 @@ def _print_next(html: Path, json: Path, config: Path, revoke: str) -> None:
 
 
 def _at(moment: datetime, settings: Settings, policies: tuple[Policy, ...]) -> Source:
-    """Collect what is served, as if it was that moment: the clock is that of the API."""
+    """Return a source that collects from the sandbox at a simulated `moment`."""
 
     def collect() -> Inventory:
         return replace(live(settings, make_plan(policies)).collect(), clock_ahead=timedelta())
@@ -138,7 +138,7 @@ def _at(moment: datetime, settings: Settings, policies: tuple[Policy, ...]) -> S
 
 
 def _hear(memory: Memory, lease: Lease, moment: datetime) -> None:
-    """Let what a night has to tell arrive at that moment."""
+    """Deliver the alerts of a scan at the simulated `moment`."""
     outbox = memory.store.outbox
     for _ in deliver(
         outbox, lease, _SINKS, lambda: moment, lambda _: None, masks=False, verified_at=moment
@@ -147,7 +147,7 @@ def _hear(memory: Memory, lease: Lease, moment: datetime) -> None:
 
 
 def _take(delivery: Delivery, _log: Log, _page: Page) -> frozenset[str]:
-    """Be told all of it: the demo has no Slack."""
+    """Accept the whole delivery in place of Slack; return the fingerprints of its items."""
     return frozenset(item.fingerprint for item in delivery.draft.announcement.items)
 
 

@@ -1,4 +1,4 @@
-"""`keyvigil history` and `keyvigil diff`: the recorded scans, and what changed between them."""
+"""`keyvigil history` and `keyvigil diff`: recorded scans, and the changes between them."""
 
 import json
 import os
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 
 _SHORT: Final = {Severity.CRITICAL: "Crit", Severity.MEDIUM: "Med"}
 _ROOMY: Final = 96
-"""Columns that whole ids take; their beginnings, which serve as well, leave 80."""
+"""Terminal columns needed for whole ids; with shortened ids the table fits into 80."""
 
 
 def history(settings: Chosen, limit: int, *, as_json: bool) -> None:
-    """Print the scans that were recorded, oldest first; raise NoHistory.
+    """Print the recorded scans, oldest first; raise NoHistory.
 
-    As JSON that is an empty list: a program can tell it from a history that cannot be read.
+    With `as_json` a missing history is an empty list, unlike one that cannot be read.
     """
     nights: Sequence[Night] = ()
     try:
@@ -48,7 +48,7 @@ def history(settings: Chosen, limit: int, *, as_json: bool) -> None:
     except NoHistory as error:
         if not as_json:
             raise
-        say(str(error))  # a place that was mistyped is seen
+        say(str(error))  # shows a mistyped path
     if as_json:
         rows = [
             {"organization": night.organization, **night_row(night).model_dump(mode="json")}
@@ -62,7 +62,7 @@ def history(settings: Chosen, limit: int, *, as_json: bool) -> None:
 
 
 def clocks(settings: Chosen) -> None:
-    """Print, as JSON, what is wrong with the clocks and dates of the history."""
+    """Print the problems of the history's clocks and dates, as JSON."""
     place = store_settings(settings, os.environ)
     reading = read_clocks(place) if place else None
     found = clock_problems(reading) if reading else ()
@@ -70,14 +70,14 @@ def clocks(settings: Chosen) -> None:
 
 
 def prune(settings: Chosen) -> None:
-    """Forget what is not to be kept, and say how much that was."""
+    """Delete expired scans, snapshots and findings, and print how many."""
     store, organization = _opened(store_settings(settings, os.environ)), settings[ORGANIZATION]
     kept = [store.names.history_of(organization)] if organization else store.organizations()
     for one in kept:
         gone, name = store.prune(one, now()), store.names.shown_name(one)
         out.print(
             inert(
-                f"{name}: forgot {counted(gone.scans, 'scan')},"
+                f"{name}: deleted {counted(gone.scans, 'scan')},"
                 f" {counted(gone.snapshots, 'snapshot')} and"
                 f" {counted(gone.cases, 'resolved finding')}."
             )
@@ -87,7 +87,7 @@ def prune(settings: Chosen) -> None:
 def unlock(settings: Chosen, *, is_sure: bool) -> None:
     """Release the locks of the history, after confirmation.
 
-    Raise UsageError without it, and StoreLocked if a lock is another one by then.
+    Raise UsageError if it is missing, and StoreLocked if a lock has changed in the meantime.
     """
     place, organization = store_settings(settings, os.environ), settings[ORGANIZATION]
     store = _opened(place)
@@ -105,8 +105,8 @@ def unlock(settings: Chosen, *, is_sure: bool) -> None:
     for one, name in names.items():
         if not release_lock(place, one):
             raise StoreLocked(
-                f"The lock of {name} was renewed by another scan meanwhile, and not released.",
-                help="Repeat the command to see who holds it now.",
+                f"The lock of {name} was not released: another scan acquired it in the meantime.",
+                help="Run the command again to see its holder.",
             )
         out.print(inert(f"{name}: released."))
 
@@ -114,11 +114,11 @@ def unlock(settings: Chosen, *, is_sure: bool) -> None:
 def _confirm_release(locks: str) -> None:
     if not has_person():
         raise UsageError(
-            f"Releasing {locks} needs confirmation.",
+            f"Releasing {locks} requires confirmation.",
             help="Check that no scan is running, then repeat the command with --yes.",
         )
-    if not confirmed(f"Release {locks}? A scan that still runs will not be recorded."):
-        say("Nothing was released.")
+    if not confirmed(f"Release {locks}? A scan that is still running will not be recorded."):
+        say("No lock was released.")
         raise typer.Exit(ExitCode.DONE)
 
 
@@ -139,7 +139,7 @@ def diff(
         )
     if first.started_at > second.started_at:
         first, second = second, first
-        say(f"{first.scan_id} is the earlier scan: told from there.")
+        say(f"{first.scan_id} is the earlier scan: comparing from it to {second.scan_id}.")
     turns = between(history.events(first.organization, second.started_at), first.started_at)
     named = history.cases(first.organization, [turn.fingerprint for turn in turns])
     cases = {case.fingerprint: case for case in named}
@@ -150,7 +150,7 @@ def diff(
     _print_turns(changed)
     if second.not_evaluated:
         count = counted(second.not_evaluated, "open finding")
-        say(f"Rules that {second.scan_id} did not evaluate have {count}.")
+        say(f"Not compared: {count} of rules that {second.scan_id} did not evaluate.")
     out.print(
         f"{counted(len(changed), 'finding')} changed from {first.scan_id} to {second.scan_id}.",
         soft_wrap=True,
@@ -158,14 +158,14 @@ def diff(
 
 
 def _opened(settings: StoreSettings | None) -> "SqlStore":
-    """Open the history that there must be; raise NoHistory, UsageError or StoreError."""
+    """Open an existing history; raise NoHistory, UsageError or StoreError."""
     if settings is None:
-        raise NoHistory("There is no history: --store is none.", help="Name where it is kept.")
+        raise NoHistory("No history is configured: --store is none.", help="Set --store to it.")
     return open_store(settings, must_exist=True)
 
 
 def _reading_order(changed: tuple[Case, Turn]) -> tuple[bool, int, str, str]:
-    """Put what is open first, the worst on top."""
+    """Sort open findings first, the most severe on top."""
     case, turn = changed
     severity = turn.after or turn.before or case.severity
     return turn.after is None, severity.rank, case.rule, case.key_id
@@ -205,7 +205,7 @@ def _print_turns(changed: Sequence[tuple[Case, Turn]]) -> None:
 
 
 def _counts(nights: Sequence[Night]) -> dict[str, Sequence[int]]:
-    """Return what is counted of each scan, by heading; what hardly ever is, only if it is."""
+    """Return the counts of each scan, by heading; rare ones only if any is not 0."""
     counts: dict[str, Sequence[int]] = {
         "Keys": [night.keys for night in nights],
         "Found": [night.violations for night in nights],
@@ -220,7 +220,7 @@ def _counts(nights: Sequence[Night]) -> dict[str, Sequence[int]]:
 
 
 def _print_nights(nights: Sequence[Night]) -> None:
-    """Print a row for each scan, and what they tell together."""
+    """Print a row for each scan, and the mean time to remediate of all."""
     is_roomy = out.width >= _ROOMY
     gap = 2 if is_roomy else 1
     table = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False, header_style="dim")
@@ -243,4 +243,4 @@ def _print_nights(nights: Sequence[Night]) -> None:
     if remedied:
         total = sum((night.remedy_time for night in nights), timedelta())
         mean = format_duration(total / remedied)
-        out.print(f"{remedied:,} mended within {mean} on average.")
+        out.print(f"Mean time to remediate: {mean}, over {counted(remedied, 'finding')}.")

@@ -1,4 +1,4 @@
-"""Which history a scan continues: asked of the API where the settings do not name one."""
+"""Determine the history of a scan: named by the settings, or by the API."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -25,9 +25,9 @@ def identified(
 ) -> Identity:
     """Return the history that a scan of this organization continues.
 
-    The API is requested only where no name is `chosen`, or none is recorded under it yet; never
-    for one of several organizations, which would wait for each other. Raise ApiError if it does
-    not answer, UsageError if two organizations would share a history.
+    The API is requested only if no name is `chosen`, or no history has this name yet; never for
+    one of several organizations, which would wait for each other. Raise ApiError if the request
+    fails, UsageError if two organizations would share a history.
     """
     known = store.names.called(chosen) if chosen else None
     if chosen and known:
@@ -57,14 +57,14 @@ def _name_of(named: Named, chosen: str | None) -> tuple[str, NameSource]:
 
 def _report(identity: Identity) -> None:
     if identity.source is NameSource.DEFAULT:
-        how = "" if identity.is_new else ", recognised by its projects"
-        say(f"The API does not name the organization: its history is '{identity.name}'{how}.")
+        how = "" if identity.is_new else ", matched by its projects"
+        say(f"The API returned no organization name; the history is '{identity.name}'{how}.")
         say(f"help: {NAME_IT}")
     if identity.others:
         others = ", ".join(f"'{name}'" for name in identity.others)
         say(
-            f"The history '{identity.name}' is new. Others have the same projects: {others}."
-            " Findings and alerts of each are separate; the limits of revocation apply to all"
-            " together."
+            f"The history '{identity.name}' is new. Other histories have the same projects:"
+            f" {others}. Each has separate findings and alerts; the revocation limits apply to all"
+            " of them together."
         )
-        say(f"help: To continue that history, use its name: --organization {identity.others[0]}")
+        say(f"help: Use --organization {identity.others[0]} to continue that history.")

@@ -1,4 +1,4 @@
-"""`keyvigil init`: a settings file and a policy to start from."""
+"""`keyvigil init`: write a settings file and a policy to start with."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from scanner.settings_text import POLICY_FILE, SCHEMA_FILE, policy_text, setting
 
 
 def init(folder: Path, *, overwrites: bool) -> None:
-    """Write the files, and print what to do next; raise UsageError if one is there."""
+    """Write the files and print the next commands; raise UsageError if a file exists."""
     texts = {
         DEFAULT_FILE: settings_text(),
         POLICY_FILE: policy_text(),
@@ -22,8 +22,8 @@ def init(folder: Path, *, overwrites: bool) -> None:
     there = [str(path) for path in paths if path.exists()]
     if there and not overwrites:
         raise UsageError(
-            f"{' and '.join(there)} {'is' if len(there) == 1 else 'are'} there already.",
-            help="Name another folder, or overwrite with --force.",
+            f"{' and '.join(there)} already {'exists' if len(there) == 1 else 'exist'}.",
+            help="Use another folder, or overwrite with --force.",
         )
     for path in paths:
         check_writable(path)
@@ -34,5 +34,5 @@ def init(folder: Path, *, overwrites: bool) -> None:
     out.print("Next:  export OPENAI_ADMIN_KEY=sk-admin-...")
     out.print(inert(f"       keyvigil config show --origin{named}"), soft_wrap=True)
     out.print(inert(f"       keyvigil doctor{named}"), soft_wrap=True)
-    out.print("           reports whether the organization needs a name: organization in that file")
+    out.print("           reports whether `organization` must be set in that file")
     out.print(inert(f"       keyvigil scan{named}"), soft_wrap=True)

@@ -1,4 +1,4 @@
-"""One organization to scan, by what and to where: checked, then carried out."""
+"""A scan of one organization: its settings and outputs, checked first, then run."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -44,9 +44,9 @@ from scanner.spelling import did_you_mean
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What was chosen for one organization. `key` is None for OPENAI_ADMIN_KEY.
+    """The settings of one organization. `key` is None for OPENAI_ADMIN_KEY.
 
-    `name` is None where the history goes by what the API calls the organization.
+    `name` is None if the history uses the organization's name in the API.
     """
 
     chosen: Chosen
@@ -56,7 +56,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
-    """A job with all that it takes read and checked; nothing was asked yet."""
+    """A job whose inputs are read and checked, before the first request."""
 
     job: Job
     settings: Settings
@@ -66,12 +66,12 @@ class Ready:
     outputs: tuple[Output, ...]
     snapshot: Path | None
     failed: list[StoreError] = field(default_factory=list)
-    """Why the history cannot be used, if so."""
+    """The errors because of which the history is not used."""
 
     def remembering(
         self, run: Run, *, is_dry: bool, is_alone: bool = True
     ) -> AbstractContextManager[Memory | None]:
-        """Hold the lock of the organization's history, as `remembering` does."""
+        """Yield the locked history of the organization; see `remembering`."""
         return remembering(
             self.settings,
             self.store,
@@ -85,7 +85,7 @@ class Ready:
         )
 
     def report(self, source: Source, memory: Memory | None) -> Reported:
-        """Scan what `source` sees, record and report it."""
+        """Scan the inventory of `source`, record and report it."""
         reported = scan_and_report(
             source,
             self.policies,
@@ -100,12 +100,12 @@ class Ready:
 
     @property
     def uses_stdout(self) -> bool:
-        """Whether a report goes there, of this organization or of all."""
+        """Whether a report is written to stdout, the combined one included."""
         places = (*(path for _, path in self.outputs), *combined_places(self.job.chosen))
         return any(path is None for path in places)
 
     def told(self, reported: Reported, memory: Memory | None, ending: Ending) -> Done:
-        """Tell who is to be told of it; return what failed, too."""
+        """Send the alerts; return the result and all failures."""
         return told(reported, memory, ending, masks=self.job.chosen[REDACT])
 
 
@@ -114,32 +114,32 @@ def jobs_of(
 ) -> tuple[Job, ...]:
     """Return a job for each organization of the settings, or the one for OPENAI_ADMIN_KEY.
 
-    `only` names those that are wanted, all if empty. Raise UsageError for what does not fit.
+    `only` names the organizations to scan, all if empty. Raise UsageError for an unknown name, or
+    for options that do not apply.
     """
     if not organizations and only:
         raise UsageError(
-            "--only chooses among the organizations of the settings, which list none.",
-            help="List them under organizations in keyvigil.yaml, or leave out --only.",
+            "--only requires organizations in the settings, which list none.",
+            help="List them under organizations in keyvigil.yaml, or omit --only.",
         )
     if not organizations:
         return (Job(chosen=chosen, name=chosen[ORGANIZATION]),)
     if chosen.is_said(ORGANIZATION):
         raise UsageError(
-            f"{chosen.origin(ORGANIZATION)} names one history, and the settings name theirs.",
-            help="Choose with --only NAME.",
+            f"{chosen.origin(ORGANIZATION)} names one history, but the settings list organizations,"
+            " each with its own.",
+            help="Select organizations with --only NAME.",
         )
     known = {one.name: one for one in organizations}
     for name in only:
         if name not in known:
-            raise UsageError(
-                f"--only {name}: there is no such organization{did_you_mean(name, known)}"
-            )
+            raise UsageError(f"--only {name}: unknown organization{did_you_mean(name, known)}")
     wanted = [one for one in organizations if not only or one.name in only]
     return tuple(Job(chosen=_own(chosen, one), name=one.name, key=one.key) for one in wanted)
 
 
 def _own(chosen: Chosen, organization: Organization) -> Chosen:
-    """Put what an organization has of its own over the file, and under flags and environment."""
+    """Apply an organization's own settings: they override the file, not flags or variables."""
     own = {
         setting.parameter: setting.kind.value(organization.own[setting.parameter].texts)
         for setting in OWN.values()
@@ -149,9 +149,9 @@ def _own(chosen: Chosen, organization: Organization) -> Chosen:
 
 
 def job_of(chosen: Chosen, organizations: Sequence[Organization]) -> Job:
-    """Return the job for the one organization that --organization names, and no other.
+    """Return the job for the organization that --organization names.
 
-    Without organizations in the settings that is the one of OPENAI_ADMIN_KEY. Raise UsageError.
+    If the settings list no organizations, it is that of OPENAI_ADMIN_KEY. Raise UsageError.
     """
     name = chosen[ORGANIZATION]
     if not organizations:
@@ -160,18 +160,17 @@ def job_of(chosen: Chosen, organizations: Sequence[Organization]) -> Job:
     if name is None:
         raise UsageError(
             "The settings list several organizations.",
-            help=f"Choose with --organization NAME: {', '.join(known)}.",
+            help=f"Select one with --organization NAME: {', '.join(known)}.",
         )
     if name not in known:
         raise UsageError(
-            f"{chosen.origin(ORGANIZATION)} {name}: there is no such organization"
-            f"{did_you_mean(name, known)}"
+            f"{chosen.origin(ORGANIZATION)} {name}: unknown organization{did_you_mean(name, known)}"
         )
     return Job(chosen=_own(chosen, known[name]), name=name, key=known[name].key)
 
 
 def seen_again_for(job: Job) -> Callable[[str], ScanResult | None]:
-    """Return what gives the result of a recorded scan of a job's organization, if it can be had."""
+    """Return a function from the id of a recorded scan to its result, None if unavailable."""
     chosen = job.chosen
     judged_by = chosen[POLICIES] if POLICIES.parameter in chosen.values else None
     place = chosen[STORE]
@@ -192,13 +191,13 @@ def seen_again_for(job: Job) -> Callable[[str], ScanResult | None]:
 
 
 def metrics_of(job: Job) -> Path | None:
-    """Return where a job's metrics go, None: nowhere; nothing is checked."""
+    """Return the path of a job's metrics, unchecked; None if they are not written."""
     path = job.chosen[METRICS]
     return named(path, job.name) if path else None
 
 
 def places_of(job: Job) -> tuple[Path | None, ...]:
-    """Return where a job writes, None for stdout; nothing is checked."""
+    """Return the paths that a job writes to, unchecked; None is stdout."""
     texts = [text.partition("=")[2] for text in job.chosen[OUTPUTS]]
     paths = [None if text == "-" else named(Path(text), job.name) for text in texts]
     snapshot = job.chosen[SNAPSHOT]
@@ -211,7 +210,7 @@ def places_of(job: Job) -> tuple[Path | None, ...]:
 
 
 def prepared(job: Job) -> Ready:
-    """Read and check all that a job takes; raise UsageError for what cannot work."""
+    """Read and check the inputs of a job; raise UsageError or PolicyError for the first problem."""
     chosen = job.chosen
     policies = load_policies(chosen[POLICIES])
     snapshot = named(path, job.name) if (path := chosen[SNAPSHOT]) else None
@@ -235,20 +234,20 @@ def prepared(job: Job) -> Ready:
 
 
 def already_scanned(job: Job, skipped: AlreadyScanned, combined: Combined) -> Visit:
-    """Return how it went with a job whose scan of this night is recorded."""
+    """Return the visit of an organization whose due scan is already recorded."""
     outputs = read_outputs(job.chosen[OUTPUTS], None, job.name)
     return combined.already(job.name, skipped.scan_id, seen_again_for(job), outputs)
 
 
 def scan_one(job: Job, once: Once, combined: Combined, *, is_dry: bool, is_verbose: bool) -> None:
-    """Scan one organization; exit with the code, or raise what keeps it from being scanned."""
+    """Scan one organization; raise typer.Exit with the code, or the error that prevented it."""
     with sign_of_life(metrics_of(job), job.name, is_off=is_dry) as run:
         try:
             visit = _visit(job, once, run, is_dry=is_dry, is_verbose=is_verbose)
         except AlreadyScanned as skipped:
             run.skip()
             visit = already_scanned(job, skipped, combined)
-        except typer.Exit:  # told to stop
+        except typer.Exit:  # stopped by a signal
             raise
         except Exception as error:
             combined.write([not_seen(job.name, error, code_of(error))])
@@ -257,7 +256,7 @@ def scan_one(job: Job, once: Once, combined: Combined, *, is_dry: bool, is_verbo
 
 
 def _visit(job: Job, once: Once, run: Run, *, is_dry: bool, is_verbose: bool) -> Visit:
-    """Scan one organization; raise AlreadyScanned, or what keeps it from being scanned."""
+    """Scan one organization; raise AlreadyScanned, or the error that prevented the scan."""
     ready = prepared(job)
     ending = Ending()
     with accounting(once, ready.remembering(run, is_dry=is_dry)) as night:

@@ -1,4 +1,4 @@
-"""How messages are written on stderr."""
+"""The formats of messages on stderr."""
 
 from enum import StrEnum
 from typing import Final
@@ -7,7 +7,7 @@ LOG_FORMAT: Final = "KEYVIGIL_LOG_FORMAT"
 
 
 class LogFormat(StrEnum):
-    """How messages are written on stderr: for people, or for machines."""
+    """The format of messages on stderr: plain text, or JSON lines."""
 
     CONSOLE = "console"
     JSON = "json"

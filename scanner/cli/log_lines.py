@@ -1,4 +1,4 @@
-"""Messages for machines: a JSON object a line, {ts, level, event, ...}, in plain ASCII."""
+"""Messages as JSON lines: objects {ts, level, event, ...} in ASCII."""
 
 import json
 from datetime import UTC, datetime
@@ -13,14 +13,14 @@ from scanner.secret import redact
 
 
 def log_line(level: Level, event: str, fields: dict[str, Any]) -> str:
-    """Render one message: inert whatever strangers wrote, secrets masked; None is left out."""
+    """Render one message: untrusted text inert, secrets masked, fields of None omitted."""
     told = {name: value for name, value in fields.items() if value is not None}
     stamp = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return json.dumps(_inert({"ts": stamp, "level": level.value, "event": event, **told}))
 
 
 def fields_of_error(error: KeyVigilError) -> dict[str, Any]:
-    """Return an error's stable code, and its details beside the message."""
+    """Return an error's stable code and the details that its message lacks."""
     problems = error.problems if isinstance(error, PolicyError) else ()
     return {
         "error": error.code,
@@ -36,7 +36,7 @@ def fields_of_error(error: KeyVigilError) -> dict[str, Any]:
 
 
 def fields_of_result(result: ScanResult) -> dict[str, Any]:
-    """Return a result's figures."""
+    """Return the identity, coverage and counts of a result."""
     totals = result.totals()
     return {
         "scan_id": result.id,

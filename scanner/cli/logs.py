@@ -1,4 +1,4 @@
-"""Events on stderr, one on a line: `key=value` for people and grep, or JSON for programs."""
+"""Events on stderr, one a line: `key=value` for people and grep, or JSON for programs."""
 
 import json
 import logging
@@ -19,11 +19,11 @@ from scanner.wiring import now
 
 _PLAIN: Final = re.compile(r"[^\s\"'=\\]+")
 _SCHEDULER: Final = "apscheduler."
-"""What it warns of, a run that was missed or left out, is an event of ours."""
+"""Its warnings about missed and skipped runs are logged as events of KeyVigil instead."""
 
 
 class StreamLog:
-    """Implements Log on a stream; what strangers wrote is inert, and secrets are masked."""
+    """Implements Log on a stream; untrusted text is inert, and secrets are masked."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class StreamLog:
         self._lock = threading.Lock()
 
     def __call__(self, level: Level, event: str, **fields: object) -> None:
-        """Write one line; a log that nobody reads any more ends nothing."""
+        """Write one line; a closed stream is ignored."""
         known = {name: value for name, value in fields.items() if value not in (None, "")}
         if self._format is LogFormat.JSON:
             line = log_line(level, event, {name: _plain(value) for name, value in known.items()})
@@ -49,14 +49,14 @@ class StreamLog:
 
 
 class FromLibraries(logging.Handler):
-    """Takes what libraries log, from warnings upwards, into ours."""
+    """Forwards log records of libraries to the log, from warnings upwards."""
 
     def __init__(self, log: StreamLog) -> None:
         super().__init__(logging.WARNING)
         self._log = log
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a record as an event of its library; not that a run was left out, told by us."""
+        """Write a record as an event `library`, except for the scheduler's warnings."""
         if record.name.startswith(_SCHEDULER) and record.levelno == logging.WARNING:
             return
         level = Level.ERROR if record.levelno >= logging.ERROR else Level.WARNING
@@ -71,7 +71,7 @@ def _text(at: datetime, level: Level, event: str, fields: Mapping[str, object]) 
 
 
 def _plain(value: object) -> Any:  # noqa: ANN401 - JSON
-    """Return what JSON can hold of a value; a moment as others in the log are."""
+    """Return a value as JSON can hold it; times in the format of the log."""
     if isinstance(value, datetime):
         return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
     is_json = value is None or isinstance(value, bool | int | float | list | dict)

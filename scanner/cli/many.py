@@ -1,4 +1,4 @@
-"""Many organizations in one command: side by side, and none stopped by another."""
+"""Several organizations in one command: scanned in parallel, each independent of the others."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -30,13 +30,13 @@ from scanner.settings_table import FAIL_ON, PARALLEL
 from scanner.severity import Severity
 from scanner.wiring import now
 
-_TOLD: Final = "The scan was told to end before it came to this organization."
-_AGAIN: Final = "Scan again."
+_TOLD: Final = "The run was stopped before it scanned this organization."
+_AGAIN: Final = "Run the scan again."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Begun:
-    """A scan that may start: its lock is held."""
+    """A scan that can start: its lock is held."""
 
     ready: Ready
     night: Accounting
@@ -45,42 +45,42 @@ class _Begun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Walked:
-    """What a walk brought, and when it began and ended."""
+    """A collected inventory, and when its collection began and ended."""
 
     inventory: Inventory
     began: datetime
     ended: datetime
 
     def as_source(self, ending: Ending) -> Source:
-        """Return it as what is scanned: it was collected already."""
+        """Return a source of this inventory; it collects no data again."""
         times = chain([self.began], repeat(self.ended))
         return Source(collect=lambda: self.inventory, clock=lambda: next(times), ending=ending)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Outcome:
-    """How it went with one organization; `account` is None if the scan came to no end."""
+    """The outcome for one organization; `account` is None if the scan was not finished."""
 
     visit: Visit
     account: Account | None = None
 
     @property
     def name(self) -> str:
-        """The organization's."""
+        """The organization's name."""
         return self.visit.name or ""
 
     @property
     def code(self) -> ExitCode:
-        """What it ended with."""
+        """The exit code of its scan."""
         return ExitCode(self.visit.exit_code)
 
 
 def scan_each(
     jobs: Sequence[Job], once: Once, combined: Combined, *, is_dry: bool, is_verbose: bool
 ) -> tuple[ExitCode, str]:
-    """Scan all, so many at once as the settings say, and print a table; give one account of them.
+    """Scan all organizations, `parallel` of them concurrently; print a table, write one account.
 
-    Return the worst code, and which organizations ended with it or another than 0.
+    Return the worst exit code, and a list of the organizations with a code other than 0.
     """
     side_by_side = jobs[0].chosen[PARALLEL]
     outcomes: list[_Outcome] = []
@@ -107,7 +107,7 @@ def scan_each(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Together:
-    """What the organizations of a run share."""
+    """The values that all organizations of a run share."""
 
     once: Once
     combined: Combined
@@ -118,7 +118,7 @@ class _Together:
 def _scan_together(
     jobs: Sequence[Job], together: _Together, *, is_verbose: bool
 ) -> Iterator[_Outcome]:
-    """Walk some organizations side by side, then judge and report one after the other."""
+    """Collect some organizations in parallel, then evaluate and report one after the other."""
     ending, is_dry = together.ending, together.is_dry
     with ExitStack() as held:
         begun: list[_Begun] = []
@@ -133,20 +133,20 @@ def _scan_together(
                 run.end(ExitCode.DONE)
                 visit = already_scanned(job, skipped, together.combined)
                 yield _Outcome(visit=visit, account=skipped.account)
-            except typer.Exit:  # told to stop
+            except typer.Exit:  # stopped by a signal
                 raise
-            except Exception as error:  # noqa: BLE001 - one among several: the others go on
+            except Exception as error:  # noqa: BLE001 - the other organizations are still scanned
                 yield _failed(job, run, error)
         each = [(one.ready.job.name or "", one.run.asked_again) for one in begun]
         with watching_each(each, is_verbose=is_verbose) as watchers:
             walks = run_until_told(_walk_all(begun, watchers, ending), ending)
         seen: list[tuple[_Begun, Reported]] = []
-        for one, walked in zip(begun, walks, strict=True):  # all are recorded before one is told of
+        for one, walked in zip(begun, walks, strict=True):  # all are recorded before any alert
             try:
                 seen.append((one, _reported(one, walked, ending)))
             except typer.Exit:
                 raise
-            except Exception as error:  # noqa: BLE001 - likewise
+            except Exception as error:  # noqa: BLE001 - as above
                 yield _failed(one.ready.job, one.run, error)
         for one, reported in seen:
             yield _told(one, reported, ending, has_company=len(seen) > 1)
@@ -166,7 +166,7 @@ async def _walk_all(
     walks = await asyncio.gather(*(_walk(one, watcher, ending) for one, watcher in pairs))
     unseen = [walk for walk in walks if isinstance(walk, ApiError)]
     if unseen and len(unseen) == len(walks) and ending.is_told:
-        raise unseen[0]  # stopped, and nothing to record
+        raise unseen[0]  # stopped with no data to record
     return walks
 
 
@@ -174,13 +174,13 @@ async def _walk(one: _Begun, watcher: Watcher, ending: Ending) -> _Walked | Exce
     began, ready = now(), one.ready
     try:
         inventory = await walked(ready.settings, ready.plan, watcher, ending, one.night.memory)
-    except Exception as error:  # noqa: BLE001 - likewise
+    except Exception as error:  # noqa: BLE001 - as above
         return error
     return _Walked(inventory=inventory, began=began, ended=now())
 
 
 def _reported(one: _Begun, walked: _Walked | Exception, ending: Ending) -> Reported:
-    """Record and report what a walk brought; raise what it brought instead."""
+    """Record and report a collected inventory, or raise the exception of its collection."""
     if not isinstance(walked, _Walked):
         raise walked
     _print_heading(one.ready.job, err if one.ready.uses_stdout else out)
@@ -188,14 +188,14 @@ def _reported(one: _Begun, walked: _Walked | Exception, ending: Ending) -> Repor
 
 
 def _told(one: _Begun, reported: Reported, ending: Ending, *, has_company: bool) -> _Outcome:
-    """Tell who is to be told of a scan, and show what failed."""
+    """Send the alerts of a scan and print the failures."""
     job = one.ready.job
     try:
         done = one.ready.told(reported, one.night.memory, ending)
         result, failures = one.night.take(*one.run.saw(done, one.night.memory))
     except typer.Exit:
         raise
-    except Exception as error:  # noqa: BLE001 - likewise
+    except Exception as error:  # noqa: BLE001 - as above
         return _failed(job, one.run, error)
     if has_company and (failures or err.is_log):
         _print_heading(job, err)
@@ -204,13 +204,13 @@ def _told(one: _Begun, reported: Reported, ending: Ending, *, has_company: bool)
 
 
 def _not_reached(job: Job) -> _Outcome:
-    """Tell that the run ends before it comes to an organization."""
+    """Return the outcome of an organization that the stopped run did not scan; print the error."""
     told = _failed(job, Run(), KeyVigilError(_TOLD, help=_AGAIN))
     return replace(told, visit=replace(told.visit, state=OrganizationState.NOT_REACHED))
 
 
 def _failed(job: Job, run: Run, error: Exception) -> _Outcome:
-    """Tell what failed; a bug, too, stops this organization only."""
+    """Print the error and return the outcome; even a bug stops only this organization."""
     _print_heading(job, err)
     is_locked = isinstance(error, StoreLocked)
     if is_locked:
@@ -226,8 +226,8 @@ def _failed(job: Job, run: Run, error: Exception) -> _Outcome:
 
 
 def _print_heading(job: Job, console: Console) -> None:
-    """Say of which organization what follows is."""
-    log("What follows is of one organization.", organization=job.name or "")
+    """Print the organization that the following messages are about."""
+    log("The next messages are about one organization.", organization=job.name or "")
     if console is err and err.is_log:
         return
     console.print()
@@ -235,7 +235,7 @@ def _print_heading(job: Job, console: Console) -> None:
 
 
 def _print_outcomes(outcomes: Sequence[_Outcome], console: Console) -> None:
-    """Print a row for each organization; no table goes among lines for machines."""
+    """Print a row for each organization; no table on a stderr that holds JSON lines."""
     if console is err and err.is_log:
         return
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")

@@ -1,4 +1,4 @@
-"""The history as commands use it: where it is, and whose."""
+"""The history of one organization, opened and locked for a scan."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """The nights before, to compare with; who is told of tonight, and what may be revoked.
+    """The history to compare a scan with, its alert routes, and the limits of revocation.
 
-    `organization` is what the rows of the history are kept under, `identity` how it was found.
-    `lease` is None if tonight is not to be recorded: then nobody is told, and nothing is revoked.
-    `settings` lead to the keys, and `own_key` is the one that is used for that, if it is known.
-    `is_told_to_end` tells whether somebody wants the scan to end: nothing is revoked from then on.
-    `loss` tells a walk that another scan took the lock over.
+    `organization` is the name of the history in the store, `identity` how it was determined.
+    Without a `lease` the scan is not recorded, sends no alerts and revokes no keys. Revocation
+    uses `settings`; `own_key` is the admin key of this scan, which it must not revoke.
+    `is_told_to_end`: the scan should end, and no further keys are revoked. `loss` ends a
+    collection when another scan takes over the lock.
     """
 
     store: "SqlStore"
@@ -49,7 +49,7 @@ class Memory:
 
     @property
     def name(self) -> str:
-        """The name of the organization's history, for people and programs."""
+        """The name of the organization's history, as output shows it."""
         return self.identity.name if self.identity else self.organization
 
 
@@ -66,11 +66,11 @@ def remembering(
     is_alone: bool = True,
     failed: Callable[[StoreError], None] | None = None,
 ) -> Iterator[Memory | None]:
-    """Hold the organization's lock, unless `is_dry`, while the context lasts; None: no history.
+    """Yield the history, locked unless `is_dry`; None if there is none.
 
-    `again` returns a recorded scan's result, `retried` learns of each retry; `is_alone`: no other
-    organization is scanned. `failed` receives why the history cannot be used, and the scan goes
-    on without it. Raise StoreLocked if another scan runs, ApiError, or UsageError.
+    `again` returns a recorded scan's result, `retried` is called for each retry; `is_alone`: no
+    other organization is scanned. If the history cannot be used, `failed` receives the error and
+    the scan continues without it. Raise StoreLocked if another scan runs, ApiError, or UsageError.
     """
     alerts, bounds = read_alerts(config, again), read_bounds(os.environ, config)
     if store is None:
@@ -106,10 +106,10 @@ def remembering(
 
 
 def refuse_to_forget(routes: Sequence[Route], bounds: Bounds) -> None:
-    """Raise UsageError for what cannot be without a history: telling what is new, revoking."""
+    """Raise UsageError if alerts or revocation are enabled: both need a history."""
     if routes or bounds.mode is not Mode.OFF:
         what = "alerts" if routes else "revocation"
         raise UsageError(
-            f"Without a history nobody can be told what is new: --store none, and {what}.",
-            help=f"Leave out --store none, or the {what}.",
+            f"--store none cannot be combined with {what}: a history is required.",
+            help=f"Omit --store none, or disable {what}.",
         )

@@ -1,7 +1,7 @@
-"""The options that are settings, made from their declaration.
+"""The options that are settings, generated from their declarations.
 
-A command that takes `ConfigOption` has keyvigil.yaml as what its options are by default: so a flag
-beats the environment, which beats the file, and typer itself says which it was.
+With `ConfigOption` the defaults of a command come from keyvigil.yaml. So a flag overrides the
+environment, which overrides the file, and typer knows the source of each value.
 """
 
 import inspect
@@ -33,7 +33,7 @@ from scanner.settings_table import (
 )
 
 TAKES: Final = "keyvigil_settings"
-"""Where a command says which settings it takes: the others' options are never the file's."""
+"""The attribute with the settings of a command; other options get no default from the file."""
 _PANELS: Final = {
     "Input": (COLLECT, SKIP, DEADLINE, PARALLEL),
     "Policy": (POLICIES, FAIL_ON),
@@ -44,7 +44,7 @@ _PANELS: Final = {
 
 
 def option(setting: Setting[Any], *, also: str = "") -> Any:  # noqa: ANN401 - as typer.Option
-    """Return the option of a setting; `also` is said of it by this command."""
+    """Return the option of a setting; `also` replaces its help text."""
     flag = setting.flag
     again = " Can be repeated." if setting.kind.is_many else ""
     return typer.Option(
@@ -59,18 +59,18 @@ def option(setting: Setting[Any], *, also: str = "") -> Any:  # noqa: ANN401 - a
 
 
 def _as_given(given: bool | str) -> bool | str:
-    """Leave a switch as it is: what a variable says wrongly, `chosen` refuses with the others."""
+    """Return a switch unparsed: `chosen` rejects wrong values, as of all settings."""
     return given
 
 
 def _load(context: typer.Context, named: Path | None) -> Path | None:
-    from scanner.cli.choosing import load  # noqa: PLC0415 - --help reads no file
+    from scanner.cli.choosing import load  # noqa: PLC0415 - not needed for --help
 
     return load(context, named)
 
 
 def _choose(chosen: LogFormat) -> LogFormat:
-    from scanner.cli.console import err  # noqa: PLC0415 - --help says it plainly
+    from scanner.cli.console import err  # noqa: PLC0415 - not needed for --help
 
     err.is_log = chosen is LogFormat.JSON
     return chosen
@@ -78,7 +78,7 @@ def _choose(chosen: LogFormat) -> LogFormat:
 
 def _silence(is_wanted: bool) -> None:
     if is_wanted:
-        from scanner.cli.console import err  # noqa: PLC0415 - --help prints it without
+        from scanner.cli.console import err  # noqa: PLC0415 - not needed for --help
 
         err.is_terse = True
 
@@ -90,7 +90,7 @@ QuietOption = Annotated[
         "-q",
         is_eager=True,
         callback=_silence,
-        help="Print only errors, warnings and reports to stdout.",
+        help="Print only errors and warnings, and the reports on stdout.",
     ),
 ]
 ConfigOption = Annotated[
@@ -133,9 +133,9 @@ LogFormatOption = Annotated[
 
 
 def taking(*settings: Setting[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command an option for each setting, and --config; `chosen` says what they are.
+    """Add an option for each setting, and --config, to a command; `chosen` returns their values.
 
-    The command itself sees its own parameters only.
+    The command itself receives only its own parameters.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
@@ -144,7 +144,7 @@ def taking(*settings: Setting[Any]) -> Callable[[Callable[..., None]], Callable[
         more = [_parameter_of(setting) for setting in settings]
 
         @wraps(command)
-        def only_its_own(**given: Any) -> None:  # noqa: ANN401 - what typer gives
+        def only_its_own(**given: Any) -> None:  # noqa: ANN401 - typer's arguments
             command(**{name: given[name] for name in own.parameters})
 
         parameters = [*own.parameters.values(), *more, config]

@@ -1,4 +1,4 @@
-"""What reports a command writes, and where: checked before anything is asked."""
+"""The reports that a command writes, and their paths, checked before the first request."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -23,9 +23,9 @@ def read_outputs(
     organization: str | None = None,
     metrics: Path | None = None,
 ) -> tuple[Output, ...]:
-    """Read every `FORMAT=PATH`; raise UsageError for places that are no files, or one and the same.
+    """Read every `FORMAT=PATH`; raise UsageError for a path that is not writable or used twice.
 
-    The organization's name, if it is known, is put into the paths.
+    `organization`, if given, replaces {organization} in the paths.
     """
     outputs = tuple(_output(OUTPUTS, text, organization) for text in texts)
     if snapshot is not None:
@@ -35,20 +35,20 @@ def read_outputs(
         flags = (
             "--output, --snapshot and --metrics-textfile" if metrics else "--output and --snapshot"
         )
-        raise UsageError(f"Two of {flags} name the same place.", help="Give each its own.")
+        raise UsageError(f"Two of {flags} have the same path.", help="Use different paths.")
     return outputs
 
 
 def read_combined(chosen: Chosen) -> tuple[Output, ...]:
-    """Read what is said of reports of all organizations together; raise UsageError likewise."""
+    """Read the outputs of the combined report; raise UsageError as `read_outputs` does."""
     outputs = tuple(_output(COMBINED, text, None) for text in chosen[COMBINED])
     if _meet(outputs):
-        raise UsageError(f"Two of {COMBINED.flag} name the same place.", help="Give each its own.")
+        raise UsageError(f"Two of {COMBINED.flag} have the same path.", help="Use different paths.")
     return outputs
 
 
 def combined_places(chosen: Chosen) -> tuple[Path | None, ...]:
-    """Return where the reports of all organizations go, None for stdout; nothing is checked."""
+    """Return the paths of the combined report, unchecked; None is stdout."""
     texts = [text.partition("=")[2] for text in chosen[COMBINED]]
     return tuple(None if text == _STDOUT else named(Path(text), None) for text in texts)
 
@@ -56,10 +56,10 @@ def combined_places(chosen: Chosen) -> tuple[Path | None, ...]:
 def refuse_overwriting(
     places: Iterable[tuple[str, Sequence[Path | None]]], combined: Sequence[Path | None] = ()
 ) -> None:
-    """Raise UsageError if what is written for one organization overwrites what is for another.
+    """Raise UsageError if two organizations, or one and the combined report, write to one path.
 
-    `places` are an organization's name and the paths that it writes to; None is stdout. `combined`
-    are those of the reports of all together.
+    `places` are an organization's name and its paths, `combined` the paths of the combined report;
+    None is stdout.
     """
     seen: dict[str, str] = {}
     for name, paths in places:
@@ -69,29 +69,29 @@ def refuse_overwriting(
             if other != name:
                 raise UsageError(
                     f"The organizations {other} and {name} would both write"
-                    f" {'on stdout' if path is None else path}.",
+                    f" to {'stdout' if path is None else path}.",
                     help=_apart(other, name),
                 )
     for path in combined:
         if _some(path) in seen:
             name = seen[_some(path)]
             raise UsageError(
-                f"{COMBINED.flag} and what is written{f' for {name}' if name else ''} would both"
-                f" go to {'stdout' if path is None else path}.",
-                help=f"Give {COMBINED.flag} a place of its own.",
+                f"{COMBINED.flag} and an output{f' of {name}' if name else ''} would both write"
+                f" to {'stdout' if path is None else path}.",
+                help=f"Use another path for {COMBINED.flag}.",
             )
 
 
 def _apart(one: str, other: str) -> str:
-    """Say how two organizations come to write to two places."""
+    """Return the help text: how to give two organizations different paths."""
     word = safe_name(one)
     if safe_name(other) == word:
-        return f"Both are {word} in a path: name one otherwise, or give each outputs of its own."
-    return "Put {organization} into the path, or give each outputs of its own."
+        return f"Rename one organization, as both become {word} in a path, or set outputs for each."
+    return "Add {organization} to the path, or set outputs for each organization."
 
 
 def named(path: Path, organization: str | None) -> Path:
-    """Put the organization's name into a path, where it is known."""
+    """Replace {organization} in a path, if the name is known, and ~."""
     text = of_organization(str(path), organization) if organization else str(path)
     return Path(text).expanduser()
 
@@ -102,14 +102,14 @@ def _meet(outputs: Sequence[Output]) -> bool:
 
 
 def _some(path: Path | None, scan: str = "scan") -> str:
-    """Return where a path leads for some scan; "" for stdout."""
+    """Return the absolute path that a template has for an example scan; "" for stdout."""
     if path is None:
         return ""
     return str(_for_some_scan(path, scan).resolve())
 
 
 def check_template_writable(path: Path) -> None:
-    """Raise UsageError or OutputError if what a template leads to cannot be written."""
+    """Raise UsageError or OutputError if the path of a template cannot be written."""
     check_writable(_for_some_scan(path))
 
 
@@ -118,7 +118,7 @@ def _for_some_scan(path: Path, scan: str = "scan") -> Path:
 
 
 def _output(setting: Setting[tuple[str, ...]], text: str, organization: str | None) -> Output:
-    """Read `FORMAT=PATH`; raise UsageError for what could not be written later."""
+    """Read `FORMAT=PATH`; raise UsageError if it is not valid or cannot be written."""
     try:
         setting.kind.read(text)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""`keyvigil policies`: what ships, what a policy says, whether a file is right."""
+"""`keyvigil policies`: list, print, explain, check and compare policies."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -32,7 +32,7 @@ from scanner.wiring import now
 
 
 def list_() -> None:
-    """Print the policies that ship."""
+    """Print the shipped policies."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for heading in ("Policy", "Rules", "Description"):
         table.add_column(heading)
@@ -42,7 +42,7 @@ def list_() -> None:
 
 
 def show(policy: str) -> None:
-    """Print a policy as it is written, after checking it."""
+    """Check a policy, then print its text."""
     read_policies([policy])
     text, _ = policy_text(policy)
     for line in text.splitlines():
@@ -50,30 +50,30 @@ def show(policy: str) -> None:
 
 
 def explain(word: str | None, policies: Sequence[str] | None) -> None:
-    """Print what a word means, or which there are; rules are those of `policies` or what ships."""
+    """Print the meaning of a word, or list the words; rules of `policies`, else the shipped."""
     if word is None:
         _print_words()
     elif word in FACTS:
         _print_explained(word, explain_fact(FACTS[word]))
     elif word in tuple(Operator) or word in GROUPS:
         if word in tuple(Operator):
-            _print_explained(f"{word}, an operator", explain_operator(Operator(word)))
+            _print_explained(f"{word} (operator)", explain_operator(Operator(word)))
         if word in GROUPS:
-            _print_explained(f"{word}, of conditions", [("meaning", GROUPS[word])])
+            _print_explained(f"{word} (group of conditions)", [("meaning", GROUPS[word])])
     else:
         named = (rule for read in read_policies(policies or ()) for rule in read.rules)
         rules = {rule.text.id: rule for rule in named} if policies else shipped_rules()
         if word not in rules:
             hint = did_you_mean(word, [*FACTS, *Operator, *GROUPS, *rules])
-            raise UsageError(f"There is no fact, operator or rule '{word}'{hint}")
+            raise UsageError(f"Unknown fact, operator or rule '{word}'{hint}")
         _print_explained(word, explain_rule(rules[word]))
 
 
 def _print_words() -> None:
     words = {"facts": sorted(FACTS), "operators": tuple(Operator), "groups": GROUPS}
     rows = [(kind, ", ".join(names)) for kind, names in words.items()]
-    _print_explained("The words of a condition", rows)
-    out.print("keyvigil policies explain WORD says what one means.", style="dim")
+    _print_explained("Words of a condition", rows)
+    out.print("Run keyvigil policies explain WORD for the meaning of a word.", style="dim")
 
 
 def _print_explained(word: str, rows: Iterable[tuple[str, str]]) -> None:
@@ -87,25 +87,25 @@ def _print_explained(word: str, rows: Iterable[tuple[str, str]]) -> None:
 
 
 def schema() -> None:
-    """Print the language's JSON Schema."""
+    """Print the JSON Schema of the policy language."""
     typer.echo(json.dumps(policy_schema(), indent=2))
 
 
 def check(policies: Sequence[str], *, skips_others: bool) -> None:
-    """Check policies and try their examples; raise PolicyError with every mistake of all files."""
+    """Check policies and run their examples; raise PolicyError with every mistake of all files."""
     named = [name for name in policies if not skips_others or may_be_policy(name)]
     for policy in check_policies(named, now().date(), tries_examples=True):
         count = counted(sum(len(rule.examples) for rule in policy.rules), "example")
         bare = [rule.text.id for rule in policy.rules if not rule.examples]
-        line = f"{policy.name}: {count} as expected"
-        without = f"; without any: {', '.join(bare)}" if bare else ""
+        line = f"{policy.name}: {count} passed"
+        without = f"; rules without examples: {', '.join(bare)}" if bare else ""
         out.print(inert(f"{line}{without}"), soft_wrap=True)
 
 
 def validate(policies: Sequence[str], against: Path | None) -> None:
-    """Check policies, and print what they find in a snapshot.
+    """Check policies, and print the number of their findings in a snapshot.
 
-    Raise PolicyError with mistakes, and typer.Exit if the snapshot lacks what they need.
+    Raise PolicyError with all mistakes, and typer.Exit if the snapshot lacks required listings.
     """
     results: list[ScanResult] = []
     for policy in check_policies(policies, now().date()):
@@ -115,7 +115,7 @@ def validate(policies: Sequence[str], against: Path | None) -> None:
             for message in contradictions(rule):
                 say(f"warning: {place}: rule '{rule.text.id}': {message}", level=Level.WARNING)
         for rule_id, reason in policy.disabled.items():
-            out.print(inert(f"  without {rule_id}: {reason}"), soft_wrap=True)
+            out.print(inert(f"  disabled: {rule_id}: {reason}"), soft_wrap=True)
         if against is not None:
             results.append(judge_snapshot(against, policy))
             _print_tallies(results[-1])
@@ -125,7 +125,7 @@ def validate(policies: Sequence[str], against: Path | None) -> None:
 def diff(before: str, after: str, on: Path) -> None:
     """Print the findings that differ between two policies in a snapshot.
 
-    Raise typer.Exit if the snapshot lacks what they need.
+    Raise typer.Exit if the snapshot lacks required listings.
     """
     results = [judge_snapshot(on, policy) for policy in read_policies([before, after])]
     changes = compare(*(result.findings for result in results))
@@ -134,7 +134,7 @@ def diff(before: str, after: str, on: Path) -> None:
     for row in rows:
         cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
         out.print(inert("  ".join(cells).rstrip()), soft_wrap=True)
-    out.print(f"{counted(len(changes), 'finding')} would come out otherwise.")
+    out.print(f"{counted(len(changes), 'finding')} would differ.")
     _refuse_incomplete(results)
 
 
@@ -142,12 +142,12 @@ def _row(change: Change) -> tuple[str, ...]:
     finding = change.finding
     project = finding.project
     where = (project.name or project.id) if project else "organization"
-    turn = f"{change.before or 'nothing'} -> {change.after or 'nothing'}"
+    turn = f"{change.before or 'none'} -> {change.after or 'none'}"
     return turn, finding.rule.id, finding.key.id, where, finding.key.name or "unnamed"
 
 
 def _refuse_incomplete(results: Iterable[ScanResult]) -> None:
-    """Print the gaps of the first incomplete result, and raise typer.Exit."""
+    """If a result is incomplete, print the gaps of the first and raise typer.Exit."""
     for result in results:
         if not result.complete:
             print_coverage(result, err)

@@ -1,4 +1,4 @@
-"""A scan compared with the nights before, recorded, and acted on."""
+"""Comparing a scan with its history, recording it, and revoking the keys that are due."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -24,14 +24,14 @@ from scanner.scan import Scanned, compared, gone_by_history, remember, with_depa
 
 Result = TypeVar("Result")
 PAUSES: Final = (5, 10, 15, 25, 30)
-"""Seconds between tries: a database that is started anew is away for about a minute."""
+"""Seconds between attempts: a restarting database is unavailable for about a minute."""
 _LOOK: Final = 0.5
 
 
 def with_history(
     collect: Collector, policies: Sequence[Policy], memory: Memory | None
 ) -> Collector:
-    """Collect, and add since when owners are gone by the history, if it can be read."""
+    """Return a collector that adds, from the history, since when owners have been gone."""
     rules = gone_by_history(policies)
     if memory is None or not rules:
         return collect
@@ -57,9 +57,10 @@ def _is_of_person(key: Key) -> bool:
 def remembered(
     scanned: Scanned, memory: Memory | None, *, masks: bool = False
 ) -> tuple[ScanResult, list[KeyVigilError]]:
-    """Compare with the nights before, record tonight, revoke what is to be; return what failed.
+    """Compare with earlier scans, record this one and revoke the keys that are due.
 
-    What was found is reported all the same. `masks` the addresses in alerts.
+    Return the result and the errors: the findings are reported even if the history fails. `masks`
+    e-mail addresses in alerts.
     """
     result, scene = scanned.result, None
     failures: list[KeyVigilError] = []
@@ -71,7 +72,7 @@ def remembered(
             try:
                 scene = scene_of(result, scanned, memory)
                 result = with_plan(scene)
-            except StoreError as error:  # the night is recorded all the same, and nothing revoked
+            except StoreError as error:  # the scan is still recorded, no key revoked
                 failures.append(error)
         lease = memory.lease
         if lease is None:
@@ -90,9 +91,9 @@ def _compared(scanned: Scanned, memory: Memory) -> ScanResult:
 
 
 def _patiently(work: Callable[[], Result], memory: Memory) -> Result:
-    """Do what rests on the history; wait a little for one that is away, not to walk anew.
+    """Use the history; retry while it is unavailable, so that the collection is not repeated.
 
-    Raise StoreError, at once where the scan is told to end.
+    Raise StoreError after the last attempt, or immediately if the scan should end.
     """
     for pause in PAUSES:
         try:
@@ -100,7 +101,7 @@ def _patiently(work: Callable[[], Result], memory: Memory) -> Result:
         except StoreAway as error:
             if memory.is_told_to_end():
                 raise
-            say(f"{error} Another try follows in {pause} s.", level=Level.WARNING)
+            say(f"{error} Retrying in {pause} s.", level=Level.WARNING)
         for _ in range(int(pause / _LOOK)):
             if not memory.is_told_to_end():
                 time.sleep(_LOOK)
@@ -116,7 +117,7 @@ def _record(
     *,
     masks: bool,
 ) -> None:
-    """Record tonight, unless a try before did, and only its answer was lost."""
+    """Record the scan, unless an earlier attempt did and only its response was lost."""
     ids = tuple(project.id for project in scanned.inventory.projects)
     identity = memory.identity
     identified = Identified(identity=identity, project_ids=ids) if identity else None
@@ -138,9 +139,9 @@ def _record(
 def alerts_of(
     result: ScanResult, memory: Memory, *, masks: bool, at: datetime | None = None
 ) -> tuple[Draft, ...]:
-    """Return the alerts of a scan; of a recorded one, as of the moment `at` when it started.
+    """Return the alerts of a scan; of a recorded one, as of its start `at`.
 
-    Routes and owners are chosen by the original addresses; then the alerts are masked.
+    Routes and owners are matched by the original addresses; `masks` masks them afterwards.
     """
     routes, outbox, organization = memory.alerts.routes, memory.store.outbox, memory.organization
     if not routes:

@@ -1,4 +1,4 @@
-"""`keyvigil report`: a recorded scan, rendered again."""
+"""`keyvigil report`: render a recorded scan again."""
 
 import os
 from collections.abc import Sequence
@@ -40,15 +40,15 @@ if TYPE_CHECKING:
 
 
 WITHOUT_ID: Final = ("latest", "previous")
-"""How a scan is named by its place among those of its organization."""
+"""Names that select a scan by its position among those of its organization."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """A scan of the history by its name, and what it is to be judged by; None: as that night.
+    """A recorded scan by its name, and the policies to evaluate; None: those of the scan.
 
-    `config` may name the files of the policies of that scan; what scans `skip` is not a gap.
-    `is_current`: the policies are read as they are now, and not as they were recorded.
+    `config` may name the policy files of that scan; collections in `skip` are not gaps.
+    `is_current`: read the policies from their files instead of the recorded texts.
     """
 
     name: str = "latest"
@@ -61,7 +61,7 @@ class Wanted:
 
 
 def report(wanted: Wanted, outputs: Sequence[str], *, masks: bool) -> None:
-    """Write the reports of a recorded scan, or print its summary; raise typer.Exit."""
+    """Write the reports of a recorded scan, or print its summary; always raise typer.Exit."""
     written = read_outputs(outputs, None, wanted.organization)
     result = recorded(wanted).result
     shown = without_addresses(result) if masks else result
@@ -73,7 +73,7 @@ def report(wanted: Wanted, outputs: Sequence[str], *, masks: bool) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """A recorded scan as it was on its night, with what it saw and was judged by."""
+    """A recorded scan as of its own time, with its inventory and policies."""
 
     result: ScanResult
     scanned: Scanned
@@ -82,10 +82,10 @@ class Recorded:
 
 
 def recorded(wanted: Wanted) -> Recorded:
-    """Return a recorded scan, judged once more; raise UsageError or StoreError."""
+    """Return a recorded scan, evaluated again; raise UsageError or StoreError."""
     settings = read_store_settings(os.environ, wanted.store)
     if settings is None:
-        raise UsageError("There is no history to take a scan from.", help="Leave out --store none.")
+        raise UsageError("No history is configured: --store is none.", help="Omit --store none.")
     history = open_store(settings, must_exist=True)
     night = history.find(wanted.name, wanted.organization, before=now() + CLOCKS_DIFFER)
     if wanted.organization is None and wanted.name in WITHOUT_ID:
@@ -107,16 +107,16 @@ def recorded(wanted: Wanted) -> Recorded:
 
 
 def tell_whose(history: "SqlStore", night: Night) -> None:
-    """Say whose scan was taken, where several organizations have some and none was named."""
+    """Print the organization of the selected scan if the history has several."""
     if len(history.organizations()) > 1:
         name = history.names.shown_name(night.organization)
-        say(f"Taken: {name}, scanned last. --organization NAME takes another.")
+        say(f"Selected the last scanned organization, {name}; --organization NAME selects another.")
 
 
 def seen_again(wanted: Wanted) -> ScanResult | None:
-    """Return a recorded scan's result; None if what it saw, or a policy of it, is not at hand.
+    """Return a recorded scan's result; None if its snapshot or a policy of it is not available.
 
-    The policies that are wanted stand in for those of scans that recorded none.
+    `wanted.policies` are used for scans that recorded no policies.
     """
     for policies in (None, wanted.policies):
         with suppress(KeyVigilError):
@@ -125,7 +125,7 @@ def seen_again(wanted: Wanted) -> ScanResult | None:
 
 
 def _policies(wanted: Wanted, night: Night, history: "SqlStore") -> tuple[Policy, ...]:
-    """Return what a scan is to be judged by; raise UsageError or PolicyError."""
+    """Return the policies to evaluate; raise UsageError or PolicyError."""
     if wanted.policies:
         return load_policies(wanted.policies)
     if night.sources and not wanted.is_current:
@@ -134,43 +134,43 @@ def _policies(wanted: Wanted, night: Night, history: "SqlStore") -> tuple[Policy
 
 
 def _is_by(policies: Sequence[Policy], night: Night) -> bool:
-    """Whether these are the policies that the scan went by."""
+    """Whether these are the policies that the scan used, with the same texts."""
     digests = {one.source.digest for policy in policies for one in policy.texts}
     return digests == {source.digest for source in night.sources}
 
 
 def _of_that_night(night: Night, config: Path | None) -> list[str]:
-    """Return its policies, by name or file; raise UsageError for one that is not at hand."""
+    """Return a scan's policies, by name or file; raise UsageError for one without a file."""
     shipped = shipped_policies()
     own = [name for name in night.policies if name not in shipped]
     files = _named_by(config) if own and config else {}
     lost = [name for name in own if name not in files]
     if lost:
         raise UsageError(
-            f"The scan {night.scan_id} was judged by {', '.join(lost)}, which does not ship.",
-            help="Name the file: --policy FILE.",
+            f"The scan {night.scan_id} used policies that are not shipped: {', '.join(lost)}.",
+            help="Name each file with --policy FILE.",
         )
     return [files.get(name, name) for name in night.policies]
 
 
 def _named_by(config: Path) -> dict[str, str]:
-    """Return the policy files that the settings name, by the policy's name."""
+    """Return the policy files of the settings, by policy name."""
     file = read_settings_file(config)
     said = [file.said, *(one.own for one in file.organizations)]
     texts = [text for one in said if (it := one.get(POLICIES.parameter)) for text in it.texts]
     found: dict[str, str] = {}
     for text in dict.fromkeys(texts):
-        with suppress(KeyVigilError):  # `config validate` tells it better
+        with suppress(KeyVigilError):  # `config validate` reports it
             (policy,) = read_policies([text])
             found.setdefault(policy.name, text)
     return found
 
 
 def _tell_differences(result: ScanResult, night: Night) -> None:
-    """Say so if today's policies find something else than those of that night did."""
+    """Print a message if the counts of this evaluation and of the recorded scan differ."""
     then, now = night.by_severity, result.totals().by_severity
     if then != now:
         say(
-            f"Judged by the policies as they are now: {sum(now.values()):,} violations, where the"
-            f" scan found {sum(then.values()):,}."
+            f"This evaluation found {sum(now.values()):,} violations; the recorded scan found"
+            f" {sum(then.values()):,}."
         )

@@ -1,4 +1,4 @@
-"""Running a scan under a command: the walk, its interruption, outputs, exit code."""
+"""Running a scan under a command: collection, interruption, outputs, exit code."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -38,7 +38,7 @@ Output = tuple[str, Path | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Where an inventory comes from, as of when it is judged, and how its walk can be ended."""
+    """Where an inventory comes from, the time of its evaluation, and how to end the collection."""
 
     collect: Collector
     clock: Clock
@@ -54,10 +54,10 @@ def live(
     ending: Ending | None = None,
     memory: Memory | None = None,
 ) -> Source:
-    """Walk the organization now; SIGTERM stops it, or ends it if it has an `ending`.
+    """Return a source that collects now; SIGTERM stops it, or ends it early if it has an `ending`.
 
-    `retried` is told of each request that is asked again. The walk raises LockLost if another
-    scan takes over the lock of `memory`.
+    `retried` is called for each retried request. `collect` raises LockLost if another scan takes
+    over the lock of `memory`.
     """
 
     def collect() -> Inventory:
@@ -67,26 +67,26 @@ def live(
 
 
 def stored(snapshot: Snapshot, plan: Plan) -> Source:
-    """Take a snapshot's inventory as of its own moment.
+    """Return a snapshot as a source, evaluated as of the time it was taken.
 
-    What the plan asks for and the snapshot lacks is a gap.
+    Listings that the plan requires and the snapshot lacks are gaps.
     """
     inventory = with_gaps(snapshot.inventory, plan)
     return Source(collect=lambda: inventory, clock=lambda: snapshot.taken_at)
 
 
 def judge_snapshot(path: Path, policy: Policy) -> ScanResult:
-    """Judge a snapshot by one policy, as of its own moment; raise UsageError if it is none."""
+    """Evaluate one policy on a snapshot as of its own time; raise UsageError if it is not valid."""
     source = stored(read_snapshot(path), make_plan([policy]))
     return scan(source.collect, [policy], source.clock(), source.clock).result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reported:
-    """A scan that is recorded and reported, and of which nobody was told yet.
+    """A recorded and reported scan whose alerts are not sent yet.
 
-    `shown` is its result as reports have it; `failures` are what went wrong beside. `page` is where
-    its HTML report is, if one was written.
+    `shown` is the result as reports contain it, `failures` are the errors of the outputs and the
+    history, and `page` is the path of the HTML report, if one was written.
     """
 
     result: ScanResult
@@ -106,10 +106,10 @@ def scan_and_report(
     masks: bool = False,
     uses_stdout: bool = False,
 ) -> Reported:
-    """Scan, remember, write every output, print the summary; `masks` the addresses in reports.
+    """Scan, record, write every output and print the summary; `masks` e-mail addresses in reports.
 
-    `name` is what the settings call the organization. `uses_stdout` says that something else than
-    the outputs goes there. Exit 130 or 143 if told to stop.
+    `name` is the organization's name in the settings. `uses_stdout`: another output than these
+    goes to stdout. Exit 130 or 143 when stopped by a signal.
     """
     failures: list[KeyVigilError] = []
     if memory is not None and (ending := source.ending) is not None:
@@ -145,9 +145,9 @@ def scan_and_report(
 def told(
     reported: Reported, memory: Memory | None, ending: Ending | None, *, masks: bool = False
 ) -> tuple[ScanResult, list[KeyVigilError]]:
-    """Tell who is to be told, unless the scan was told to end; return all that failed.
+    """Send the alerts, unless the scan was ended early; return the result and all failures.
 
-    Exit 130 if told to stop while that goes on.
+    Exit 130 when stopped by a signal meanwhile.
     """
     is_told_to_end = ending is not None and ending.closed()
     failures = [*reported.failures]
@@ -159,13 +159,13 @@ def told(
     try:
         failures.extend(tell(reported.result, memory.alerts, outbox, lease, masks=masks))
     except KeyboardInterrupt:
-        say("Stopped: the next scan tells what this one did not.", level=Level.WARNING)
+        say("Stopped: the next scan sends the remaining alerts.", level=Level.WARNING)
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     return reported.result, failures
 
 
 def write_reports(result: ScanResult, outputs: Sequence[Output]) -> list[OutputError | None]:
-    """Render all, then write each; return what went wrong with each, None: nothing."""
+    """Render all outputs, then write each; return the error of each, or None."""
     documents = [
         (document_of(name, result, to_file=path is not None), path) for name, path in outputs
     ]
@@ -175,22 +175,22 @@ def write_reports(result: ScanResult, outputs: Sequence[Output]) -> list[OutputE
 
 
 def page_of(outputs: Sequence[Output], result: ScanResult) -> Path | None:
-    """Return where a scan's HTML report goes, if it goes to a file."""
+    """Return the path of a scan's HTML report, or None if it is not written to a file."""
     pages = (_named(path, result) for name, path in outputs if name == "html" and path)
     return next(pages, None)
 
 
 def _named(path: Path, result: ScanResult) -> Path:
-    """Put into a path what the scan is called."""
+    """Fill in the placeholders of a path: time, scan id and organization."""
     organization = result.organization or "organization"
     filled = fill(str(path), at=result.started_at, scan_id=result.id, organization=organization)
     return Path(filled)
 
 
 def write_document_to(path: Path | None, document: bytes) -> OutputError | None:
-    """Write one document, None: on stdout; return what went wrong.
+    """Write one document, to stdout if `path` is None.
 
-    So the others are written all the same.
+    Return the error instead of raising it, so that the other documents are still written.
     """
     try:
         if path is None:
@@ -214,17 +214,14 @@ def _collect(
 ) -> Inventory:
     if is_verbose:
         for step in plan.steps:
-            verb = "asks for" if step.is_asked else "leaves out"
-            say(f"{verb:<10}  {step.collection:<16}  {step.reason}")
+            verb = "collect" if step.is_asked else "skip"
+            say(f"{verb:<7}  {step.collection:<16}  {step.reason}")
     started = monotonic()
     with watching(is_verbose=is_verbose, retried=retried) as progress:
         inventory = run_until_told(walked(settings, plan, progress, ending, memory), ending)
     if is_verbose:
         pages = sum(row.pages for row in inventory.coverage)
-        say(
-            f"Read {pages:,} pages in {monotonic() - started:.1f} s;"
-            f" asked again {progress.retries:,} times."
-        )
+        say(f"Read {pages:,} pages in {monotonic() - started:.1f} s; {progress.retries:,} retries.")
     return inventory
 
 
@@ -235,7 +232,7 @@ async def walked(
     ending: Ending | None,
     memory: Memory | None,
 ) -> Inventory:
-    """Walk to the end, or until SIGTERM comes or the lock is lost; raise LockLost, ApiError."""
+    """Collect until done, SIGTERM, or loss of the lock; raise LockLost or ApiError."""
     loss = memory.loss if memory else Loss()
 
     def begun(end: Callable[[], None]) -> None:
@@ -255,7 +252,7 @@ async def walked(
 def conclude(
     result: ScanResult, failures: Sequence[KeyVigilError], fail_on: Severity | None
 ) -> ExitCode:
-    """Show what failed; return the code of the largest problem, findings among them."""
+    """Print the failures; return the exit code of the most serious problem, findings included."""
     codes = [show_error(failure) for failure in failures]
     if not result.complete:
         codes.append(ExitCode.INCOMPLETE)

@@ -1,4 +1,4 @@
-"""`keyvigil sandbox serve`: the stand-in for OpenAI's Administration API, on loopback."""
+"""`keyvigil sandbox serve`: a local replacement of OpenAI's Administration API, on loopback."""
 
 import math
 import threading
@@ -21,7 +21,7 @@ _SHARE: Final = (0, 1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """The faults that were asked for, as they were typed."""
+    """The requested faults, as typed."""
 
     latency_ms: Sequence[str] = ()
     rate: Sequence[str] = ()
@@ -35,25 +35,25 @@ def _denied(name: str) -> str:
     names = [*_LISTINGS, *sorted(ALL_SCOPES)]
     if name in names:
         return name
-    raise UsageError(f"--deny {name}: there is no such listing or scope{did_you_mean(name, names)}")
+    raise UsageError(f"--deny {name}: unknown listing or scope{did_you_mean(name, names)}")
 
 
 def _by_listing(option: str, given: Sequence[str], bounds: tuple[int, int]) -> dict[str, float]:
-    """Read `NUMBER` and `LISTING=NUMBER`; raise UsageError for what is neither."""
+    """Read `NUMBER` and `LISTING=NUMBER`; raise UsageError for any other text."""
     lowest, highest = bounds
     read: dict[str, float] = {}
     for text in given:
         listing, equals, number = text.rpartition("=")
         if equals and listing not in _LISTINGS:
             hint = did_you_mean(listing, _LISTINGS)
-            raise UsageError(f"{option} {text}: there is no listing '{listing}'{hint}")
+            raise UsageError(f"{option} {text}: unknown listing '{listing}'{hint}")
         try:
             value = float(number)
         except ValueError:
             value = math.nan
         if not lowest <= value <= highest:
             allowed = f"{lowest:,} to {highest:,}"
-            raise UsageError(f"{option} {text}: '{number}' is no number of {allowed}.")
+            raise UsageError(f"{option} {text}: '{number}' is not a number from {allowed}.")
         read[listing or EVERYWHERE] = value
     return read
 
@@ -61,7 +61,7 @@ def _by_listing(option: str, given: Sequence[str], bounds: tuple[int, int]) -> d
 def _faults(
     seed: int, numbers: Mapping[str, Mapping[str, float]], denied: Iterable[str]
 ) -> dict[str, Faults]:
-    """Put each listing's faults together; `numbers` are by field of Faults, then by listing."""
+    """Return the faults of each listing; `numbers` are by field of Faults, then by listing."""
     fields: dict[str, dict[str, Any]] = {EVERYWHERE: {"seed": seed}}
     for field, by_listing in numbers.items():
         for listing, number in by_listing.items():
@@ -72,7 +72,7 @@ def _faults(
 
 
 def serve(organization: SandboxOrganization, port: int, seed: int, wanted: Wanted) -> None:
-    """Serve an organization until stopped; print what to set to scan it."""
+    """Serve an organization until stopped; print the variables for a scan of it."""
     denied = [_denied(name) for name in wanted.deny]
     latency = _by_listing("--latency-ms", wanted.latency_ms, (0, 600_000))
     numbers = {
@@ -88,8 +88,8 @@ def serve(organization: SandboxOrganization, port: int, seed: int, wanted: Wante
         out.print(f"export OPENAI_BASE_URL={settings.base_url}", soft_wrap=True)
         out.print(f"export OPENAI_ADMIN_KEY={settings.admin_key.reveal()}", soft_wrap=True)
         say(
-            f"Serving {organization.key_count():,} keys, {organization.hidden_key_count():,} of"
-            " which an ordinary listing hides. Set these two variables in another shell and run"
-            " keyvigil scan there. Ctrl-C stops."
+            f"Serving {organization.key_count():,} keys; the API's default listing omits"
+            f" {organization.hidden_key_count():,} of them. Set these two variables in another"
+            " shell and run keyvigil scan there. Press Ctrl-C to stop."
         )
         threading.Event().wait()

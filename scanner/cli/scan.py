@@ -1,4 +1,4 @@
-"""`keyvigil scan`: one scan now, of one organization or of each that the settings list."""
+"""`keyvigil scan`: scan one organization, or each that the settings list."""
 
 import os
 import re
@@ -47,7 +47,7 @@ _SCAN: Final = re.compile(r"latest|previous|[0-9]{8}(T[0-9]{0,6}(Z(-[0-9a-f]{0,8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What was typed beside the settings."""
+    """The options of the command that are not settings."""
 
     from_: str | None
     only: Sequence[str]
@@ -58,9 +58,9 @@ class Wanted:
 
 
 def scan(context: typer.Context, wanted: Wanted) -> None:
-    """Scan, or judge again what was seen; raise typer.Exit with what it came to.
+    """Scan, or evaluate a snapshot again; raise typer.Exit with the exit code.
 
-    Where whoever reads the terminal's output goes away, all is done all the same.
+    The scan is finished even if the reader of stdout or stderr has closed the pipe.
     """
     out.outlives_reader = err.outlives_reader = True
     try:
@@ -100,7 +100,7 @@ def _scan(context: typer.Context, wanted: Wanted) -> None:
 
 
 def _judge_again(name: str, chosen: Chosen) -> ExitCode:
-    """Judge what was seen by the policies of today, and report that."""
+    """Evaluate a snapshot or recorded scan with the current policies, and report the result."""
     policies = load_policies(chosen[POLICIES])
     organization = chosen[ORGANIZATION]
     wanted = chosen[SNAPSHOT] if chosen.origin(SNAPSHOT) == SNAPSHOT.flag else None
@@ -115,18 +115,18 @@ def _judge_again(name: str, chosen: Chosen) -> ExitCode:
 
 
 def _refuse_options_of_a_walk(chosen: Chosen, wanted: Wanted) -> None:
-    """Raise UsageError for an option that means nothing where nobody is asked."""
+    """Raise UsageError for an option that has no effect without requests to the API."""
     given = [one.flag for one in _OF_A_WALK if chosen.origin(one) == one.flag]
     own = {"--dry-run": wanted.is_dry, "--unless-since": bool(wanted.unless_since)}
     for flag in (*given, *(flag for flag, is_given in own.items() if is_given)):
         raise UsageError(
-            f"{flag} has no effect with --from, which asks nobody and records nothing.",
-            help="Leave one of the two out.",
+            f"{flag} has no effect with --from, which sends no requests and is not recorded.",
+            help=f"Omit --from or {flag}.",
         )
 
 
 def _what_was_seen(name: str, settings: StoreSettings | None, organization: str | None) -> Snapshot:
-    """Return the snapshot in a file, or that of a scan of the history; raise UsageError."""
+    """Return the snapshot in a file, or that of a recorded scan; raise UsageError."""
     if settings is None or Path(name).exists() or not _SCAN.fullmatch(name):
         return read_snapshot(Path(name).expanduser())
     history = open_store(settings, must_exist=True)

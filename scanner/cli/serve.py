@@ -1,4 +1,4 @@
-"""`keyvigil serve`: a scan every night, without cron."""
+"""`keyvigil serve`: scheduled scans without cron."""
 
 import logging
 import os
@@ -49,14 +49,14 @@ from scanner.wiring import now
 
 COMMAND: Final = (sys.executable, "-m", "scanner")
 _LOOK: Final = 5.0
-"""Seconds between two looks at the files and at the clock."""
-_RELOAD: Final = getattr(signal, "SIGHUP", None)  # which Windows has not
+"""Seconds between two checks of the files and the clock."""
+_RELOAD: Final = getattr(signal, "SIGHUP", None)  # absent on Windows
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, *([_RELOAD] if _RELOAD else []))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What was typed beside the settings."""
+    """The options of the command that are not settings."""
 
     cron: str | None
     time_zone: str | None
@@ -68,7 +68,7 @@ class Wanted:
 
 
 def serve(context: typer.Context, wanted: Wanted) -> None:
-    """Scan every night until a signal says to stop."""
+    """Scan on the schedule until a signal stops it; always raise typer.Exit."""
     settings = chosen(context)
     token = Secret(os.environ.get(TOKEN, "").strip())
     address = parse_address(wanted.listen)
@@ -101,7 +101,7 @@ def serve(context: typer.Context, wanted: Wanted) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """What is to be seen over HTTP, and where."""
+    """The HTTP server: its address, and the metrics and reports that it serves."""
 
     address: tuple[str, int]
     metrics: Metrics
@@ -110,7 +110,7 @@ class Served:
 
 
 def run_daemon(daemon: Daemon, served: Served, log: StreamLog, look: float = _LOOK) -> int:
-    """Run scans until a signal says to stop; return which. `look` is in seconds."""
+    """Run scans until a signal stops it; return the signal. `look` is in seconds."""
     pages = Pages(
         health=daemon.health,
         is_ready=lambda: daemon.is_ready,
@@ -138,17 +138,17 @@ def run_daemon(daemon: Daemon, served: Served, log: StreamLog, look: float = _LO
 
 @contextmanager
 def private_folder() -> Iterator[Path]:
-    """Make a folder for this user alone, and remove it with all that is in it.
+    """Create a temporary folder that only this user can read; delete it with its contents.
 
-    Raise UsageError if there is nowhere to make it.
+    Raise UsageError if it cannot be created.
     """
     try:
         folder = Path(tempfile.mkdtemp(prefix="keyvigil-"))
     except OSError as error:
         where = f"{Path(str(error.filename)).parent}: " if error.filename else ""
         raise UsageError(
-            f"keyvigil serve can make no folder for its temporary files: {where}{error.strerror}.",
-            help="Mount a writable /tmp (in a container, a tmpfs), or name a folder with TMPDIR.",
+            f"keyvigil serve cannot create a temporary folder: {where}{error.strerror}.",
+            help="Mount a writable /tmp (in a container, a tmpfs), or set TMPDIR to a folder.",
         ) from None
     try:
         yield folder
@@ -158,7 +158,7 @@ def private_folder() -> Iterator[Path]:
 
 @contextmanager
 def told_by_signals() -> Iterator["queue.SimpleQueue[int]"]:
-    """Yield what the numbers of the signals to stop or to reload are put into, as they come."""
+    """Yield a queue of the numbers of received signals: those to stop and the one to reload."""
     told: queue.SimpleQueue[int] = queue.SimpleQueue()
 
     def note(number: int, _frame: FrameType | None) -> None:
@@ -197,18 +197,18 @@ def _tell_where(served: Served, host: str, port: int, log: Log) -> None:
             Level.WARNING,
             "reports_missing",
             folder=reports.folder.absolute(),
-            help="there is no such folder yet: see that --output writes to the one of --reports",
+            help="the folder does not exist yet: make sure that --output writes to it",
         )
     if not is_loopback(host):
         log(
             Level.WARNING,
             "reports_served_without_tls",
-            help="the reports and their token travel over plain http: put TLS in front",
+            help="reports and token are sent over plain HTTP: put a TLS proxy in front",
         )
 
 
 def environment_of_scans(settings: Chosen) -> dict[str, str]:
-    """Return what scans, and looks at their history, have of the environment."""
+    """Return the environment of the child processes that scan or read the history."""
     environment = {name: value for name, value in os.environ.items() if name != TOKEN}
     environment[LOG_FORMAT] = LogFormat.JSON
     place = settings[STORE]
@@ -221,7 +221,7 @@ def environment_of_scans(settings: Chosen) -> dict[str, str]:
 
 
 def _said(context: typer.Context, settings: Chosen) -> Iterator[str]:
-    """Yield what a scan is to be told of this command's options; it reads the environment, too."""
+    """Yield the flags to pass on to each scan, which reads the environment itself."""
     for setting in SETTINGS:
         if settings.origin(setting) != setting.flag or setting in (STORE, ORGANIZATION):
             continue

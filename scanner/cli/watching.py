@@ -1,4 +1,4 @@
-"""How far a walk has come, on the terminal of whoever waits for it."""
+"""The progress of a collection, on the terminal."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ from scanner.errors import ApiError
 class Watcher:
     """Implements the port Progress: a bar, and a line for each retry if `is_verbose`.
 
-    `retried` is told of each retry. `name` says of which walk, where there are several.
+    `retried` is called for each retry. `name` is the organization's, if several are collected.
     """
 
     def __init__(
@@ -44,16 +44,16 @@ class Watcher:
         self._bar.update(self._task, total=projects, completed=projects_done, keys=keys)
 
     def asks_again(self, error: ApiError, seconds: float) -> None:
-        """Count the retry and, if wanted, tell it."""
+        """Count the retry, and print it if verbose."""
         self.retries += 1
         self._retried()
         if self._is_verbose:
-            say(f"{self._of}{str(error).rstrip('.')}; asked again in {seconds:.1f} s")
+            say(f"{self._of}{str(error).rstrip('.')}; retrying in {seconds:.1f} s")
 
 
 @contextmanager
 def watching(*, is_verbose: bool, retried: Callable[[], None] = lambda: None) -> Iterator[Watcher]:
-    """Show how far the walk has come, the bar on a terminal's stderr only."""
+    """Show the progress of a collection; the bar only if stderr is a terminal."""
     with _bar() as bar:
         yield Watcher(bar, _task(bar, "Projects"), retried, is_verbose=is_verbose)
 
@@ -62,7 +62,7 @@ def watching(*, is_verbose: bool, retried: Callable[[], None] = lambda: None) ->
 def watching_each(
     walks: Sequence[tuple[str, Callable[[], None]]], *, is_verbose: bool
 ) -> Iterator[Sequence[Watcher]]:
-    """Show the same of several walks at once, each under its name, with who is told of retries."""
+    """Show the progress of concurrent collections, given the name and retry callback of each."""
     with _bar() as bar:
         yield [
             Watcher(bar, _task(bar, visible(name)), retried, is_verbose=is_verbose, name=name)

@@ -1,1 +1,1 @@
-"""What can be typed: one file per command; what it does is loaded when it runs."""
+"""The commands, one file each; the implementation is imported when a command runs."""

@@ -21,7 +21,7 @@ def demo(
 ) -> None:
     """Scan a fictional organization on fourteen simulated days and write its report.
 
-    Needs no key; nothing leaves this machine.
+    Needs no key; no data leaves this machine.
     """
     from scanner.cli.demo import demo
 

@@ -1,4 +1,4 @@
-"""Commands whose help is plain text: to draw it in boxes takes as long as all the rest."""
+"""Commands whose help is plain text: boxes would double the time of --help."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 _WHOLE: Final = 1_000
-"""More characters than the help of any command has."""
+"""Characters; longer than the help of any command."""
 _ALL: Final = "keyvigil_help_all"
 _HEADINGS: Final = ("Arguments", "Input", "Policy", "Reports", "History", "Connection", "Options")
 
@@ -16,7 +16,7 @@ class Command(TyperCommand):
     """A command whose options are grouped by their headings."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - Typer's own
-        """Write arguments first, then options by heading; those without one last."""
+        """Write arguments first, then options by heading; options without a heading last."""
         sections: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
             name, text = self._record(ctx, parameter)
@@ -34,10 +34,10 @@ class Command(TyperCommand):
 
 
 class BriefCommand(Command):
-    """A command of many options: --help has the first sentence of each, --help-all everything."""
+    """A command with many options: --help prints the first sentence of each, --help-all all."""
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - Typer's own
-        """Write examples, and the rest of the epilog with all details only."""
+        """Write the examples; the rest of the epilog only for --help-all."""
         if ctx.meta.get(_ALL):
             super().format_epilog(ctx, formatter)
         elif self.epilog:
@@ -72,19 +72,19 @@ HelpAllOption = Annotated[
 
 
 class Group(TyperGroup):
-    """Commands under one word."""
+    """A group of commands."""
 
     def summaries(self) -> Mapping[str, str]:
-        """Return how each command's help begins."""
+        """Return the first sentence of each command's help."""
         return {name: one.get_short_help_str(_WHOLE) for name, one in self.commands.items()}
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401, ARG002 - Typer's own
-        """Write what each command is for, whole."""
+        """Write the untruncated summary of each command."""
         with formatter.section("Commands"):
             formatter.write_dl(list(self.summaries().items()))
 
     def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401 - Typer's own
-        """Return the options; flags are off unless given: Typer loads pydantic to parse a None."""
+        """Return the options; flags default to False, as Typer imports pydantic to parse None."""
         parameters: list[Any] = super().get_params(ctx)
         for one in parameters:
             if getattr(one, "is_flag", False) and one.default is None:
@@ -93,7 +93,7 @@ class Group(TyperGroup):
 
 
 def group(help: str, *, cls: type[Group] = Group, completes: bool = False) -> typer.Typer:  # noqa: A002
-    """Return a group of commands, or the one command that it will hold."""
+    """Return a group of commands, or an app for a single command."""
     return typer.Typer(
         cls=cls,
         help=help,

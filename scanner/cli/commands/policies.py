@@ -72,7 +72,7 @@ def validate(
     policies: _NamesOrFiles,
     against: Annotated[
         Path | None,
-        typer.Option(metavar="SNAPSHOT", help="Also print what they find in a snapshot."),
+        typer.Option(metavar="SNAPSHOT", help="Also count their findings in a snapshot."),
     ] = None,
 ) -> None:
     """Check policies; report every error with its line, or list their rules.
@@ -88,7 +88,9 @@ def validate(
 def diff(
     before: _NameOrFile,
     after: _NameOrFile,
-    on: Annotated[Path, typer.Option(metavar="SNAPSHOT", help="From keyvigil scan --snapshot.")],
+    on: Annotated[
+        Path, typer.Option(metavar="SNAPSHOT", help="Written by keyvigil scan --snapshot.")
+    ],
 ) -> None:
     """Print how the findings of two policies differ on a snapshot."""
     from scanner.cli.policies import diff

@@ -16,7 +16,7 @@ from scanner.cli.options import (
 )
 from scanner.settings_table import OUTPUTS, REDACT
 
-_Outputs = Annotated[  # not from the environment: that is for the reports of scans
+_Outputs = Annotated[  # KEYVIGIL_OUTPUT applies to scans only
     list[str] | None, typer.Option(metavar="FORMAT=PATH", help=OUTPUTS.help)
 ]
 
@@ -36,7 +36,7 @@ def report(
 ) -> None:
     """Render the report of a recorded scan again, with its history at that time.
 
-    Needs no network and records nothing. Exits 3 if the scan was incomplete.
+    Needs no network and is not recorded. Exits 3 if the scan was incomplete.
     """
     from scanner.cli.choosing import skipped, switched
     from scanner.cli.report import Wanted, report

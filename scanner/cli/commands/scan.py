@@ -1,4 +1,4 @@
-"""`keyvigil scan`: one scan now, of one organization or of each that the settings list."""
+"""`keyvigil scan`: scan one organization, or each that the settings list."""
 
 from pathlib import Path
 from typing import Annotated, Final
@@ -88,7 +88,7 @@ def scan(
 ) -> None:
     """Scan the organization of OPENAI_ADMIN_KEY, or each that the settings list.
 
-    Changes nothing unless revocation is enabled. Options can also be set in keyvigil.yaml or in
+    Changes no keys unless revocation is enabled. Options can also be set in keyvigil.yaml or in
     the environment.
     """
     from scanner.cli.scan import Wanted, scan
