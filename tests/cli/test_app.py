@@ -44,7 +44,7 @@ def test_an_error_says_what_happened_and_what_to_do(capsys: pytest.CaptureFixtur
     ]
 
 
-def test_a_bug_is_said_plainly_without_a_traceback_or_a_secret(
+def test_a_bug_is_reported_without_a_traceback_or_a_secret(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def broken(**_given: object) -> None:
@@ -54,10 +54,11 @@ def test_a_bug_is_said_plainly_without_a_traceback_or_a_secret(
     with pytest.raises(SystemExit) as caught:
         app.main()
     assert caught.value.code == 3
-    assert capsys.readouterr().err.splitlines() == [
-        "error: KeyVigil itself failed: RuntimeError: with sk-***",
-        "help: This is a bug. KEYVIGIL_DEBUG=1 shows where; please report it.",
-    ]
+    error, advice = capsys.readouterr().err.splitlines()
+    assert error.startswith("error: ")
+    assert error.endswith(": RuntimeError: with sk-***")
+    assert advice.startswith("help: ")
+    assert "KEYVIGIL_DEBUG=1" in advice
 
 
 def test_an_interruption_that_broke_the_printing_is_an_interruption(
@@ -129,13 +130,17 @@ def test_an_output_that_is_full_is_one_clear_error(tmp_path: Path) -> None:
             check=False,
         )
     assert done.returncode == 3
-    assert done.stderr.splitlines()[0] == "error: The system refused: No space left on device."
+    first = done.stderr.splitlines()[0]
+    assert first.startswith("error: ")
+    assert first.endswith(": No space left on device.")
 
 
 def test_a_renamed_option_is_rejected_with_its_present_name() -> None:
     ran = keyvigil("scan", "--at-once", "2")
     assert ran.code == 2
-    assert "help: --at-once is now --parallel." in ran.err
+    (advice,) = (line for line in ran.err.splitlines() if line.startswith("help: "))
+    assert "--at-once" in advice
+    assert "--parallel" in advice
 
 
 def test_brief_help_fits_a_screen_and_all_of_it_has_every_option() -> None:

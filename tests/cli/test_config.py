@@ -12,6 +12,7 @@ from scanner.errors import SettingsError, UsageError
 from scanner.setting import Setting
 from scanner.settings_table import SETTINGS
 from scanner.variables import VARIABLES
+from tests.support.prose import Prose
 
 SAMPLES = {
     "policy": ("strict", "soc2", "[owasp-nhi]"),
@@ -217,18 +218,13 @@ def test_validate_takes_the_file_as_an_option_too() -> None:
     assert run("config", "validate", "other.yaml") == told
 
 
-def test_init_writes_what_validates_and_says_what_comes_next() -> None:
-    told = run("init", "etc").splitlines()
-    assert told == [
-        "Wrote etc/keyvigil.yaml",
-        "Wrote etc/my-policy.yaml",
-        "Wrote etc/keyvigil.schema.json",
-        "Next:  export OPENAI_ADMIN_KEY=sk-admin-...",
-        "       keyvigil config show --origin --config etc/keyvigil.yaml",
-        "       keyvigil doctor --config etc/keyvigil.yaml",
-        "           reports whether the organization needs a name: organization in that file",
-        "       keyvigil scan --config etc/keyvigil.yaml",
-    ]
+def test_init_writes_valid_files_and_prints_the_next_commands(prose: Prose) -> None:
+    printed = run("init", "etc")
+    for name in ("keyvigil.yaml", "my-policy.yaml", "keyvigil.schema.json"):
+        assert f"Wrote etc/{name}\n" in printed
+    for command in ("config show --origin", "doctor", "scan"):
+        assert f"keyvigil {command} --config etc/keyvigil.yaml\n" in printed
+    prose(printed)
     assert [path.stat().st_mode & 0o777 for path in Path("etc").iterdir()] == [0o600] * 3
     assert run("config", "validate", "etc/keyvigil.yaml") == (
         "etc/keyvigil.yaml: valid, 1 setting\n"
@@ -240,7 +236,7 @@ def test_init_writes_what_validates_and_says_what_comes_next() -> None:
 
 def test_init_overwrites_nothing_unless_it_is_forced() -> None:
     Path("my-policy.yaml").write_text("mine")
-    with pytest.raises(UsageError, match=r"^my-policy\.yaml is there already\.$"):
+    with pytest.raises(UsageError, match=r"^my-policy\.yaml already exists\.$"):
         run("init")
     assert [path.name for path in Path().iterdir()] == ["my-policy.yaml"]
     run("init", "--force")
@@ -255,16 +251,16 @@ def test_init_overwrites_nothing_unless_it_is_forced() -> None:
         ("policies: [own.yaml]", "The policy own.yaml cannot be read"),
         (
             f"{{ outputs: {{ html: a }}, organizations: [{A_ORG}, {B_ORG}] }}",
-            "The organizations a and b would both write a",
+            "The organizations a and b .* to a",
         ),
     ],
 )
-def test_validate_tells_what_is_wrong(text: str, message: str) -> None:
+def test_validate_reports_the_mistake(text: str, message: str) -> None:
     Path("k.yaml").write_text(text)
     with pytest.raises(UsageError, match=message):
         run("config", "validate", "k.yaml")
 
 
 def test_validate_needs_a_file() -> None:
-    with pytest.raises(UsageError, match=r"^There is no keyvigil\.yaml in this folder\.$"):
+    with pytest.raises(UsageError, match=r"^No keyvigil\.yaml "):
         run("config", "validate")

@@ -100,8 +100,8 @@ def test_a_name_keeps_two_histories_apart(tmp_path: Path) -> None:
     few = {"KEYVIGIL_KEEP_SNAPSHOTS": "1"}
     pruned = keyvigil("history", "--store", place, "prune", env=few)
     assert pruned.out.splitlines() == [
-        "one: forgot 0 scans, 0 snapshots and 0 resolved findings.",
-        "two: forgot 0 scans, 1 snapshot and 0 resolved findings.",
+        "one: deleted 0 scans, 0 snapshots and 0 resolved findings.",
+        "two: deleted 0 scans, 1 snapshot and 0 resolved findings.",
     ]
     forgotten = keyvigil("scan", "--from", ids[1], "--store", place)
     assert forgotten.code == 2
@@ -112,7 +112,7 @@ def test_a_name_keeps_two_histories_apart(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("history", "--store", "none"), "There is no history"),
+        (("history", "--store", "none"), "--store is none"),
         (("history",), "history.db."),
         (("history", "prune"), "history.db."),
         (("diff", "latest", "previous"), "history.db."),
@@ -122,7 +122,7 @@ def test_a_name_keeps_two_histories_apart(tmp_path: Path) -> None:
         (("scan", "--from", "x.gz", "--deadline", "3"), "--deadline has no effect with --from"),
     ],
 )
-def test_what_cannot_be_told_is_refused_in_a_sentence(
+def test_missing_data_and_conflicting_options_are_one_clear_message(
     tmp_path: Path, arguments: tuple[str, ...], says: str
 ) -> None:
     ran = keyvigil(*arguments, env={"KEYVIGIL_STORE": str(tmp_path / "history.db")})
@@ -132,7 +132,7 @@ def test_what_cannot_be_told_is_refused_in_a_sentence(
 
 
 @pytest.mark.parametrize("place", ["history.db", "none"])
-def test_where_there_is_no_history_the_list_is_empty_and_a_person_is_told(
+def test_without_a_history_the_list_is_empty_and_a_message_names_the_place(
     tmp_path: Path, place: str
 ) -> None:
     ran = keyvigil("history", "--store", place, "--json", cwd=tmp_path)
@@ -175,7 +175,7 @@ def test_a_history_that_fails_costs_no_report(tmp_path: Path) -> None:
     assert json.loads(report.read_text())["totals"]["keys"] > 0
 
 
-def test_whose_scan_was_taken_is_said_where_several_organizations_have_some(
+def test_the_selected_organization_is_printed_if_the_history_has_several(
     tmp_path: Path,
 ) -> None:
     place = tmp_path / "history.db"
@@ -187,9 +187,10 @@ def test_whose_scan_was_taken_is_said_where_several_organizations_have_some(
     with store.hold("Labs") as lease:
         again = a_history(NOW + timedelta(days=2), organization="Labs")
         store.record(lease, again, b"")
-    told = "Taken: Labs, scanned last. --organization NAME takes another.\n"
     ran = keyvigil("diff", "previous", "latest", "--store", place)
-    assert (ran.code, ran.err) == (0, told)
+    assert (ran.code, ran.err.count("\n")) == (0, 1)
+    assert "Labs" in ran.err
+    assert "--organization" in ran.err
     named = keyvigil("diff", "previous", "latest", "--organization", "Acme", "--store", place)
     assert named.code == 2
     assert " previous scan of Acme " in named.err.splitlines()[0]

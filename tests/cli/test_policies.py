@@ -5,6 +5,7 @@ import pytest
 import yaml
 
 from tests.cli.running import keyvigil, sandbox
+from tests.support.prose import Prose
 
 pytestmark = pytest.mark.slow
 
@@ -29,16 +30,16 @@ def test_a_right_policy_is_valid_without_any_credentials(tmp_path: Path) -> None
     assert (ran.code, ran.out, ran.err) == (0, "mine: valid, 11 rules\n", "")
 
 
-def test_mistakes_in_several_files_are_all_told(tmp_path: Path) -> None:
+def test_mistakes_in_several_files_are_all_printed(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / f"{name}.yaml").write_text("policy: x\n")
     ran = keyvigil("policies", "validate", tmp_path / "a.yaml", tmp_path / "b.yaml")
     assert ran.code == 2
-    assert ran.err.splitlines() == [
-        f"{tmp_path}/a.yaml:1:1: the policy lacks 'rules'",
-        f"{tmp_path}/b.yaml:1:1: the policy lacks 'rules'",
-        "error: 2 mistakes in the policy; nothing was done.",
-    ]
+    *mistakes, total = ran.err.splitlines()
+    for name, mistake in zip("ab", mistakes, strict=True):
+        assert mistake.startswith(f"{tmp_path}/{name}.yaml:1:1: ")
+        assert "'rules'" in mistake
+    assert total.startswith("error: 2 mistakes ")
 
 
 @pytest.mark.parametrize(
@@ -57,15 +58,16 @@ def test_facts_operators_and_rules_explain_themselves(word: str, told: str) -> N
     assert told in ran.out
 
 
-def test_a_word_that_is_none_is_told_with_the_nearest() -> None:
+def test_an_unknown_word_is_rejected_with_the_nearest() -> None:
     ran = keyvigil("policies", "explain", "key-unsued")
     assert ran.code == 2
-    assert "There is no fact, operator or rule 'key-unsued'; did you mean 'key-unused'?" in ran.err
+    assert "'key-unsued'; did you mean 'key-unused'?" in ran.err
 
 
-def test_what_ships_comes_out_as_its_examples_say() -> None:
+def test_the_examples_of_the_shipped_policy_pass(prose: Prose) -> None:
     ran = keyvigil("policies", "test", "baseline")
-    assert (ran.code, ran.out, ran.err) == (0, "baseline: 30 examples as expected\n", "")
+    assert (ran.code, ran.err) == (0, "")
+    prose(ran.out)
 
 
 def test_the_schema_is_printed() -> None:
@@ -150,9 +152,10 @@ def test_a_policy_is_tried_on_a_snapshot_and_held_against_another(tmp_path: Path
     assert (applied, excepted, undetermined) == (15, 0, 0)
     ran = keyvigil("policies", "diff", "baseline", "strict", "--on", snapshot)
     assert ran.out.count("low -> high  ") == violated
-    assert ran.out.endswith(" findings would come out otherwise.\n")
+    *rows, total = ran.out.splitlines()
+    assert total.startswith(f"{len(rows)} findings ")
     same = keyvigil("policies", "diff", "baseline", "baseline", "--on", snapshot)
-    assert same.out == "0 findings would come out otherwise.\n"
+    assert same.out.startswith("0 findings ")
     busy = tmp_path / "busy.yaml"
     busy.write_text(BUSY)
     for ran in (

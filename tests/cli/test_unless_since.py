@@ -55,8 +55,9 @@ def test_a_scan_that_is_recorded_is_not_made_again_and_gives_account(tmp_path: P
         assert skipped == Account(fate=Fate.SKIPPED, organization="sandbox-7")
         assert made is not None
         since = f"{before:%Y-%m-%d %H:%M} UTC"
-        told = f"Not scanned: {made.scan_id} is recorded, and began after {since}.\n"
-        assert (code, said) == (0, told)
+        assert (code, said.count("\n")) == (0, 1)
+        assert made.scan_id in said
+        assert since in said
         scan(datetime.now(UTC))
     listed = json.loads(keyvigil("history", "--json", env={"KEYVIGIL_STORE": str(store)}).out)
     assert len(listed) == 2
@@ -84,15 +85,14 @@ def test_what_is_no_account_is_none(tmp_path: Path, content: bytes | None) -> No
 
 
 @pytest.mark.parametrize("moment", ["yesterday", "2026-11-25T02:30:00", "02:30"])
-def test_what_is_no_moment_is_refused(moment: str) -> None:
+def test_a_value_without_date_time_and_zone_is_rejected(moment: str) -> None:
     ran = keyvigil(
         "scan", "--unless-since", moment, env={"OPENAI_ADMIN_KEY": "sk-admin-0123456789"}
     )
     assert ran.code == 2
-    assert ran.err.splitlines() == [
-        f"error: --unless-since {moment} is no moment.",
-        "help: Write date, time and time zone: 2026-11-25T02:30:00+01:00.",
-    ]
+    error, advice = ran.err.splitlines()
+    assert error.startswith(f"error: --unless-since {moment} ")
+    assert "2026-11-25T02:30:00+01:00" in advice
 
 
 RECORDED, SKIPPED = Account(fate=Fate.RECORDED, scan_id="s"), Account(fate=Fate.SKIPPED)

@@ -87,7 +87,8 @@ def test_a_mistake_in_the_settings_file_pings_fail(two: Two) -> None:
 def test_metrics_that_overwrite_each_other_are_refused(two: Two) -> None:
     ran = two.scan("--metrics-textfile", "one.prom")
     assert ran.code == 2
-    assert "The organizations a and b would both write one.prom" in ran.err
+    assert "The organizations a and b " in ran.err
+    assert "one.prom" in ran.err
     ran = two.scan("--metrics-textfile", "{date}.prom")
     assert "--metrics-textfile has an unknown placeholder {date}" in ran.err
 
