@@ -1,4 +1,4 @@
-"""What the tests of commands borrow, and somebody with whom all is well."""
+"""Fixtures of command tests, and an environment in which every check passes."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +15,7 @@ __all__ = ["certificate", "own"]
 
 @pytest.fixture
 def own(organization: SandboxOrganization, tmp_path: Path) -> Iterator[dict[str, str]]:
-    """The environment of somebody with whom all is well, the API's clock among it."""
+    """An environment in which every check passes, the clock of the API included."""
     with serving(SandboxApp(organization)) as url:
         yield {
             "OPENAI_ADMIN_KEY": SANDBOX_KEY,

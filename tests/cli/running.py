@@ -90,7 +90,7 @@ def keyvigil_on_terminal(
 
 @contextmanager
 def sandbox(*arguments: str) -> Iterator[dict[str, str]]:
-    """Run `keyvigil sandbox serve`; yields what it tells to set."""
+    """Run `keyvigil sandbox serve`; yields the variables that it prints."""
     with subprocess.Popen(  # noqa: S603 - our own command
         [*COMMAND, "sandbox", "serve", *arguments],
         env=environment({}),

@@ -1,4 +1,4 @@
-"""What a scan tells the daemon of itself."""
+"""The account that a scan writes for the daemon."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""`keyvigil scan --combined`: one report of all, whatever became of each."""
+"""`keyvigil scan --combined`: one report of all organizations, whatever their outcome."""
 
 import json
 import signal
@@ -251,7 +251,7 @@ def test_conflicting_options_are_rejected_before_any_request(
 
 
 def test_from_a_recorded_scan_the_settings_write_none(tmp_path: Path) -> None:
-    """As metrics, which the settings of every night may name, too."""
+    """The settings may name it for scheduled scans, as they may name metrics."""
     with two() as (url_a, url_b, _):
         text = settings(url_a, url_b, 2)
         assert scan(tmp_path, text, "--only", "b").code == 0

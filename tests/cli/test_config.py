@@ -90,7 +90,7 @@ def test_there_is_a_sample_of_every_setting() -> None:
 def test_a_flag_beats_the_environment_which_beats_the_file_which_beats_the_default(
     setting: Setting[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One step at a time; nothing else of the settings changes with it."""
+    """One step at a time; the other settings stay the same."""
     flag, environment, sample = SAMPLES[setting.parameter]
     name = setting.name or setting.parameter
     default = show()

@@ -1,4 +1,4 @@
-"""The history through the real command: what a scan remembers, and what can be asked of it."""
+"""The history through the real command: what a scan records, and how it can be printed."""
 
 import json
 import sqlite3

@@ -1,4 +1,4 @@
-"""A history that fails before the scan: it is collected and reported all the same, unrecorded."""
+"""A history that fails before the scan: the scan is still collected and reported, unrecorded."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""Messages for machines: whatever happens, stderr is JSON line by line."""
+"""JSON messages: every line of stderr is a JSON object, errors included."""
 
 import json
 import re

@@ -39,7 +39,7 @@ rules:
 
 @dataclass(kw_only=True)
 class Watched:
-    """Serves an application, notes who was asked, and calls `first` before the first answer."""
+    """Serves an application, records its requests, and calls `first` before the first response."""
 
     app: Any
     name: str
@@ -57,7 +57,7 @@ class Watched:
         await self.app(scope, receive, send)
 
     def wait_for(self, listing: str) -> None:
-        """Wait until a listing was asked for."""
+        """Wait until a listing was requested."""
         until(lambda: any(path.endswith(f"/{listing}") for path in self.paths))
 
 
@@ -70,7 +70,7 @@ def app(seed: int) -> Any:
 
 @contextmanager
 def two(first: Any = None) -> Iterator[tuple[str, str, list[str]]]:
-    """Serve two organizations; yields where, and the list of who was asked in turn."""
+    """Serve two organizations; yields both URLs and the names in the order of their requests."""
     asked: list[str] = []
     a = Watched(app=app(1), name="a", asked=asked, first=first)
     b = Watched(app=app(2), name="b", asked=asked, first=first)
@@ -159,7 +159,7 @@ def test_one_after_the_other_asks_the_second_when_the_first_is_done(tmp_path: Pa
 
 @pytest.mark.parametrize("refusals", [0, 4])
 def test_one_whose_api_is_slow_or_busy_holds_no_other_back(tmp_path: Path, refusals: int) -> None:
-    """Each has a pace of its own: the one is not answered until the other has been asked all."""
+    """Each has its own pace: one gets no response until the other has sent all its requests."""
     own, left = app(1), [busy] * refusals
     other = Watched(app=app(2), name="b", asked=[])
 

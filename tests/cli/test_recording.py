@@ -1,4 +1,4 @@
-"""A history that is away for a moment when a scan is to be recorded."""
+"""A history that is briefly unavailable when a scan is recorded."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,7 @@ AWAY = "The history in postgresql://db/k failed: Connection refused."
 
 @pytest.fixture
 def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Wait for nobody; return the seconds that would have been waited."""
+    """Replace sleep; return the list of requested seconds."""
     seconds: list[float] = []
     monkeypatch.setattr("time.sleep", seconds.append)
     return seconds

@@ -1,4 +1,4 @@
-"""`keyvigil report`: a past night, rendered again as it was, and addresses masked on request."""
+"""`keyvigil report`: an earlier scan, rendered again unchanged, with addresses masked on request."""
 
 import json
 import re
@@ -60,7 +60,7 @@ NIGHTS = (
 
 
 def remembered(store: SqlStore, inventory: Inventory, number: int) -> ScanResult:
-    """Scan one night and record it."""
+    """Scan once and record it."""
     moment = NOW + timedelta(days=number, microseconds=number)
     scanned = scan(lambda: inventory, load_policies(["baseline"]), moment, lambda: moment)
     with store.hold(ACME) as lease:

@@ -1,4 +1,4 @@
-"""A scan's report does not change, whatever later scans find and by whichever policies."""
+"""A scan's report does not change with later scans or policies."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""`keyvigil serve` as it is typed: every mistake at once, and a night that was missed."""
+"""`keyvigil serve` as a command: all mistakes are reported, and a missed scan is made."""
 
 import base64
 import json

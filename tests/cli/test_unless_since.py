@@ -1,4 +1,4 @@
-"""One scan a night, however many machines have the schedule."""
+"""One scan per schedule, however many machines have it."""
 
 import json
 from datetime import UTC, datetime, timedelta

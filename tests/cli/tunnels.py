@@ -45,7 +45,7 @@ def tls(url: str, certificate: Path, key: Path) -> Iterator[str]:
 
 @contextmanager
 def proxy() -> Iterator[tuple[str, list[str]]]:
-    """Be a proxy that makes tunnels; yields where, and the heads of what it was asked."""
+    """Serve a tunnelling proxy; yields its address and the heads of its requests."""
     asked: list[str] = []
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -69,7 +69,7 @@ def _listening(handle: Handler, context: ssl.SSLContext | None) -> Iterator[int]
         try:
             await handle(reader, writer)
         except (OSError, asyncio.IncompleteReadError):
-            pass  # whoever asked went away
+            pass  # the client disconnected
         finally:
             writer.close()
 
