@@ -148,7 +148,8 @@ def private_folder() -> Iterator[Path]:
         where = f"{Path(str(error.filename)).parent}: " if error.filename else ""
         raise UsageError(
             f"keyvigil serve cannot create a temporary folder: {where}{error.strerror}.",
-            help="Mount a writable /tmp (in a container, a tmpfs), or set TMPDIR to a folder.",
+            help="Mount a writable /tmp (in a container, a tmpfs), or set TMPDIR to another"
+            " writable folder.",
         ) from None
     try:
         yield folder

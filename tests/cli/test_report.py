@@ -1,4 +1,4 @@
-"""`keyvigil report`: an earlier scan, rendered again unchanged, with addresses masked on request."""
+"""`keyvigil report`: an earlier scan, rendered again unchanged; addresses masked on request."""
 
 import json
 import re
