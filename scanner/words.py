@@ -51,10 +51,18 @@ def in_words(evidence: Evidence) -> str:
             return f"{evidence.fact} is unknown: {value}"
         part = phrase(evidence.fact, f"at least {spell_value(value.at_least, limit)}")
         return f"{part}, {_limit(evidence.limit)} (the rest is unknown: {value})"
-    source = f" (by {evidence.source})" if evidence.source else ""
-    said = f"{_observed(evidence.fact, value, limit)}{source}"
+    said = observed_in_words(evidence)
     is_told = evidence.limit in {"", f"is {describe(value, limit)}", "known yes", "known no"}
     return said if is_told else f"{said}, {_limit(evidence.limit)}"
+
+
+def observed_in_words(evidence: Evidence) -> str:
+    """Return what was observed, without the limit: `134 days old`."""
+    value = evidence.value
+    if isinstance(value, Unknown):
+        return in_words(evidence)
+    source = f" (by {evidence.source})" if evidence.source else ""
+    return f"{_observed(evidence.fact, value, limit_in(evidence.limit))}{source}"
 
 
 def _observed(fact: str, value: Value, limit: timedelta | Decimal | None) -> str:

@@ -231,7 +231,7 @@ def test_every_output_states_what_was_not_evaluated() -> None:
     console = Console(file=io.StringIO(), width=200)
     print_summary(result, console, shows_all=True)
     assert isinstance(console.file, io.StringIO)
-    assert f"{len(missed)} findings of 2 rules were not evaluated" in console.file.getvalue()
+    assert f": {len(missed)} open findings of 2 rules." in console.file.getvalue()
     page = render_html(result)
     assert f"{len(missed)} findings</a> of 2 rules were not evaluated" in page
     assert all(standing.case.fingerprint in page for standing in missed)

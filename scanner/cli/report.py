@@ -67,7 +67,8 @@ def report(wanted: Wanted, outputs: Sequence[str], *, masks: bool) -> None:
     shown = without_addresses(result) if masks else result
     failures = [error for error in write_reports(shown, written) if error]
     if not written:
-        print_summary(shown, out, shows_all=False)
+        is_latest = wanted.organization is None and wanted.name == "latest"
+        print_summary(shown, out, shows_all=False, is_latest=is_latest)
     raise typer.Exit(conclude(result, failures, None))
 
 

@@ -135,7 +135,7 @@ def scan_and_report(
     uses_stdout = uses_stdout or any(path is None for _, path in outputs)
     console = err if uses_stdout else out
     if not err.is_terse and (console is out or not err.is_log):
-        print_summary(shown, console, shows_all=shows_all)
+        print_summary(shown, console, shows_all=shows_all, is_latest=name is None)
     written = [output for output, error in zip(outputs, lost, strict=True) if error is None]
     return Reported(
         result=result, shown=shown, failures=tuple(failures), page=page_of(written, shown)

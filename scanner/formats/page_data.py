@@ -37,7 +37,7 @@ OWNER_STATES: Final = {
     "active": "active",
     "disabled": "disabled",
     "left_org": "left the organization",
-    "no_project_access": "no access to the project",
+    "no_project_access": "no project access",
     "service_account_missing": "service account deleted",
 }
 _UNKNOWN: Final = -1

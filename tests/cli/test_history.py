@@ -42,8 +42,8 @@ def test_nights_are_recorded_compared_and_told(tmp_path: Path) -> None:
 
         first = scan()
         assert first.code == 0
-        assert "The first scan of its history." in first.out
-        assert "nothing changed." in scan().out
+        assert "First scan: " in first.out
+        assert " UTC: no changes." in scan().out
         mine.write_text(POLICY.format(severity="critical", days=90))
         assert "escalated." in scan("--dry-run").out
         assert len(scans(place)) == 2

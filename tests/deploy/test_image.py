@@ -119,7 +119,7 @@ def test_its_program_is_the_one_of_this_version(image: Image) -> None:
 def test_the_demo_runs_with_nothing_writable_but_its_state(image: Image) -> None:
     said = image.confined(*exec_form(RUNTIME, "ENTRYPOINT"), "demo")
     assert said.returncode == 0, said.stderr
-    assert "9 of 14 keys break the policy" in said.stdout
+    assert "9 of 14 keys " in said.stdout
     path = image.root / "new"
     spoilt = image.confined("python", "-c", f"open({str(path)!r}, 'w')")
     assert "Read-only file system" in spoilt.stderr

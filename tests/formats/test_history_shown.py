@@ -72,7 +72,7 @@ def test_the_terminal_counts_the_same() -> None:
     states = report()["history"]["states"]
     assert f"{states['new']} new" in text
     assert f"{states['resolved']} resolved (" in text
-    assert f"Carried over unverified: {states['unverified']} findings" in text
+    assert f": {states['unverified']} open findings (" in text
 
 
 def test_without_a_history_nothing_is_said_of_one() -> None:

@@ -100,5 +100,5 @@ def test_the_terminal_tells_the_same(result: ScanResult) -> None:
     text = shown.getvalue()
     assert "2 violations: 1 critical, 1 medium." in text
     assert "Excepted: 1 finding." in text
-    assert "Without effect: the exception of bob from key-unused." in text
-    assert "Expired on 2026-06-30: the exception of cid from key-too-old." in text
+    assert ": the exception from key-unused, owner bob." in text
+    assert "Expired on 2026-06-30: the exception from key-too-old, owner cid." in text

@@ -1,0 +1,220 @@
+"""Violations on the terminal: a heading for each rule, how to fix it, and a table of a few keys."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.text import Text
+
+from scanner.cli.columns import fitted, padded, shorten_end, shorten_middle
+from scanner.cli.console import counted, inert
+from scanner.display import visible
+from scanner.finding import Evidence, Finding, RuleText
+from scanner.formats.page_data import ORGANIZATION, OWNER_STATES
+from scanner.lifecycle import Standing, State
+from scanner.result import RuleGroup
+from scanner.secret import redact
+from scanner.severity import Severity
+from scanner.words import in_words, observed_in_words
+
+CHANGES: Final = (State.NEW, State.REOPENED, State.ESCALATED, State.DEESCALATED)
+_KEY: Final = "Key"
+_ID: Final = "ID"
+_PROJECT: Final = "Project"
+_OWNER: Final = "Owner"
+_EVIDENCE: Final = "Evidence"
+_STATUS: Final = "Status"
+_NAMES: Final = (_KEY, _PROJECT, _OWNER)
+_KEYS_SHOWN: Final = 4
+_WIDEST: Final = 160
+_INDENT: Final = 2
+_GAP: Final = 2
+_SEVERITY_WIDTH: Final = max(len(severity.value) for severity in Severity)
+_NAME_WIDTH: Final = 24
+"""A layout that leaves less than this to a longer name is too wide."""
+_EVIDENCE_WIDTH: Final = 24
+"""Names are shortened before evidence of this width is."""
+_STYLES: Final = {
+    Severity.CRITICAL: "bold red",
+    Severity.HIGH: "red",
+    Severity.MEDIUM: "yellow",
+    Severity.LOW: "blue",
+    Severity.INFO: "dim",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Layout:
+    """What a row contains besides the key's name, its project and what was observed."""
+
+    limits: bool
+    addresses: bool
+    ids: bool
+
+
+_LAYOUTS: Final = (
+    _Layout(limits=True, addresses=True, ids=True),
+    _Layout(limits=False, addresses=True, ids=True),
+    _Layout(limits=False, addresses=False, ids=True),
+    _Layout(limits=False, addresses=False, ids=False),
+)
+"""From the most detailed to the narrowest."""
+
+_Shown = tuple[RuleGroup, Sequence[tuple[str, Finding]]]
+"""A rule with the first of its findings, each with the status that changed, or ""."""
+
+
+def print_violations(
+    groups: Iterable[RuleGroup], standings: Mapping[str, Standing], console: Console
+) -> None:
+    """Print each rule and its first keys, changed ones first; no row exceeds the console."""
+    shown: list[_Shown] = [(group, _first(group, standings)) for group in groups]
+    width = min(console.width, _WIDEST)
+    layout = next((one for one in _LAYOUTS if _fits(one, shown, width)), _LAYOUTS[-1])
+    tables = [_rows(layout, findings, has_status=_has_status(shown)) for _, findings in shown]
+    widths = _widths([row for table in tables for row in table], width)
+    for (group, findings), table in zip(shown, tables, strict=True):
+        console.print()
+        _print_heading(group, width, console)
+        headings = {heading: heading for heading in table[0]}
+        if not any(status for status, _ in findings):
+            headings.pop(_STATUS, None)
+        console.print(Text(_line(headings, widths, width), style="dim"), no_wrap=True)
+        for row in table:
+            console.print(Text(_line(row, widths, width)), no_wrap=True)
+        if more := len(group.findings) - len(findings):
+            console.print(f"{' ' * _INDENT}… and {counted(more, 'more key')}", style="dim")
+
+
+def _title(rule: RuleText) -> str:
+    return rule.title
+
+
+def _print_heading(group: RuleGroup, width: int, console: Console) -> None:
+    """Print severity, title, number of keys and the rule's id on one line; then the fix."""
+    rule, severity = group.rule, group.severity
+    tail = f"  {counted(len(group.findings), 'key')}  "
+    grade = severity.value.ljust(_SEVERITY_WIDTH + _GAP)
+    rest = width - len(grade) - cell_len(tail)
+    title = shorten_end(visible(redact(_title(rule))), max(rest - cell_len(rule.id), rest // 2))
+    rule_id = shorten_middle(visible(redact(rule.id)), rest - cell_len(title))
+    line = Text.assemble((grade, _STYLES[severity]), (title, "bold"), tail, (rule_id, "dim"))
+    console.print(line, no_wrap=True)
+    label = f"{' ' * _INDENT}fix: "
+    for line in inert(rule.fix).wrap(console, max(width - len(label), 1)):
+        line.rstrip()
+        console.print(Text.assemble(label, line), no_wrap=True)
+        label = " " * len(label)
+
+
+def _first(group: RuleGroup, standings: Mapping[str, Standing]) -> list[tuple[str, Finding]]:
+    rows = [(_change_of(finding, standings), finding) for finding in group.findings]
+    return sorted(rows, key=lambda row: not row[0])[:_KEYS_SHOWN]
+
+
+def _change_of(finding: Finding, standings: Mapping[str, Standing]) -> str:
+    standing = standings.get(finding.fingerprint)
+    return standing.state.value if standing and standing.state in CHANGES else ""
+
+
+def _has_status(shown: Iterable[_Shown]) -> bool:
+    return any(status for _, findings in shown for status, _ in findings)
+
+
+def _fits(layout: _Layout, shown: Sequence[_Shown], width: int) -> bool:
+    has_status = _has_status(shown)
+    rows = [row for _, found in shown for row in _rows(layout, found, has_status=has_status)]
+    sizes = _sizes(rows)
+    needed = sum(
+        min(size, _NAME_WIDTH) if heading in _NAMES else size for heading, size in sizes.items()
+    )
+    if not layout.limits:
+        needed -= max(sizes.get(_EVIDENCE, 0) - _EVIDENCE_WIDTH, 0)
+    return needed <= _available(len(sizes), width)
+
+
+def _rows(
+    layout: _Layout, findings: Iterable[tuple[str, Finding]], *, has_status: bool
+) -> list[dict[str, str]]:
+    """Return for each finding its cells by column heading, inert."""
+    listed = list(findings)
+    shared = Counter(_shared(finding) for _, finding in listed)
+    rows = []
+    for status, finding in listed:
+        key, project = finding.key, finding.project
+        name = key.name or ("unnamed" if layout.ids else key.id)
+        if not layout.ids and shared[_shared(finding)] > 1:
+            name += f" …{key.redacted_value[-4:]}"
+        row = {
+            _KEY: name,
+            **({_ID: key.id} if layout.ids else {}),
+            _PROJECT: (project.name or project.id) if project else ORGANIZATION,
+            _OWNER: _owner(finding, prefers_address=layout.addresses),
+            _EVIDENCE: _evidence(finding, has_limits=layout.limits),
+            **({_STATUS: status} if has_status else {}),
+        }
+        rows.append({heading: visible(redact(cell)) for heading, cell in row.items()})
+    return rows
+
+
+def _shared(finding: Finding) -> tuple[str | None, str | None]:
+    """Return what several keys may have in common, so that only their ids differ."""
+    return finding.key.name, finding.project.id if finding.project else None
+
+
+def _owner(finding: Finding, *, prefers_address: bool) -> str:
+    owner, email = finding.key.owner, finding.owner_email
+    owner_id = owner.id if isinstance(owner.id, str) else None
+    names = (email, owner.name) if prefers_address else (owner.name, email)
+    return next(filter(None, (*names, owner_id)), "unknown")
+
+
+def _evidence(finding: Finding, *, has_limits: bool) -> str:
+    rows = [row for row in finding.evidence if row.fact != "used"] or finding.evidence
+    return "; ".join(_observed(row, has_limits=has_limits) for row in rows)
+
+
+def _observed(evidence: Evidence, *, has_limits: bool) -> str:
+    if evidence.fact == "owner.state" and evidence.value in OWNER_STATES:
+        return OWNER_STATES[str(evidence.value)]
+    return in_words(evidence) if has_limits else observed_in_words(evidence)
+
+
+def _widths(rows: Sequence[Mapping[str, str]], width: int) -> dict[str, int]:
+    """Return the width of each column; names are shortened before evidence."""
+    sizes = _sizes(rows)
+    available = _available(len(sizes), width) - sum(
+        size for heading, size in sizes.items() if heading in (_ID, _STATUS)
+    )
+    evidence = min(sizes.get(_EVIDENCE, 0), _EVIDENCE_WIDTH)
+    names = [heading for heading in sizes if heading in _NAMES]
+    reduced = fitted([sizes[heading] for heading in names], available - evidence)
+    evidence = min(sizes.get(_EVIDENCE, 0), max(available - sum(reduced), evidence))
+    return {**sizes, **dict(zip(names, reduced, strict=True)), _EVIDENCE: evidence}
+
+
+def _sizes(rows: Sequence[Mapping[str, str]]) -> dict[str, int]:
+    """Return for each column the width of its widest cell, its heading included."""
+    headings = rows[0] if rows else ()
+    return {
+        heading: max(cell_len(heading), *(cell_len(row[heading]) for row in rows))
+        for heading in headings
+    }
+
+
+def _available(columns: int, width: int) -> int:
+    return width - _INDENT - _GAP * (columns - 1)
+
+
+def _line(row: Mapping[str, str], widths: Mapping[str, int], width: int) -> str:
+    cells = [
+        shorten_end(cell, widths[heading])
+        if heading == _EVIDENCE
+        else shorten_middle(cell, widths[heading])
+        for heading, cell in row.items()
+    ]
+    line = f"{' ' * _INDENT}{padded(cells, [widths[heading] for heading in row], _GAP)}"
+    return shorten_end(line, width)
