@@ -1,5 +1,5 @@
-// The page's data: tables, columns of numbers, and an index over every text; goes on in findings.js.
-// Every text enters by textContent; nothing is loaded and nothing leaves the page.
+// The page's data: tables, columns of numbers, and an index over all texts. Continues in findings.js.
+// Texts are inserted with textContent only; the page loads and sends no data.
 const byId = (id) => document.getElementById(id);
 const { severities, statuses, rules, projects, owners, keys, texts, findings } =
   JSON.parse(byId("data").textContent);
@@ -8,8 +8,8 @@ const [NAME, ID, STATE] = [0, 1, 2]; // of a project
 const [EMAIL, OWNER_ID, OWNER_STATE] = [1, 2, 3]; // of an owner, after the name
 const [TITLE, WHY, FIX, CONTROLS] = [1, 2, 3, 4]; // of a rule, after the id
 const [UNKNOWN, NEVER] = [-1, -2];
-const SHIFT = 2 ** 20; // more findings than one report holds
-const LATER = 2 ** 30; // after every minute
+const SHIFT = 2 ** 20; // greater than the number of findings in a report
+const LATER = 2 ** 30; // later than every date
 for (const [columns, names] of [
   [keys, ["project", "owner", "created", "used", "expires"]],
   [findings, ["rule", "severity", "key", "status", "seen", "text"]],
@@ -37,7 +37,7 @@ const projectNames = projects.map(([name, id]) => [name, id]);
 const rankOfRule = new Int32Array(rules.length);
 rules.map((rule, number) => [rule[TITLE], number]).sort().forEach(([, number], rank) => (rankOfRule[number] = rank));
 
-// A column: its heading, what it sorts by, its text, and how a cell shows it if not by the text.
+// A column: its heading, sort key, text, and the content of a cell where it is not the text.
 const COLUMNS = {
   key: { heading: "Key", order: (n) => findings.key[n], text: (n) => keys.name[findings.key[n]] },
   severity: {
@@ -66,7 +66,7 @@ function dates(heading, minutesOf, never, spelled) {
   return { heading, order: moments(minutesOf, never), text: (n) => day(minutesOf(n), spelled), kind: () => "date" };
 }
 
-// ---- Orders: every finding by a column, reckoned once.
+// ---- Orders: all findings sorted by a column, computed once.
 const orders = new Map();
 function ordered(column, down) {
   const name = `${down ? "-" : ""}${column}`;
@@ -74,7 +74,7 @@ function ordered(column, down) {
   return orders.get(name);
 }
 
-// Sort by a whole number, and by place where that is equal, as one number: the fastest there is.
+// Pack sort key and position into one number: sorting a typed array of numbers is fastest.
 function sorted(order, sign) {
   const packed = new Float64Array(COUNT);
   for (let n = 0; n < COUNT; n++) packed[n] = sign * order(n) * SHIFT + n;
@@ -84,7 +84,7 @@ function sorted(order, sign) {
   return numbers;
 }
 
-// ---- Indexes: all texts of a table as one, a line each, for one search through all of it.
+// ---- Indexes: all texts of a table as one string, one line each, so one search covers all.
 const indexes = new Map();
 function index(texts) {
   if (!indexes.has(texts)) {
@@ -96,7 +96,7 @@ function index(texts) {
   return indexes.get(texts);
 }
 
-// Mark the lines that contain the word, which has no line's end itself.
+// Mark the lines that contain the word; the word contains no line break.
 function mark(texts, word, marks = new Uint8Array(texts.length)) {
   const { text, ends } = index(texts);
   let line = 0;

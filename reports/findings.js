@@ -1,10 +1,10 @@
-// What is shown: the view, in the controls and in the address after its #; filtered and sorted.
+// The view, stored in the controls and in the URL fragment, and the findings filtered and sorted by it.
 const PAGE = 50;
 const PRINTED = 1000;
 const OUTSIDE = new Set(["unverified", "not_evaluated", "undetermined", "excepted", "resolved"]);
 const LESS_WANTED = ["created", "expires", "seen"];
 const FIELDS = ["q", "status", "rule", "project", "owner", "group"];
-// What findings are grouped by: a number for each, and its name.
+// Groupings: the group number of a finding, and the name of its group.
 const GROUPS = {
   owner: [(n) => firstOf[keys.owner[findings.key[n]]], (n) => ownerOf(n)[NAME]],
   project: [keyed("project"), (n) => projectOf(n)[NAME]],
@@ -19,7 +19,7 @@ let shown = new Uint32Array(0);
 let notice = "";
 let sizes = new Int32Array(0); // of the groups
 
-// Owners with one id are one, whatever they are called elsewhere: the first stands for all.
+// Owner records with the same id are one owner, even with different names: the first represents all.
 function firstOwners() {
   const first = new Map();
   return owners.map((owner, number) => {
@@ -29,7 +29,7 @@ function firstOwners() {
   });
 }
 
-// The group of each finding, reckoned once.
+// The group of each finding, computed once.
 function groupsBy(name) {
   if (!groups.has(name)) {
     const [groupOf] = GROUPS[name];
@@ -45,7 +45,7 @@ function reset() {
   });
 }
 
-// The address as it was loaded or has changed; a plain anchor (#coverage) leaves the view as it is.
+// Apply a changed URL fragment; a plain anchor (#coverage) does not change the view.
 function followAddress() {
   const link = linked();
   const number = link ? numberOf(link) : -1;
@@ -84,7 +84,7 @@ function readAddress() {
     opened.add(number);
     view.status = OUTSIDE.has(statusOf(number)) ? statusOf(number) : "";
   } else if (link) {
-    notice = "The finding of this link is not in this report: it was resolved before the scans that this report looks back on, or it is of another organization.";
+    notice = "The linked finding is not in this report. It was resolved before the scans in this report, or belongs to another organization.";
   } else if (hash.includes("=")) {
     readView(new URLSearchParams(hash));
   }
@@ -102,7 +102,7 @@ function readAddress() {
 function readView(told) {
   for (const name of ["q", "rule", "project", "owner"]) view[name] = told.get(name) ?? "";
   if (view.rule && !rules.some(([id]) => id === view.rule)) {
-    notice = `No rule of this report is called ${view.rule}: every rule is shown.`;
+    notice = `This report has no rule ${view.rule}. All rules are shown.`;
     view.rule = "";
   }
   if ([...statuses, "all"].includes(told.get("status"))) view.status = told.get("status");
@@ -118,7 +118,7 @@ function readView(told) {
   view.page = Math.max(0, (parseInt(told.get("page"), 10) || 1) - 1);
 }
 
-// While it loads, the browser follows the link itself, and takes the focus away.
+// While the page loads, the browser follows the link itself and moves the focus.
 function afterLoading(act) {
   if (document.readyState === "complete") act();
   else addEventListener("load", () => setTimeout(act), { once: true });
@@ -141,11 +141,11 @@ function writeAddress() {
   try {
     history.replaceState(null, "", `#${told}`);
   } catch {
-    // a sandboxed frame may refuse; the view works all the same
+    // refused in a sandboxed frame; the view works without it
   }
 }
 
-// ---- Filtering: over the small tables first, then bytes only.
+// ---- Filtering: first the small tables, then byte arrays of all findings.
 const allowed = (table, is) => Uint8Array.from(table, is);
 const ofStatus = () =>
   allowed(statuses, (status) => (view.status ? [status, "all"].includes(view.status) : !OUTSIDE.has(status)));
@@ -176,7 +176,7 @@ function kept(numbers, keep) {
   return left.subarray(0, count);
 }
 
-// Drop from `keep` whatever has the word in none of its columns.
+// Remove from `keep` the findings without the word in any column.
 function search(word, keep) {
   const inProject = mark(projectNames, word);
   const inOwner = mark(owners, word);
@@ -198,7 +198,7 @@ function search(word, keep) {
   }
 }
 
-// A date, or the beginning of one (2026, 2026-07), stands for its minutes; and there are words for none.
+// A date or its beginning (2026, 2026-07) matches its minutes; `never` and `unknown` match missing dates.
 function datesOf(word) {
   const [isNever, isUnknown] = ["never".includes(word), "unknown".includes(word)];
   const isDate = /^\d{4}(-\d\d){0,2}$/.test(word);
@@ -210,7 +210,7 @@ function datesOf(word) {
     minutes === NEVER ? isNever : minutes === UNKNOWN ? isUnknown : isDate && minutes >= start && minutes < end;
 }
 
-// An id is the one that has it, and a name who is called so; anything else is whatever contains it.
+// Match by id, else by whole name, else by part of an id or a name.
 function named(table, id, columns, asked) {
   const word = asked.trim().toLowerCase();
   const is = (test) => allowed(table, test);
@@ -223,7 +223,7 @@ function named(table, id, columns, asked) {
   return is((row) => [id, ...columns].some((c) => row[c].toLowerCase().includes(word)));
 }
 
-// Suggest by name, or by id where several are called so.
+// Suggest by name, or by id where several have the same name.
 function suggest(input, table, id, columns) {
   const word = input.value.trim().toLowerCase();
   const hits = [];
@@ -237,7 +237,7 @@ function suggest(input, table, id, columns) {
   input.list.replaceChildren(...hits.map(option));
 }
 
-// Put the findings of a group together, the group with the most of the worst first.
+// Put the findings of a group together; order groups by highest severity, then by size.
 function grouped(numbers) {
   const groups = groupsBy(view.group);
   const many = Math.max(owners.length, projects.length, rules.length, severities.length);
@@ -257,13 +257,13 @@ function grouped(numbers) {
   return together;
 }
 
-// Reckon beforehand, while nobody asks for anything, what the first search and the sorting need.
+// While the browser is idle, compute the indexes and orders that searching and sorting need.
 function reckonAhead() {
   const idle = globalThis.requestIdleCallback ?? ((act) => setTimeout(act, 20));
   const columns = Object.keys(COLUMNS).filter((column) => COLUMNS[column].order);
   const acts = [
     ...[keys.name, keys.id, keys.value, texts].map((table) => () => index(table)),
-    () => search("e", new Uint8Array(COUNT)), // compiles it
+    () => search("e", new Uint8Array(COUNT)), // lets the browser compile the function
     ...columns.map((column) => () => ordered(column, false)),
     ...Object.keys(GROUPS).map((name) => () => groupsBy(name)),
     ...columns.map((column) => () => ordered(column, true)),

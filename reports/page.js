@@ -1,4 +1,4 @@
-// The table of findings as it is drawn, and its controls; goes on from findings.js.
+// Draws the table of findings and its controls. Continues findings.js.
 // ---- Drawing.
 const columns = () => Object.keys(COLUMNS).filter((column) => !view.hidden.has(column));
 const spelled = (count) => count.toLocaleString("en");
@@ -24,18 +24,18 @@ function draw(limit = PAGE) {
     if (opened.has(number)) rows.push(detail(number));
   }
   if (!rows.length) {
-    const why = filters().length || view.status ? "No finding fits." : NOTHING;
+    const why = filters().length || view.status ? "No finding matches the filters." : NOTHING;
     rows.push(element("tr", {}, element("td", { colspan: columns().length }, why)));
   }
   const table = element("table", { class: "findings stacked", "aria-labelledby": "findings" });
   table.append(head(), element("tbody", {}, ...rows));
   byId("table").replaceChildren(table);
   const left = limit === PAGE ? 0 : shown.length - some.length;
-  byId("cut").textContent = left ? `and ${spelled(left)} more, which are not printed` : "";
+  byId("cut").textContent = left ? `and ${spelled(left)} more findings, not printed` : "";
   drawCounts();
 }
 
-// Name what the view is narrowed to, for the line above the table, which is printed, too.
+// Describe the active filters for the line above the table, which is also printed.
 function filters() {
   const named = (table, id, name, asked) => table.find((row) => row[id] === asked.trim())?.[name] ?? asked.trim();
   const told = [];
@@ -43,7 +43,7 @@ function filters() {
   if (view.rule) told.push(`rule “${rules.find(([id]) => id === view.rule)[TITLE]}”`);
   if (view.project.trim()) told.push(`project ${named(projects, ID, NAME, view.project)}`);
   if (view.owner.trim()) told.push(`owner ${named(owners, OWNER_ID, NAME, view.owner)}`);
-  if (view.q.trim()) told.push(`with “${view.q.trim()}”`);
+  if (view.q.trim()) told.push(`containing “${view.q.trim()}”`);
   return told;
 }
 
@@ -117,7 +117,7 @@ function detail(number) {
   tell("Rule", `${rule[TITLE]} `, code(rule[0]));
   tell("Why", rule[WHY]);
   tell("Fix", rule[FIX]);
-  tell("Where to act", ...actions(project));
+  tell("At OpenAI", ...actions(project));
   tell("Key", code(keys.id[key]), " ", code(keys.value[key]));
   const id = project[ID] !== project[NAME] && project[STATE] !== null ? ` ${project[ID]}` : "";
   tell("Project", project[NAME], id, project[STATE] === "archived" ? " (archived)" : "");
@@ -131,7 +131,7 @@ function detail(number) {
   return element("tr", { class: "more", "data-number": number }, cell);
 }
 
-// Of a key that is gone nothing is known but that it was: then nothing is said.
+// The dates of a deleted key are unknown; the row is then omitted.
 function datesInWords(key) {
   const [created, used, expires] = [keys.created[key], keys.used[key], keys.expires[key]];
   if (created === UNKNOWN && used === UNKNOWN && expires === UNKNOWN) return "";
@@ -147,9 +147,9 @@ function actions(project) {
     element("a", { href: `${settings}/${page}`, rel: "noreferrer noopener", target: "_blank" }, text);
   const people = where === "organization" ? "people" : "people/members";
   return [
-    isAdmin ? link("admin-keys", "Admin keys at OpenAI") : link("api-keys", "API keys at OpenAI"),
+    isAdmin ? link("admin-keys", "Admin keys") : link("api-keys", "API keys"),
     " · ",
-    link(people, "People at OpenAI"),
+    link(people, "People"),
   ];
 }
 
@@ -192,10 +192,10 @@ async function copy() {
   }
   byId("count").textContent = isCopied
     ? `Copied ${plural(shown.length, "finding")} as CSV`
-    : "Could not copy: this viewer does not let the page write to the clipboard";
+    : "Could not copy: the browser does not allow this page to write to the clipboard";
 }
 
-// Where the clipboard is closed to pages, a selection may still be copied.
+// Fallback for browsers that deny the clipboard API: copy a selection.
 function copyOld(text) {
   const area = element("textarea", { "aria-hidden": "true", class: "hidden" });
   area.value = text;
@@ -278,7 +278,7 @@ function listen() {
   addEventListener("afterprint", () => draw());
 }
 
-// What is folded stays out of the page until it is opened; without a script it is there.
+// Collapsed content is added to the page when opened; without JavaScript it is always there.
 function fold(details) {
   const content = [...details.children].slice(1);
   for (const one of content) one.remove();

@@ -1,1 +1,1 @@
-"""Delivering what a scan has to tell: one file each sink."""
+"""Alert delivery: one file or group of files for each sink."""

@@ -1,4 +1,4 @@
-"""The sink of mail: a short summary in text and HTML, the report attached."""
+"""The mail sink: a short summary in text and HTML, with the report attached."""
 
 import base64
 import smtplib
@@ -37,12 +37,12 @@ from scanner.secret import Secret
 _PART: Final = "mail"
 _TIMEOUT: Final = 60
 _WHOLE: Final = 300.0
-"""Seconds for the whole conversation."""
+"""Seconds for the whole SMTP session."""
 _SHOWN: Final = 20
 _LINE: Final = 300
 _LARGE: Final = frozenset({523, 552})
-_TOO_LARGE: Final = "The report is not attached: the mail server takes no mail of that size."
-_HELP: Final = "Check KEYVIGIL_SMTP_URL; the next scan tells what is left."
+_TOO_LARGE: Final = "The report is not attached: the mail server rejects mail of that size."
+_HELP: Final = "Check KEYVIGIL_SMTP_URL. The next scan sends the alert again."
 _CHECK_ROUTE: Final = "Check the addresses in keyvigil.yaml or KEYVIGIL_MAIL_TO."
 
 _Refused = Mapping[str, tuple[int, bytes]]
@@ -50,7 +50,7 @@ _Refused = Mapping[str, tuple[int, bytes]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailServer:
-    """Where mail is handed in: always over TLS, but on loopback. `user` "" does not log in."""
+    """The SMTP server: always over TLS, except on loopback. Without `user`, no login."""
 
     host: str
     port: int
@@ -65,11 +65,11 @@ class EmailSink:
     """Implements AlertSink for the addresses of one route, separated by commas."""
 
     def __init__(self, route: Route, server: MailServer, *, report: str) -> None:
-        """Take the route, its mail server, and the address of the report's page, or ""."""
+        """`report` is the URL of the report's page, or ""."""
         self._route, self._server, self._report = route, server, report
 
     def __call__(self, delivery: Delivery, log: Log, page: Page) -> frozenset[str]:
-        """Send the mail, unless it is known to have been taken; return which findings it names."""
+        """Send the mail, unless it was accepted before; return the findings in it."""
         part = log.part(_PART)
         named = named_in_lines(delivery.draft.announcement, _SHOWN)
         if part is not None and part.state is PartState.SENT:
@@ -81,15 +81,17 @@ class EmailSink:
         refused = self._explained(lambda: self._hand_in(mail, smaller))
         log.done(_PART, refused=", ".join(refused))
         if refused:
-            raise AlertError(_refusal(refused), help=f"{_CHECK_ROUTE} The others have the mail.")
+            raise AlertError(
+                _refusal(refused), help=f"{_CHECK_ROUTE} The mail was sent to the other addresses."
+            )
         return named
 
     def reach(self) -> None:
-        """Connect and log in as for a mail, and hand none in; raise AlertError if that fails."""
+        """Connect and log in without sending a mail; raise AlertError if that fails."""
 
         def come_and_go() -> _Refused:
             smtp = self._connected()
-            with suppress(smtplib.SMTPException, OSError):  # it let us in
+            with suppress(smtplib.SMTPException, OSError):  # the login succeeded
                 smtp.quit()
             smtp.close()
             return {}
@@ -104,7 +106,7 @@ class EmailSink:
         mail["From"] = self._server.sender
         mail["To"] = self._route.to
         mail["Date"] = format_datetime(delivery.made_at)
-        mail["Message-ID"] = f"<{delivery.id}@keyvigil>"  # the same mail again is known by it
+        mail["Message-ID"] = f"<{delivery.id}@keyvigil>"  # identifies a repeated mail
         mail["Auto-Submitted"] = "auto-generated"
         mail.set_content(letter.text)
         mail.add_alternative(letter.html, subtype="html")
@@ -114,7 +116,7 @@ class EmailSink:
         return mail
 
     def _hand_in(self, mail: EmailMessage, smaller: EmailMessage | None) -> _Refused:
-        """Hand the mail in, the smaller where it is too large; return who was refused."""
+        """Send the mail, or the smaller one if it is too large; return the refused recipients."""
         smtp = self._connected()
         try:
             try:
@@ -124,7 +126,7 @@ class EmailSink:
                     raise
             return _sent(smtp, smaller)
         finally:
-            with suppress(smtplib.SMTPException, OSError):  # what was taken is taken
+            with suppress(smtplib.SMTPException, OSError):  # the mail was already accepted
                 smtp.quit()
             smtp.close()
 
@@ -153,27 +155,27 @@ class EmailSink:
             return within(_WHOLE, hand_in)
         except OverdueError as error:
             raise AlertUncertain(
-                f"The mail server sent {error}: a mail that was handed in may have arrived.",
+                f"The mail server sent {error}. A mail may have been delivered.",
                 help="The next scan sends it again, under the same Message-ID.",
             ) from None
         except _HungUp as error:
             raise AlertUncertain(
-                f"The mail server hung up ({self._shown(error)}), so that nobody knows whether it"
-                " took the mail.",
+                f"The mail server closed the connection ({self._shown(error)}). The mail may have"
+                " been delivered.",
                 help="The next scan sends it again, under the same Message-ID.",
             ) from None
         except smtplib.SMTPRecipientsRefused as error:
             raise AlertError(_refusal(error.recipients), help=_CHECK_ROUTE) from None
         except smtplib.SMTPAuthenticationError as error:
             raise AlertError(
-                f"The mail server does not let KeyVigil log in: {self._shown(error)}.",
+                f"The mail server rejected the login: {self._shown(error)}.",
                 help="Check the user and the password in KEYVIGIL_SMTP_URL.",
             ) from None
         except (smtplib.SMTPException, OSError, ValueError) as error:
-            raise AlertError(f"The mail was not taken: {self._shown(error)}.", help=_HELP) from None
+            raise AlertError(f"The mail was not sent: {self._shown(error)}.", help=_HELP) from None
 
     def _shown(self, error: Exception) -> str:
-        """Say what went wrong, should the server repeat the password, without it."""
+        """Return the error text; the password is masked, should the server repeat it."""
         text = _words(error)
         user, password = self._server.user, self._server.password.reveal()
         for sent in (password, f"\0{user}\0{password}"):
@@ -183,7 +185,7 @@ class EmailSink:
 
 
 class Letter(NamedTuple):
-    """What a mail contains, apart from its addresses and files."""
+    """The subject and the bodies of a mail."""
 
     subject: str
     text: str
@@ -191,7 +193,7 @@ class Letter(NamedTuple):
 
 
 def letter_of(announcement: Announcement, report: str, remarks: Sequence[str] = ()) -> Letter:
-    """Return what a mail contains; `report` is the address of the report's page, or ""."""
+    """Return subject and bodies; `report` is the URL of the report's page, or ""."""
     address = page_link(report, announcement)
     more = [*([f"Report: {address}"] if address else []), *remarks]
     lines = [*in_lines(announcement, _SHOWN), *([""] if more else []), *more]
@@ -203,7 +205,7 @@ def letter_of(announcement: Announcement, report: str, remarks: Sequence[str] = 
 
 
 class _HungUp(smtplib.SMTPServerDisconnected):
-    """The connection ended while the mail was handed in."""
+    """The connection was closed while the mail was being sent."""
 
 
 def _sent(smtp: smtplib.SMTP, mail: EmailMessage) -> _Refused:
@@ -214,7 +216,7 @@ def _sent(smtp: smtplib.SMTP, mail: EmailMessage) -> _Refused:
 
 
 def _words(error: Exception) -> str:
-    """Return what the server said, or else what went wrong."""
+    """Return the server's response, or else the error."""
     if isinstance(error, smtplib.SMTPResponseException):
         return _answer(error.smtp_code, error.smtp_error)
     return str(error) or type(error).__name__
@@ -226,13 +228,13 @@ def _answer(code: int, said: bytes | str) -> str:
 
 
 def _refusal(refused: _Refused) -> str:
-    """Say which addresses the server refuses, and why."""
+    """Return the addresses that the server refuses, with its responses."""
     each = "; ".join(f"{address} ({_answer(*answer)})" for address, answer in refused.items())
     return f"The mail server refused {plain(each, _LINE)}."
 
 
 def _html(announcement: Announcement, report: str, remarks: Sequence[str]) -> str:
-    """Render the summary; a template that escapes whatever strangers wrote."""
+    """Render the summary from an autoescaped template."""
     kinds = (("", NEWS), *((heading, (topic,)) for topic, heading in BELOW.items()))
     sections = []
     for heading, topics in kinds:

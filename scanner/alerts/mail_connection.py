@@ -8,7 +8,7 @@ MAX_REPLY: Final = 256 * 1024
 
 
 class BoundedSMTP(smtplib.SMTP):
-    """Disconnects, as smtplib does from a server that hung up, after MAX_REPLY bytes of a reply."""
+    """Disconnects after MAX_REPLY bytes of a reply, as smtplib does after a lost connection."""
 
     def getreply(self) -> tuple[int, bytes]:
         """Return the code and the text of the next reply."""
@@ -24,7 +24,7 @@ class BoundedSMTPoverTLS(BoundedSMTP, smtplib.SMTP_SSL):
 
 
 class _Replies:
-    """What smtplib reads lines from."""
+    """The file from which smtplib reads lines."""
 
     def __init__(self, received: BinaryIO) -> None:
         self.left = MAX_REPLY

@@ -1,4 +1,4 @@
-"""Pages that a proxy or a login puts in the place of a receiver's confirmation."""
+"""Pages that a proxy or a login returns instead of the receiver's confirmation."""
 
 from typing import Final
 
@@ -8,14 +8,14 @@ PLAIN: Final = {"accept-encoding": "identity"}
 """Headers that request a body which need not be decompressed."""
 PROXIES_AND_TRUST: Final = "HTTPS_PROXY, ALL_PROXY and SSL_CERT_FILE"
 _HEAD: Final = 512
-"""Bytes of a response that are looked at, after any white space."""
+"""Bytes of a response that are examined, after any white space."""
 _BLANKS: Final = 65_536
 """Bytes of white space that are skipped."""
 _KINDS: Final = ("text/html", "application/xhtml+xml")
 
 
 def head(answer: httpx2.Response) -> bytes:
-    """Return how the body of a streamed response begins, as it came, without white space."""
+    """Return the beginning of a streamed body, without leading white space."""
     blanks = 0
     for piece in answer.iter_raw(_HEAD):
         start = piece[:_HEAD].removeprefix(b"\xef\xbb\xbf").strip()
@@ -26,9 +26,9 @@ def head(answer: httpx2.Response) -> bytes:
 
 
 def is_page(answer: httpx2.Response, start: bytes) -> bool:
-    """Whether a response whose body begins so is HTML or XML, which no receiver of ours sends.
+    """Whether a response with this beginning is HTML or XML, which no receiver returns.
 
-    What is declared as HTML is a page if it has a tag, or is compressed, which was not requested.
+    A response declared as HTML is a page if it has a tag, or is compressed without a request.
     """
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     is_compressed = answer.headers.get("content-encoding", "identity") != "identity"

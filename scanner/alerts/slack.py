@@ -1,4 +1,4 @@
-"""The sink Slack: a message in a channel or to each owner, what is more in its thread."""
+"""The Slack sink: a message to a channel or to each owner, further findings in its thread."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,11 +14,11 @@ from scanner.ports import Clock, Log, Page
 
 _PARENT: Final = "message"
 _CLOSED: Final = NOBODY | {"messages_tab_disabled"}
-"""Slack's words for a direct message that nobody would get."""
+"""Slack's errors for direct messages that cannot be delivered."""
 
 
 class _Errand(NamedTuple):
-    """One delivery, where its progress is noted, its page, and what sends it."""
+    """One delivery with its log, its report page and its sender."""
 
     delivery: Delivery
     log: Log
@@ -38,13 +38,13 @@ class SlackSink:
         sleep: Callable[[float], None],
         report: str,
     ) -> None:
-        """Take how to tell the time and to wait, and the address of the report's page, or ""."""
+        """`report` is the URL of the report's page, or ""."""
         self._route, self._api = route, api
         self._clock, self._sleep = clock, sleep
         self._report = report
 
     def __call__(self, delivery: Delivery, log: Log, page: Page) -> frozenset[str]:
-        """Send each message that is not there yet, then the page; return whom they name."""
+        """Send each message not sent yet, then the page; return the findings in them."""
         self._api.begin()
         sending = Sending(delivery, log, self._api, self._clock, self._sleep)
         errand = _Errand(delivery, log, page, sending)
@@ -63,7 +63,7 @@ class SlackSink:
         return self._tell(errand, channel, style)
 
     def _tell(self, errand: _Errand, channel: str, style: Style) -> frozenset[str]:
-        """Send what is not there yet to a channel; return which findings it names there."""
+        """Send the messages not sent yet to a channel; return the findings in them."""
         delivery, log, page, sending = errand
         announcement = delivery.draft.announcement
         root = self._root(announcement, channel, log)
@@ -80,9 +80,9 @@ class SlackSink:
         return named
 
     def _root(self, announcement: Announcement, channel: str, log: Log) -> Delivery | None:
-        """Return the message of the same day that told of all that is resolved now, if one did.
+        """Return the message of the same day that announced all findings resolved now, or None.
 
-        What was resolved on the day that it was announced is told in that day's thread.
+        Findings resolved on the day of their announcement are reported in its thread.
         """
         if set(announcement.counts) != {Topic.RESOLVED} or announcement.gaps:
             return None
@@ -104,7 +104,7 @@ class SlackSink:
     def _strike_out(
         self, root: Delivery, announcement: Announcement, style: Style, log: Log
     ) -> None:
-        """Strike out in a message what was resolved since: nice to have, and no more."""
+        """Strike out the findings of a message resolved since; a failure is ignored."""
         earlier = log.earlier_today()
         later = [one.draft.announcement for one in earlier[earlier.index(root) + 1 :]]
         resolved = frozenset(

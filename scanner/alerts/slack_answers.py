@@ -1,6 +1,6 @@
-"""Slack's answers, read as what they should be: raise AlertUncertain for a field that is not.
+"""Fields of Slack's responses; an invalid field raises AlertUncertain.
 
-A record that is invalid among others is skipped.
+An invalid record in a list is skipped.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from scanner.errors import AlertUncertain
 
 
 def word(value: object, most: int = 100) -> str:
-    """Return a text that can be one of Slack's words or ids, "" for anything else."""
+    """Return a text that can be a Slack error code or id, "" for anything else."""
     if not isinstance(value, str) or not value.isascii() or not value.isprintable():
         return ""
     return value if len(value) <= most else ""
@@ -63,6 +63,6 @@ def next_cursor(page: SlackResponse) -> str:
 def uncertain(why: str) -> AlertUncertain:
     """Return the error of a request that may have been carried out."""
     return AlertUncertain(
-        f"Slack did not answer as it should ({why}): the message may or may not have arrived.",
-        help="The next scan looks for it, and sends it if it is not there.",
+        f"Slack returned no valid response ({why}). The message may or may not have arrived.",
+        help="The next scan searches for the message, and sends it if it is not found.",
     )

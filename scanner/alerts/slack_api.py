@@ -1,7 +1,7 @@
-"""Slack's Web API through slack-sdk: what to do again, what to wait for, what went wrong in words.
+"""Slack's Web API through slack-sdk: retries, rate limits and error messages.
 
-The SDK asks again by itself after a reset connection, which would post a message twice: here
-nothing is asked again that may have been done.
+The SDK retries after a reset connection, which could post a message twice. Here, requests that may
+have been carried out are not repeated.
 """
 
 import http.client
@@ -28,41 +28,42 @@ from scanner.errors import AlertError
 from scanner.secret import Secret, redact
 
 SILENT: Final = logging.getLogger("keyvigil.slack_sdk")
-"""The SDK logs what it was answered; what matters of that is in our errors."""
+"""The SDK logs responses; the relevant parts are in our errors."""
 SILENT.setLevel(logging.CRITICAL + 1)
 _TIMEOUT: Final = 30
 _MOST_WAITED: Final = 300.0
-"""Seconds that one delivery waits in all because Slack says so."""
+"""Maximum total wait of one delivery because of rate limits, in seconds."""
 _PACE: Final = 1.0
 _MAX_PAGES: Final = 500
 """Pages of one listing: 100,000 channels, or 50,000 messages."""
 _MOST_LISTED: Final = 600.0
-"""Seconds of one listing."""
+"""Maximum time of one listing, in seconds."""
 REDIRECTED: Final = "redirected"
-"""Our word for a redirect, which is never followed."""
+"""KeyVigil's code for a redirect, which is never followed."""
 _MOST_DETAILS: Final = 300
+_LATER: Final = "The next scan sends the alert again."
 _MENDS: Final = {
     "not_authed": "Set KEYVIGIL_SLACK_TOKEN to the app's bot token (xoxb-...).",
-    "invalid_auth": "KEYVIGIL_SLACK_TOKEN is no token of a Slack app: copy the bot token anew.",
-    "token_revoked": "Install the Slack app again and copy its new bot token.",
-    "token_expired": "Install the Slack app again and copy its new bot token.",
-    "account_inactive": "The token's user or workspace is gone: install the Slack app again.",
-    "channel_not_found": "Check the channel's name; a private one must invite the app: /invite.",
-    "not_in_channel": "Invite the app in the channel: /invite @KeyVigil.",
-    "is_archived": "Name a channel that is not archived.",
-    "restricted_action": "A rule of the workspace keeps the app from posting: ask its owners.",
+    "invalid_auth": "Copy the app's bot token (xoxb-...) to KEYVIGIL_SLACK_TOKEN again.",
+    "token_revoked": "Reinstall the Slack app and set KEYVIGIL_SLACK_TOKEN to its new bot token.",
+    "token_expired": "Reinstall the Slack app and set KEYVIGIL_SLACK_TOKEN to its new bot token.",
+    "account_inactive": "Reinstall the Slack app: the token's user or workspace was deleted or disabled.",
+    "channel_not_found": "Check the channel's name. In a private channel, invite the app: /invite @KeyVigil.",
+    "not_in_channel": "Invite the app to the channel: /invite @KeyVigil.",
+    "is_archived": "Choose a channel that is not archived.",
+    "restricted_action": "Contact the workspace owners: a workspace setting blocks posts by the app.",
 }
 _UNSURE: Final = frozenset(
     {"internal_error", "fatal_error", "request_timeout", "service_unavailable", UNEXPECTED}
 )
-"""Part may have been done: Slack documents that of its words, and the others are not Slack's."""
+"""After these errors, the request may have been carried out, as Slack documents."""
 REFUSED_BLOCKS: Final = frozenset(
     {"invalid_blocks", "msg_blocks_too_long", "invalid_blocks_format"}
 )
 
 
-class SlackRefused(AlertError):  # noqa: N818 - says who
-    """Slack rejected a request; `reason` is the error that its response names."""
+class SlackRefused(AlertError):  # noqa: N818 - names the service
+    """Slack rejected a request; `reason` is the error code of its response."""
 
     def __init__(self, message: str, *, reason: str, help: str | None) -> None:  # noqa: A002 - as its base
         super().__init__(message, help=help)
@@ -72,13 +73,13 @@ class SlackRefused(AlertError):  # noqa: N818 - says who
 NOBODY: Final = frozenset(
     {"users_not_found", "user_not_found", "user_disabled", "user_not_visible", "cannot_dm_bot"}
 )
-"""Slack's words for a person who cannot be written to."""
+"""Slack's error codes for people who cannot receive direct messages."""
 
 
 class SlackApi:
-    """One token's calls, at most one message a second to each channel.
+    """Calls with one token, at most one message a second to each channel.
 
-    Raise SlackRefused for what Slack did not do, AlertUncertain for what it may have done.
+    Raise SlackRefused if a request was not carried out, AlertUncertain if it may have been.
     """
 
     def __init__(
@@ -89,7 +90,7 @@ class SlackApi:
         sleep: Callable[[float], None],
         base_url: str = API,
     ) -> None:
-        """Take a monotonic clock, and what waits for so many seconds."""
+        """`clock` is monotonic, in seconds."""
         self._client = SlackWebClient(
             token=token.reveal(),
             base_url=base_url,
@@ -105,7 +106,7 @@ class SlackApi:
         self._waited = 0.0
 
     def begin(self) -> None:
-        """Start to count anew how long Slack makes one delivery wait."""
+        """Reset the total wait; called at the start of each delivery."""
         self._waited = 0.0
 
     def post(self, channel: str, **message: Any) -> tuple[str, str]:  # noqa: ANN401 - Slack's own
@@ -133,7 +134,7 @@ class SlackApi:
         return channel_id, ts
 
     def update(self, channel: str, ts: str, **message: Any) -> None:  # noqa: ANN401 - Slack's own
-        """Put another message in the place of one; the same again does no harm."""
+        """Replace a message; idempotent."""
         self._call(self._client.chat_update, channel=channel, ts=ts, parse="none", **message)
 
     def upload(self, channel: str, thread: str, name: str, content: bytes) -> None:
@@ -163,7 +164,7 @@ class SlackApi:
         return [message for page in pages for message in objects_in(page, "messages")]
 
     def channel_id(self, name: str) -> str | None:
-        """Return the id of a channel by its name; None if the app sees none of that name."""
+        """Return the id of a channel by its name; None if it is not visible to the app."""
         if name not in self._ids:
             found = self.channel(name)
             if found is None:
@@ -172,9 +173,9 @@ class SlackApi:
         return self._ids[name]
 
     def channel(self, place: str) -> Mapping[str, Any] | None:
-        """Return what Slack tells of a channel; None if the app sees none of that name.
+        """Return Slack's record of a channel; None if it is not visible to the app.
 
-        Public and private ones are asked for apart: the app may be allowed to see either only.
+        Public and private ones are listed separately: the app may have only one of the scopes.
         """
         if not place.startswith("#"):
             answer = self._call(self._client.conversations_info, channel=place)
@@ -210,12 +211,14 @@ class SlackApi:
             if not cursor:
                 return
             if self._clock() > ends_at:
-                said = f"Slack's listing takes longer than {_MOST_LISTED:.0f} seconds"
+                said = f"A listing from Slack took longer than {_MOST_LISTED:.0f} seconds"
                 raise self._refused(said, code="too_slow")
-        raise self._refused(f"Slack listed more than {_MAX_PAGES} pages", code="too_many_pages")
+        raise self._refused(
+            f"A listing from Slack has more than {_MAX_PAGES} pages", code="too_many_pages"
+        )
 
     def direct_channel(self, address: str) -> str | None:
-        """Return the direct message with whoever has that address; None if nobody does."""
+        """Return the direct message channel of the user with that address; None if not found."""
         if address not in self._direct:
             self._direct[address] = self._open_direct(address)
         return self._direct[address]
@@ -232,7 +235,7 @@ class SlackApi:
         return id_of(object_in(answer, "channel"))
 
     def scopes(self) -> frozenset[str]:
-        """Return what the token may do."""
+        """Return the scopes of the token."""
         answer = self._call(self._client.auth_test)
         headers = {name.lower(): value for name, value in answer.headers.items()}
         scopes = headers.get("x-oauth-scopes", "").replace(" ", "")
@@ -248,19 +251,21 @@ class SlackApi:
                     raise self._meaning(error) from None
                 self._sleep(wait)
             except SlackClientError as error:
-                raise self._refused(f"Slack took no file: {error}", code="upload") from None
+                raise self._refused(
+                    f"Slack did not accept the file: {error}", code="upload"
+                ) from None
             except urllib.error.URLError as error:  # while connecting or sending: it was not sent
                 raise self._refused(
                     f"Slack cannot be reached: {error.reason}",
                     code="unreachable",
-                    help="Check the network and HTTPS_PROXY; the next scan tells what is left.",
+                    help=f"Check the network and HTTPS_PROXY. {_LATER}",
                 ) from None
             except (OSError, http.client.HTTPException) as error:
                 why = self._token.mask(redact(str(error))) or type(error).__name__
                 raise uncertain(why) from None
 
     def _wait_after(self, error: SlackApiError) -> float | None:
-        """Return how long Slack wants us to wait, while there is time left; else None."""
+        """Return the wait that Slack requests, in seconds; None if it exceeds the total."""
         if error.response.status_code != http.client.TOO_MANY_REQUESTS:
             return None
         try:
@@ -271,16 +276,16 @@ class SlackApi:
         return wait if self._waited <= _MOST_WAITED else None
 
     def _meaning(self, error: SlackApiError) -> AlertError:
-        """Return what an answer that is no success means."""
+        """Return the error for a response that is not a success."""
         answer: Any = error.response
         body = answer.data if isinstance(answer.data, dict) else {}
         code = word(body.get("error")) or UNEXPECTED
         if answer.status_code == http.client.TOO_MANY_REQUESTS:
-            said = f"Slack still asks to wait after {_MOST_WAITED:.0f} seconds"
-            return self._refused(said, code="ratelimited", help="The next scan tells what is left.")
+            said = f"Slack still limits the rate after {_MOST_WAITED:.0f} seconds"
+            return self._refused(said, code="ratelimited", help=_LATER)
         if http.client.MULTIPLE_CHOICES <= answer.status_code < http.client.BAD_REQUEST:
             return self._refused(
-                f"Slack answered {answer.status_code}, and a redirect is not followed",
+                f"Slack returned a redirect ({answer.status_code}), which is not followed",
                 code=REDIRECTED,
                 help="Check KEYVIGIL_SLACK_API_URL, and whether a proxy requires a login.",
             )
@@ -291,9 +296,11 @@ class SlackApi:
         details = f" ({plain('; '.join(reasons), _MOST_DETAILS)})" if reasons else ""
         mend = _MENDS.get(code)
         if code == "missing_scope":
-            needed = word(body.get("needed")) or "that it needs"
-            mend = f"Add the scope {needed} to the Slack app (OAuth & Permissions), reinstall it."
-        said = f"Slack refused: {code}{details}"
+            needed = word(body.get("needed")) or "that is missing"
+            mend = (
+                f"Add the scope {needed} to the Slack app (OAuth & Permissions) and reinstall it."
+            )
+        said = f"Slack rejected the request: {code}{details}"
         return self._refused(said, code=code, help=mend)
 
     def _refused(self, said: str, *, code: str, help: str | None = None) -> SlackRefused:  # noqa: A002 - as errors have it

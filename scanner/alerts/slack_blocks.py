@@ -1,6 +1,6 @@
 """An announcement as Slack's Block Kit, within every limit by construction. Pure.
 
-Strangers' text stands only in `rich_text` and `plain_text`, where Slack obeys nothing; in a
+Untrusted text is only in `rich_text` and `plain_text`, where Slack interprets no markup; in a
 message's plain `text` it is escaped.
 """
 
@@ -37,11 +37,11 @@ from scanner.alerts.wording import (
 from scanner.announcement import BELOW, NEWS, Announcement, Item, Route, Sink, Topic
 
 TOP: Final = 10
-"""So many news stand in the message itself; the others in its thread."""
+"""Changes in the message itself; the others are in its thread."""
 FEW: Final = 5
-"""So many of each topic below the news, at most."""
+"""Maximum findings of each topic below the changes."""
 MOST_IN_THREAD: Final = 5
-"""Messages; what does not fit into them is counted, and stands in the report."""
+"""Messages; findings that do not fit are counted, and are in the report."""
 MOST_WEIGHT: Final = 9_000
 _TEXT: Final = 3_000
 _NONE: Final = frozenset[str]()
@@ -49,7 +49,7 @@ _NONE: Final = frozenset[str]()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """Blocks; the `text` that notifications show; and the `fallback` where blocks are refused.
+    """Blocks, the `text` of notifications, and the `fallback` sent if Slack rejects the blocks.
 
     `named` are the findings that the blocks name, `fallback_named` those of the fallback.
     """
@@ -63,9 +63,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Style:
-    """What a route adds: a user group that critical news calls, a link to the page, for whom.
+    """The options of a route: user group to mention, link to the page, and recipient.
 
-    `is_personal`: for the owner of the keys; `absent`: for others, as that owner is not in Slack.
+    `is_personal`: sent to the owner of the keys. `absent`: the address of an owner without a Slack
+    account, whose keys are announced in the channel.
     """
 
     mention: str = ""
@@ -76,7 +77,7 @@ class Style:
 
 
 def style_of(route: Route, report: str, *, has_owner: bool) -> Style:
-    """Return the style of a route's messages; `has_owner`: they go to the owner in person."""
+    """Return the style of a route's messages; `has_owner`: they are sent to the owner."""
     return Style(
         mention=route.mention,
         report=report,
@@ -98,14 +99,14 @@ def messages(announcement: Announcement, style: Style) -> tuple[Message, ...]:
 
 
 class Room(NamedTuple):
-    """How many news fit into a message, and how many of each topic below them."""
+    """How many changes fit into a message, and how many of each topic below them."""
 
     news: int
     few: int
 
 
 def fitting(announcement: Announcement, style: Style) -> Room:
-    """Return what fits into the message for the channel: the news give way first."""
+    """Return what fits into the message for the channel; changes are reduced first."""
     news, few = min(TOP, len(announcement.of(*NEWS))), FEW
     while news or few:
         room = Room(news, few)
@@ -121,9 +122,9 @@ def parent(
     room: Room,
     resolved: frozenset[str] = _NONE,
 ) -> Message:
-    """Return the message for the channel with so much in it.
+    """Return the message for the channel with as many findings as `room` allows.
 
-    `resolved` are the fingerprints of those that have been resolved since: they are struck out.
+    `resolved` are the fingerprints of findings resolved since: they are struck out.
     """
     shown = announcement.of(*NEWS)[: room.news]
     fallback, most = _in_text(announcement)
@@ -141,7 +142,7 @@ def _names(items: Iterable[Item]) -> frozenset[str]:
 
 
 def _in_text(announcement: Announcement) -> tuple[str, int]:
-    """Return it as plain text, for where blocks are refused, and how many of each kind it names."""
+    """Return the fallback text, and the maximum findings of each kind in it."""
     for most in (TOP, FEW, 2, 0):
         text = escaped("\n".join([headline(announcement), *in_lines(announcement, most)]))
         if len(text) <= _TEXT:
@@ -176,7 +177,7 @@ def _parent(
 
 
 def _few(announcement: Announcement, topic: Topic, few: int, style: Style) -> Iterator[Block]:
-    """Yield the first of a topic under its heading, and how many more there are."""
+    """Yield the first findings of a topic under its heading, and the number of others."""
     count = announcement.counts.get(topic, 0)
     if count:
         items = announcement.of(topic)[:few]
@@ -190,7 +191,7 @@ def _few(announcement: Announcement, topic: Topic, few: int, style: Style) -> It
 def _groups(
     items: tuple[Item, ...], announcement: Announcement, resolved: frozenset[str]
 ) -> Iterator[Element]:
-    """Yield the items rule by rule: severity and title, the keys, and how to mend it."""
+    """Yield the items by rule: severity and title, the keys, and the fix."""
     for first, members in by_rule(items):
         yield section(
             styled(
@@ -216,7 +217,7 @@ def _titled(item: Item, announcement: Announcement) -> Element:
 
 
 def _thread(announcement: Announcement, items: Sequence[Item]) -> Iterator[Message]:
-    """Yield messages with these items, as many as fit, and with how many more there are."""
+    """Yield messages with as many items as fit, and the number of others."""
     parts = list(_packed(items, announcement))[:MOST_IN_THREAD]
     told = sum(announcement.counts.values()) - len(announcement.items) + len(items)
     for number, part in enumerate(parts, start=1):
@@ -235,7 +236,7 @@ def _thread(announcement: Announcement, items: Sequence[Item]) -> Iterator[Messa
 
 
 def _packed(items: Iterable[Item], announcement: Announcement) -> Iterator[list[Item]]:
-    """Yield the items in runs that each fit into a message."""
+    """Yield the items in parts that each fit into a message."""
     part: list[Item] = []
     room = MOST_WEIGHT
     for item in items:
@@ -261,13 +262,13 @@ def _more(count: int, style: Style) -> list[Element]:
 def _opening(announcement: Announcement, style: Style) -> str:
     if style.absent:
         return (
-            f"Nobody in Slack can be written to as {plain(style.absent, 80)}: somebody else has to"
-            " look after these keys."
+            f"No Slack account found for {plain(style.absent, 80)}, the owner of these keys."
+            " Please assign a new owner or fix the findings."
         )
     if style.is_personal:
         return (
-            "These API keys are yours. Please mend what is listed, or tell your security team why"
-            " it is to stay."
+            "You own these API keys. Please fix the findings below, or explain to your security"
+            " team why they need an exception."
         )
     return verdict(announcement)
 

@@ -1,4 +1,4 @@
-"""What Slack's Block Kit is made of, what it weighs, and text that Slack obeys nowhere. Pure.
+"""Elements of Slack's Block Kit, their weight, and text that Slack does not interpret. Pure.
 
 https://docs.slack.dev/reference/block-kit/blocks/rich-text-block
 """
@@ -17,11 +17,11 @@ _HEAVY: Final = {"&": 4, "<": 3, ">": 3}
 BLOCK_WEIGHT: Final = 125
 """What Slack adds for each block."""
 _ESCAPES: Final = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("@", "@\u2060"))
-"""In this order, so that nothing is escaped twice."""
+"""In this order, so that no character is escaped twice."""
 
 
 def rich(*elements: Element) -> Block:
-    """Return a block of elements, in which text is nothing but text."""
+    """Return a block of elements, in which Slack interprets no markup."""
     return {"type": "rich_text", "elements": list(elements)}
 
 
@@ -42,19 +42,19 @@ def styled(text: str, **style: bool) -> Element:
 
 
 def plain_text(text: str, limit: int) -> Element:
-    """Return text for where Slack takes nothing else, at most so long."""
+    """Return a plain text object of at most `limit` characters."""
     return {"type": "plain_text", "text": plain(text, limit), "emoji": False}
 
 
 def escaped(text: str) -> str:
-    """Return text of which Slack's mrkdwn makes nothing but text."""
+    """Return text escaped for mrkdwn, so that Slack interprets no markup."""
     for character, escape in _ESCAPES:
         text = text.replace(character, escape)
     return text
 
 
 def weight(blocks: Sequence[Block]) -> int:
-    """Return at least what Slack finds these blocks to measure, in characters."""
+    """Return an upper bound of the size that Slack computes for these blocks, in characters."""
     text = json.dumps(blocks, ensure_ascii=False)
     more = sum(many * text.count(character) for character, many in _HEAVY.items())
     return len(text) + more + BLOCK_WEIGHT * len(blocks)

@@ -1,7 +1,7 @@
-"""One delivery on its way to Slack: each part noted before it is sent, and once it has arrived.
+"""One delivery to Slack: each part is logged before it is sent and after it was accepted.
 
-Each message carries its delivery's id as metadata, so that one whose answer was lost can be looked
-for before it is sent again.
+Each message has its delivery's id as metadata, so that after a lost response KeyVigil can search
+for it before it sends the message again.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,21 +17,21 @@ from scanner.errors import AlertUncertain
 from scanner.ports import Clock, Log, Page
 
 ASKED: Final = "asked"
-"""Of a receipt: the channel as the settings named it."""
+"""Field of a receipt: the channel as named in the settings."""
 _AS: Final = "as"
-"""Of a receipt: how the message was taken."""
+"""Field of a receipt: the form in which Slack accepted the message."""
 _BLOCKS, _TEXT, _LINE = "blocks", "text", "line"
 _EVENT: Final = "keyvigil_alert"
 _SKEW: Final = timedelta(hours=1)
-"""How far Slack's clock may be from ours, at most."""
+"""Maximum difference between Slack's clock and this machine's."""
 _SETTLES: Final = 2.0
-"""Seconds until a message that arrived can be seen by whoever looks for it."""
+"""Seconds until a new message appears in the channel's history."""
 _PASSING: Final = frozenset({"ratelimited", "unreachable", REDIRECTED})
-"""Refusals that say nothing of what the app may do."""
+"""Refusals that are unrelated to the app's permissions."""
 
 
 class Sent(NamedTuple):
-    """A message in Slack: where, whether it stands in the thread, and which findings it names."""
+    """A message in Slack: channel, `ts`, whether it is in the thread, and its findings."""
 
     channel: str
     ts: str
@@ -40,18 +40,18 @@ class Sent(NamedTuple):
 
 
 class _Place(NamedTuple):
-    """Where a message stands, as Slack calls it."""
+    """A message's channel id and `ts`."""
 
     channel: str
     ts: str
 
 
 class _CannotTell(Exception):  # noqa: N818 - never leaves this file
-    """The app may not read what it wrote."""
+    """The app may not read the channel's history."""
 
 
 class Sending:
-    """Sends the parts of one delivery, each once as far as Slack lets us find out."""
+    """Sends the parts of one delivery, each once as far as Slack's history can confirm."""
 
     def __init__(
         self,
@@ -61,15 +61,15 @@ class Sending:
         clock: Clock,
         sleep: Callable[[float], None],
     ) -> None:
-        """Take what is sent, where its progress is noted, and how to tell the time and to wait."""
+        """`log` records which parts were sent."""
         self._delivery, self._log, self._api = delivery, log, api
         self._clock, self._sleep = clock, sleep
 
     def ensure(self, name: str, channel: str, message: Message, thread: str | None = None) -> Sent:
-        """Return where a message is, sent or found; where the thread is gone, in the channel."""
+        """Send a message unless it is found; in the channel, if the thread was deleted."""
         part = self._log.part(name)
         if part is not None and part.state is PartState.SENDING:
-            with suppress(_CannotTell):  # then it is sent: twice is better than never
+            with suppress(_CannotTell):  # then it is sent: a duplicate is better than none
                 place = part.receipt.get(ASKED, channel)
                 part = self._look(name, place, thread, part.at)
         if part is None or part.state is PartState.SENDING:
@@ -80,7 +80,7 @@ class Sending:
         return Sent(receipt["channel"], receipt["ts"], receipt.get("below") == "yes", named)
 
     def ensure_file(self, channel: str, thread: str, page: Page) -> None:
-        """Share the page in a thread, unless it is there; say so if it cannot be had any more."""
+        """Share the page in a thread, unless shared before; or a note that it no longer exists."""
         scan_id = self._delivery.draft.announcement.scan_id
         name = f"keyvigil-{scan_id}.html"
         part = self._log.part(name)
@@ -90,7 +90,7 @@ class Sending:
             content = page()
             self._log.begin(name)
             if content is None:
-                text = f"The report of the scan {scan_id} is kept no more."
+                text = f"The report of scan {scan_id} is no longer stored."
                 self._api.post(channel, text=text, thread_ts=thread)
             else:
                 self._api.upload(channel, thread, name, content)
@@ -127,9 +127,9 @@ class Sending:
     def _post(
         self, name: str, channel: str, message: Message, thread: str | None
     ) -> tuple[_Place, str]:
-        """Post a message; where Slack refuses its blocks, as text, and that as short as can be.
+        """Post a message; if Slack rejects its blocks, as text; if that is too long, as one line.
 
-        Return where it is, and how: as blocks, as text, or in one line.
+        Return its place and its form.
         """
         marked: dict[str, Any] = {
             "metadata": {"event_type": _EVENT, "event_payload": self._mark(name)},
@@ -150,7 +150,7 @@ class Sending:
         return _Place(*self._api.post(channel, text=message.text, **marked)), _LINE
 
     def _look(self, name: str, channel: str, thread: str | None, since: datetime) -> Part | None:
-        """Look for a message that may have arrived; raise _CannotTell if the app may not."""
+        """Search for a message that may have arrived; raise _CannotTell if the app may not."""
         place, told = self._history(channel, since, thread)
         for one in told:
             metadata, ts = one.get("metadata"), word(one.get("ts"))
@@ -162,7 +162,7 @@ class Sending:
         return None
 
     def _is_shared(self, name: str, channel: str, thread: str) -> bool:
-        """Whether a file of that name stands in the thread, as far as can be seen."""
+        """Whether the thread has a file of that name, as far as its history is readable."""
         try:
             _, told = self._history(channel, self._delivery.made_at, thread)
         except _CannotTell:
@@ -186,7 +186,7 @@ class Sending:
             raise _CannotTell from None
 
     def _done(self, name: str, asked: str, place: _Place, how: str, *, below: bool) -> Part:
-        """Note that a part arrived: in which place, as what, and whether in the thread."""
+        """Log that a part was accepted: place, form, and whether in the thread."""
         receipt = {ASKED: asked, **place._asdict(), "below": "yes" if below else "no", _AS: how}
         self._log.done(name, **receipt)
         return Part(state=PartState.SENT, at=self._clock(), receipt=receipt)

@@ -29,7 +29,7 @@ WHOLE: Final = 60.0
 """Seconds for one request and its whole response."""
 WHOLE_UPLOAD: Final = 300.0
 UNEXPECTED: Final = "unexpected response"
-"""In place of Slack's word for an error, which has no blank."""
+"""KeyVigil's error code; Slack's own codes contain no space."""
 _Received = tuple[int, dict[str, str], bytes]
 
 
@@ -54,7 +54,7 @@ class SlackWebClient(WebClient):
         request = Request(url, data=data, method="POST")  # noqa: S310 - the line above
         status, _, body = _send(request, self.timeout, WHOLE_UPLOAD)
         if status != HTTPStatus.OK:  # the SDK would repeat the body
-            raise SlackRequestError(f"the upload was answered {status}")
+            raise SlackRequestError(f"the upload returned {status}")
         return FileUploadV2Result(status=status, body=body.decode("utf-8", "replace"))
 
 
@@ -68,7 +68,7 @@ class SlackWebhookClient(WebhookClient):
 
 
 def is_upload_address(url: str, base_url: str) -> bool:
-    """Whether Slack documents that files are uploaded there, for an API at `base_url`.
+    """Whether Slack documents this URL for uploads, for an API at `base_url`.
 
     That is files.slack.com; for another API its own address and `files.` before its host, too.
     """
@@ -87,18 +87,18 @@ def is_upload_address(url: str, base_url: str) -> bool:
 def _send(request: Request, timeout: float, whole: float | None = None) -> _Received:
     """Send once; return status, headers and body. Redirects are responses like others.
 
-    `timeout` is for each read, `whole` for all of it. Raise URLError if nothing was sent, OSError
-    or ResponseTooLargeError if it may have been.
+    `timeout` is for each read, `whole` for all of it, in seconds. Raise URLError if the request was
+    not sent, OSError or ResponseTooLargeError if it may have been.
     """
     try:
         return within(whole or WHOLE, lambda: _sent(request, timeout))
     except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
         raise URLError(str(error) or type(error).__name__) from None
-    except httpx2.RequestError as error:  # in words of ours: the server's may be hostile
-        said = f"the connection ended without an answer: {type(error).__name__}"
+    except httpx2.RequestError as error:  # not the text of the server, which may be hostile
+        said = f"the connection ended without a response: {type(error).__name__}"
         raise ConnectionError(said) from None
     except (httpx2.InvalidURL, ImportError, ValueError) as error:
-        said = f"nothing was sent, check {PROXIES_AND_TRUST}"
+        said = f"the request was not sent, check {PROXIES_AND_TRUST}"
         raise URLError(f"{said} ({type(error).__name__})") from None
 
 
@@ -133,7 +133,7 @@ def _read(response: httpx2.Response) -> bytes:
 
 
 def _slack_object(body: bytes) -> dict[str, Any]:
-    """Return the JSON object in a body; one with an error for a page, or without Slack's `ok`."""
+    """Return the JSON object in a body; an error object if it is not a Slack response."""
     try:
         read = json.loads(body)
     except (ValueError, RecursionError):

@@ -1,6 +1,6 @@
-"""The sink of Slack's incoming webhooks: one message, no thread, file or second look.
+"""The sink for Slack's incoming webhooks: one message, no thread, no file.
 
-Slack tells nothing of what a webhook posted: where the answer is lost, the message is sent again.
+A webhook cannot read what it posted: after a lost response, the message is sent again.
 """
 
 import http.client
@@ -22,26 +22,26 @@ from scanner.secret import Secret, redact
 _PART: Final = "message"
 _TIMEOUT: Final = 30
 _MOST_WAITED: Final = 300.0
-"""Seconds that one delivery waits in all because Slack says so."""
+"""Maximum total wait of one delivery because of rate limits, in seconds."""
 _TAKEN: Final = "ok"
 _CODE: Final = re.compile(r"[a-z_]{2,60}")
-"""Slack's words for why not; other text may be a proxy's, and repeat the address."""
-_GONE: Final = "The webhook is gone: make a new one and set {variable} to its address."
+"""Slack's error codes; other text may be a proxy's, and repeat the URL."""
+_GONE: Final = "Create a new webhook and set {variable} to its URL: this one was deleted."
 _MENDS: Final = {
     "invalid_token": _GONE,
     "no_service": _GONE,
     "no_service_id": _GONE,
     "no_team": _GONE,
-    "no_active_hooks": "The webhook is switched off: make a new one and set {variable}.",
-    "channel_not_found": "The webhook's channel is gone: make a webhook for another, set {variable}"
-    " to its address.",
-    "channel_is_archived": "The webhook's channel is archived: make a webhook for another, set"
-    " {variable} to its address.",
-    "action_prohibited": "A rule of the workspace keeps the webhook from posting: ask its owners.",
-    "team_disabled": "The workspace is switched off: ask its owners.",
+    "no_active_hooks": "Create a new webhook and set {variable} to its URL: this one is disabled.",
+    "channel_not_found": "Create a webhook for another channel and set {variable} to its URL: the"
+    " channel was deleted.",
+    "channel_is_archived": "Create a webhook for another channel and set {variable} to its URL: the"
+    " channel is archived.",
+    "action_prohibited": "Contact the workspace owners: a workspace setting blocks posts by webhooks.",
+    "team_disabled": "Contact the workspace owners: the workspace is disabled.",
 }
-_CHECK: Final = "Check that {variable} is the webhook's address; the next scan tells what is left."
-_LATER: Final = "The next scan tells what is left."
+_CHECK: Final = "Check that {variable} is the webhook's URL. The next scan sends the alert again."
+_LATER: Final = "The next scan sends the alert again."
 
 
 class SlackWebhookSink:
@@ -50,7 +50,7 @@ class SlackWebhookSink:
     def __init__(
         self, url: Secret, route: Route, *, report: str, sleep: Callable[[float], None]
     ) -> None:
-        """Take the webhook's address, and that of the report's page, or ""."""
+        """`url` is the webhook's, `report` that of the report's page, or ""."""
         self._client = SlackWebhookClient(
             url.reveal(), timeout=_TIMEOUT, retry_handlers=[], logger=SILENT
         )
@@ -59,7 +59,7 @@ class SlackWebhookSink:
         self._sleep, self._waited = sleep, 0.0
 
     def __call__(self, delivery: Delivery, log: Log, _page: Page) -> frozenset[str]:
-        """Post the message, unless it is known to be there; return which findings it names."""
+        """Post the message, unless it was accepted before; return the findings in it."""
         part = log.part(_PART)
         (message,) = messages(delivery.draft.announcement, self._style)
         if part is not None and part.state is PartState.SENT:
@@ -98,7 +98,7 @@ class SlackWebhookSink:
         except urllib.error.URLError as error:  # while connecting or sending: it was not sent
             raise AlertError(
                 f"Slack cannot be reached: {self._url.mask(redact(str(error.reason)))}.",
-                help="Check the network and HTTPS_PROXY; the next scan tells what is left.",
+                help=f"Check the network and HTTPS_PROXY. {_LATER}",
             ) from None
         except OSError as error:
             why = self._url.mask(redact(str(error))) or type(error).__name__
@@ -111,23 +111,23 @@ class SlackWebhookSink:
         if status >= http.client.INTERNAL_SERVER_ERROR:
             return _uncertain(f"status {status}")
         if http.client.MULTIPLE_CHOICES <= status < http.client.BAD_REQUEST:
-            said = f"Slack answered {status}, and a redirect is not followed"
+            said = f"Slack returned a redirect ({status}), which is not followed"
             return AlertError(f"{said}.", help=_CHECK.format(variable=variable))
         if status == http.client.OK:  # the page of a proxy
-            return _uncertain(f"status {status}, but not the word {_TAKEN}")
+            return _uncertain(f"status {status}, without the text {_TAKEN}")
         if status == http.client.TOO_MANY_REQUESTS:
-            said = f"Slack still asks to wait after {_MOST_WAITED:.0f} seconds"
+            said = f"Slack still limits the rate after {_MOST_WAITED:.0f} seconds"
             return AlertError(f"{said}.", help=_LATER)
         code = body if _CODE.fullmatch(body) else ""
-        said = f"Slack refused: {code} ({status})" if code else f"Slack refused: status {status}"
+        why = f"{code} ({status})" if code else f"status {status}"
+        said = f"Slack rejected the request: {why}"
         return AlertError(f"{said}.", help=_MENDS.get(code, _CHECK).format(variable=variable))
 
 
 def _uncertain(why: str) -> AlertUncertain:
     return AlertUncertain(
-        f"Slack did not answer as it should ({why}), so that nobody knows whether the message"
-        " arrived.",
-        help="The next scan sends it again; a bot token could look first.",
+        f"Slack returned no valid response ({why}). The message may or may not have arrived.",
+        help="The next scan sends it again. To avoid duplicates, use a bot token.",
     )
 
 

@@ -1,4 +1,4 @@
-"""An announcement as plain text: for mail, for a terminal, for people without blocks."""
+"""An announcement as plain text: for mail, the terminal, and Slack without blocks."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ from scanner.announcement import BELOW, NEWS, Announcement, Topic
 
 
 def in_lines(announcement: Announcement, most: int) -> Iterator[str]:
-    """Yield what it says line by line, with at most so many findings of each kind."""
+    """Yield the lines, with at most `most` findings of each kind."""
     yield verdict(announcement)
     for heading, about, lines in warnings(announcement):
         yield ""
@@ -30,7 +30,7 @@ def in_lines(announcement: Announcement, most: int) -> Iterator[str]:
 
 
 def named_in_lines(announcement: Announcement, most: int) -> frozenset[str]:
-    """Return the findings that stand in those lines by name."""
+    """Return the fingerprints of the findings in these lines."""
     shown = [*announcement.of(*NEWS)[:most]]
     for topic in BELOW:
         shown += announcement.of(topic)[:most]

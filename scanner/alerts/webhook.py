@@ -1,4 +1,4 @@
-"""The sink of anybody's webhook: JSON `keyvigil.alert/1`, signed as Standard Webhooks says.
+"""The generic webhook sink: JSON `keyvigil.alert/1`, signed by the Standard Webhooks scheme.
 
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
@@ -25,14 +25,14 @@ _PART: Final = "request"
 _PREFIX: Final = "whsec_"
 _TIMEOUT: Final = 30.0
 _PAUSES: Final = (1.0, 4.0, 16.0)
-"""Seconds between tries: a receiver knows a request that comes twice by its id."""
+"""Seconds between attempts; a receiver recognises a repeated request by its id."""
 _LONGEST_PAUSE: Final = 60.0
 _AGAIN: Final = frozenset({408, 425, 429})
-"""Besides all of 500 and above."""
+"""Retried, as are all from 500."""
 
 
 class WebhookSink:
-    """Implements AlertSink for one address."""
+    """Implements AlertSink for one URL."""
 
     def __init__(
         self,
@@ -43,16 +43,13 @@ class WebhookSink:
         clock: Clock,
         sleep: Callable[[float], None],
     ) -> None:
-        """Take the address, the secret that signs, and how to tell the time and to wait.
-
-        Raise UsageError for a secret that cannot sign.
-        """
+        """Raise UsageError if `secret` is not a valid signing key."""
         self._url, self._variable = url, route.to
         self._clock, self._sleep = clock, sleep
         self._key = signing_key(secret)
 
     def __call__(self, delivery: Delivery, log: Log, _page: Page) -> frozenset[str]:
-        """Send the request, until it is taken; it names every finding."""
+        """Send the request until it is accepted; it contains every finding."""
         part = log.part(_PART)
         named = frozenset(item.fingerprint for item in delivery.draft.announcement.items)
         if part is not None and part.state is PartState.SENT:
@@ -69,13 +66,13 @@ class WebhookSink:
             log.done(_PART)
             return named
         raise AlertError(
-            f"The webhook did not confirm it: {said}.",
-            help=f"Check {self._variable} and what receives there; the next scan sends it"
-            " again, under the same id.",
+            f"The webhook did not accept the request: {said}.",
+            help=f"Check {self._variable} and its receiver. The next scan sends the request"
+            " again, with the same id.",
         )
 
     def _try(self, delivery_id: str, body: bytes) -> tuple[str, float | None]:
-        """Send once; return what went wrong, or "", and the wait before another try, if any."""
+        """Send once; return the error or "", and the wait before the next attempt, if any."""
         url = self._url.reveal()
         headers = {
             "content-type": "application/json",
@@ -90,7 +87,10 @@ class WebhookSink:
         except httpx2.RequestError as error:
             return self._shown(error), 0.0
         except (httpx2.InvalidURL, ImportError, OSError, ValueError) as error:
-            return f"nothing was sent, check {PROXIES_AND_TRUST} ({type(error).__name__})", None
+            return (
+                f"the request was not sent, check {PROXIES_AND_TRUST} ({type(error).__name__})",
+                None,
+            )
 
     def _sent(self, url: str, body: bytes, headers: Mapping[str, str]) -> tuple[str, float | None]:
         with httpx2.stream(
@@ -106,14 +106,14 @@ class WebhookSink:
 
     @property
     def _late(self) -> str:
-        return f"no answer within {_TIMEOUT:g} seconds"
+        return f"no response within {_TIMEOUT:g} seconds"
 
     def _shown(self, error: httpx2.RequestError) -> str:
-        """Say why no answer came; not in the receiver's words, which may repeat the address."""
+        """Return the error, without text of the receiver, which may repeat the URL."""
         if isinstance(error, httpx2.TimeoutException):
             return self._late
         if isinstance(error, httpx2.ProtocolError):
-            return "the connection ended without an answer that is HTTP"
+            return "the connection ended without a valid HTTP response"
         return self._url.mask(redact(str(error))) or type(error).__name__
 
     def _signed(self, delivery_id: str, body: bytes) -> dict[str, str]:
@@ -128,21 +128,21 @@ class WebhookSink:
 
 
 def _meaning(answer: httpx2.Response) -> tuple[str, float | None]:
-    """Return what an answer says went wrong, or "", and the wait before another try, if any."""
+    """Return the error or "", and the wait before the next attempt, if any."""
     if answer.is_success:
-        said = "it answered with a page, as a login does" if is_page(answer, head(answer)) else ""
+        said = "it returned an HTML page, as a login does" if is_page(answer, head(answer)) else ""
         return said, None
     status = answer.status_code
     if answer.is_redirect:
-        return f"it answered {status}, and a redirect is not followed", None
+        return f"it returned a redirect ({status}), which is not followed", None
     asked = answer.headers.get("retry-after", "")
     wait = float(asked) if asked.isascii() and asked.isdecimal() else 0.0
     is_passing = status in _AGAIN or answer.is_server_error
-    return f"it answered {status}", wait if is_passing else None
+    return f"it returned {status}", wait if is_passing else None
 
 
 def signing_key(secret: Secret | None) -> bytes:
-    """Return the key in a secret `whsec_<base64>`; raise UsageError if it is none."""
+    """Return the key in a secret `whsec_<base64>`; raise UsageError if it is invalid."""
     text = secret.reveal() if secret else ""
     try:
         key = base64.b64decode(text.removeprefix(_PREFIX), validate=True)
@@ -150,20 +150,20 @@ def signing_key(secret: Secret | None) -> bytes:
         key = b""
     if not text.startswith(_PREFIX) or len(key) < 24:  # noqa: PLR2004 - the standard's least
         what = (
-            "is no secret that signs: whsec_ and at least 24 bytes as base64"
+            "is not a valid signing secret: whsec_ and at least 24 bytes in base64"
             if text
-            else "is not set, and what goes to the webhook is signed with it"
+            else "is not set; requests to the webhook are signed with it"
         )
         raise UsageError(
             f"KEYVIGIL_WEBHOOK_SECRET {what}.",
-            help='Make one: python3 -c "import base64, secrets;'
+            help='Create one: python3 -c "import base64, secrets;'
             " print('whsec_' + base64.b64encode(secrets.token_bytes(32)).decode())\"",
         )
     return key
 
 
 def alert_json(delivery: Delivery) -> dict[str, Any]:
-    """Return the body: `keyvigil.alert/1`; null is what nobody knows or there is none of."""
+    """Return the body, `keyvigil.alert/1`; unknown and absent values are null."""
     announcement = delivery.draft.announcement
     return {
         "schema": SCHEMA,

@@ -1,4 +1,4 @@
-"""A limit for the whole time that a server may take."""
+"""A time limit for a whole request, whatever the server sends."""
 
 import queue
 import threading
@@ -9,14 +9,14 @@ Result = TypeVar("Result")
 
 
 class OverdueError(TimeoutError):
-    """Work that was not done within its time, and may still be done."""
+    """Work that was not completed in time; it may still complete."""
 
 
 def within(seconds: float, work: Callable[[], Result]) -> Result:
-    """Return what `work` does, or raise what it raises; OverdueError once its time is over.
+    """Return the result of `work`, or raise its exception; raise OverdueError after the limit.
 
-    A client's own limits are for each read: who sends a byte now and then never meets them. Work
-    that takes too long goes on unheeded, and holds no process up that ends.
+    A client's own timeouts are for each read: a slow stream of bytes never exceeds them. Work
+    that takes too long continues in a daemon thread, and does not delay the end of the process.
     """
     done: queue.SimpleQueue[Result | _Failed] = queue.SimpleQueue()
 

@@ -108,7 +108,7 @@ def test_the_whole_way_with_the_keyboard(open_report: Open) -> None:
     assert detail.count() == 1
     keyboard.press("Home")
     keyboard.press("Tab")
-    assert focused(opened, "textContent") == "API keys at OpenAI"
+    assert focused(opened, "textContent") == "API keys"
     keyboard.press("Escape")
     assert detail.count() == 0
     assert focused(opened, "className") == "open"

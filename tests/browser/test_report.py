@@ -158,7 +158,7 @@ def test_an_organization_without_keys_is_not_called_clean(open_report: Open) -> 
     table = opened.page.locator("#table")
     assert table.get_by_text("No violation was found.").is_visible()
     opened.page.get_by_label("Search").fill("x")
-    assert table.get_by_text("No finding fits.").is_visible()
+    assert table.get_by_text("No finding matches the filters.").is_visible()
 
 
 def test_nothing_but_the_page_s_own_script_may_run(open_report: Open) -> None:

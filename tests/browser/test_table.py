@@ -54,7 +54,7 @@ def test_search_takes_words_from_every_column(open_report: Open) -> None:
     search.fill("high 2026-03")
     assert opened.names() == [f"worker {n:03}" for n in (0, 10, 20)]
     search.fill("no such thing")
-    assert opened.page.get_by_text("No finding fits.").is_visible()
+    assert opened.page.get_by_text("No finding matches the filters.").is_visible()
 
 
 def test_filters_go_together_and_stand_in_the_address(open_report: Open) -> None:
@@ -72,7 +72,7 @@ def test_filters_go_together_and_stand_in_the_address(open_report: Open) -> None
     again = open_report(result, opened.hash())
     assert again.names() == opened.names()
     assert again.page.get_by_role("combobox", name="Owner").input_value() == "ann"
-    again.page.get_by_role("button", name="Clear").click()
+    again.page.get_by_role("button", name="Reset filters").click()
     assert again.count() == open_report(result).count()
 
 
