@@ -47,11 +47,11 @@ _MENDS: Final = {
     "invalid_auth": "Copy the app's bot token (xoxb-...) to KEYVIGIL_SLACK_TOKEN again.",
     "token_revoked": "Reinstall the Slack app and set KEYVIGIL_SLACK_TOKEN to its new bot token.",
     "token_expired": "Reinstall the Slack app and set KEYVIGIL_SLACK_TOKEN to its new bot token.",
-    "account_inactive": "Reinstall the Slack app: the token's user or workspace was deleted or disabled.",
-    "channel_not_found": "Check the channel's name. In a private channel, invite the app: /invite @KeyVigil.",
+    "account_inactive": "Reinstall the Slack app: the token's user or workspace is disabled.",
+    "channel_not_found": "Check the channel's name. To a private channel, /invite @KeyVigil.",
     "not_in_channel": "Invite the app to the channel: /invite @KeyVigil.",
     "is_archived": "Choose a channel that is not archived.",
-    "restricted_action": "Contact the workspace owners: a workspace setting blocks posts by the app.",
+    "restricted_action": "Contact the workspace owners: a setting blocks posts by the app.",
 }
 _UNSURE: Final = frozenset(
     {"internal_error", "fatal_error", "request_timeout", "service_unavailable", UNEXPECTED}

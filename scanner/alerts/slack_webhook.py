@@ -37,7 +37,7 @@ _MENDS: Final = {
     " channel was deleted.",
     "channel_is_archived": "Create a webhook for another channel and set {variable} to its URL: the"
     " channel is archived.",
-    "action_prohibited": "Contact the workspace owners: a workspace setting blocks posts by webhooks.",
+    "action_prohibited": "Contact the workspace owners: a setting blocks posts by webhooks.",
     "team_disabled": "Contact the workspace owners: the workspace is disabled.",
 }
 _CHECK: Final = "Check that {variable} is the webhook's URL. The next scan sends the alert again."

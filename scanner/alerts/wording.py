@@ -137,4 +137,4 @@ def warnings(announcement: Announcement) -> Iterator[tuple[str, str, tuple[str, 
     if announcement.gaps:
         yield "Incomplete scan.", "Data that was not collected is not evaluated:", announcement.gaps
     if announcement.notices:
-        yield "Revocation.", "Check these actions:", announcement.notices
+        yield "Revocation.", "Problems to check:", announcement.notices
