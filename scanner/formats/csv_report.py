@@ -45,14 +45,14 @@ COLUMNS: Final = (
     "scan_complete",
 )
 UNSEEN: Final = "unseen"
-"""The outcome in the row of a gap: an incomplete scan is no clean table."""
+"""The outcome in the row of a gap, so that an incomplete scan does not look clean."""
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 Cells = dict[str, object]
 
 
 def render_csv(result: ScanResult) -> str:
-    """Render RFC 4180 in UTF-8; no cell is a formula, whatever strangers wrote."""
+    """Render RFC 4180 in UTF-8; untrusted text never becomes a formula."""
     report = summary_of(result)
     text = io.StringIO()
     table = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\r\n")
@@ -120,7 +120,7 @@ def _gap(coverage: CoverageRow, gap: GapRow) -> Cells:
 
 
 def _inert(value: object) -> str:
-    """Write a cell so that a spreadsheet shows it and never computes it."""
+    """Return a cell that a spreadsheet shows as text and does not evaluate."""
     if value is None:
         return ""
     text = str(value)

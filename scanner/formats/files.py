@@ -1,4 +1,4 @@
-"""Writing a finished document to disk: whole or not at all, and for its owner's eyes only."""
+"""Atomic writes of documents, readable by their owner only."""
 
 import os
 import tempfile
@@ -9,26 +9,26 @@ from scanner.folders import make_folder, target_of
 
 
 def check_writable(path: Path) -> None:
-    """Raise UsageError if `path` cannot become a file, before anything is done for its sake."""
+    """Raise UsageError if `path` cannot become a file; called before the scan."""
     try:
         target_of(path)
         if path.exists() and not path.is_file():
-            kind = "a folder" if path.is_dir() else "no ordinary file"
-            raise UsageError(f"{path} is {kind}.", help="Name the file to write; - is stdout.")
+            kind = "a folder" if path.is_dir() else "not a regular file"
+            raise UsageError(f"{path} is {kind}.", help="Give the name of a file, or - for stdout.")
         nearest = next(folder for folder in path.absolute().parents if folder.exists())
         if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
             raise UsageError(
                 f"{path} cannot be written: {nearest} is not a folder that you may write to.",
-                help="Name a file in a folder of yours.",
+                help="Choose a file in a folder that you may write to.",
             )
     except OSError as error:
         raise UsageError(
-            f"{path} cannot be written: {error.strerror}.", help="Name another file."
+            f"{path} cannot be written: {error.strerror}.", help="Choose another file."
         ) from None
 
 
 def try_to_write(path: Path) -> None:
-    """Write a file without a name where `path` will be; raise OutputError if that fails."""
+    """Write an unnamed file next to `path`; raise OutputError if that fails."""
     nearest = next(folder for folder in path.absolute().parents if folder.exists())
     try:
         with tempfile.TemporaryFile(dir=nearest) as file:
@@ -36,16 +36,15 @@ def try_to_write(path: Path) -> None:
     except OSError as error:
         raise OutputError(
             f"{path} cannot be written: {error.strerror}.",
-            help="Free the disk, or name a file in a folder that you may write to.",
+            help="Free disk space, or choose a file in a folder that you may write to.",
         ) from None
 
 
 def write_whole(path: Path, content: bytes, mode: int = 0o600) -> None:
-    """Write `content` aside and rename it into place: a reader sees all of it or none.
+    """Write `content` to a temporary file and rename it: readers see all of it or none.
 
-    Makes missing folders, and follows links except in folders that others can write to. `mode` is
-    for its owner's eyes only, unless somebody else is to read it.
-    Raise OutputError if the disk refuses; nothing is left half-written.
+    Creates missing folders, and follows links except in folders that others can write to. `mode`
+    is the file's, by default readable by its owner only. Raise OutputError if writing fails.
     """
     try:
         target = target_of(path)
@@ -64,5 +63,5 @@ def write_whole(path: Path, content: bytes, mode: int = 0o600) -> None:
     except OSError as error:
         raise OutputError(
             f"{path} could not be written: {error.strerror}.",
-            help="Free the disk or name another place, then scan again.",
+            help="Free disk space or choose another file, then scan again.",
         ) from None

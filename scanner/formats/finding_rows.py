@@ -1,4 +1,4 @@
-"""Findings as rows: whole, or next to a list of their keys."""
+"""Findings as rows: complete, or with references to a list of keys."""
 
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
@@ -52,7 +52,7 @@ class OwnerRow(_Row):
 
 
 class EvidenceRow(_Row):
-    """One fact that decided."""
+    """One fact on which the outcome is based."""
 
     fact: str
     observed: str
@@ -60,7 +60,7 @@ class EvidenceRow(_Row):
 
 
 class ExemptRow(_Row):
-    """Why a finding is let be, who answers for that, and until the end of which day."""
+    """The exception of a finding: reason, owner, and the last day on which it applies."""
 
     reason: str
     owner: str
@@ -100,7 +100,7 @@ class ListedKeyRow(KeyRow):
 
 
 class KeyReference(_Row):
-    """The key of a finding; `keys` has the rest."""
+    """The key of a finding; `keys` has all its fields."""
 
     id: str
     kind: str
@@ -108,7 +108,7 @@ class KeyReference(_Row):
 
 
 class ProjectReference(_Row):
-    """The project of a finding's key; `keys` has the rest."""
+    """The project of a finding's key; `keys` has all its fields."""
 
     id: str
 
@@ -126,14 +126,14 @@ class ListedFindingRow(_FoundRow):
 
 
 def finding_rows(result: ScanResult) -> Iterator[FindingRow]:
-    """Yield each finding with its key, worst first."""
+    """Yield each finding with its key, most severe first."""
     standings = result.history.by_fingerprint() if result.history else {}
     for finding in result.findings:
         yield finding_row(finding, standings.get(finding.fingerprint))
 
 
 def finding_row(finding: Finding, standing: Standing | None) -> FindingRow:
-    """Return a finding as a row; `standing` is where it stands since the scan before, if known."""
+    """Return a finding as a row; `standing` is its change since the previous scan, if known."""
     return FindingRow(
         **_found(finding, standing),
         key=KeyRow(**_key_fields(finding.key)),
@@ -158,7 +158,7 @@ def listed_keys(result: ScanResult) -> list[ListedKeyRow]:
 
 
 def listed_findings(result: ScanResult) -> list[ListedFindingRow]:
-    """Return each finding, worst first."""
+    """Return each finding, most severe first."""
     standings = result.history.by_fingerprint() if result.history else {}
     return [_listed(finding, standings) for finding in result.findings]
 

@@ -18,7 +18,7 @@ _CASE: Final = tuple(CaseRow.model_fields)
 
 
 def history_row(history: History) -> HistoryRow:
-    """Return what changed since the night before, and the trend."""
+    """Return the changes since the previous scan, and the trend."""
     counts = Counter(standing.state for standing in history.standings)
     mean, oldest = history.mean_time_to_remediate, history.oldest_open
     return HistoryRow(
@@ -55,7 +55,7 @@ def night_row(night: Night) -> NightRow:
 
 
 def policy_rows(sources: Iterable[PolicySource]) -> list[PolicyRow]:
-    """Return the policies that a scan went by, each once."""
+    """Return the policies of a scan, each once."""
     each = dict.fromkeys((one.name, one.digest, one.version or None) for one in sources)
     return [PolicyRow(name=name, digest=digest, version=version) for name, digest, version in each]
 

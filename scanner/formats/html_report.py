@@ -1,4 +1,4 @@
-"""The report that people read: one self-contained HTML file from the templates in `reports/`."""
+"""The HTML report: one self-contained file from the templates in `reports/`."""
 
 import base64
 import hashlib
@@ -42,7 +42,7 @@ _CHANGES: Final = (
     State.RESOLVED,
 )
 _SCRIPT: Final = ("data.js", "findings.js", "page.js")
-"""One module, in three files."""
+"""Concatenated to one module."""
 _COLLECTIONS: Final = {
     "projects": "Projects",
     "users": "Users",
@@ -56,7 +56,7 @@ _COLLECTIONS: Final = {
 
 
 def render_html(result: ScanResult) -> str:
-    """Render the report; whatever strangers named their keys is shown as text, never obeyed."""
+    """Render the report; untrusted text is escaped and inert."""
     violations = result.violations
     style, script = asset("report.css"), "".join(map(asset, _SCRIPT))
     no_project = word_for_no_project(result)
@@ -88,7 +88,7 @@ def render_html(result: ScanResult) -> str:
 
 
 def _content_policy(style: str, script: str) -> str:
-    """Allow this style and this script, and nothing else: no address, no other text as code."""
+    """Return a content policy that allows this style and this script only, and no network."""
     return (
         f"default-src 'none'; style-src '{digest(style)}'; script-src '{digest(script)}';"
         " require-trusted-types-for 'script'; trusted-types 'none'; base-uri 'none';"
@@ -97,12 +97,12 @@ def _content_policy(style: str, script: str) -> str:
 
 
 def digest(text: str) -> str:
-    """Return a style's or a script's hash as a content policy has it."""
+    """Return the hash of a style or script for a content policy."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
 def _changes(history: History | None) -> dict[str, tuple[Standing, ...]]:
-    """Return what changed since the night before, under the words for it."""
+    """Return the changes since the previous scan by status."""
     if history is None or history.previous is None:
         return {}
     changes = {state.value: history.of(state) for state in _CHANGES}
@@ -110,14 +110,14 @@ def _changes(history: History | None) -> dict[str, tuple[Standing, ...]]:
 
 
 def _marked(history: History | None) -> dict[str, Standing]:
-    """Return the standings that a finding is marked with, by fingerprint."""
+    """Return the changes that findings are marked with, by fingerprint."""
     if history is None or history.previous is None:
         return {}
     return {s.case.fingerprint: s for s in history.of(*_CHANGES[:-1])}
 
 
 def _statuses(result: ScanResult) -> list[str]:
-    """Return the statuses that a row of the table can be asked for."""
+    """Return the statuses that the table can be filtered by."""
     there = Counter(finding.outcome.value for finding in result.findings)
     if result.history:
         there.update(standing.state.value for standing in result.history.standings)
@@ -127,7 +127,7 @@ def _statuses(result: ScanResult) -> list[str]:
 
 @cache
 def environment() -> Environment:
-    """Return what renders the templates in `reports/`: whatever they print is escaped and inert."""
+    """Return the environment of the templates in `reports/`: all output is escaped and inert."""
     made = Environment(
         autoescape=True,
         finalize=_inert,
@@ -150,7 +150,7 @@ def environment() -> Environment:
         "excepted": _excepted,
         "act_words": in_words_of_act,
         "ahead_words": lambda action, is_sure: ahead(action, is_sure=is_sure),
-        "due_words": lambda action: f"due: to be {action.method.words}",
+        "due_words": lambda action: f"due: will be {action.method.words}",
     }
     return made
 
@@ -161,8 +161,8 @@ def asset(name: str) -> str:
     return (bundled("reports") / name).read_text(encoding="utf-8")
 
 
-def _inert(value: Any) -> Any:  # noqa: ANN401 - whatever a template prints
-    """Write out control characters in every text that is not already markup."""
+def _inert(value: Any) -> Any:  # noqa: ANN401 - any value in a template
+    """Make control characters visible in every text that is not markup."""
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
@@ -189,7 +189,7 @@ def _project(project: Project | None) -> str:
 
 
 def _excepted(text: ExceptionText) -> str:
-    """Return the view of the findings that an exception lets be: those whose evidence ends so."""
+    """Return the URL fragment that shows the findings of an exception."""
     rule = {"rule": visible(text.rules[0])} if len(text.rules) == 1 else {}
     words = visible(exception_in_words(text))
     return urlencode({"status": Outcome.EXCEPTED.value, **rule, "q": words})
@@ -200,4 +200,4 @@ def _plural(count: int, one: str, many: str | None = None) -> str:
 
 
 SCRIPT_HASH: Final = digest("".join(map(asset, _SCRIPT)))
-"""Of the only script that a page of ours runs."""
+"""The hash of the only script in a report."""

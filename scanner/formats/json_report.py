@@ -42,7 +42,7 @@ def _lines(rows: Iterable[BaseModel]) -> str:
 
 
 def report_schema() -> dict[str, Any]:
-    """Return the format's JSON Schema; docs/report.schema.json is this."""
+    """Return the format's JSON Schema, stored as docs/report.schema.json."""
     return schema_of(Report)
 
 
@@ -57,7 +57,7 @@ def _ascii(document: BaseModel, indent: int | None = None, exclude: set[str] | N
 
 
 def schema_of(model: type[BaseModel]) -> dict[str, Any]:
-    """Return the JSON Schema of a document as it is written."""
+    """Return the JSON Schema of a serialized document."""
     schema = model.model_json_schema(mode="serialization")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
@@ -70,7 +70,7 @@ def report_of(result: ScanResult) -> Report:
 
 
 def summary_of(result: ScanResult) -> Summary:
-    """Return the report without keys and findings, of which other formats are made, too."""
+    """Return the report without keys and findings, also used by other formats."""
     totals = result.totals()
     return Summary(
         schema_="keyvigil.report/1",

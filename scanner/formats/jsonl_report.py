@@ -1,4 +1,4 @@
-"""A scan result as JSON lines, for log pipelines: the scan, then each finding by itself."""
+"""A scan result as JSON lines, for log pipelines: the scan, then each finding on a line."""
 
 import json
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ _OF_RULE = frozenset({"id", "policy", "title", "finding", "why", "fix", "control
 def render_jsonl(result: ScanResult) -> str:
     """Render a line of type `scan`, without rules and findings, and one of type `finding` for each.
 
-    A finding's line names its scan and holds its rule, so that it can be read alone. Plain ASCII.
+    A finding's line contains its scan id and its rule, so no other line is needed. Plain ASCII.
     """
     return "".join(f"{json.dumps(line)}\n".replace("\x7f", "\\u007f") for line in _lines(result))
 

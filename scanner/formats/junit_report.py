@@ -100,7 +100,7 @@ def _result(case: Element, what: str, message: str, kind: str, more: str = "") -
 
 
 def _count(parent: Element) -> None:
-    """Write how many cases a suite, or all of them, hold and how many failed."""
+    """Write the number of test cases, failures and errors of a suite, or of all suites."""
     parent.set("tests", str(len(parent.findall(".//testcase"))))
     for name, what in (("failures", "failure"), ("errors", "error")):
         parent.set(name, str(len(parent.findall(f".//{what}"))))

@@ -21,15 +21,15 @@ _HEADINGS: Final = ("Key", "Project", "Owner", "Evidence")
 
 
 def render_markdown(result: ScanResult) -> str:
-    """Render the report; past the limit the rest is left out, and that is told."""
+    """Render the report; a report above the limit is truncated, with a note."""
     parts: list[str] = []
     left = LIMIT
     for part in _parts(result):
         left -= len(part.encode(errors="backslashreplace"))
         if left < _ROOM_TO_TELL:
             parts.append(
-                "\n**The rest is left out:** this takes no more. The HTML and the JSON report"
-                " have every finding.\n"
+                "\n**Truncated at the size limit of a job summary.** The HTML and JSON reports"
+                " contain all findings.\n"
             )
             break
         parts.append(part)
@@ -40,14 +40,14 @@ def _parts(result: ScanResult) -> Iterator[str]:
     totals = result.totals()
     yield f"# KeyVigil: {_plain(result.organization or 'OpenAI organization')}\n\n"
     if not result.complete:
-        yield "> **This scan is incomplete.** What was not seen is not judged:\n>\n"
+        yield "> **This scan is incomplete.** Data that was not collected is not evaluated:\n>\n"
         for row in by_collection(result.coverage):
             if not is_complete(row.gaps):
                 yield f"> - {_plain(row.collection.value)}: {_plain(row.gaps[0].reason or '')}\n"
         yield "\n"
     yield (
         f"{result.started_at:%Y-%m-%d %H:%M} UTC, policy {_plain(', '.join(result.policies))}:"
-        f" **{totals.keys_violating:,} of {totals.keys:,} keys break the policy.**\n\n"
+        f" **{totals.keys_violating:,} of {totals.keys:,} keys violate the policy.**\n\n"
     )
     counts = {severity.value: count for severity, count in totals.by_severity.items()}
     counts |= {"excepted": totals.excepted, "undetermined": totals.undetermined}
@@ -99,5 +99,5 @@ def _row(cells: tuple[str, ...]) -> str:
 
 
 def _plain(text: str) -> str:
-    """Escape what Markdown or HTML would make something of; a comment keeps @names from ringing."""
+    """Escape Markdown and HTML markup; a comment keeps @names from notifying people."""
     return _SPECIAL.sub(lambda match: _INERT.get(match[0], f"\\{match[0]}"), visible(text))

@@ -1,6 +1,6 @@
 """A scan as Prometheus' text exposition, for the textfile collector of node_exporter.
 
-No label names a key, a project or an owner: there is a handful of series for each organization.
+No label contains a key, a project or an owner, so each organization has few series.
 https://prometheus.io/docs/instrumenting/exposition_formats/
 """
 
@@ -23,7 +23,7 @@ from scanner.secret import redact
 
 
 class Metric(NamedTuple):
-    """One metric; `labels` are those beside `organization`."""
+    """One metric; `labels` are those in addition to `organization`."""
 
     name: str
     type: str
@@ -36,20 +36,20 @@ METRICS: Final = (
         "keyvigil_last_success_timestamp_seconds",
         "gauge",
         (),
-        "When the last scan ended that was complete and recorded, reports and alerts delivered.",
+        "End of the last scan that was complete, recorded, reported and alerted.",
     ),
     Metric(
         "keyvigil_last_run_timestamp_seconds",
         "gauge",
         (),
-        "When the last scan ended, however it did.",
+        "End of the last scan, successful or not.",
     ),
-    Metric("keyvigil_scan_duration_seconds", "gauge", (), "How long the last scan took."),
-    Metric("keyvigil_keys", "gauge", (), "API keys seen, admin keys included."),
-    Metric("keyvigil_projects", "gauge", (), "Projects seen, archived ones included."),
+    Metric("keyvigil_scan_duration_seconds", "gauge", (), "Duration of the last scan."),
+    Metric("keyvigil_keys", "gauge", (), "API keys collected, including admin keys."),
+    Metric("keyvigil_projects", "gauge", (), "Projects collected, including archived ones."),
     Metric("keyvigil_findings", "gauge", ("severity", "rule"), "Violations found."),
-    Metric("keyvigil_undetermined", "gauge", (), "Rules times keys that could not be decided."),
-    Metric("keyvigil_excepted", "gauge", (), "Violations that an exception lets be."),
+    Metric("keyvigil_undetermined", "gauge", (), "Undetermined findings."),
+    Metric("keyvigil_excepted", "gauge", (), "Excepted findings."),
     Metric(
         "keyvigil_not_evaluated",
         "gauge",
@@ -60,18 +60,20 @@ METRICS: Final = (
         "keyvigil_coverage_complete",
         "gauge",
         ("collection",),
-        "Whether all of a collection that was asked for was seen: 1 or 0.",
+        "1 if all requested data of the collection was collected, else 0.",
     ),
     Metric(
         "keyvigil_revocations",
         "gauge",
         ("state",),
-        "Keys to revoke (due, waiting, skipped), and revocations since the scan before (done;"
-        " failed, also if uncertain).",
+        "Keys to revoke (due, waiting, skipped), and revocations since the previous scan (done;"
+        " failed, including uncertain ones).",
     ),
-    Metric("keyvigil_retries_total", "counter", (), "Requests that were asked again."),
-    Metric("keyvigil_alerts_pending", "gauge", (), "Alerts that wait for the next scan."),
-    Metric("keyvigil_alerts_failed", "gauge", (), "Routes that the last scan could not tell."),
+    Metric("keyvigil_retries_total", "counter", (), "Repeated requests."),
+    Metric("keyvigil_alerts_pending", "gauge", (), "Alerts to be delivered by the next scan."),
+    Metric(
+        "keyvigil_alerts_failed", "gauge", (), "Routes with a failed delivery in the last scan."
+    ),
 )
 _SUCCESS, _RUN, _DURATION, _KEYS, _PROJECTS, _FINDINGS, _UNDETERMINED, _EXCEPTED = METRICS[:8]
 _NOT_EVALUATED, _COVERAGE, _REVOCATIONS, _RETRIES, _PENDING, _FAILED = METRICS[8:]
@@ -88,7 +90,7 @@ Sample = tuple[Metric, tuple[str, ...], str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFigures:
-    """What a result does not say of the run it came from; None is what nobody knows."""
+    """Figures of a run that its result does not contain; None if unknown."""
 
     organization: str
     ended_at: datetime
@@ -101,7 +103,7 @@ class RunFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Before:
-    """What the file of the run before says: this one goes on from there."""
+    """Figures of the previous run's file, which are continued."""
 
     organization: str = ""
     last_success: float | None = None
@@ -109,7 +111,7 @@ class Before:
 
 
 def read_before(text: str) -> Before:
-    """Read the file of the run before; what is not ours says nothing."""
+    """Read the previous run's file; lines that KeyVigil did not write are ignored."""
     found = {name: (label, value) for name, label, value in _KEPT.findall(text)}
     if _RUN.name not in found:
         return Before()
@@ -123,10 +125,10 @@ def read_before(text: str) -> Before:
 
 
 def render_metrics(result: ScanResult | None, run: RunFigures, before: Before) -> str:
-    """Render the file; without a result, only what is known all the same.
+    """Render the file; without a result, only the metrics of the run.
 
-    The last success and the count of retries go on from the file before, if it is of the same
-    organization.
+    The last success and the number of retries continue from the previous file, if it is of the
+    same organization.
     """
     if before.organization != _shown(run.organization):
         before = Before()
@@ -162,7 +164,7 @@ def _of_result(result: ScanResult) -> Iterator[Sample]:
     yield _EXCEPTED, (), str(totals.excepted)
     if result.history:
         yield _NOT_EVALUATED, (), str(len(result.history.of(State.NOT_EVALUATED)))
-    # A rule that nothing breaks is told, too: a series that vanishes reads like one never there.
+    # Rules without violations are included: a series that disappears would look like missing data.
     found = Counter({(tally.rule.severity, tally.rule.id): 0 for tally in result.rules})
     found.update((finding.severity, finding.rule.id) for finding in result.violations)
     for (severity, rule), count in sorted(found.items()):
@@ -195,5 +197,5 @@ def _line(sample: Sample, organization: str) -> str:
 
 
 def _shown(text: str) -> str:
-    """Return a label as every other output shows it: inert, secrets masked."""
+    """Return a label inert and with secrets masked, as in every other output."""
     return visible(redact(text))

@@ -1,4 +1,4 @@
-"""A scan result as OCSF Compliance Findings (class 2003), for a SIEM: an array, an event a line.
+"""A scan result as OCSF Compliance Findings (class 2003), for a SIEM: one event on each line.
 
 A SIEM alerts on severity and on creation. So only a violation has a severity above informational,
 and only one that the history shows as new is created. A `finding_info.uid` occurs once.
@@ -117,7 +117,7 @@ def _iso(moment: datetime | Unknown) -> str | None:
 
 
 def _lifecycle(finding: Finding, standing: Standing | None) -> tuple[Coded, Coded]:
-    """Return the activity and the status. Without a history nothing is known to be new."""
+    """Return the activity and the status. Without a history, no finding is known to be new."""
     state = standing.state if standing else None
     if finding.outcome is Outcome.VIOLATED:
         is_new = state in (State.NEW, State.REOPENED)

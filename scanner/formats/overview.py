@@ -1,4 +1,4 @@
-"""How it went with many organizations, as `keyvigil.overview/1`."""
+"""The results of many organizations as `keyvigil.overview/1`."""
 
 import os
 from collections import Counter
@@ -30,7 +30,7 @@ from scanner.secret import redact
 from scanner.severity import Severity
 
 MOST: Final = 100
-"""How many of the worst findings are listed."""
+"""Maximum number of findings in the list of the most severe."""
 _TOLD: Final = (State.NEW, State.REOPENED, State.ESCALATED)
 _LONGEST: Final = 300
 _FIGURES: Final = tuple(FiguresRow.model_fields)
@@ -39,7 +39,7 @@ _FIGURES: Final = tuple(FiguresRow.model_fields)
 def overview_of(
     visits: Sequence[Visit], began: datetime, ended: datetime, *, folder: Path, masks: bool
 ) -> Overview:
-    """Return the report that stands in `folder`; `masks` the addresses in names and reasons."""
+    """Return the report for a file in `folder`; `masks` email addresses in names and reasons."""
     worst = sorted(_worst(visits), key=lambda found: found[:2])
     return Overview(
         schema_="keyvigil.overview/1",
@@ -90,7 +90,7 @@ def _figures(result: ScanResult) -> dict[str, Any]:
 
 
 def _due(revocation: Revocation) -> int:
-    """Count the keys that are due and still to be revoked."""
+    """Count the keys that are due and not revoked yet."""
     done = {act.intent.key_id for act in revocation.acts if act.may_have_changed}
     skipped = {spared.action.key_id for spared in revocation.spared}
     return len({action.key_id for action in revocation.plan.due} - done - skipped)
@@ -110,7 +110,7 @@ def _totals(visits: Sequence[Visit]) -> TotalsRow:
 
 
 def _sum(values: Iterable[Any]) -> Any:  # noqa: ANN401 - a count, or counts by word
-    """Add up what is known; None if nothing is."""
+    """Return the sum of the known values; None if none is known."""
     known = [value for value in values if value is not None]
     if known and isinstance(known[0], dict):
         return {word: sum(one[word] for one in known) for word in known[0]}
@@ -121,7 +121,7 @@ _Found = tuple[int, bool, Visit, Finding, Standing | None]
 
 
 def _worst(visits: Iterable[Visit]) -> Iterator[_Found]:
-    """Yield what is critical, or new since the scan before, with what it is sorted by."""
+    """Yield the critical violations and those new since the previous scan, with a sort key."""
     for visit in visits:
         if visit.result is None:
             continue
@@ -146,7 +146,7 @@ def _finding(
 
 
 def _standings(result: ScanResult) -> dict[str, Standing]:
-    """Return where each case stands since the scan before; nothing if there is none."""
+    """Return the changes since the previous scan by fingerprint; empty without one."""
     return result.history.by_fingerprint() if result.history and _is_compared(result) else {}
 
 
@@ -159,7 +159,7 @@ def _named(visit: Visit, *, masks: bool) -> str | None:
 
 
 def _line(text: str, *, masks: bool) -> str | None:
-    """Return what was said as one line, in which nothing acts and no secret is."""
+    """Return text as one line, inert, with secrets masked."""
     *before, last = text.splitlines() or [""]
     line = redact("; ".join([*(one.rstrip(".") for one in before), last]))
     line = visible(without_addresses_in(line) if masks else line)
@@ -168,6 +168,6 @@ def _line(text: str, *, masks: bool) -> str | None:
 
 
 def _address(page: Path, folder: Path) -> str:
-    """Return the way from a folder to a page, as a link has it."""
+    """Return the relative URL from a folder to a page."""
     way = Path(os.path.relpath(page, folder))
     return quote(way.as_posix(), safe="/")

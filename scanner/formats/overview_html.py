@@ -1,4 +1,4 @@
-"""The report of many organizations for people: one self-contained HTML file without a script."""
+"""The HTML report of many organizations: one self-contained file without a script."""
 
 import shlex
 from importlib.metadata import version
@@ -16,7 +16,7 @@ NOT_SCANNED: Final = "not scanned"
 _STATES: Final = {
     OrganizationState.COMPLETE: "complete",
     OrganizationState.INCOMPLETE: "incomplete",
-    OrganizationState.SCANNED_ALREADY: "scanned already",
+    OrganizationState.SCANNED_ALREADY: "already scanned",
     OrganizationState.LOCKED: NOT_SCANNED,
     OrganizationState.FAILED: NOT_SCANNED,
     OrganizationState.NOT_REACHED: NOT_SCANNED,
@@ -24,7 +24,7 @@ _STATES: Final = {
 
 
 def render_overview_html(overview: Overview) -> str:
-    """Render the report; whatever strangers wrote is shown as text, never obeyed."""
+    """Render the report; untrusted text is escaped and inert."""
     style = asset("report.css") + asset("overview.css")
     return (
         environment()
@@ -47,7 +47,7 @@ def render_overview_html(overview: Overview) -> str:
 
 
 def _counts(overview: Overview) -> dict[str, int]:
-    """Return how many organizations are in each state, by the words for it."""
+    """Return the number of organizations by the label of their state."""
     counts = dict.fromkeys(_STATES.values(), 0)
     for one in overview.organizations:
         counts[_STATES[one.state]] += 1

@@ -7,10 +7,10 @@ from scanner.formats.overview_rows import Overview
 
 
 def render_overview_json(overview: Overview) -> str:
-    """Render the report in plain ASCII, as that of one organization is."""
+    """Render the report in plain ASCII, like the report of one organization."""
     return in_ascii(overview)
 
 
 def overview_schema() -> dict[str, Any]:
-    """Return the format's JSON Schema; docs/overview.schema.json is this."""
+    """Return the format's JSON Schema, stored as docs/overview.schema.json."""
     return schema_of(Overview)

@@ -1,6 +1,6 @@
-"""What `keyvigil.overview/1` is made of, documented in docs/report.md.
+"""The models of `keyvigil.overview/1`, documented in docs/report.md.
 
-These models are the promise: fields are added, never renamed or given another meaning.
+The models are a stable contract: fields may be added, but are not renamed or redefined.
 """
 
 from datetime import datetime
@@ -18,10 +18,10 @@ class _Row(BaseModel):
 
 
 class FiguresRow(_Row):
-    """The figures of one scan, or of several together; null is what nobody knows.
+    """The figures of one scan, or the sums of several; unknown values are null.
 
-    `by_severity` counts violations, `new` and `resolved` are since the scan before, `revoked` and
-    `due` count keys.
+    `by_severity` counts violations. `new` and `resolved` are changes since the previous scan.
+    `revoked` and `due` count keys.
     """
 
     keys: int | None
@@ -29,27 +29,29 @@ class FiguresRow(_Row):
     by_severity: dict[str, int] | None
     excepted: int | None
     undetermined: int | None
-    new: int | None = Field(description="Null where there is no scan before.")
-    resolved: int | None = Field(description="Null where there is no scan before.")
-    revoked: int | None = Field(description="Since the scan before; null without revocation.")
-    due: int | None = Field(description="To be revoked; null without revocation.")
+    new: int | None = Field(description="Null without a previous scan.")
+    resolved: int | None = Field(description="Null without a previous scan.")
+    revoked: int | None = Field(description="Since the previous scan; null without revocation.")
+    due: int | None = Field(description="Keys due for revocation; null without revocation.")
 
 
 class _Who(_Row):
     name: str | None
     state: OrganizationState
-    complete: bool | None = Field(description="Whether the scan that the figures are of is.")
-    reason: str | None = Field(description="One line: what was not seen, or went wrong.")
-    help: str | None = Field(description="What to do next about what went wrong.")
+    complete: bool | None = Field(description="Whether the scan of these figures is complete.")
+    reason: str | None = Field(description="One line: missing data, or the error.")
+    help: str | None = Field(description="What to do next about the error.")
     scan_id: str | None
     started_at: datetime | None
 
 
-class OrganizationRow(FiguresRow, _Who):  # the fields of the last base come first
-    """One organization: figures are null if it was not seen, and `reason` says why."""
+class OrganizationRow(FiguresRow, _Who):  # the fields of the last base class come first
+    """One organization: figures are null if it was not scanned, for the given `reason`."""
 
     exit_code: int
-    report: str | None = Field(description="Address of its HTML report, from this file's folder.")
+    report: str | None = Field(
+        description="URL of its HTML report, relative to this file's folder."
+    )
 
 
 class _HowMany(_Row):
@@ -60,7 +62,9 @@ class _HowMany(_Row):
 
 
 class TotalsRow(FiguresRow, _HowMany):
-    """The figures of those `scanned`; `new` and `resolved` of those `compared` with a scan before.
+    """Sums over the `scanned` organizations; `new` and `resolved` over the `compared` ones.
+
+    `compared` ones have a previous scan.
 
     `by_state` counts the `organizations`.
     """
@@ -69,20 +73,20 @@ class TotalsRow(FiguresRow, _HowMany):
 class _Where(_Row):
     organization: str | None
     title: str
-    report: str | None = Field(description="Address of it in its organization's HTML report.")
+    report: str | None = Field(description="URL of the finding in its organization's HTML report.")
 
 
 class WorstRow(FindingRow, _Where):
-    """A violation that is critical, or new, reopened or escalated since the scan before.
+    """A violation that is critical, or new, reopened or escalated since the previous scan.
 
-    `state` is null where there is no scan before.
+    `state` is null without a previous scan.
     """
 
 
 class Overview(_Row):
-    """The whole report of many organizations; `findings` are the worst, `omitted` how many more.
+    """The report of many organizations: the most severe `findings`, and the number `omitted`.
 
-    The organizations stand in the order of the settings.
+    The organizations are in the order of the settings.
     """
 
     schema_: Literal["keyvigil.overview/1"]

@@ -1,8 +1,8 @@
-"""The findings as the report's page reads them: tables, and columns of numbers that point there.
+"""The findings in the form that the page's script reads: tables, and columns of row numbers.
 
-What many findings share (rules, projects, owners, keys, evidence) is written once. Keys, projects
-and owners stand in the order of their names, so that the page sorts by number. Moments are minutes
-since 1970; -1: not known; -2: never.
+Values shared by findings (rules, projects, owners, keys, evidence) are written once. Keys, projects
+and owners are sorted by name, so that the page sorts by number. Times are minutes since 1970;
+-1: unknown; -2: never.
 """
 
 import json
@@ -19,11 +19,11 @@ from scanner.severity import Severity
 from scanner.words import in_words
 
 OPEN: Final = "open"
-"""The status of a violation where no history is kept."""
+"""The status of a violation without a history."""
 ORGANIZATION: Final = "organization"
-"""What stands for the project of keys that have none."""
+"""The project name shown for keys without a project."""
 _OUTSIDE: Final = (State.UNVERIFIED, State.NOT_EVALUATED, State.RESOLVED)
-"""What no finding of tonight stands for: it comes from the nights before."""
+"""Statuses of findings from earlier scans only."""
 STATUSES: Final = (
     *(state.value for state in State if state not in _OUTSIDE),
     OPEN,
@@ -53,9 +53,9 @@ Row = list[Any]
 
 
 def page_data(result: ScanResult, no_project: str) -> str:
-    """Return the page's data as JSON in plain ASCII that ends no script element.
+    """Return the page's data as JSON in plain ASCII, safe inside a script element.
 
-    `no_project` stands for the id of what the keys of the organization itself belong to.
+    `no_project` is the project id written for the keys of the organization itself.
     """
     tables = _Tables(result, no_project)
     standings = result.history.by_fingerprint() if result.history else {}
@@ -78,7 +78,7 @@ def page_data(result: ScanResult, no_project: str) -> str:
 
 
 def word_for_no_project(result: ScanResult) -> str:
-    """Return a word that no project of the report is called, nor has as its id."""
+    """Return a word that is neither the name nor the id of a project in the report."""
     projects = {f.project.id: f.project.name for f in result.findings if f.project}
     projects |= {s.case.project_id or "": s.case.project_name for s in _outside(result)}
     taken = {visible(text or "").lower() for text in (*projects, *projects.values())}
@@ -89,7 +89,7 @@ def word_for_no_project(result: ScanResult) -> str:
 
 
 def exception_in_words(text: ExceptionText) -> str:
-    """Say until when, why and by whom a finding is let be: the end of its evidence."""
+    """Return expiry, reason and owner of an exception: the end of a finding's evidence."""
     ticket = f", {text.ticket}" if text.ticket else ""
     return f"excepted until {text.expires}: {text.reason} ({text.owner}{ticket})"
 
@@ -100,7 +100,7 @@ def _columns(names: tuple[str, ...], rows: list[Row]) -> dict[str, Any]:
 
 
 def _outside(result: ScanResult) -> tuple[Standing, ...]:
-    """Return what tonight's findings do not hold: carried over, and resolved in these nights."""
+    """Return the records without a finding in this scan: unverified, not evaluated, resolved."""
     if result.history is None:
         return ()
     closed = (Standing(State.RESOLVED, case) for case in result.history.closed)
@@ -108,7 +108,7 @@ def _outside(result: ScanResult) -> tuple[Standing, ...]:
 
 
 class _Numbers(dict[Any, int]):
-    """Gives each thing that it is asked for a number, the first time."""
+    """Numbers each value on its first lookup."""
 
     def __missing__(self, thing: Hashable) -> int:
         number = self[thing] = len(self)
@@ -116,7 +116,7 @@ class _Numbers(dict[Any, int]):
 
 
 class _Named:
-    """Rows that begin with a name, in its order, and the number of each by what it is."""
+    """Rows sorted by their first cell, the name; and the number of each row by its identity."""
 
     def __init__(self, rows: Iterable[tuple[Hashable, Row]]) -> None:
         ordered = sorted(
@@ -127,7 +127,7 @@ class _Named:
 
 
 class _Tables:
-    """What findings share."""
+    """The tables that findings refer to."""
 
     def __init__(self, result: ScanResult, no_project: str) -> None:
         keys = {finding.key.id: finding for finding in result.findings}
@@ -161,7 +161,7 @@ class _Tables:
         self._moments: dict[datetime, int] = {}
 
     def finding(self, finding: Finding, standings: dict[str, Standing]) -> Row:
-        """Return the row of a finding of tonight."""
+        """Return the row of a finding of this scan."""
         fingerprint = finding.fingerprint
         words = [in_words(evidence) for evidence in finding.evidence]
         if finding.outcome is not Outcome.VIOLATED:
@@ -186,7 +186,7 @@ class _Tables:
         ]
 
     def standing(self, standing: Standing) -> Row:
-        """Return the row of a case that tonight's findings do not hold."""
+        """Return the row of a record without a finding in this scan."""
         case = standing.case
         if case.resolved_at and case.resolution:
             words = f"resolved on {case.resolved_at:%Y-%m-%d}: {case.resolution.words}"

@@ -1,4 +1,4 @@
-"""A plan of revocations as JSON `keyvigil.plan/1`, bound to what it rests on by a digest."""
+"""A revocation plan as JSON `keyvigil.plan/1`, with a digest against edits."""
 
 import hashlib
 import json
@@ -13,11 +13,11 @@ from scanner.revocation import Action, Held, Method, Plan
 
 SCHEMA: Final = "keyvigil.plan/1"
 _BYTES: Final = 100_000_000
-_MAKE_ONE: Final = "Make one: keyvigil revoke plan --output plan.json"
+_MAKE_ONE: Final = "Create a plan: keyvigil revoke plan --output plan.json"
 
 
 def render_plan(plan: Plan) -> str:
-    """Return the document; its `digest` covers all the rest, so that an edited plan is known."""
+    """Return the document; its `digest` covers all other fields, so that edits are detected."""
     document: dict[str, Any] = {
         "schema": SCHEMA,
         "organization": plan.organization,
@@ -36,7 +36,7 @@ def render_plan(plan: Plan) -> str:
 
 
 class ApprovedPlan(BaseModel):
-    """A plan as somebody looked at it; `due` are the keys' ids, the methods and the rules."""
+    """A plan approved by a person; `due` are key id, method and rule."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -48,7 +48,7 @@ class ApprovedPlan(BaseModel):
 
 
 def read_plan(path: Path) -> ApprovedPlan:
-    """Read a plan file; raise UsageError if it is none, or not as it was written."""
+    """Read a plan file; raise UsageError if it is invalid or was edited."""
     try:
         with path.open("rb") as file:
             content = file.read(_BYTES + 1)
@@ -58,11 +58,9 @@ def read_plan(path: Path) -> ApprovedPlan:
     except (RecursionError, ValueError):
         document = None
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
-        raise UsageError(f"{path} is no plan of revocations.", help=_MAKE_ONE)
+        raise UsageError(f"{path} is not a revocation plan.", help=_MAKE_ONE)
     if document.pop("digest", None) != _digest(document):
-        raise UsageError(
-            f"The plan {path} was edited: it is not as it was written.", help=_MAKE_ONE
-        )
+        raise UsageError(f"The plan {path} was edited after KeyVigil wrote it.", help=_MAKE_ONE)
     try:
         return ApprovedPlan.model_validate(
             {
@@ -71,7 +69,7 @@ def read_plan(path: Path) -> ApprovedPlan:
             }
         )
     except (KeyError, TypeError, ValueError):
-        raise UsageError(f"{path} is no plan that KeyVigil wrote.", help=_MAKE_ONE) from None
+        raise UsageError(f"{path} is not a valid revocation plan.", help=_MAKE_ONE) from None
 
 
 def _digest(document: Mapping[str, Any]) -> str:

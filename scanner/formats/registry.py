@@ -1,4 +1,4 @@
-"""Every format by the name that `--output` takes; one is loaded when it is asked for."""
+"""All formats by their name in `--output`; each is loaded on first use."""
 
 from collections.abc import Mapping
 from importlib import import_module
@@ -25,14 +25,14 @@ FORMATS: Final[Mapping[str, str]] = MappingProxyType(
         "ocsf": "ocsf_report.render_ocsf",
     }
 )
-"""Where each stands, beside this file."""
+"""Module and function of each format, in this package."""
 OVERVIEW_FORMATS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "html": "overview_html.render_overview_html",
         "json": "overview_json.render_overview_json",
     }
 )
-"""Likewise those of the report of many organizations, by the name that `--combined` takes."""
+"""The same for reports of many organizations, by their name in `--combined`."""
 
 _SPREADSHEETS: Final = frozenset({"csv"})
 """Excel reads a file as UTF-8 only if it begins with a byte-order mark; other programs do not."""
@@ -56,6 +56,6 @@ def overview_format_of(name: str) -> "Callable[[Overview], str]":
     return found
 
 
-def _found(place: str) -> Any:  # noqa: ANN401 - whatever stands there
+def _found(place: str) -> Any:  # noqa: ANN401 - any function
     module, _, function = place.partition(".")
     return getattr(import_module(f"scanner.formats.{module}"), function)

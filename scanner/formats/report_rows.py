@@ -1,6 +1,6 @@
-"""What `keyvigil.report/1` is made of, documented in docs/report.md.
+"""The models of `keyvigil.report/1`, documented in docs/report.md.
 
-These models are the promise: fields are added, never renamed or given another meaning.
+The models are a stable contract: fields may be added, but are not renamed or redefined.
 """
 
 from datetime import datetime
@@ -18,14 +18,14 @@ class _Row(BaseModel):
 
 
 class ToolRow(_Row):
-    """Who wrote the report."""
+    """The tool that wrote the report."""
 
     name: Literal["keyvigil"] = "keyvigil"
     version: str
 
 
 class GapRow(_Row):
-    """One listing that was not seen to its end."""
+    """One listing that was not collected completely."""
 
     project_id: str | None
     endpoint: str
@@ -37,7 +37,7 @@ class GapRow(_Row):
 
 
 class CoverageRow(_Row):
-    """One collection: how many listings it took, and which of them are incomplete."""
+    """One collection: the number of its listings, and the incomplete ones."""
 
     collection: str
     state: str
@@ -50,7 +50,7 @@ class CoverageRow(_Row):
 class ScanRow(_Row):
     """The scan itself.
 
-    `renamed_from` is the name of the history until this scan, if it has a new one since.
+    `renamed_from` is the former name of the history, if this scan renamed it.
     """
 
     id: str
@@ -75,10 +75,10 @@ class TotalsRow(_Row):
 
 
 class RuleRow(_Row):
-    """A rule, how many keys it applied to, and their outcomes; all other keys comply.
+    """A rule, the number of keys it applied to, and their outcomes; the other keys comply.
 
     `title` is the requirement, `finding` the defect. `file` and `line` are where the rule was last
-    written or changed, `reads` is its test.
+    defined or changed, `reads` is its condition.
     """
 
     id: str
@@ -99,7 +99,7 @@ class RuleRow(_Row):
 
 
 class UnlistedKeyRow(_Row):
-    """A user who used a key that no listing shows: a legacy user key, or one deleted since."""
+    """A user of a key that is not listed: a legacy user key, or one deleted since."""
 
     user_id: str
     name: str | None
@@ -108,7 +108,7 @@ class UnlistedKeyRow(_Row):
 
 
 class DisabledRow(_Row):
-    """A rule that a policy leaves out of those it builds on."""
+    """A rule of an extended policy that a policy disables."""
 
     id: str
     policy: str
@@ -116,7 +116,7 @@ class DisabledRow(_Row):
 
 
 class ExceptionRow(ExemptRow):
-    """An exception from some rules; not `active`: it has expired. `excepted` counts findings."""
+    """An exception from rules; not `active` if expired. `excepted` counts findings."""
 
     rules: list[str]
     active: bool
@@ -124,7 +124,7 @@ class ExceptionRow(ExemptRow):
 
 
 class CaseRow(_Row):
-    """A finding of nights before, with the key as it was last seen in violation."""
+    """A finding of earlier scans, with the key as last collected in violation."""
 
     fingerprint: str
     rule: str
@@ -142,19 +142,19 @@ class CaseRow(_Row):
 
 
 class ResolvedRow(CaseRow):
-    """A finding that is none any more, and how that came about."""
+    """A resolved finding and its resolution."""
 
     resolution: Resolution
 
 
 class UnverifiedRow(CaseRow):
-    """A finding that is still open, as tonight could not tell; `reason` says why."""
+    """An open finding that this scan could not verify, and the `reason`."""
 
     reason: str
 
 
 class PolicyRow(_Row):
-    """A policy that a scan went by, itself or because another extends it.
+    """A policy used by a scan, directly or because another extends it.
 
     `digest` is the SHA-256 of its text; `version` is KeyVigil's, for a policy that ships with it.
     """
@@ -165,7 +165,7 @@ class PolicyRow(_Row):
 
 
 class NightRow(_Row):
-    """One recorded scan in figures; `opened` counts new and reopened findings.
+    """The figures of one recorded scan; `opened` counts new and reopened findings.
 
     `policies` is empty where they were not recorded.
     """
@@ -183,7 +183,7 @@ class NightRow(_Row):
 
 
 class HistoryRow(_Row):
-    """What changed since `previous`, null on the first night; `states` counts the findings in each.
+    """The changes since `previous`, which is null for the first scan; `states` counts findings.
 
     `scans` are the latest, oldest first, and end with this one. The mean time is in seconds.
     """
@@ -222,7 +222,7 @@ class Summary(_Row):
 
 
 class Report(Summary):
-    """The whole report: each key with findings once, and the findings, worst first."""
+    """The whole report: each key with findings once, and the findings, most severe first."""
 
     keys: list[ListedKeyRow]
     findings: list[ListedFindingRow]

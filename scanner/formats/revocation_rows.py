@@ -9,18 +9,18 @@ from scanner.revocation import Action, Held, Method, Mode
 
 
 class ActionRow(BaseModel):
-    """A key that is to be revoked, and from when on."""
+    """A key scheduled for revocation, and the time from which it is due."""
 
     key_id: str
     method: Method
     rule: str
     fingerprint: str
-    announced_at: datetime = Field(description="When people were first told of it.")
+    announced_at: datetime = Field(description="When it was first announced.")
     due_at: datetime
 
 
 class SkippedRow(BaseModel):
-    """A key that a rule would have revoked, and why it is skipped."""
+    """A key whose requested revocation is skipped, and the reasons."""
 
     key_id: str
     method: Method
@@ -30,10 +30,10 @@ class SkippedRow(BaseModel):
 
 
 class ActRow(BaseModel):
-    """What was done to a key; `result` null: whether it had an effect is not known yet."""
+    """An action on a key; `result` is null while its effect is unknown."""
 
     receipt: str
-    undoes: str | None = Field(description="The receipt of what it takes back.")
+    undoes: str | None = Field(description="The receipt of the action that it undoes.")
     at: datetime
     by: str
     key_id: str
@@ -42,15 +42,15 @@ class ActRow(BaseModel):
     fingerprint: str | None
     result: Result | None
     note: str | None
-    expires_at: datetime | None = Field(description="When the key expires since then.")
+    expires_at: datetime | None = Field(description="The new expiry of the key.")
     request_id: str | None
 
 
 class RevocationRow(BaseModel):
-    """What is to be revoked, and what was since the scan before."""
+    """Scheduled revocations, and actions since the previous scan."""
 
     mode: Mode
-    refusal: str | None = Field(description="Why nothing is due although something would be.")
+    refusal: str | None = Field(description="Why no key is due although revocations are requested.")
     due: list[ActionRow]
     waiting: list[ActionRow]
     skipped: list[SkippedRow]

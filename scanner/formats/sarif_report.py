@@ -27,11 +27,11 @@ from scanner.result import ScanResult, undecided
 from scanner.words import in_words
 
 PAGES: Final[str] = ""
-"""The base address of the project's pages, with a slash at its end. A release sets it."""
+"""The base URL of the project's pages, with a final slash. Set by a release."""
 LIMIT: Final = 5000
-"""Results: GitHub shows no more of a run."""
+"""Maximum number of results that GitHub shows for a run."""
 NOTIFICATIONS: Final = 200
-"""Gaps listed one by one, and likewise groups of undetermined findings; the rest is counted."""
+"""Maximum gaps listed one by one, and groups of undetermined findings; others are counted."""
 _SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS: Final = {
     "critical": "error",
@@ -48,9 +48,9 @@ _KINDS: Final = {
     _UNDETERMINED: "A rule could not be evaluated for some keys: neither a pass nor a violation.",
     _CUT: "Some results or notifications are omitted.",
 }
-"""The kinds of notifications."""
+"""Notification kinds and their descriptions."""
 _ELSEWHERE: Final = "POLICIES"
-"""Stands for the folder of a policy outside the working folder: its path names people and hosts."""
+"""Replaces the folder of a policy outside the working folder: paths contain user and host names."""
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 _LONGEST: Final = 60
 _DIGEST: Final = 8
@@ -103,7 +103,7 @@ def render_sarif(result: ScanResult) -> str:
 
 
 def _category(result: ScanResult) -> str:
-    """Name the analysis: an upload closes the alerts of the last one with the same category.
+    """Return the category: an upload closes the alerts of the last one with the same category.
 
     GitHub takes what is before the last slash of `automationDetails.id`.
     """
@@ -113,7 +113,7 @@ def _category(result: ScanResult) -> str:
 
 
 def _segment(name: str) -> str:
-    """Write a name in characters that a category may hold; a digest keeps what is lost apart."""
+    """Return a name in characters valid in a category, with a digest to keep it unique."""
     plain = unicodedata.normalize("NFC", name)
     safe = _UNSAFE.sub("-", plain)[:_LONGEST]
     if safe == plain:
@@ -192,7 +192,7 @@ def _cut(violations: int) -> Iterator[Object]:
     if violations > LIMIT:
         text = (
             f"Of {violations:,} violations these are the {LIMIT:,} most severe."
-            " The JSON and the CSV report have all."
+            " The JSON and CSV reports contain all."
         )
         yield _notification(_CUT, "warning", text)
 
@@ -219,7 +219,7 @@ def _undetermined(result: ScanResult, numbers: dict[str, int]) -> Iterator[Objec
 def _capped(notifications: list[Object], what: str) -> Iterator[Object]:
     yield from notifications[:NOTIFICATIONS]
     if (more := len(notifications) - NOTIFICATIONS) > 0:
-        text = f"{more:,} more {what} are omitted. The JSON and the CSV report have all."
+        text = f"{more:,} more {what} are omitted. The JSON and CSV reports contain all."
         yield _notification(_CUT, "warning", text)
 
 

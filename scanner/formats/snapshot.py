@@ -1,4 +1,4 @@
-"""Snapshots: an inventory on disk, so that it can be judged again without asking anyone.
+"""Snapshots: an inventory on disk, for evaluation without requests to the API.
 
 `keyvigil.snapshot/1` is gzipped JSON: `schema`, `taken_at`, `inventory` as inventory.py has it.
 """
@@ -21,7 +21,7 @@ _MAX_BYTES: Final = 2_000_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """An inventory and the moment its walk began."""
+    """An inventory and the time at which its collection started."""
 
     schema: Literal["keyvigil.snapshot/1"] = SCHEMA
     taken_at: datetime
@@ -46,16 +46,16 @@ def read_snapshot(path: Path) -> Snapshot:
 
 
 def parse_snapshot(packed: BinaryIO, name: str) -> Snapshot:
-    """Read a snapshot; raise UsageError, calling it by `name`, for anything else."""
+    """Read a snapshot; raise UsageError, which contains `name`, for anything else."""
     try:
         with gzip.open(packed) as file:
             content = file.read(_MAX_BYTES + 1)
     except gzip.BadGzipFile:
         raise _no_snapshot(name, "it is not gzipped") from None
     except (EOFError, zlib.error):
-        raise _no_snapshot(name, "it is cut off or damaged") from None
+        raise _no_snapshot(name, "it is truncated or damaged") from None
     if len(content) > _MAX_BYTES:
-        raise _no_snapshot(name, f"it holds more than {_MAX_BYTES:,} bytes")
+        raise _no_snapshot(name, f"it has more than {_MAX_BYTES:,} bytes")
     try:
         return _ADAPTER.validate_json(content)
     except ValidationError as error:
@@ -66,6 +66,6 @@ def parse_snapshot(packed: BinaryIO, name: str) -> Snapshot:
 
 def _no_snapshot(name: str, why: str) -> UsageError:
     return UsageError(
-        f"{name} is no {SCHEMA} that can be read: {why}.",
-        help="Name a file that keyvigil scan --snapshot wrote.",
+        f"{name} is not a valid {SCHEMA}: {why}.",
+        help="Choose a file that keyvigil scan --snapshot wrote.",
     )

@@ -1,4 +1,4 @@
-"""Who has to act, and which keys stand out: what a report says before its table of findings."""
+"""Violations by owner and project, the oldest key, and the key with the most violations."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from scanner.severity import Severity
 
 
 class Share(NamedTuple):
-    """What falls to one owner or project: its id, name, violations by severity, and keys.
+    """One owner or project: its id, name, violations by severity, and keys.
 
     `id` is "" where there is none: of an owner that is not known, and of the organization itself.
     """
@@ -24,29 +24,29 @@ class Share(NamedTuple):
 
     @property
     def violations(self) -> int:
-        """How many in all."""
+        """The number of all violations."""
         return sum(self.by_severity.values())
 
 
 class Exposed(NamedTuple):
-    """The key that violates the most rules, and its worst finding."""
+    """The key that violates the most rules, and its most severe finding."""
 
     finding: Finding
     rules: int
 
 
 def by_owner(violations: Iterable[Finding]) -> list[Share]:
-    """Return what falls to each owner, who has most of the worst first."""
+    """Return the violations of each owner, those with the most severe first."""
     return _shares((_owner(finding), finding) for finding in violations)
 
 
 def by_project(violations: Iterable[Finding]) -> list[Share]:
-    """Return what falls to each project, which has most of the worst first."""
+    """Return the violations of each project, those with the most severe first."""
     return _shares((_project(finding), finding) for finding in violations)
 
 
 def oldest(violations: Iterable[Finding]) -> Finding | None:
-    """Return the worst finding of the oldest key in violation."""
+    """Return the most severe finding of the oldest key in violation."""
     dated = [
         (finding.key.created_at, finding)
         for finding in violations
@@ -76,7 +76,7 @@ def _project(finding: Finding) -> tuple[str, str]:
 
 
 def _shares(named: Iterable[tuple[tuple[str, str], Finding]]) -> list[Share]:
-    names: dict[str, str] = {}  # of one who is called otherwise elsewhere, the first
+    names: dict[str, str] = {}  # the first name of an owner with several names
     found: defaultdict[tuple[str, str], list[Finding]] = defaultdict(list)
     for (whose_id, name), finding in named:
         found[whose_id, names.setdefault(whose_id, name) if whose_id else name].append(finding)

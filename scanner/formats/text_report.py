@@ -1,4 +1,4 @@
-"""A scan result as plain text, for a mail or a log: the figures, then rule by rule."""
+"""A scan result as plain text, for a mail or a log: totals, then findings by rule."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from scanner.words import in_words
 
 
 def render_text(result: ScanResult) -> str:
-    """Render the report; every line is shown as it is, whatever strangers named their keys."""
+    """Render the report; control characters in untrusted text are made visible."""
     return "".join(f"{visible(line)}\n" for line in _lines(result))
 
 
@@ -24,11 +24,11 @@ def _lines(result: ScanResult) -> Iterator[str]:
     )
     yield ""
     if not result.complete:
-        yield "INCOMPLETE: what was not seen is not judged."
+        yield "INCOMPLETE: data that was not collected is not evaluated."
         for row in by_collection(result.coverage):
             yield from (f"  {row.collection.value} {gap.state}: {gap.reason}" for gap in row.gaps)
         yield ""
-    yield f"{totals.keys_violating:,} of {totals.keys:,} keys break the policy."
+    yield f"{totals.keys_violating:,} of {totals.keys:,} keys violate the policy."
     counts = {severity.value: count for severity, count in totals.by_severity.items()}
     counts |= {"excepted": totals.excepted, "undetermined": totals.undetermined}
     yield ", ".join(f"{count:,} {name}" for name, count in counts.items())

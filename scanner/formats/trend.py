@@ -1,4 +1,4 @@
-"""The nights as a picture: a bar for each, its violations stacked by severity."""
+"""The scans as a bar chart: violations stacked by severity."""
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -10,11 +10,11 @@ _WIDTH: Final = 960
 _HEIGHT: Final = 120
 _WIDEST: Final = 48.0
 _GAP: Final = 0.25
-"""Of a bar's place."""
+"""The share of a bar's slot that is empty."""
 
 
 class Block(NamedTuple):
-    """The violations of one severity in one night: a rectangle in the picture's units."""
+    """The violations of one severity in one scan: a rectangle in chart units."""
 
     severity: Severity
     x: float
@@ -24,7 +24,7 @@ class Block(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """One night: its blocks, the middle of its place, and the height it reaches."""
+    """One scan: its blocks, the middle of its slot, and its top."""
 
     night: Night
     middle: float
@@ -33,14 +33,14 @@ class Bar(NamedTuple):
 
 
 class Shape(NamedTuple):
-    """The blocks of one severity in all nights, as the path of an SVG."""
+    """The blocks of one severity in all scans, as an SVG path."""
 
     severity: Severity
     path: str
 
 
 class Chart(NamedTuple):
-    """The picture, its size, and what to draw: a shape for each severity, the worst first."""
+    """The chart: its size, its bars, and a shape for each severity, the most severe first."""
 
     width: int
     height: int
@@ -49,7 +49,7 @@ class Chart(NamedTuple):
 
 
 def draw(nights: Sequence[Night]) -> Chart:
-    """Return a bar for each night, left to right; the highest fills the picture."""
+    """Return a bar for each scan, left to right; the highest has the height of the chart."""
     peak = max((night.violations for night in nights), default=0) or 1
     place = _WIDTH / max(len(nights), 1)
     bars = tuple(_bar(night, number * place, place, peak) for number, night in enumerate(nights))

@@ -1,4 +1,4 @@
-"""How it went with each organization of a run: what the report of all of them is made of."""
+"""The result of each organization in a run, for the report of all organizations."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,10 +10,10 @@ from scanner.result import ScanResult
 
 
 class OrganizationState(StrEnum):
-    """How far it came with one organization.
+    """The state of one organization after a run.
 
-    SCANNED_ALREADY: the scan that was due is recorded. LOCKED: another scan of it is running.
-    NOT_REACHED: the run was told to end before it came to it.
+    SCANNED_ALREADY: the due scan was recorded before. LOCKED: another scan of it is running.
+    NOT_REACHED: the run was stopped before its scan.
     """
 
     COMPLETE = "complete"
@@ -26,9 +26,9 @@ class OrganizationState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
-    """How it went with one organization; `result` is None if it was not seen.
+    """The outcome for one organization; `result` is None if it was not scanned.
 
-    `result` is as reports show it. `reason` and `help` say what went wrong, `page` is where its
+    `result` is as in reports. `reason` and `help` describe an error, `page` is the path of its
     HTML report is.
     """
 
@@ -42,9 +42,9 @@ class Visit:
 
 
 def unseen(result: ScanResult) -> str:
-    """Say what a scan could not see, a line for each collection; "" if it saw everything."""
+    """Return a line for each incomplete collection; "" if the scan is complete."""
     rows = (row for row in by_collection(result.coverage) if not is_complete(row.gaps))
     return "\n".join(
-        f"{row.collection.value} {row.state.value}: {row.gaps[0].reason or 'no reason was given'}"
+        f"{row.collection.value} {row.state.value}: {row.gaps[0].reason or 'no reason recorded'}"
         for row in rows
     )
