@@ -90,7 +90,7 @@ def print_violations(
 
 
 def _title(rule: RuleText) -> str:
-    return rule.title
+    return rule.defect
 
 
 def _print_heading(group: RuleGroup, width: int, console: Console) -> None:
