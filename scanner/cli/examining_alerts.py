@@ -127,7 +127,7 @@ def _channel(name: str, route: Route, settings: AlertSettings, granted: frozense
     try:
         found = slack_channel(settings, route.to, time.sleep)
     except SlackRefused as error:
-        if error.code != "missing_scope":
+        if error.reason != "missing_scope":
             raise
         again = f"Send a test message: keyvigil alerts test --route {route.name}"
         return unchecked(name, f"the app has no permission to look up {route.to}", again)
