@@ -160,7 +160,9 @@ def diff(
 def _opened(settings: StoreSettings | None) -> "SqlStore":
     """Open an existing history; raise NoHistory, UsageError or StoreError."""
     if settings is None:
-        raise NoHistory("No history is configured: --store is none.", help="Set --store to it.")
+        raise NoHistory(
+            "No history is configured: --store is none.", help="Set --store to a file or URL."
+        )
     return open_store(settings, must_exist=True)
 
 

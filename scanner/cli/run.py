@@ -221,7 +221,9 @@ def _collect(
         inventory = run_until_told(walked(settings, plan, progress, ending, memory), ending)
     if is_verbose:
         pages = sum(row.pages for row in inventory.coverage)
-        say(f"Read {pages:,} pages in {monotonic() - started:.1f} s; {progress.retries:,} retries.")
+        say(
+            f"Read {pages:,} pages in {monotonic() - started:.1f} s. Retries: {progress.retries:,}."
+        )
     return inventory
 
 

@@ -275,7 +275,7 @@ def test_verbose_prints_each_collection_with_its_reason_and_each_retry() -> None
     assert plan[5].split()[:2] == ["skip", "usage"]
     assert all(line.split(maxsplit=2)[2] for line in plan)
     retries = re.findall(r"; retrying in [\d.]+ s$", ran.err, re.MULTILINE)
-    assert re.search(rf"Read \d+ pages in [\d.]+ s; {len(retries)} retries\.", ran.err)
+    assert re.search(rf"Read \d+ pages in [\d.]+ s\. Retries: {len(retries)}\.", ran.err)
     assert retries
 
 
