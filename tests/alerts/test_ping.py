@@ -113,10 +113,8 @@ def test_who_ends_in_a_hurry_tries_once(receiver: Receiver, url: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["http://example.com/x", "ftp://127.0.0.1/x", "https://", "x y"])
-def test_an_address_that_would_be_read_on_its_way_is_refused(text: str) -> None:
-    with pytest.raises(
-        UsageError, match=r"KEYVIGIL_PING_URL is (no https address|plain http, not https)"
-    ):
+def test_an_address_without_tls_is_rejected(text: str) -> None:
+    with pytest.raises(UsageError, match=r"^KEYVIGIL_PING_URL is .*https"):
         read_ping_url({"KEYVIGIL_PING_URL": text})
 
 
