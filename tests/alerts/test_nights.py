@@ -83,7 +83,7 @@ def test_an_app_that_may_not_look_tells_again_on_the_next_night(
     nights.token = PLAIN_TOKEN
     nights.slack.fake.fail("chat.postMessage", fault)
     (error,) = nights.night(keys(1))
-    assert "the message may or may not have arrived" in str(error)
+    assert "may or may not have arrived" in str(error)
     assert nights.left == 1
     assert nights.night(keys(1)) == []
     assert told(nights.slack.fake.messages, 1) == (1 if isinstance(fault, ErrorBefore) else 2)
@@ -214,7 +214,7 @@ def test_an_owner_is_looked_up_once_for_all_nights_that_wait(nights: Nights) -> 
 def test_slack_that_asks_to_wait_for_ever_is_left_to_the_next_night(nights: Nights) -> None:
     nights.slack.fake.fail("chat.postMessage", *(RateLimited(60) for _ in range(9)))
     (error,) = nights.night(keys(1))
-    assert "still asks to wait" in str(error)
+    assert "300 seconds" in str(error)
     assert sum(nights.slept) <= 300
     assert nights.again() == []
     assert told(nights.slack.fake.messages, 1) == 1

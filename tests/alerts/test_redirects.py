@@ -169,7 +169,7 @@ def test_a_slow_listing_of_slack_ends(servers: tuple[Receiver, str, Receiver, st
     api = SlackApi(
         Secret("xoxb-1"), clock=lambda: next(clock), sleep=Sleep(), base_url=f"{url}/api/"
     )
-    with pytest.raises(SlackRefused, match="takes longer than 600 seconds"):
+    with pytest.raises(SlackRefused, match="600 seconds"):
         api.history("C1", 0.0)
     assert len(ours.received) == 3
 

@@ -101,7 +101,7 @@ def test_for_an_owner_whom_nobody_can_write_to_the_channel_hears(
     assert nights.night(keys(1)) == []
     (stood_in,) = nights.slack.fake.in_channel("C1")
     assert told((stood_in,), 1) == 1
-    assert "Nobody in Slack can be written to as ada@example.com" in shown(stood_in)
+    assert "No Slack account found for ada@example.com" in shown(stood_in)
     assert "yours" not in shown(stood_in)
     assert nights.night(keys(1, 2)) == []
     (own,) = nights.slack.fake.in_channel("D1")
@@ -145,7 +145,7 @@ def test_of_a_report_that_is_kept_no_more_the_thread_says_so(nights: Nights) -> 
     assert nights.night(keys(1)) == []
     first, last = nights.slack.fake.messages
     assert last.thread_ts == first.ts
-    assert last.text.endswith("is kept no more.")
+    assert last.text.endswith("is no longer stored.")
 
 
 def test_a_route_that_is_gone_keeps_what_waits_and_comes_back_to_it(nights: Nights) -> None:

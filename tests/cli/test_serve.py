@@ -75,7 +75,7 @@ TOKEN = "a-token-of-some-length"
         (
             (),
             {"KEYVIGIL_WEBHOOK_URL": "http://127.0.0.1:9/x", "KEYVIGIL_STORE": "h.db"},
-            "error: KEYVIGIL_WEBHOOK_SECRET is not set, and what goes to the webhook is signed",
+            "error: KEYVIGIL_WEBHOOK_SECRET is not set;",
         ),
         (
             (),

@@ -57,7 +57,7 @@ def test_a_symbolic_link_stays_and_what_it_names_is_written(tmp_path: Path) -> N
 
 def test_what_is_no_ordinary_file_is_not_replaced_by_one(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(UsageError, match="no ordinary file"):
+    with pytest.raises(UsageError, match="regular file"):
         check_writable(tmp_path / "pipe")
 
 

@@ -55,7 +55,7 @@ def test_html_shows_the_changes_and_the_trend() -> None:
     assert f"Since {ago(days=1):%Y-%m-%d %H:%M} UTC" in html
     assert "&lt;i&gt;gone" in html
     assert "<i>" not in html
-    assert "Carried over unverified" in html
+    assert f"{len(of(RESULT, State.UNVERIFIED))} open findings of earlier scans" in html
     for fingerprint in of(RESULT, State.NEW):
         assert f'<a href="#f-{fingerprint}">' in html
         assert f'id="f-{fingerprint}"' in html

@@ -90,18 +90,17 @@ def test_what_was_not_seen_has_no_figure_at_all_and_a_reason() -> None:
     assert (row["reason"], row["complete"], row["scan_id"]) == ("It is away.", None, None)
     text = text_of(an_overview(ONLY_A_FAILURE))
     assert "1 organization: 1 not scanned" in text
-    assert "No organization was scanned: nothing is known of its keys." in text
-    shown = text[text.index("Not everything was seen") : text.index("Finished")]
+    shown = text[text.index("Some data could not be collected") : text.index("Finished")]
     assert set(re.findall(r"\d+", shown)) == set()
 
 
 def test_one_clean_organization_beside_one_not_seen_is_not_called_clean() -> None:
     clean = a_visit(a_result(an_inventory()), "clean")
     text = text_of(an_overview(clean, ONLY_A_FAILURE))
-    assert "Not everything was seen." in text
+    assert "Some data could not be collected." in text
     assert "Counted in 1 of 2 organizations." in text
-    assert "keeps the policy" not in text
-    assert "Every key keeps the policy: 1 key." in text_of(an_overview(clean))
+    assert "comply with the policy" not in text
+    assert "comply with the policy: 1 key." in text_of(an_overview(clean))
 
 
 def test_the_worst_are_what_is_critical_or_new_the_worst_first() -> None:
@@ -139,7 +138,7 @@ def test_of_a_first_scan_nothing_is_called_new(result: Callable[[], ScanResult])
     assert (row["new"], row["resolved"], document["totals"]["new"]) == (None, None, None)
     assert {row["severity"] for row in document["findings"]} == {"critical"}
     assert {row["state"] for row in document["findings"]} == {None}
-    assert "A dash: there is no scan before" in text_of(overview)
+    assert "A dash (–) means" in text_of(overview)
 
 
 def test_only_so_many_are_listed_and_the_others_are_counted() -> None:
@@ -215,22 +214,22 @@ def test_it_says_what_to_do_next_about_each() -> None:
     text = text_of(an_overview())
     for said in (
         "away was not scanned. Set AWAY_KEY in the environment. Then scan it: keyvigil scan --only",
-        "late was not scanned, as the run was told to end: scan it: keyvigil scan --only late",
-        "busy is being scanned elsewhere",
+        "late was not scanned, because the run was stopped. Scan it: keyvigil scan --only late",
+        "busy is being scanned by another process",
         "critical violations first",
-        "lost : scanned already, and no figures are at hand",
+        "lost : already scanned, but its figures are not available",
     ):
         assert said in text, said
     revoking = with_revocation(a_remembered_result())
     assert revoking.revocation
     due = replace(revoking, revocation=replace(revoking.revocation, acts=(), spared=()))
     assert [one.due for one in an_overview(a_visit(due), a_visit(revoking)).organizations] == [1, 0]
-    assert "1 key is due to be revoked" in text_of(an_overview(a_visit(due)))
+    assert "1 key is due for revocation" in text_of(an_overview(a_visit(due)))
     clean = a_visit(a_result(an_inventory()))
     assert "Nothing: every organization was seen" in text_of(an_overview(clean))
     untold = replace(clean, reason="Slack did not answer.", help="The next scan tries again.")
     text = text_of(an_overview(untold))
-    assert "went wrong beside: Slack did not answer. The next scan tries again." in text
+    assert "with an error: Slack did not answer. The next scan tries again." in text
     assert "Nothing: every" not in text
     unnamed = replace(ONLY_A_FAILURE, name=None)
     assert "OpenAI organization was not scanned" in text_of(an_overview(unnamed))

@@ -140,4 +140,4 @@ def test_a_summary_that_would_be_too_large_says_that_it_is_cut(
     keys = tuple(a_key(id=f"key_{n}", created_at=ago(days=100)) for n in range(200))
     markdown = render_markdown(a_result(an_inventory(keys=keys)))
     assert len(markdown.encode()) <= 2500
-    assert "**The rest is left out:**" in markdown
+    assert "**Truncated at the size limit" in markdown
