@@ -12,7 +12,7 @@ from rich.text import Text
 from scanner.cli.columns import fitted, padded, shorten_end, shorten_middle
 from scanner.cli.console import counted, inert
 from scanner.display import visible
-from scanner.finding import Evidence, Finding, RuleText
+from scanner.finding import Evidence, Finding
 from scanner.formats.page_data import ORGANIZATION, OWNER_STATES
 from scanner.lifecycle import Standing, State
 from scanner.result import RuleGroup
@@ -89,17 +89,13 @@ def print_violations(
             console.print(f"{' ' * _INDENT}… and {counted(more, 'more key')}", style="dim")
 
 
-def _title(rule: RuleText) -> str:
-    return rule.defect
-
-
 def _print_heading(group: RuleGroup, width: int, console: Console) -> None:
     """Print severity, title, number of keys and the rule's id on one line; then the fix."""
     rule, severity = group.rule, group.severity
     tail = f"  {counted(len(group.findings), 'key')}  "
     grade = severity.value.ljust(_SEVERITY_WIDTH + _GAP)
     rest = width - len(grade) - cell_len(tail)
-    title = shorten_end(visible(redact(_title(rule))), max(rest - cell_len(rule.id), rest // 2))
+    title = shorten_end(visible(redact(rule.defect)), max(rest - cell_len(rule.id), rest // 2))
     rule_id = shorten_middle(visible(redact(rule.id)), rest - cell_len(title))
     line = Text.assemble((grade, _STYLES[severity]), (title, "bold"), tail, (rule_id, "dim"))
     console.print(line, no_wrap=True)
