@@ -99,23 +99,23 @@ function readAddress() {
   else if (hash.includes("=")) byId("findings").scrollIntoView();
 }
 
-function readView(told) {
-  for (const name of ["q", "rule", "project", "owner"]) view[name] = told.get(name) ?? "";
+function readView(params) {
+  for (const name of ["q", "rule", "project", "owner"]) view[name] = params.get(name) ?? "";
   if (view.rule && !rules.some(([id]) => id === view.rule)) {
     notice = `This report has no rule ${view.rule}. All rules are shown.`;
     view.rule = "";
   }
-  if ([...statuses, "all"].includes(told.get("status"))) view.status = told.get("status");
-  view.severity = new Set((told.get("severity") ?? "").split(",").filter((s) => severities.includes(s)));
-  const sort = told.get("sort") ?? "severity";
+  if ([...statuses, "all"].includes(params.get("status"))) view.status = params.get("status");
+  view.severity = new Set((params.get("severity") ?? "").split(",").filter((s) => severities.includes(s)));
+  const sort = params.get("sort") ?? "severity";
   view.down = sort.startsWith("-");
   const column = sort.replace(/^-/, "");
   if (Object.hasOwn(COLUMNS, column) && COLUMNS[column].order) view.sort = column;
-  if (Object.hasOwn(GROUPS, told.get("group") ?? "")) view.group = told.get("group");
-  if (told.has("hide")) {
-    view.hidden = new Set(told.get("hide").split(",").filter((c) => Object.hasOwn(COLUMNS, c) && c !== "key"));
+  if (Object.hasOwn(GROUPS, params.get("group") ?? "")) view.group = params.get("group");
+  if (params.has("hide")) {
+    view.hidden = new Set(params.get("hide").split(",").filter((c) => Object.hasOwn(COLUMNS, c) && c !== "key"));
   }
-  view.page = Math.max(0, (parseInt(told.get("page"), 10) || 1) - 1);
+  view.page = Math.max(0, (parseInt(params.get("page"), 10) || 1) - 1);
 }
 
 // While the page loads, the browser follows the link itself and moves the focus.
@@ -131,15 +131,15 @@ function jumpTo(target) {
 }
 
 function writeAddress() {
-  const told = new URLSearchParams();
-  for (const name of FIELDS) if (view[name]) told.set(name, view[name]);
-  if (view.severity.size) told.set("severity", [...view.severity].join(","));
-  if (view.sort !== "severity" || view.down) told.set("sort", (view.down ? "-" : "") + view.sort);
+  const params = new URLSearchParams();
+  for (const name of FIELDS) if (view[name]) params.set(name, view[name]);
+  if (view.severity.size) params.set("severity", [...view.severity].join(","));
+  if (view.sort !== "severity" || view.down) params.set("sort", (view.down ? "-" : "") + view.sort);
   const hidden = Object.keys(COLUMNS).filter((column) => view.hidden.has(column)).join(",");
-  if (hidden !== LESS_WANTED.join(",")) told.set("hide", hidden);
-  if (view.page) told.set("page", String(view.page + 1));
+  if (hidden !== LESS_WANTED.join(",")) params.set("hide", hidden);
+  if (view.page) params.set("page", String(view.page + 1));
   try {
-    history.replaceState(null, "", `#${told}`);
+    history.replaceState(null, "", `#${params}`);
   } catch {
     // refused in a sandboxed frame; the view works without it
   }
@@ -211,11 +211,11 @@ function datesOf(word) {
 }
 
 // Match by id, else by whole name, else by part of an id or a name.
-function named(table, id, columns, asked) {
-  const word = asked.trim().toLowerCase();
+function named(table, id, columns, text) {
+  const word = text.trim().toLowerCase();
   const is = (test) => allowed(table, test);
   const tries = [
-    () => is((row) => row[id] === asked.trim()),
+    () => is((row) => row[id] === text.trim()),
     () => is((row) => columns.some((c) => row[c].toLowerCase() === word)),
   ];
   if (!word) return is(() => 1);

@@ -37,25 +37,25 @@ function draw(limit = PAGE) {
 
 // Describe the active filters for the line above the table, which is also printed.
 function filters() {
-  const named = (table, id, name, asked) => table.find((row) => row[id] === asked.trim())?.[name] ?? asked.trim();
-  const told = [];
-  if (view.severity.size) told.push(`severity ${severities.filter((s) => view.severity.has(s)).join(" or ")}`);
-  if (view.rule) told.push(`rule “${rules.find(([id]) => id === view.rule)[TITLE]}”`);
-  if (view.project.trim()) told.push(`project ${named(projects, ID, NAME, view.project)}`);
-  if (view.owner.trim()) told.push(`owner ${named(owners, OWNER_ID, NAME, view.owner)}`);
-  if (view.q.trim()) told.push(`containing “${view.q.trim()}”`);
-  return told;
+  const named = (table, id, name, text) => table.find((row) => row[id] === text.trim())?.[name] ?? text.trim();
+  const parts = [];
+  if (view.severity.size) parts.push(`severity ${severities.filter((s) => view.severity.has(s)).join(" or ")}`);
+  if (view.rule) parts.push(`rule “${rules.find(([id]) => id === view.rule)[TITLE]}”`);
+  if (view.project.trim()) parts.push(`project ${named(projects, ID, NAME, view.project)}`);
+  if (view.owner.trim()) parts.push(`owner ${named(owners, OWNER_ID, NAME, view.owner)}`);
+  if (view.q.trim()) parts.push(`containing “${view.q.trim()}”`);
+  return parts;
 }
 
 function counted() {
   const byStatus = ofStatus();
   const total = findings.status.reduce((sum, status) => sum + byStatus[status], 0);
   const what = view.status === "" ? "violation" : view.status === "all" ? "finding" : `${view.status} finding`;
-  const told = filters();
+  const parts = filters();
   const others = COUNT - total;
-  const count = told.length ? `${spelled(shown.length)} of ${plural(total, what)}` : plural(total, what);
+  const count = parts.length ? `${spelled(shown.length)} of ${plural(total, what)}` : plural(total, what);
   const rest = others && !view.status ? ` (${plural(others, "other finding")} not shown)` : "";
-  return [`${count}${rest}`, ...told].join("; ");
+  return [`${count}${rest}`, ...parts].join("; ");
 }
 
 function drawCounts() {
@@ -109,24 +109,24 @@ function groupRow(number, group) {
 function detail(number) {
   const [key, project, owner, rule] = [findings.key[number], projectOf(number), ownerOf(number), ruleOf(number)];
   const list = element("dl", { class: "detail" });
-  const tell = (term, ...values) => {
+  const describe = (term, ...values) => {
     if (values.some(Boolean)) list.append(element("dt", {}, term), element("dd", {}, ...values));
   };
   const code = (text) => element("code", {}, text);
-  tell("Evidence", texts[findings.text[number]]);
-  tell("Rule", `${rule[TITLE]} `, code(rule[0]));
-  tell("Why", rule[WHY]);
-  tell("Fix", rule[FIX]);
-  tell("At OpenAI", ...actions(project));
-  tell("Key", code(keys.id[key]), " ", code(keys.value[key]));
+  describe("Evidence", texts[findings.text[number]]);
+  describe("Rule", `${rule[TITLE]} `, code(rule[0]));
+  describe("Why", rule[WHY]);
+  describe("Fix", rule[FIX]);
+  describe("At OpenAI", ...actions(project));
+  describe("Key", code(keys.id[key]), " ", code(keys.value[key]));
   const id = project[ID] !== project[NAME] && project[STATE] !== null ? ` ${project[ID]}` : "";
-  tell("Project", project[NAME], id, project[STATE] === "archived" ? " (archived)" : "");
-  tell("Owner", [...new Set(owner)].filter(Boolean).join(", "));
-  tell("Dates", datesInWords(key));
+  describe("Project", project[NAME], id, project[STATE] === "archived" ? " (archived)" : "");
+  describe("Owner", [...new Set(owner)].filter(Boolean).join(", "));
+  describe("Dates", datesInWords(key));
   const seen = findings.seen[number];
-  tell("History", seen < 0 ? "" : `${statusOf(number)}, first seen ${day(seen)}`);
-  tell("Controls", rule[CONTROLS].join(", "));
-  tell("Link", element("a", { href: `#f-${fingerprintOf(number)}` }, fingerprintOf(number)));
+  describe("History", seen < 0 ? "" : `${statusOf(number)}, first seen ${day(seen)}`);
+  describe("Controls", rule[CONTROLS].join(", "));
+  describe("Link", element("a", { href: `#f-${fingerprintOf(number)}` }, fingerprintOf(number)));
   const cell = element("td", { colspan: columns().length }, list);
   return element("tr", { class: "more", "data-number": number }, cell);
 }

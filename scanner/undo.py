@@ -29,7 +29,7 @@ def find(acts: Iterable[Act], receipt: str) -> Act:
     if intent.method is Method.DELETE:
         raise UsageError(
             f"The key {intent.key_id} was deleted; a deletion cannot be undone.",
-            help=f"Ask the owner ({intent.owner or 'unknown'}) to create a new key in"
+            help=f"Have the owner ({intent.owner or 'unknown'}) create a new key in"
             f" {intent.project}.",
         )
     if intent.undoes:
@@ -61,7 +61,7 @@ def undoing(act: Act, key: Key | None, now: datetime, by: str) -> Intent:
     if expires_at is not None and expires_at <= now:
         raise UsageError(
             f"The key {key.id} has expired; an expired key cannot be changed.",
-            help=f"Ask the owner ({intent.owner or 'unknown'}) to create a new key in"
+            help=f"Have the owner ({intent.owner or 'unknown'}) create a new key in"
             f" {intent.project}.",
         )
     back = replace(

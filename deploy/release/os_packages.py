@@ -20,7 +20,7 @@ TABLE = """\
 
 
 def document(root: Path) -> str:
-    """Return the list for the system below `root`; it says so if there are no packages."""
+    """Return the list for the system below `root`; or a statement that there are none."""
     status = root / "var" / "lib" / "dpkg" / "status"
     text = Path(sysconfig.get_path("stdlib")) / "LICENSE.txt"
     head = HEAD.format(python=platform.python_version(), text=text)

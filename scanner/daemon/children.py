@@ -182,7 +182,7 @@ class _Said:
         self._error = ""
         self._log = log
         self._stream = stream
-        self._reader = threading.Thread(target=self._read, name="keyvigil-said", daemon=True)
+        self._reader = threading.Thread(target=self._read, name="keyvigil-output", daemon=True)
         self._reader.start()
 
     def error(self) -> str:

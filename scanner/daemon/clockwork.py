@@ -12,7 +12,7 @@ from apscheduler.triggers.base import BaseTrigger
 
 from scanner.schedule import Times
 
-_JOB: Final = "nightly"
+_JOB: Final = "scan"
 
 
 class _Trigger(BaseTrigger):  # type: ignore[misc] # APScheduler has no types

@@ -26,7 +26,7 @@ class Block(NamedTuple):
 class Bar(NamedTuple):
     """One scan: its blocks, the middle of its slot, and its top."""
 
-    night: Night
+    scan: Night
     middle: float
     top: float
     blocks: tuple[Block, ...]
@@ -80,4 +80,4 @@ def _bar(night: Night, left: float, place: float, peak: int) -> Bar:
                 height=round(height, 2),
             )
             blocks.append(block)
-    return Bar(night=night, middle=round(middle, 2), top=round(bottom, 2), blocks=tuple(blocks))
+    return Bar(scan=night, middle=round(middle, 2), top=round(bottom, 2), blocks=tuple(blocks))

@@ -60,7 +60,7 @@ class Rule:
     """One rule: its texts, the keys it applies to (None: every key), and its violation.
 
     It applies to live keys only, unless a condition names `key.state`. `steps` are worst first.
-    `finding` is the text of its findings as it is written, "" if there is none.
+    `finding` is the text of its findings as written, "" if there is none.
     """
 
     text: RuleText

@@ -87,7 +87,7 @@ def test_the_picture_has_a_bar_for_each_night_and_keeps_its_bounds() -> None:
     nights = [night(ago(days=days)) for days in range(40)]
     nights.append(night(ago(days=0), by_severity=dict.fromkeys(nights[0].by_severity, 0)))
     chart = draw(nights)
-    assert [bar.night for bar in chart.bars] == nights
+    assert [bar.scan for bar in chart.bars] == nights
     assert chart.bars[-1].blocks == ()
     for bar in chart.bars:
         for block in bar.blocks:
