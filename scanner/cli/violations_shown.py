@@ -63,42 +63,51 @@ _LAYOUTS: Final = (
 )
 """From the most detailed to the narrowest."""
 
-_Shown = tuple[RuleGroup, Sequence[tuple[str, Finding]]]
-"""A rule with the first of its findings, each with the status that changed, or ""."""
+_Listed = Sequence[tuple[str, Finding]]
+"""The first findings of a rule, each with the status that changed, or ""."""
 
 
 def print_violations(
     groups: Iterable[RuleGroup], standings: Mapping[str, Standing], console: Console
 ) -> None:
     """Print each rule and its first keys, changed ones first; no row exceeds the console."""
-    shown: list[_Shown] = [(group, _first(group, standings)) for group in groups]
     width = min(console.width, _WIDEST)
-    layout = next((one for one in _LAYOUTS if _fits(one, shown, width)), _LAYOUTS[-1])
-    tables = [_rows(layout, findings, has_status=_has_status(shown)) for _, findings in shown]
-    widths = _widths([row for table in tables for row in table], width)
-    for (group, findings), table in zip(shown, tables, strict=True):
+    shown = [(group, _first(group, standings)) for group in groups]
+    layout = next(
+        (one for one in _LAYOUTS if all(_fits(one, listed, width) for _, listed in shown)),
+        _LAYOUTS[-1],
+    )
+    for group, listed in shown:
         console.print()
         _print_heading(group, width, console)
-        headings = {heading: heading for heading in table[0]}
-        if not any(status for status, _ in findings):
-            headings.pop(_STATUS, None)
-        console.print(Text(_line(headings, widths, width), style="dim"), no_wrap=True)
-        for row in table:
-            console.print(Text(_line(row, widths, width)), no_wrap=True)
-        if more := len(group.findings) - len(findings):
+        _print_table(_rows(layout, listed), width, console)
+        if more := len(group.findings) - len(listed):
             console.print(f"{' ' * _INDENT}… and {counted(more, 'more key')}", style="dim")
 
 
+def _print_table(rows: Sequence[Mapping[str, str]], width: int, console: Console) -> None:
+    widths = _widths(rows, width)
+    headings = {heading: heading for heading in rows[0]}
+    console.print(Text(_line(headings, widths, width), style="dim"), no_wrap=True)
+    for row in rows:
+        console.print(Text(_line(row, widths, width)), no_wrap=True)
+
+
 def _print_heading(group: RuleGroup, width: int, console: Console) -> None:
-    """Print severity, title, number of keys and the rule's id on one line; then the fix."""
+    """Print severity, title, number of keys and the rule's id; the id below if it is too long."""
     rule, severity = group.rule, group.severity
-    tail = f"  {counted(len(group.findings), 'key')}  "
+    count = f"  {counted(len(group.findings), 'key')}"
     grade = severity.value.ljust(_SEVERITY_WIDTH + _GAP)
-    rest = width - len(grade) - cell_len(tail)
-    title = shorten_end(visible(redact(rule.defect)), max(rest - cell_len(rule.id), rest // 2))
-    rule_id = shorten_middle(visible(redact(rule.id)), rest - cell_len(title))
-    line = Text.assemble((grade, _STYLES[severity]), (title, "bold"), tail, (rule_id, "dim"))
+    title = shorten_end(visible(redact(rule.defect)), width - len(grade) - cell_len(count))
+    line = Text.assemble((grade, _STYLES[severity]), (title, "bold"), count)
+    rule_id = visible(redact(rule.id))
+    if line.cell_len + _GAP + cell_len(rule_id) <= width:
+        line.append(f"{' ' * _GAP}{rule_id}", style="dim")
+        rule_id = ""
     console.print(line, no_wrap=True)
+    if rule_id:
+        below = f"{' ' * _INDENT}rule: {rule_id}"
+        console.print(Text(shorten_end(below, width), style="dim"), no_wrap=True)
     label = f"{' ' * _INDENT}fix: "
     for line in inert(rule.fix).wrap(console, max(width - len(label), 1)):
         line.rstrip()
@@ -116,14 +125,8 @@ def _change_of(finding: Finding, standings: Mapping[str, Standing]) -> str:
     return standing.state.value if standing and standing.state in CHANGES else ""
 
 
-def _has_status(shown: Iterable[_Shown]) -> bool:
-    return any(status for _, findings in shown for status, _ in findings)
-
-
-def _fits(layout: _Layout, shown: Sequence[_Shown], width: int) -> bool:
-    has_status = _has_status(shown)
-    rows = [row for _, found in shown for row in _rows(layout, found, has_status=has_status)]
-    sizes = _sizes(rows)
+def _fits(layout: _Layout, listed: _Listed, width: int) -> bool:
+    sizes = _sizes(_rows(layout, listed))
     needed = sum(
         min(size, _NAME_WIDTH) if heading in _NAMES else size for heading, size in sizes.items()
     )
@@ -132,11 +135,9 @@ def _fits(layout: _Layout, shown: Sequence[_Shown], width: int) -> bool:
     return needed <= _available(len(sizes), width)
 
 
-def _rows(
-    layout: _Layout, findings: Iterable[tuple[str, Finding]], *, has_status: bool
-) -> list[dict[str, str]]:
+def _rows(layout: _Layout, listed: _Listed) -> list[dict[str, str]]:
     """Return for each finding its cells by column heading, inert."""
-    listed = list(findings)
+    has_status = any(status for status, _ in listed)
     shared = Counter(_shared(finding) for _, finding in listed)
     rows = []
     for status, finding in listed:
