@@ -26,7 +26,7 @@ _IMAGE: Final = {
 
 
 class ReleaseError(Exception):
-    """A release cannot be described: what is wrong, and what to do next."""
+    """A release cannot be described: the error, and what to do next."""
 
     def __init__(self, message: str, *, help: str) -> None:  # noqa: A002 - the word users see
         super().__init__(f"error: {message}\nhelp: {help}")

@@ -25,7 +25,7 @@ def document(root: Path) -> str:
     text = Path(sysconfig.get_path("stdlib")) / "LICENSE.txt"
     head = HEAD.format(python=platform.python_version(), text=text)
     if not status.is_file():
-        return f"{head}The packages are unknown: there is no `/{status.relative_to(root)}`.\n"
+        return f"{head}The packages are unknown: file not found: `/{status.relative_to(root)}`.\n"
     return head + TABLE + "".join(sorted(rows(status.read_text(encoding="utf-8"), root)))
 
 

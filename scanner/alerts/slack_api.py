@@ -44,7 +44,7 @@ _MOST_DETAILS: Final = 300
 _LATER: Final = "The next scan sends the alert again."
 _MENDS: Final = {
     "not_authed": "Set KEYVIGIL_SLACK_TOKEN to the app's bot token (xoxb-...).",
-    "invalid_auth": "Copy the app's bot token (xoxb-...) to KEYVIGIL_SLACK_TOKEN again.",
+    "invalid_auth": "Copy the app's bot token to KEYVIGIL_SLACK_TOKEN again.",
     "token_revoked": "Reinstall the Slack app and set KEYVIGIL_SLACK_TOKEN to its new bot token.",
     "token_expired": "Reinstall the Slack app and set KEYVIGIL_SLACK_TOKEN to its new bot token.",
     "account_inactive": "Reinstall the Slack app: the token's user or workspace is disabled.",

@@ -106,7 +106,7 @@ def test_for_an_owner_whom_nobody_can_write_to_the_channel_hears(
     assert nights.night(keys(1, 2)) == []
     (own,) = nights.slack.fake.in_channel("D1")
     assert told((own,), 2) == 1
-    assert "These API keys are yours" in shown(own)
+    assert "You own these API keys" in shown(own)
 
 
 def test_a_message_whose_answer_was_lost_is_looked_for_where_it_went(nights: Nights) -> None:

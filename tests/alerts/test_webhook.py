@@ -159,10 +159,7 @@ def test_what_will_not_pass_is_not_tried_again(receiver: Receiver, url: str, sta
     error, notes = refusal(sink(url))
     assert len(receiver.received) == 1
     assert str(error).endswith(f" {status}.")
-    assert error.help == (
-        "Check KEYVIGIL_WEBHOOK_URL and what receives there; the next scan sends it again, under"
-        " the same id."
-    )
+    assert "KEYVIGIL_WEBHOOK_URL" in str(error.help)
     assert notes.told == ["request sending"]
 
 

@@ -166,7 +166,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
             "serve": {"reports": {"enabled": True}},
             "secret": {"external": {"enabled": True}},
         },
-        "must name KEYVIGIL_REPORTS_TOKEN",
+        "must contain KEYVIGIL_REPORTS_TOKEN",
     ),
     "root": ({"podSecurityContext": {"runAsUser": 0}}, "runAsUser"),
     "privileged": ({"securityContext": {"privileged": True}}, "privileged"),
@@ -181,11 +181,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "history": (
         {"persistence": {"enabled": False}, "secret": {"external": {"enabled": True}}},
-        "must name KEYVIGIL_STORE",
+        "must contain KEYVIGIL_STORE",
     ),
     "key": (
         {"secret": {"external": {"enabled": True, "data": [{"name": "X", "key": "y"}]}}},
-        "must name OPENAI_ADMIN_KEY",
+        "must contain OPENAI_ADMIN_KEY",
     ),
 }
 

@@ -226,10 +226,10 @@ def test_it_says_what_to_do_next_about_each() -> None:
     assert [one.due for one in an_overview(a_visit(due), a_visit(revoking)).organizations] == [1, 0]
     assert "1 key is due for revocation" in text_of(an_overview(a_visit(due)))
     clean = a_visit(a_result(an_inventory()))
-    assert "Nothing: every organization was seen" in text_of(an_overview(clean))
+    assert "None: all organizations were scanned" in text_of(an_overview(clean))
     untold = replace(clean, reason="Slack did not answer.", help="The next scan tries again.")
     text = text_of(an_overview(untold))
     assert "with an error: Slack did not answer. The next scan tries again." in text
-    assert "Nothing: every" not in text
+    assert "None: all" not in text
     unnamed = replace(ONLY_A_FAILURE, name=None)
     assert "OpenAI organization was not scanned" in text_of(an_overview(unnamed))
