@@ -82,7 +82,11 @@ TOKEN = "a-token-of-some-length"
             {"KEYVIGIL_SLACK_WEBHOOK": "http://127.0.0.1:9/x"},
             "error: --store none cannot be combined with alerts",
         ),
-        ((), {"KEYVIGIL_PING_URL": "ftp://x"}, "error: KEYVIGIL_PING_URL is no https address."),
+        (
+            (),
+            {"KEYVIGIL_PING_URL": "ftp://x"},
+            "error: KEYVIGIL_PING_URL is not a valid https address.",
+        ),
     ],
 )
 def test_settings_that_cannot_work_are_one_clear_message_at_the_start(
