@@ -61,6 +61,11 @@ def format_duration(duration: timedelta, limit: timedelta | None = None) -> str:
     return " ".join(f"{amount:f}{unit}" for unit, amount in _split(cut) if amount) or "0s"
 
 
+def format_spaced(duration: timedelta) -> str:
+    """Spell a duration in its two largest units for people: `3 d 8 h`."""
+    return re.sub(r"(?<=[0-9])(?=[a-z])", " ", format_duration(duration))
+
+
 def format_exactly(duration: timedelta) -> str:
     """Format a duration exactly: `90d 5h 20m`."""
     return format_duration(duration, duration)

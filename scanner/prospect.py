@@ -71,6 +71,13 @@ def ahead(action: Action, *, is_sure: bool) -> str:
     return f"{will} be {action.method.words} on {due}"
 
 
+def due(action: Action, at: datetime, *, is_sure: bool) -> str:
+    """Return the text of a revocation that is due, as of a scan."""
+    will = "will" if is_sure else "would"
+    ends = f" on {at + action.expire_in:%Y-%m-%d}" if action.method is Method.EXPIRE else ""
+    return f"due: {will} be {action.method.words}{ends}"
+
+
 def _comes_near(action: Action, before: datetime | None, now: datetime) -> bool:
     """Whether a reminder became due between the previous scan and this one."""
     since = max(before or now, action.announced_at)

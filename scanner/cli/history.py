@@ -15,7 +15,7 @@ from scanner.checkup import clock_problems
 from scanner.cli.console import ExitCode, confirmed, counted, has_person, inert, out, say
 from scanner.cli.report import WITHOUT_ID, tell_whose
 from scanner.compare import between
-from scanner.durations import format_duration
+from scanner.durations import format_spaced
 from scanner.errors import NoHistory, StoreLocked, UsageError
 from scanner.formats.history_rows import night_row
 from scanner.lifecycle import Case, Night, Turn
@@ -244,5 +244,5 @@ def _print_nights(nights: Sequence[Night]) -> None:
     remedied = sum(night.remedied for night in nights)
     if remedied:
         total = sum((night.remedy_time for night in nights), timedelta())
-        mean = format_duration(total / remedied)
+        mean = format_spaced(total / remedied)
         out.print(f"Mean time to remediate: {mean}, over {counted(remedied, 'finding')}.")

@@ -11,7 +11,7 @@ from scanner.cli.revocation_shown import print_revocation
 from scanner.cli.violations_shown import CHANGES, print_violations
 from scanner.coverage import by_collection
 from scanner.display import visible
-from scanner.durations import format_duration
+from scanner.durations import format_spaced
 from scanner.inventory import is_complete
 from scanner.lifecycle import History, State
 from scanner.result import ScanResult, grouped, undecided
@@ -120,7 +120,7 @@ def _print_history(history: History, console: Console) -> None:
     mean = history.mean_time_to_remediate
     if mean is not None:
         count = counted(len(history.nights), "scan")
-        console.print(f"Mean time to remediate: {format_duration(mean)}, over {count}.")
+        console.print(f"Mean time to remediate: {format_spaced(mean)}, over {count}.")
 
 
 def changes_of(history: History) -> list[str]:

@@ -16,7 +16,7 @@ from scanner.announce_acts import in_words as in_words_of_act
 from scanner.bundled import bundled
 from scanner.coverage import by_collection
 from scanner.display import visible
-from scanner.durations import format_duration
+from scanner.durations import format_spaced
 from scanner.finding import ExceptionText, Outcome
 from scanner.formats.page_data import (
     ORGANIZATION,
@@ -30,7 +30,7 @@ from scanner.formats.standing_out import by_owner, by_project, most_exposed, old
 from scanner.formats.trend import draw
 from scanner.inventory import Project, Unknown
 from scanner.lifecycle import History, Standing, State
-from scanner.prospect import ahead
+from scanner.prospect import ahead, due
 from scanner.result import ScanResult, undecided
 from scanner.words import in_words
 
@@ -144,13 +144,13 @@ def environment() -> Environment:
         "collection": lambda name: _COLLECTIONS[name],
         "plural": _plural,
         "number": lambda count: f"{count:,}",
-        "duration": format_duration,
+        "duration": format_spaced,
         "words": in_words,
         "filter": lambda value, name: urlencode({name: visible(value)}),
         "excepted": _excepted,
         "act_words": in_words_of_act,
         "ahead_words": lambda action, is_sure: ahead(action, is_sure=is_sure),
-        "due_words": lambda action: f"due: will be {action.method.words}",
+        "due_words": lambda action, at, is_sure: due(action, at, is_sure=is_sure),
     }
     return made
 
