@@ -30,7 +30,7 @@ from scanner.result import ScanResult
 from scanner.revocation import Mode
 from scanner.routing import passes_case, passes_finding
 from scanner.severity import Severity
-from scanner.words import in_words
+from scanner.words import evidence_texts
 
 _TOPICS: Final = {
     State.NEW: Topic.NEW,
@@ -89,6 +89,8 @@ def _of_route(result: ScanResult, route: Route, ahead: _Ahead, *, is_new: bool) 
         violations[(finding.owner_email or _NO_ADDRESS).casefold()].append(finding)
     for owner in sorted(told):
         own = _announced(result, told[owner], ahead, violations[owner], ())
+        name = told[owner][0][0].case.owner_name or ""
+        own = replace(own, owner=name if owner and "@" not in name else "")
         yield Draft(route.name, route.sink, owner, own)
 
 
@@ -219,7 +221,7 @@ def _item(
         rule=case.rule,
         title=case.title,
         fix=finding.rule.fix if finding else "",
-        evidence="; ".join(in_words(row) for row in finding.evidence) if finding else "",
+        evidence="; ".join(evidence_texts(finding.evidence)) if finding else "",
         key_id=case.key_id,
         key_name=case.key_name or "",
         redacted_value=case.redacted_value,

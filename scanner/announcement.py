@@ -90,7 +90,8 @@ class Announcement:
 
     `items` are the worst first, at most MOST_ITEMS; `counts` are of all. `gaps` are the listings
     not collected, `notices` the problems with revocation. `entry` is the last journal entry that
-    it reports, 0 if it reports no revocation.
+    it reports, 0 if it reports no revocation. `owner` is the name of the one owner whose keys it
+    is about, "" if it is about all keys or the name is unknown.
     """
 
     scan_id: str
@@ -105,6 +106,7 @@ class Announcement:
     gaps: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     entry: int = 0
+    owner: str = ""
 
     @property
     def violations(self) -> int:

@@ -118,7 +118,7 @@ def _is_no_admin_key(candidate: Candidate) -> str:
     if key.kind is KeyKind.PROJECT and key.project_id is not None:
         return ""
     if key.id not in candidate.bounds.admin_keys:
-        return "Key is or may be an admin key and is not listed in admin_keys"
+        return "Key is, or may be, an admin key; only those in revocation.admin_keys are revoked"
     if candidate.response.revoke is not Method.DELETE:
         return "Admin keys can only be deleted"
     return ""
@@ -206,7 +206,7 @@ def _is_not_in_use(candidate: Candidate) -> str:
     if idle >= recent:
         return ""
     ago = format_duration(idle, recent)
-    return f"Key was used {ago} ago, recent_use is {format_exactly(recent)}"
+    return f"Key was used {ago} ago; keys used within {format_exactly(recent)} are skipped"
 
 
 def _has_two_witnesses_for_deletion(candidate: Candidate) -> str:
@@ -228,7 +228,7 @@ def _gains_no_time(candidate: Candidate) -> str:
     if left <= timedelta():
         return "Key has already expired"
     if candidate.response.revoke is Method.EXPIRE and left <= candidate.bounds.expire_in:
-        return f"Key expires on {expires_at:%Y-%m-%d}; a new expiry would not be earlier"
+        return f"Key already expires on {expires_at:%Y-%m-%d}, before the new expiry"
     return ""
 
 

@@ -122,7 +122,7 @@ class Action(NamedTuple):
     checked: tuple[str, ...]
 
 
-UNTOLD: Final = "Revocation notice not delivered yet"
+UNTOLD: Final = "The notice of the revocation is not delivered yet"
 
 
 class Held(NamedTuple):

@@ -56,7 +56,7 @@ FAIL_ON: Final[Setting[Severity | None]] = Setting(
     flag="--fail-on",
     kind=kinds.choice(Severity, Severity, "SEVERITY"),
     default=None,
-    help="Exit 1 on a violation this severe or worse. Undetermined findings do not count.",
+    help="Exit 1 if a violation has this severity or higher. Undetermined findings do not count.",
     unset="never",
     example="high",
 )
@@ -66,7 +66,7 @@ COLLECT: Final[Setting[str]] = Setting(
     flag="--collect",
     kind=kinds.choice(("needed", "all"), word="needed|all"),
     default="needed",
-    help="What to collect. needed: the listings that the rules need; all: every listing.",
+    help="Collect what the rules need, or everything.",
 )
 SKIP: Final[Setting[tuple[Collection, ...]]] = Setting(
     name="skip",
@@ -84,7 +84,7 @@ DEADLINE: Final[Setting[float | None]] = Setting(
     flag="--deadline",
     kind=kinds.number(0.01, 100_000, "MINUTES"),
     default=None,
-    help="End the scan after this many minutes. What is not collected by then is a gap.",
+    help="End the scan after this many minutes. Data not collected by then makes it incomplete.",
     unset="never",
     example="120",
 )
@@ -145,7 +145,7 @@ KEEP_SNAPSHOTS: Final[Setting[int]] = Setting(
     flag="--keep-snapshots",
     kind=kinds.whole(0, 100_000),
     default=30,
-    help="How many scans keep their collected data. --from and report need it.",
+    help="Number of scans whose collected data is kept. --from and report need it.",
 )
 LEASE: Final[Setting[int]] = Setting(
     name="store.lease",
@@ -153,7 +153,7 @@ LEASE: Final[Setting[int]] = Setting(
     flag="--lease",
     kind=kinds.whole(1, 100_000),
     default=30,
-    help="Seconds until the lock of a dead scan is free.",
+    help="Seconds until the lock of a crashed scan is released.",
 )
 ORGANIZATION: Final[Setting[str | None]] = Setting(
     name="organization",
@@ -161,8 +161,8 @@ ORGANIZATION: Final[Setting[str | None]] = Setting(
     flag="--organization",
     kind=kinds.prose(),
     default=None,
-    help="Name of the history. Required where the API does not name the organization; without"
-    " effect where the settings list organizations, each with its name.",
+    help="Name of the organization in the history. Required if the API does not name it; ignored"
+    " if keyvigil.yaml lists organizations.",
     unset="the API's name",
     example="acme",
 )
@@ -180,7 +180,7 @@ PROXY: Final[Setting[Secret | None]] = Setting(
     flag="--proxy",
     kind=kinds.proxy(),
     default=None,
-    help="Proxy to the API. It is not used on loopback over plain http.",
+    help="Proxy to the API. Not used for http on loopback.",
     unset="HTTPS_PROXY and NO_PROXY",
     example="http://proxy.example.com:3128",
 )
@@ -190,7 +190,7 @@ CA_BUNDLE: Final[Setting[Path | None]] = Setting(
     flag="--ca-bundle",
     kind=kinds.path(),
     default=None,
-    help="Trusted certificates, as a PEM file. They replace the system's.",
+    help="Trusted certificates, as a PEM file. They replace the system's certificates.",
     unset="SSL_CERT_FILE, or the system's",
     example="ca.pem",
 )
@@ -208,7 +208,7 @@ CONCURRENCY: Final[Setting[int]] = Setting(
     flag="--concurrency",
     kind=kinds.whole(1, 128),
     default=32,
-    help="Most concurrent requests. There are fewer while the API is overloaded.",
+    help="Maximum number of concurrent requests. Lower while the API is overloaded.",
 )
 PARALLEL: Final[Setting[int]] = Setting(
     name="parallel",

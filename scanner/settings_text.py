@@ -94,7 +94,7 @@ description: The key hygiene that we require.
 extends: baseline
 rules:
   - id: key-too-old
-    title: Keys are replaced within 60 days
+    title: Keys must be replaced within 60 days
     violated_when: { age: { over: 60d } }
 """
 

@@ -72,7 +72,7 @@ VARIABLES: Final = (
     ),
     Variable(
         name="KEYVIGIL_ALLOW_HOST",
-        help="Host names that may read metrics without a token, as `--allow-host`.",
+        help="Host names that metrics requests may use without a token, as `--allow-host`.",
         is_secret=False,
     ),
     Variable(name="KEYVIGIL_DEBUG", help="`1` prints the traceback of a bug.", is_secret=False),

@@ -1,6 +1,7 @@
 """Evidence as readable text: `134 days old, limit 90 days`."""
 
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -34,13 +35,34 @@ def title(finding: Finding) -> str:
     if finding.outcome is Outcome.UNDETERMINED:
         return finding.rule.defect
     if not finding.rule.finding:
-        return about_key(" and ".join(map(in_words, finding.evidence)))
+        return about_key(" and ".join(evidence_texts(finding.evidence)))
     values = {
         row.fact: spell_value(row.value, limit_in(row.limit))
         for row in finding.evidence
         if not isinstance(row.value, Unknown)
     }
     return for_key(finding.rule.finding, values) or finding.rule.defect
+
+
+def evidence_texts(rows: Sequence[Evidence], *, limits: bool = True) -> list[str]:
+    """Return a finding's evidence as texts, with their `limits`; `used` and `idle` are one."""
+    facts = {row.fact: row for row in rows}
+    used, idle = facts.get("used"), facts.get("idle")
+    if used is None or idle is None or isinstance(used.value, Unknown | None):
+        return [_text(row, limits=limits) for row in rows]
+    return [_since_creation(row, used, limits=limits) for row in rows if row is not used]
+
+
+def _text(row: Evidence, *, limits: bool) -> str:
+    return in_words(row) if limits else observed_in_words(row)
+
+
+def _since_creation(row: Evidence, used: Evidence, *, limits: bool) -> str:
+    """Return a row as text; a key that was never used is idle since its creation."""
+    if row.fact != "idle" or used.value or not isinstance(row.value, timedelta):
+        return _text(row, limits=limits)
+    words = f"created {spell_value(row.value, limit_in(row.limit))} ago and never used"
+    return f"{words}, {_limit(row.limit)}" if limits and row.limit else words
 
 
 def in_words(evidence: Evidence) -> str:

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from scanner.alerts.wording import (
-    SHAPES,
     by_rule,
     details,
     named,
     plain,
+    rule_heading,
     scanned,
     verdict,
     warnings,
@@ -46,7 +46,7 @@ def _kind(announcement: Announcement, heading: str, most: int, *topics: Topic) -
     if heading:
         yield f"{heading}: {count:,}"
     for first, members in by_rule(items):
-        yield f"{SHAPES[first.severity]} {first.severity.value}: {plain(first.title, 120)}"
+        yield rule_heading(first)
         yield from (f"  - {named(item)} {details(item, announcement)}" for item in members)
         if first.fix and first.topic not in (Topic.RESOLVED, Topic.REVOKED):
             yield f"  Fix: {plain(first.fix, 300)}"

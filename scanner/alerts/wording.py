@@ -30,8 +30,9 @@ def plain(text: str, limit: int) -> str:
 
 
 def headline(announcement: Announcement) -> str:
-    """Return the changes in one line: `Acme: 2 new, 1 escalated, 1 resolved`."""
-    return f"{plain(announcement.organization, 60)}: {news(announcement)}"
+    """Return the changes in one line: `Acme: 2 new, 1 resolved`, `Acme, keys of Eve: 1 new`."""
+    owner = f", keys of {plain(announcement.owner, 60)}" if announcement.owner else ""
+    return f"{plain(announcement.organization, 60)}{owner}: {news(announcement)}"
 
 
 def news(announcement: Announcement) -> str:
@@ -48,17 +49,20 @@ def verdict(announcement: Announcement) -> str:
     """Return the open violations: `12 open violations on 5 of 31 keys: 2 critical, 10 high`."""
     if not announcement.violations:
         seen = " in the data that was collected" if announcement.gaps else ""
-        return f"No open violations{seen}."
+        whose = " of these keys" if announcement.owner else ""
+        return f"No open violations{whose}{seen}."
     counts = ", ".join(
         f"{count:,} {severity.value}"
         for severity, count in announcement.by_severity.items()
         if count
     )
     plural = "" if announcement.violations == 1 else "s"
-    return (
-        f"{announcement.violations:,} open violation{plural} on {announcement.keys_violating:,} of"
-        f" {announcement.keys:,} keys: {counts}."
-    )
+    keys = f"{announcement.keys_violating:,} of {announcement.keys:,} keys"
+    if announcement.owner:
+        keys = (
+            f"{announcement.keys_violating:,} key{'' if announcement.keys_violating == 1 else 's'}"
+        )
+    return f"{announcement.violations:,} open violation{plural} on {keys}: {counts}."
 
 
 def scanned(announcement: Announcement) -> str:
@@ -106,12 +110,19 @@ def where(item: Item) -> str:
     return plain(item.project, 60) or "the organization"
 
 
+def rule_heading(item: Item) -> str:
+    """Return the heading of the items of a rule: `high: Key is over 90 days old`."""
+    grade = item.severity.value
+    was = "was " if item.topic is Topic.RESOLVED else ""
+    return f"{SHAPES[item.severity]} {was}{grade}: {plain(item.title, 120)}"
+
+
 def told_as(item: Item, now: datetime) -> str:
-    """Return what changed: `was medium`, `open for 28 days`, `key deleted`; "" for new ones."""
+    """Return what changed: `was medium`, `found 28 days ago`, `key deleted`; "" for new ones."""
     if item.topic is Topic.ESCALATED and item.before:
         return f"was {item.before.value}"
     if item.topic is Topic.REMINDER:
-        return f"open for {(now - item.since).days} days"
+        return f"found {(now - item.since).days} days ago"
     if item.topic in (Topic.RESOLVED, Topic.REVOKED):
         return item.resolution
     return "" if item.topic in (Topic.NEW, Topic.DUE) else item.topic.value

@@ -98,7 +98,7 @@ def try_(names: Sequence[str] | None, config: Path | None) -> None:
 
 def print_alert(route: Route, what: Announcement) -> None:
     """Print an alert as text."""
-    to = f" to {route.to}" if route.to else ""
+    to = f" (to {route.to})" if route.to else ""
     out.print(Text.assemble((f"{route.name}", "bold"), (f"{to}:", "dim")))
     out.print(inert(f"  {headline(what)}", "bold"))
     for line in in_lines(what, _SHOWN):

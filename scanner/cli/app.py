@@ -12,18 +12,18 @@ from scanner.cli.commands.plain import Group, group
 from scanner.garbage import look_for_garbage_less_often
 
 SUMMARIES: Final[Mapping[str, str]] = {
-    "scan": "Scan the organization of OPENAI_ADMIN_KEY, or each that the settings list.",
+    "scan": "Scan the organization of the admin key, or all organizations in keyvigil.yaml.",
     "serve": "Scan on a schedule until stopped; each scan is its own process.",
-    "report": "Render the report of a recorded scan again, with its history at that time.",
+    "report": "Write the report of a recorded scan again, as it was then.",
     "demo": "Scan a fictional organization on fourteen simulated days and write its report.",
     "doctor": "Check everything that a scan needs, and print how to fix each problem.",
     "init": "Write a commented keyvigil.yaml, a policy that extends the baseline, and a schema.",
     "diff": "Print what changed between two recorded scans, by default previous and latest.",
-    "explain": "Explain a fact, an operator or a rule; without a word, list them.",
+    "explain": "Explain a fact, an operator or a rule; without an argument, list them.",
     "alerts": "Test and preview alerts.",
     "config": "Show and validate the settings.",
     "history": "List the recorded scans, oldest first, with the trend.",
-    "policies": "List, print, explain and check policies.",
+    "policies": "List, show, explain, validate, test and compare policies.",
     "revoke": "Plan, apply and undo revocations.",
     "sandbox": "Serve a fictional organization over a local Administration API.",
 }

@@ -35,7 +35,7 @@ from scanner.wiring import demo_nights, open_store
 
 _NIGHTS: Final = 14
 _ORGANIZATION: Final = "Acme Robotics"
-_CHANNEL: Final = Route(name="In Slack", sink=Sink.SLACK, to="#security")
+_CHANNEL: Final = Route(name="Slack alert, not sent", sink=Sink.SLACK, to="#security")
 _HISTORY: Final = "demo-history.db"
 """Replaced by each run; the name must not be that of a user's own history."""
 _FILES: Final = ("report.html", "report.json", _HISTORY, "demo-policy.yaml", "demo.yaml")

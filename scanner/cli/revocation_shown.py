@@ -8,7 +8,7 @@ from rich.text import Text
 from scanner.announce_acts import in_words, is_done, went_well
 from scanner.cli.console import counted, inert, tell
 from scanner.receipt import Act, Revocation, Spared
-from scanner.revocation import Action, Held, Plan
+from scanner.revocation import Action, Held, Mode, Plan
 
 
 def print_plan(plan: Plan, console: Console) -> None:
@@ -38,12 +38,13 @@ def print_revocation(revocation: Revocation, console: Console) -> None:
     counts = (
         (done, "revoked"),
         (due, "due"),
-        (len(plan.waiting), "waiting"),
+        (len(plan.waiting), "in the grace period"),
         (sum(not went_well(act) for act in revocation.acts), "failed or uncertain"),
         (len(plan.held) + len(revocation.spared), "skipped"),
     )
     said = ", ".join(f"{count:,} {word}" for count, word in counts if count) or "no keys"
-    console.print(f"Revocation ({revocation.mode.value}): {said}.")
+    mode = "plan only" if revocation.mode is Mode.PLAN else revocation.mode.value
+    console.print(f"Revocation ({mode}): {said}.")
     if plan.refusal:
         tell(console, inert(f"  {plan.refusal}.", "bold red"))
     for act in revocation.acts:

@@ -163,11 +163,11 @@ def _print_undetermined(result: ScanResult, console: Console) -> None:
 def print_coverage(result: ScanResult, console: Console) -> None:
     """Print the incomplete collections, each with a reason."""
     if result.complete:
-        console.print("Coverage: complete.", style="green")
+        console.print("Data collection: complete.", style="green")
         return
     tell(
         console,
-        Text("Coverage: incomplete. Data that was not collected is not evaluated:", "bold red"),
+        Text("Data collection: incomplete. Missing data is not evaluated:", "bold red"),
     )
     for row in by_collection(result.coverage):
         if not is_complete(row.gaps):

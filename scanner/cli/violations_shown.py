@@ -12,13 +12,13 @@ from rich.text import Text
 from scanner.cli.columns import fitted, padded, shorten_end, shorten_middle
 from scanner.cli.console import counted, inert
 from scanner.display import visible
-from scanner.finding import Evidence, Finding
-from scanner.formats.page_data import ORGANIZATION, OWNER_STATES
+from scanner.finding import Finding
+from scanner.formats.page_data import ORGANIZATION
 from scanner.lifecycle import Standing, State
 from scanner.result import RuleGroup
 from scanner.secret import redact
 from scanner.severity import Severity
-from scanner.words import in_words, observed_in_words
+from scanner.words import evidence_texts
 
 CHANGES: Final = (State.NEW, State.REOPENED, State.ESCALATED, State.DEESCALATED)
 _KEY: Final = "Key"
@@ -55,6 +55,11 @@ class _Layout:
     ids: bool
 
 
+_SHORT: Final = {
+    "owner left the organization": "owner left",
+    "owner has no access to the project": "no project access",
+}
+"""Evidence in fewer words."""
 _LAYOUTS: Final = (
     _Layout(limits=True, addresses=True, ids=True),
     _Layout(limits=False, addresses=True, ids=True),
@@ -170,14 +175,8 @@ def _owner(finding: Finding, *, prefers_address: bool) -> str:
 
 
 def _evidence(finding: Finding, *, has_limits: bool) -> str:
-    rows = [row for row in finding.evidence if row.fact != "used"] or finding.evidence
-    return "; ".join(_observed(row, has_limits=has_limits) for row in rows)
-
-
-def _observed(evidence: Evidence, *, has_limits: bool) -> str:
-    if evidence.fact == "owner.state" and evidence.value in OWNER_STATES:
-        return OWNER_STATES[str(evidence.value)]
-    return in_words(evidence) if has_limits else observed_in_words(evidence)
+    texts = evidence_texts(finding.evidence, limits=has_limits)
+    return "; ".join(_SHORT.get(text, text) for text in texts)
 
 
 def _widths(rows: Sequence[Mapping[str, str]], width: int) -> dict[str, int]:

@@ -32,7 +32,7 @@ from scanner.inventory import Project, Unknown
 from scanner.lifecycle import History, Standing, State
 from scanner.prospect import ahead, due
 from scanner.result import ScanResult, undecided
-from scanner.words import in_words
+from scanner.words import evidence_texts
 
 _CHANGES: Final = (
     State.NEW,
@@ -145,7 +145,7 @@ def environment() -> Environment:
         "plural": _plural,
         "number": lambda count: f"{count:,}",
         "duration": format_spaced,
-        "words": in_words,
+        "words": lambda evidence: "; ".join(evidence_texts(evidence)),
         "filter": lambda value, name: urlencode({name: visible(value)}),
         "excepted": _excepted,
         "act_words": in_words_of_act,

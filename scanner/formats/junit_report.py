@@ -11,7 +11,7 @@ from scanner.display import visible
 from scanner.finding import Finding, Outcome, RuleTally
 from scanner.inventory import Coverage, is_complete
 from scanner.result import ScanResult
-from scanner.words import in_words, title
+from scanner.words import evidence_texts, title
 
 
 def render_junit(result: ScanResult) -> str:
@@ -66,7 +66,7 @@ def _rule(root: Element, tally: RuleTally, findings: list[Finding], result: Scan
 def _finding(suite: Element, finding: Finding) -> None:
     name = f"{finding.key.name or 'unnamed'} ({finding.key.id})"
     case = _case(suite, name, finding.rule.id)
-    words = "; ".join(map(in_words, finding.evidence))
+    words = "; ".join(evidence_texts(finding.evidence))
     if finding.outcome is Outcome.VIOLATED:
         more = f"Fix: {finding.rule.fix}\nEvidence: {words}"
         _result(case, "failure", title(finding), finding.severity.value, more)

@@ -10,7 +10,7 @@ from scanner.finding import Finding
 from scanner.inventory import is_complete
 from scanner.lifecycle import State
 from scanner.result import RuleGroup, ScanResult, grouped, undecided
-from scanner.words import in_words
+from scanner.words import evidence_texts
 
 LIMIT: Final = 1_000_000
 """Bytes: GitHub drops a job summary that is larger than 1 MiB."""
@@ -79,7 +79,7 @@ def _group(group: RuleGroup, title: str) -> Iterator[str]:
 
 def _cells(finding: Finding) -> tuple[str, ...]:
     key, project = finding.key, finding.project
-    evidence = "; ".join(map(in_words, finding.evidence))
+    evidence = "; ".join(evidence_texts(finding.evidence))
     cells = (
         f"{key.name or 'unnamed'} {key.id}",
         (project.name or project.id) if project else "organization",

@@ -16,7 +16,7 @@ from scanner.inventory import Coverage, Unknown, is_complete
 from scanner.lifecycle import Standing, State
 from scanner.result import ScanResult
 from scanner.severity import Severity
-from scanner.words import in_words, title
+from scanner.words import evidence_texts, title
 
 _VERSION: Final = "1.6.0"
 _CREATE, _UPDATE, _CLOSE = (1, "Create"), (2, "Update"), (3, "Close")
@@ -80,7 +80,7 @@ def _finding(finding: Finding, standing: Standing | None, result: ScanResult) ->
     if standing and finding.outcome is Outcome.VIOLATED:
         info["first_seen_time"] = _milliseconds(standing.case.first_seen)
         info["last_seen_time"] = _milliseconds(result.started_at)
-    words = "; ".join(map(in_words, finding.evidence))
+    words = "; ".join(evidence_texts(finding.evidence))
     severity, verdict, detail = {
         Outcome.VIOLATED: (_SEVERITIES[finding.severity], _FAIL, words),
         Outcome.EXCEPTED: (_INFORMATIONAL, (_OTHER, "Excepted"), _exception(finding)),

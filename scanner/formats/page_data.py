@@ -16,7 +16,7 @@ from scanner.inventory import Unknown
 from scanner.lifecycle import Case, Standing, State
 from scanner.result import ScanResult
 from scanner.severity import Severity
-from scanner.words import in_words
+from scanner.words import evidence_texts
 
 OPEN: Final = "open"
 """The status of a violation without a history."""
@@ -163,7 +163,7 @@ class _Tables:
     def finding(self, finding: Finding, standings: dict[str, Standing]) -> Row:
         """Return the row of a finding of this scan."""
         fingerprint = finding.fingerprint
-        words = [in_words(evidence) for evidence in finding.evidence]
+        words = evidence_texts(finding.evidence)
         if finding.outcome is not Outcome.VIOLATED:
             status, first_seen = finding.outcome.value, None
             if finding.exception:

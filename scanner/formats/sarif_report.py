@@ -24,7 +24,7 @@ from scanner.formats.finding_rows import FindingRow, finding_rows
 from scanner.formats.json_report import summary_of
 from scanner.formats.report_rows import RuleRow, Summary
 from scanner.result import ScanResult, undecided
-from scanner.words import in_words
+from scanner.words import evidence_texts
 
 PAGES: Final[str] = ""
 """The base URL of the project's pages, with a final slash. Set by a release."""
@@ -230,7 +230,7 @@ def _notification(kind: str, level: str, text: str) -> Object:
 def _result(row: FindingRow, finding: Finding, number: int, location: Object) -> Object:
     where = row.project.name or row.project.id if row.project else "organization"
     name = row.key.name or "unnamed"
-    evidence = "; ".join(map(in_words, finding.evidence))
+    evidence = "; ".join(evidence_texts(finding.evidence))
     result: Object = {
         "ruleId": row.rule,
         "ruleIndex": number,

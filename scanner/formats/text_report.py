@@ -7,7 +7,7 @@ from scanner.display import visible
 from scanner.finding import Finding
 from scanner.lifecycle import State
 from scanner.result import ScanResult, grouped, undecided
-from scanner.words import in_words
+from scanner.words import evidence_texts
 
 
 def render_text(result: ScanResult) -> str:
@@ -62,7 +62,7 @@ def _finding(finding: Finding) -> Iterator[str]:
     where = (project.name or project.id) if project else "organization"
     owner = finding.owner_email or key.owner.name or "unknown"
     yield f"  {key.name or 'unnamed'}  {key.id}  {where}  {owner}"
-    words = "; ".join(map(in_words, finding.evidence))
+    words = "; ".join(evidence_texts(finding.evidence))
     if finding.exception:
         words += f"; until {finding.exception.expires}: {finding.exception.reason}"
     yield f"    {words}  [{finding.fingerprint}]"

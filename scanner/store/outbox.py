@@ -238,6 +238,7 @@ def _row_of(announcement: Announcement) -> dict[str, Any]:
         "gaps": list(announcement.gaps),
         "notices": list(announcement.notices),
         "entry": announcement.entry,
+        "owner": announcement.owner,
     }
 
 
@@ -255,6 +256,7 @@ def _announcement(row: Mapping[str, Any]) -> Announcement:
         gaps=tuple(row["gaps"]),
         notices=tuple(row.get("notices", ())),
         entry=row.get("entry", 0),
+        owner=row.get("owner", ""),
     )
 
 

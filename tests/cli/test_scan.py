@@ -55,7 +55,7 @@ def test_every_key_of_a_large_organization_is_found_hidden_ones_included(tmp_pat
     assert hidden <= judged
     assert "200 projects, 8,005 keys" in ran.out
     assert f"Wrote {report}" in ran.err
-    assert "Coverage: complete." in ran.out
+    assert "Data collection: complete." in ran.out
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_json_on_stdout_is_nothing_but_json_and_the_summary_goes_to_stderr(
         env={"OPENAI_ADMIN_KEY": SANDBOX_KEY, "OPENAI_BASE_URL": sandbox_url},
     )
     assert json.loads(ran.out)["schema"] == "keyvigil.report/1"
-    assert "Coverage: complete." in ran.err
+    assert "Data collection: complete." in ran.err
 
 
 def test_only_a_csv_file_begins_with_a_byte_order_mark(sandbox_url: str, tmp_path: Path) -> None:
@@ -232,7 +232,7 @@ def test_an_incomplete_scan_exits_3_whatever_it_found_and_says_what_is_missing(
             env={"OPENAI_ADMIN_KEY": KEY, "OPENAI_BASE_URL": url},
         )
     assert ran.code == 3
-    assert "Coverage: incomplete." in ran.out
+    assert "Data collection: incomplete." in ran.out
     assert "users unavailable: GET /organization/users " in ran.out
     assert json.loads(report.read_text())["scan"]["complete"] is False
 

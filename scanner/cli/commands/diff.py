@@ -12,8 +12,8 @@ app = group("")
 
 @app.command(cls=Command)
 def diff(
-    before: Annotated[str, typer.Argument(metavar="[A]", show_default=False)] = "previous",
-    after: Annotated[str, typer.Argument(metavar="[B]", show_default=False)] = "latest",
+    before: Annotated[str, typer.Argument(metavar="OLD", show_default=False)] = "previous",
+    after: Annotated[str, typer.Argument(metavar="NEW", show_default=False)] = "latest",
     store: StoreOption = None,
     organization: OrganizationOption = None,
     as_json: JsonOption = False,
@@ -21,7 +21,7 @@ def diff(
 ) -> None:
     """Print what changed between two recorded scans, by default previous and latest.
 
-    A and B are ids, starts of ids, latest or previous.
+    OLD and NEW are ids, starts of ids, latest or previous.
     """
     from scanner.cli.history import diff
 

@@ -24,7 +24,9 @@ def history(
             " the locks of dead scans.",
         ),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=100_000, help="Number of scans.")] = 30,
+    limit: Annotated[
+        int, typer.Option(min=1, max=100_000, metavar="NUMBER", help="Number of scans.")
+    ] = 30,
     as_json: JsonOption = False,
     is_sure: Annotated[bool, typer.Option("--yes", help="Unlock without confirmation.")] = False,
     only_clocks: Annotated[

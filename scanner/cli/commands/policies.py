@@ -10,7 +10,7 @@ from scanner.cli.commands.plain import Command, group
 app = group("List, print, explain and check policies.")
 
 _NameOrFile = Annotated[str, typer.Argument(metavar="NAME|FILE", show_default=False)]
-_NamesOrFiles = Annotated[list[str], typer.Argument(metavar="NAME|FILE...", show_default=False)]
+_NamesOrFiles = Annotated[list[str], typer.Argument(metavar="NAME|FILE", show_default=False)]
 
 
 @app.command("list", cls=Command)

@@ -61,10 +61,11 @@ def apply(
     file: Annotated[Path, typer.Argument(metavar="PLAN", help="File that revoke plan wrote.")],
     yes: Annotated[bool, typer.Option("--yes", help="Revoke without confirmation.")] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Read each key again without changing it.")
+        bool,
+        typer.Option("--dry-run", help="Read each key again, and only print the changes."),
     ] = False,
 ) -> None:
-    """Revoke the keys of a plan that are still due after a new scan.
+    """Scan again, then revoke the keys of a plan that are still due.
 
     Exits 5 if a due key was not revoked, 3 if the scan is incomplete.
     """

@@ -48,7 +48,7 @@ _DryRun = Annotated[
     typer.Option(
         "--dry-run",
         rich_help_panel="History",
-        help="Compare with the history without recording.",
+        help="Compare with the history, but record, notify and revoke nothing.",
     ),
 ]
 _UnlessSince = Annotated[
@@ -56,8 +56,8 @@ _UnlessSince = Annotated[
     typer.Option(
         metavar="MOMENT",
         rich_help_panel="History",
-        help="Skip if a complete scan began since then. For several machines with one schedule;"
-        " for example 2026-11-25T02:30:00Z.",
+        help="Do not scan if a complete scan began after MOMENT. For several machines with one"
+        " schedule; for example 2026-11-25T02:30:00Z.",
     ),
 ]
 _Account = Annotated[
