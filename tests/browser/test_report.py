@@ -89,7 +89,7 @@ def test_print_has_the_summary_and_what_the_filter_shows_and_says_so(open_report
     assert opened.page.locator(".verdict").is_visible()
     assert not opened.page.locator("#tools").is_visible()
     assert opened.page.locator("#count").is_visible()
-    assert opened.count() == "60 of 132 violations; with “ann”"
+    assert opened.count() == "60 of 132 violations; containing “ann”"
     assert opened.page.pdf().startswith(b"%PDF")
     opened.page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert opened.rows() == 50
@@ -137,7 +137,7 @@ def test_without_javascript_the_summary_and_the_first_findings_are_there(open_re
 def test_the_trend_is_a_table_too_with_and_without_a_script(open_report: Open) -> None:
     for context in ({}, {"java_script_enabled": False}):
         opened = open_report(a_remembered_result(), **context)
-        opened.page.get_by_text("The same as a table").click()
+        opened.page.get_by_text("Show as a table").click()
         table = opened.page.get_by_role("region", name="Violations of the last scans")
         table.wait_for()
         assert table.locator("tbody tr").count() == 3

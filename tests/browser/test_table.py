@@ -167,7 +167,7 @@ def test_the_count_names_every_filter_and_what_is_not_shown(open_report: Open) -
     opened = open_report(everything(), address)
     assert opened.count() == (
         "1 of 5 violations (9 other findings not shown); severity critical or high;"
-        " rule “Keys are replaced within 90 days”; project search; owner Ada Ito; with “red”"
+        " rule “Key is over 90 days old”; project search; owner Ada Ito; containing “red”"
     )
     assert open_report(everything(), "#status=resolved").count() == "2 resolved findings"
     assert open_report(everything(), "#status=all").count() == "14 findings"
@@ -175,7 +175,7 @@ def test_the_count_names_every_filter_and_what_is_not_shown(open_report: Open) -
 
 def test_a_rule_that_the_report_does_not_have_is_said(open_report: Open) -> None:
     opened = open_report(a_result(), "#rule=nope")
-    assert opened.count() == "No rule of this report is called nope: every rule is shown."
+    assert opened.count() == "This report has no rule nope. All rules are shown."
     assert opened.rows() == len(a_result().violations)
 
 

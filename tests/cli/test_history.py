@@ -117,7 +117,7 @@ def test_a_name_keeps_two_histories_apart(tmp_path: Path) -> None:
         (("history", "prune"), "history.db."),
         (("diff", "latest", "previous"), "history.db."),
         (("scan", "--from", "20260101T000000Z"), "history.db."),
-        (("scan", "--from", "nowhere.gz"), "nowhere.gz is no keyvigil.snapshot/1"),
+        (("scan", "--from", "nowhere.gz"), "nowhere.gz is not a valid keyvigil.snapshot/1"),
         (("scan", "--from", "latest", "--dry-run"), "--dry-run has no effect with --from"),
         (("scan", "--from", "x.gz", "--deadline", "3"), "--deadline has no effect with --from"),
     ],

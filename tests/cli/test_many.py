@@ -288,7 +288,7 @@ def test_a_report_uses_the_policies_of_its_own_organization(tmp_path: Path) -> N
         ran = scan(tmp_path, text)
     assert ran.code == 0, ran.err
     policies = [
-        keyvigil("report", "--organization", name, cwd=tmp_path, env=ENV).out.splitlines()[0]
+        keyvigil("report", "--organization", name, cwd=tmp_path, env=ENV).out.splitlines()[1]
         for name in ("Acme", "b")
     ]
     assert ["policy mine," in policies[0], "policy soc2," in policies[1]] == [True, True]

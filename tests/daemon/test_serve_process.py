@@ -188,7 +188,7 @@ def test_a_daemon_that_loses_a_race_reports_no_error(tmp_path: Path) -> None:
     a_night_ago(store)
     with organization() as env, a_store(str(store)).hold(NAME), daemon(env, store) as run:
         assert run.until("run_ended")["outcome"] == "locked"
-        said = run.until("scan_log", error="StoreLocked")
+        said = run.until("scan_log", error="store_locked")
         assert f" {NAME} " in said["text"]
         assert [one for one in run.events if one["level"] == "error"] == []
 
