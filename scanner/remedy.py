@@ -22,7 +22,7 @@ from scanner.policy.subject import subjects
 from scanner.receipt import revoked_since
 from scanner.result import ScanResult
 from scanner.revocation import Action, Bounds, Held, Plan, Told
-from scanner.words import in_words
+from scanner.words import evidence_texts
 
 PLAN_HOLDS: Final = timedelta(hours=24)
 DAY: Final = timedelta(hours=24)
@@ -172,7 +172,7 @@ def _action(candidate: Candidate) -> Action:
         rule=finding.rule.id,
         severity=finding.severity,
         fingerprint=finding.fingerprint,
-        evidence="; ".join(in_words(row) for row in finding.evidence),
+        evidence="; ".join(evidence_texts(finding.evidence)),
         checked=tuple(guard.__name__.strip("_").replace("_", " ") for guard in GUARDS),
     )
 

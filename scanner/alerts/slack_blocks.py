@@ -212,7 +212,8 @@ def _line(item: Item, announcement: Announcement, resolved: frozenset[str] = _NO
 
 def _titled(item: Item, announcement: Announcement) -> Element:
     line = _line(item, announcement)
-    line["elements"].append(styled(f" · {plain(item.title, 120)}"))
+    was = "was: " if item.topic is Topic.RESOLVED else ""
+    line["elements"].append(styled(f" · {was}{plain(item.title, 120)}"))
     return line
 
 

@@ -138,7 +138,7 @@ def test_the_trend_is_a_table_too_with_and_without_a_script(open_report: Open) -
     for context in ({}, {"java_script_enabled": False}):
         opened = open_report(a_remembered_result(), **context)
         opened.page.get_by_text("Show as a table").click()
-        table = opened.page.get_by_role("region", name="Violations of the last scans")
+        table = opened.page.get_by_role("region", name="Violations in recent scans")
         table.wait_for()
         assert table.locator("tbody tr").count() == 3
 

@@ -7,7 +7,7 @@ import typer
 
 from scanner.cli.commands.plain import Command, group
 
-app = group("List, print, explain and check policies.")
+app = group("List, show, explain, validate, test and compare policies.")
 
 _NameOrFile = Annotated[str, typer.Argument(metavar="NAME|FILE", show_default=False)]
 _NamesOrFiles = Annotated[list[str], typer.Argument(metavar="NAME|FILE", show_default=False)]
@@ -39,7 +39,7 @@ def explain(
         typer.Option(metavar="NAME|FILE", help="Policy with the rule. Default: all shipped."),
     ] = None,
 ) -> None:
-    """Explain a fact, an operator or a rule; without a word, list them."""
+    """Explain a fact, an operator or a rule; without an argument, list them."""
     from scanner.cli.policies import explain
 
     explain(word, policy)

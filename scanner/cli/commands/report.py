@@ -34,7 +34,7 @@ def report(
     redact_emails: RedactOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Render the report of a recorded scan again, with its history at that time.
+    """Write the report of a recorded scan again, as it was then.
 
     Needs no network and is not recorded. Exits 3 if the scan was incomplete.
     """

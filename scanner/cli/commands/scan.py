@@ -1,4 +1,4 @@
-"""`keyvigil scan`: scan one organization, or each that the settings list."""
+"""`keyvigil scan`: scan one organization, or all in the settings."""
 
 from pathlib import Path
 from typing import Annotated, Final
@@ -86,7 +86,7 @@ def scan(
     _quiet: QuietOption = False,
     _help_all: HelpAllOption = False,
 ) -> None:
-    """Scan the organization of OPENAI_ADMIN_KEY, or each that the settings list.
+    """Scan the organization of the admin key, or all organizations in keyvigil.yaml.
 
     Changes no keys unless revocation is enabled. Options can also be set in keyvigil.yaml or in
     the environment.
