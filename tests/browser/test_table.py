@@ -213,7 +213,7 @@ def test_columns_can_be_left_out(open_report: Open) -> None:
     opened = open_report(many())
     opened.page.get_by_text("Columns", exact=True).click()
     opened.page.get_by_label("Evidence").uncheck()
-    opened.page.get_by_label("Created").check()
+    opened.page.get_by_label("Created", exact=True).check()
     headings = opened.page.locator("#table thead th").all_inner_texts()
     assert "Evidence" not in headings
     assert "Created" in headings

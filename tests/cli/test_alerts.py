@@ -206,7 +206,7 @@ def test_a_preview_shows_the_alerts_and_sends_none(
     before = len(slack.fake.calls)
     shown = keyvigil("alerts", "preview", env=own, cwd=tmp_path)
     assert shown.code == 0
-    assert "slack to #alerts:" in shown.out
+    assert "slack (to #alerts):" in shown.out
     assert "Fix: " in shown.out
     blocks = keyvigil("alerts", "preview", "--json", env=own, cwd=tmp_path)
     first = json.loads(blocks.out)[0]["sent"][0]
