@@ -77,7 +77,7 @@ def test_the_demo_tells_what_changed_in_fourteen_nights(tmp_path: Path) -> None:
 
 def test_the_demo_shows_a_plan_and_revokes_only_where_it_is_asked_to(tmp_path: Path) -> None:
     planned = keyvigil("demo", "--out", tmp_path / "a")
-    (line,) = (line for line in planned.out.splitlines() if line.startswith("Revocation (plan)"))
+    (line,) = (line for line in planned.out.splitlines() if line.startswith("Revocation (plan"))
     assert re.findall(r"\d+", line) == ["1", "1", "3"]
     report = json.loads((tmp_path / "a" / "report.json").read_text())
     assert [act["key_id"] for act in report["revocation"]["actions"]] == []
