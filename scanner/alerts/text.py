@@ -51,4 +51,4 @@ def _kind(announcement: Announcement, heading: str, most: int, *topics: Topic) -
         if first.fix and first.topic not in (Topic.RESOLVED, Topic.REVOKED):
             yield f"  Fix: {plain(first.fix, 300)}"
     if count > len(items):
-        yield f"  … and {count - len(items):,} more, in the report."
+        yield f"  … and {count - len(items):,} more findings, in the report."

@@ -106,8 +106,9 @@ def named(item: Item) -> str:
 
 
 def where(item: Item) -> str:
-    """Return the key's project."""
-    return plain(item.project, 60) or "the organization"
+    """Return the key's project: `in search`; an admin key has none."""
+    project = plain(item.project, 60)
+    return f"in {project}" if project else "organization-wide"
 
 
 def rule_heading(item: Item) -> str:
@@ -132,7 +133,7 @@ def details(item: Item, announcement: Announcement) -> str:
     """Return project, owner, evidence and change of a finding."""
     what = "" if item.topic is Topic.RESOLVED else plain(item.evidence, 200)
     is_news = told_as(item, announcement.at)
-    parts = (f"in {where(item)}", whose(item), what, is_news, plain(item.revocation, 100))
+    parts = (where(item), whose(item), what, is_news, plain(item.revocation, 100))
     return " · ".join(part for part in parts if part)
 
 

@@ -123,7 +123,7 @@ def _print_next(html: Path, json: Path, config: Path, revoke: str) -> None:
         f"Next:      {command} history --config {config}",
         f"           {command} revoke {revoke} --config {config}",
         f"           {command} policies show baseline",
-        f"           {command} scan     with OPENAI_ADMIN_KEY set",
+        f"           {command} scan     (requires OPENAI_ADMIN_KEY)",
     ):
         out.print(line, soft_wrap=True)
 

@@ -86,12 +86,14 @@ class Rule:
     @property
     def scope(self) -> str:
         """The keys it applies to, as text: `live keys with key.kind is project`."""
-        keys = "live keys" if self.is_for_live_keys else "keys in any state"
-        return f"{keys} with {self.applies_to}" if self.applies_to else keys
+        keys = "live keys" if self.is_for_live_keys else "keys"
+        if self.applies_to:
+            return f"{keys} with {self.applies_to}"
+        return keys if self.is_for_live_keys else "keys in any state"
 
     @property
     def reads(self) -> str:
-        """Its condition as text: `age over 90d, of live keys with key.kind is project`."""
+        """Its condition as text: `age over 90d; for live keys with key.kind is project`."""
         return f"{self.tests}{self._steps}"
 
     @property
@@ -101,7 +103,7 @@ class Rule:
     @property
     def tests(self) -> str:
         """Its violation and the keys it applies to, as text, without severities."""
-        return f"{self.violated_when}, of {self.scope}"
+        return f"{self.violated_when}; for {self.scope}"
 
     @property
     def definition(self) -> str:

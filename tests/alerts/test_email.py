@@ -124,7 +124,7 @@ def test_the_html_asks_for_nothing_and_is_small_enough_to_be_shown_whole() -> No
         a_sink(port)(a_delivery(crowded, sink=Sink.EMAIL, target=ROUTE.to), Notes(), no_page)
     _, page = parts(post.arrived[0].mail)
     assert len(page.encode()) < 102_000, "where Gmail cuts a mail off"
-    assert page.count("… and 3,980 more, in the report.") == 3
+    assert page.count("… and 3,980 more findings, in the report.") == 3
     assert "url(" not in page
     kinds = {"html", "head", "meta", "title", "body", "table", "tr", "td", "h1", "h2", "p"}
     assert {tag for tag, _ in Tags(page).tags} == kinds | {"strong", "em", "br", "span"}

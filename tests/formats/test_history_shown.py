@@ -52,14 +52,14 @@ def test_json_says_where_each_finding_stands() -> None:
 
 def test_html_shows_the_changes_and_the_trend() -> None:
     html = render_html(RESULT)
-    assert f"Since {ago(days=1):%Y-%m-%d %H:%M} UTC" in html
+    assert f"Changes since the scan of {ago(days=1):%Y-%m-%d %H:%M} UTC" in html
     assert "&lt;i&gt;gone" in html
     assert "<i>" not in html
     assert f"{len(of(RESULT, State.UNVERIFIED))} open findings of earlier scans" in html
     for fingerprint in of(RESULT, State.NEW):
         assert f'<a href="#f-{fingerprint}">' in html
         assert f'id="f-{fingerprint}"' in html
-    assert "From 5 to 6 violations over 3 scans" in html
+    assert "from 5 to 6 over 3 scans" in html
     assert html.count('fill="#') == 5  # a shape for each of four severities, and the words
     assert "style=" not in html
 
@@ -77,7 +77,7 @@ def test_the_terminal_counts_the_same() -> None:
 
 def test_without_a_history_nothing_is_said_of_one() -> None:
     html, told = render_html(a_result()), json.loads(render_json(a_result()))
-    assert "Since" not in html
+    assert "Changes since" not in html
     assert "<svg" not in html
     assert told["history"] is None
     assert {finding["state"] for finding in told["findings"]} == {None}

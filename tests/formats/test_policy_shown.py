@@ -63,7 +63,7 @@ def test_the_page_shows_them_and_no_id_stands_twice(result: ScanResult) -> None:
     assert {f"#{name}" for name in ids} >= {link for link in links if "=" not in link}
     assert "#severity=critical" in links
     assert (
-        "age over 90d, of live keys with key.kind is project; critical if age over 365d"
+        "age over 90d; for live keys with key.kind is project; critical if age over 365d"
         in page.texts
     )
     for text in ("Vendor & sons", "Ours <b>are</b> renewed", "expired", "no findings", "Audit log"):
