@@ -150,7 +150,7 @@ def test_in_mode_plan_a_scan_revokes_no_key(own: Desk) -> None:
     own.settle_for("plan")
     ran = own.run("scan")
     assert ran.code == 0
-    assert "Revocation (plan): 1 due." in ran.out
+    assert "Revocation (plan only): 1 due." in ran.out
     assert own.stage.organization.writes == []
 
 
