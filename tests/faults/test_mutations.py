@@ -24,9 +24,10 @@ from scanner.sandbox.server import serving
 from scanner.sandbox.torn import Altered
 from tests.cli.running import environment
 from tests.factories import NOW
+from tests.support.examples import examples
 
 pytestmark = pytest.mark.slow
-EXAMPLES: Final = int(os.environ.get("KEYVIGIL_MUTATIONS", "200"))
+EXAMPLES: Final = examples(200)
 RULE: Final = "  - {{ id: {}, title: t, severity: low, violated_when: {{ {} }}, why: w, fix: f }}\n"
 RULES: Final = {
     "busy": "usage.requests: { over: 9 }",
