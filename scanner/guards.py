@@ -190,7 +190,8 @@ def _is_old_enough(candidate: Candidate) -> str:
     least = candidate.bounds.min_age
     if age >= least:
         return ""
-    return f"Key is {format_duration(age, least)} old, min_age is {format_exactly(least)}"
+    old = format_duration(age, least)
+    return f"Key is {old} old; keys younger than {format_exactly(least)} are skipped"
 
 
 def _is_not_in_use(candidate: Candidate) -> str:
